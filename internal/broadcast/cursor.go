@@ -1,0 +1,61 @@
+package broadcast
+
+import "sync/atomic"
+
+// A Cursor is a reader's place in a log: everything before it the reader is
+// done with. A reader that serves many clients has one cursor, at the one of
+// them that is furthest back.
+//
+// Only its reader moves it, and only forward; everybody may look at it.
+type Cursor struct {
+	log      *Log
+	at       atomic.Uint64
+	wake     func()
+	follower *Follower // nil for a reader that reads the log's memory itself
+}
+
+// Join registers a reader that must not lose anything, at the head. wake is
+// called, from any goroutine, when there is something new for it to look at;
+// it must neither block nor call the log.
+func (l *Log) Join(wake func()) *Cursor {
+	return l.join(&Cursor{log: l, wake: wake})
+}
+
+func (l *Log) join(c *Cursor) *Cursor {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.at.Store(l.head.Load())
+	readers := append([]*Cursor(nil), *l.readers.Load()...)
+	readers = append(readers, c)
+	l.readers.Store(&readers)
+	return c
+}
+
+// Position returns where the cursor is.
+func (c *Cursor) Position() Position { return Position(c.at.Load()) }
+
+// Advance moves the cursor to p. If that lets a held room go on, all readers
+// are woken.
+func (c *Cursor) Advance(p Position) {
+	c.at.Store(uint64(p))
+	if c.log.held.Load() {
+		c.log.reconsider()
+	}
+}
+
+// Leave takes the cursor out of the log; nothing is kept for it any more.
+func (c *Cursor) Leave() {
+	l := c.log
+	l.mu.Lock()
+	var readers []*Cursor
+	for _, other := range *l.readers.Load() {
+		if other != c {
+			readers = append(readers, other)
+		}
+	}
+	l.readers.Store(&readers)
+	l.mu.Unlock()
+	if l.held.Load() {
+		l.reconsider()
+	}
+}

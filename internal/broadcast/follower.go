@@ -1,0 +1,204 @@
+package broadcast
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// An Entry is one thing that happened in a room, as a Follower reads it: a
+// gap, a notice or a message.
+type Entry struct {
+	// Skipped and SkippedNotices count what was left out before the next
+	// entry because the follower was too slow. If either is not 0, the entry
+	// is a gap and nothing else in it is valid.
+	Skipped, SkippedNotices uint64
+	// Notice is set if the entry is a notice; then nothing after it is valid.
+	Notice *Notice
+	// From, Time and Message are the message, with its sender and the time at
+	// which the server took it.
+	From    *Sender
+	Time    time.Time
+	Message wire.Message
+}
+
+// A Follower reads a log on a goroutine of its own, by copying, at its own
+// pace. It sees messages and notices in the one order they have.
+//
+// Next and Close belong to one goroutine.
+type Follower struct {
+	log     *Log
+	cursor  *Cursor
+	maySkip bool
+
+	mu      sync.Mutex // keeps the log from moving the cursor while it is copied from
+	skipped uint64     // messages left out and not yet reported
+
+	nextNotice uint64
+	pending    []*Notice // taken from the log, not yet returned
+	sleeping   atomic.Bool
+	wake       chan struct{}
+}
+
+// FollowLossless returns a follower that gets every message from now on. If it
+// lags by the log's backlog, the room is held until it has caught up. Notices
+// may still be left out.
+func (l *Log) FollowLossless() *Follower { return l.follow(false) }
+
+// FollowSkipping returns a follower that never holds anybody up: when the
+// memory that it has yet to read is needed, it is moved on, and told how much
+// it missed.
+func (l *Log) FollowSkipping() *Follower { return l.follow(true) }
+
+func (l *Log) follow(maySkip bool) *Follower {
+	f := &Follower{log: l, maySkip: maySkip, wake: make(chan struct{}, 1)}
+	f.nextNotice = l.noticeNo.Load()
+	f.cursor = l.join(&Cursor{log: l, wake: f.ring, follower: f})
+	return f
+}
+
+// ring wakes the follower if it sleeps. Of many callers only the first pays.
+func (f *Follower) ring() {
+	if f.sleeping.Load() && f.sleeping.CompareAndSwap(true, false) {
+		f.wake <- struct{}{} // there is room: only who ends the sleep sends
+	}
+}
+
+// Next fills dst with what came after the last call and returns how much it
+// is. It waits until there is something, until ctx is done, or until the log
+// is closed and all of it was read; then it returns io.EOF.
+func (f *Follower) Next(ctx context.Context, dst []Entry) (int, error) {
+	for {
+		if n := f.take(dst); n > 0 {
+			return n, nil
+		}
+		f.sleeping.Store(true)
+		closed := f.log.closed.Load()
+		n := f.take(dst) // again: what came before sleeping was set woke nobody
+		if n > 0 || closed {
+			f.wakeUp()
+			if n == 0 {
+				return 0, io.EOF
+			}
+			return n, nil
+		}
+		select {
+		case <-f.wake:
+		case <-ctx.Done():
+			f.wakeUp()
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// wakeUp ends a sleep that did not happen, and takes the ring of somebody who
+// was faster.
+func (f *Follower) wakeUp() {
+	if !f.sleeping.CompareAndSwap(true, false) {
+		<-f.wake
+	}
+}
+
+// take fills dst with what there is now.
+func (f *Follower) take(dst []Entry) int {
+	// The head comes first: a notice that stands before it is then already
+	// to be seen.
+	head := f.log.Head()
+	n := 0
+	if missed := f.takeNotices(); missed > 0 {
+		dst[0] = Entry{SkippedNotices: missed}
+		n++
+	}
+	complete := f.nextNotice == f.log.noticeNo.Load()
+	for n < len(dst) {
+		limit := head
+		if len(f.pending) > 0 {
+			limit = min(limit, f.pending[0].at)
+		}
+		k := f.takeMessages(dst[n:], limit)
+		n += k
+		if k > 0 {
+			continue
+		}
+		if len(f.pending) == 0 || f.pending[0].at > head {
+			break
+		}
+		dst[n] = Entry{Notice: f.pending[0]}
+		f.pending = f.pending[1:]
+		n++
+		if len(f.pending) == 0 && !complete {
+			break // the next one may stand before the next message
+		}
+	}
+	return n
+}
+
+// takeNotices refills pending if it is empty, and returns how many notices
+// were overwritten before they could be read.
+func (f *Follower) takeNotices() (missed uint64) {
+	if len(f.pending) > 0 || f.nextNotice == f.log.noticeNo.Load() {
+		return 0
+	}
+	const most = 64 // the lock is held for as long as it takes to copy them
+	l := f.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.noticeNo.Load()
+	if behind := last - f.nextNotice; behind > noticesKept {
+		missed = behind - noticesKept
+		f.nextNotice += missed
+	}
+	f.pending = f.pending[:0]
+	for ; f.nextNotice < last && len(f.pending) < most; f.nextNotice++ {
+		f.pending = append(f.pending, l.notices[f.nextNotice%noticesKept])
+	}
+	return missed
+}
+
+// takeMessages copies messages up to limit, after a gap if there was one.
+func (f *Follower) takeMessages(dst []Entry, limit Position) int {
+	f.mu.Lock()
+	n := 0
+	if f.skipped > 0 {
+		dst[0] = Entry{Skipped: f.skipped}
+		f.skipped = 0
+		n++
+	}
+	at := f.cursor.Position()
+	for ; at < limit && n < len(dst); at += wire.Size {
+		seg := f.log.segmentAt(at)
+		i := at % SegmentSize / wire.Size
+		e := &dst[n]
+		e.Skipped, e.SkippedNotices, e.Notice = 0, 0, nil
+		e.From = seg.from[i]
+		e.Time = time.Unix(0, seg.at[i])
+		e.Message = wire.Message(seg.data[i*wire.Size:][:wire.Size])
+		n++
+	}
+	if at != f.cursor.Position() {
+		f.cursor.at.Store(uint64(at))
+	}
+	f.mu.Unlock()
+	if !f.maySkip && f.log.held.Load() {
+		f.log.reconsider()
+	}
+	return n
+}
+
+// push moves the cursor on to at least p, for want of memory, and counts what
+// it leaves out. The caller holds the log's lock.
+func (f *Follower) push(p Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if at := f.cursor.Position(); at < p {
+		f.skipped += uint64(p-at) / wire.Size
+		f.cursor.at.Store(uint64(p))
+	}
+}
+
+// Close ends the follower; the log keeps nothing for it any more.
+func (f *Follower) Close() { f.cursor.Leave() }

@@ -1,0 +1,281 @@
+// Package broadcast is a room's memory: one append-only log of messages, and a
+// cursor for everyone who reads it. Whoever wants a room's messages, be it a
+// socket, a console or an archive, is a reader; so all of them see one order,
+// and a message is stored once however many it goes to.
+//
+// It does no I/O, knows no sockets and never looks at a clock; callers pass
+// the time in.
+package broadcast
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// A Position is a place in a log, in bytes since the room began. Positions are
+// absolute and only grow, whatever memory is used again underneath; multiples
+// of wire.Size are borders between messages.
+type Position uint64
+
+// A Log is the ordered list of a room's messages, held in memory from the
+// oldest reader's cursor to the head, and bounded by its backlog.
+//
+//	            firstLive                                   head
+//	                │                                        │
+//	ring  ┌─────┬───▼─┬─────┬─────┬─────┬─────┬─────┬─────┬──▼──┬─────┐
+//	      │     │  7  │  8  │  9  │ 10  │ 11  │ 12  │ 13  │ 14··│     │
+//	      └─────┴──▲──┴─────┴─────┴──▲──┴─────┴─────┴─────┴──▲──┴─────┘
+//	               a reader       another            most readers
+//	               that lags
+//
+// The segment that holds position p lies in ring[p / SegmentSize % len(ring)].
+// A segment that all readers have passed moves to the free list and is the
+// first to be used again, so that a room in which nobody lags stays in the
+// processor's cache.
+//
+// Appending takes a short lock once a batch. Reading takes none: what lies
+// below the head never changes, and it stays where it is until the reader's
+// own cursor has passed it.
+type Log struct {
+	backlog  uint64 // from here on the room is held
+	head     atomic.Uint64
+	held     atomic.Bool
+	closed   atomic.Bool
+	readers  atomic.Pointer[[]*Cursor]
+	noticeNo atomic.Uint64 // how many notices there ever were
+
+	// mu guards what follows and every change of what precedes. A follower's
+	// own lock is taken after it, never before.
+	mu        sync.Mutex
+	ring      []*segment
+	firstLive uint64 // number of the oldest segment in the ring
+	nextLive  uint64 // number of the next segment to be put there
+	free      []*segment
+	tail      Position // no must-not-lose reader is before it; may be out of date
+	notices   [noticesKept]*Notice
+}
+
+// New returns an empty log. backlog is how many bytes it keeps for readers
+// that lag before it is held. slack is how many bytes may still be appended
+// after that: all that the appenders have read, but not yet appended, when
+// they learn of it. The log never holds more than the two together, rounded up
+// to segments.
+func New(backlog, slack int) *Log {
+	segments := (backlog+slack+SegmentSize-1)/SegmentSize + 1
+	l := &Log{backlog: uint64(backlog), ring: make([]*segment, segments)}
+	l.readers.Store(new([]*Cursor))
+	return l
+}
+
+// Head returns the position after the last published message. Everything
+// before it that the caller's cursor has not passed may be read.
+func (l *Log) Head() Position { return Position(l.head.Load()) }
+
+// Append publishes a batch's messages, in its order, and empties the batch.
+// The caller must have seen Held return false since its last Append.
+func (l *Log) Append(b *Batch, now time.Time) {
+	if b.used == 0 {
+		return
+	}
+	at := now.UnixNano()
+	data := b.data[:b.used]
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head := l.head.Load()
+	for _, r := range b.runs {
+		for n := r.bytes; n > 0; {
+			seg := l.segmentForAppend(head / SegmentSize)
+			offset := head % SegmentSize
+			k := copy(seg.data[offset:], data[:n])
+			first := offset / wire.Size
+			for i := first; i < first+uint64(k/wire.Size); i++ {
+				seg.from[i] = r.from
+				seg.at[i] = at
+			}
+			data = data[k:]
+			head += uint64(k)
+			n -= k
+		}
+	}
+	b.reset()
+	l.head.Store(head)
+	if head-uint64(l.tail) >= l.backlog {
+		l.hold()
+	}
+}
+
+// segmentForAppend returns the segment with the given number and puts it into
+// the ring if it is a new one. The caller holds l.mu.
+func (l *Log) segmentForAppend(number uint64) *segment {
+	slot := number % uint64(len(l.ring))
+	if number < l.nextLive {
+		return l.ring[slot]
+	}
+	l.reclaim()
+	if number-l.firstLive >= uint64(len(l.ring)) {
+		l.pushSkippers()
+		l.reclaim()
+	}
+	if number-l.firstLive >= uint64(len(l.ring)) {
+		panic("broadcast: append beyond backlog and slack; appenders must ask Held first")
+	}
+	var seg *segment
+	if last := len(l.free) - 1; last >= 0 {
+		seg, l.free = l.free[last], l.free[:last]
+	} else {
+		seg = new(segment)
+	}
+	l.ring[slot] = seg
+	l.nextLive = number + 1
+	return seg
+}
+
+// reclaim frees the segments that every reader has passed. The caller holds
+// l.mu.
+func (l *Log) reclaim() {
+	keep := min(uint64(l.oldest(func(*Cursor) bool { return true }))/SegmentSize, l.nextLive)
+	for ; l.firstLive < keep; l.firstLive++ {
+		slot := l.firstLive % uint64(len(l.ring))
+		seg := l.ring[slot]
+		l.ring[slot] = nil
+		if len(l.free) < keptSegments {
+			seg.forget()
+			l.free = append(l.free, seg)
+		}
+	}
+}
+
+// oldest returns the position of the furthest reader back among those for
+// which count is true, or the head where there is none.
+func (l *Log) oldest(count func(*Cursor) bool) Position {
+	oldest := l.head.Load()
+	for _, c := range *l.readers.Load() {
+		if count(c) {
+			oldest = min(oldest, c.at.Load())
+		}
+	}
+	return Position(oldest)
+}
+
+// pushSkippers moves the followers that may skip out of the oldest quarter of
+// the ring: a few large gaps read better than many small ones. The caller
+// holds l.mu.
+func (l *Log) pushSkippers() {
+	to := Position((l.firstLive + uint64(len(l.ring)+3)/4) * SegmentSize)
+	to = min(to, l.Head())
+	for _, c := range *l.readers.Load() {
+		if c.follower != nil && c.follower.maySkip {
+			c.follower.push(to)
+		}
+	}
+}
+
+// Gather appends to dst the stretches of memory that hold the log from one
+// position to another, leaving out the messages of except (nil: nobody's). It
+// stops early at the capacity of dst, and returns the position it came to.
+//
+// The caller's cursor must not be after from, and to not after a head the
+// caller has seen. from may lie inside a message, which is then the rest of a
+// message not of except.
+func (l *Log) Gather(dst [][]byte, from, to Position, except *Sender) ([][]byte, Position) {
+	for at := from; at < to; {
+		if at = l.skip(at, to, except); at == to || len(dst) == cap(dst) {
+			return dst, at
+		}
+		seg := l.segmentAt(at)
+		end := min(to, (at/SegmentSize+1)*SegmentSize)
+		if except != nil {
+			end = l.untilOwn(seg, at, end, except)
+		}
+		start := at % SegmentSize
+		dst = append(dst, seg.data[start:start+(end-at)])
+		at = end
+	}
+	return dst, to
+}
+
+// Advance returns where a reader stands after n bytes of what Gather returned
+// for the same from and except.
+func (l *Log) Advance(from Position, n int, except *Sender) Position {
+	if except == nil {
+		return from + Position(n)
+	}
+	at := from
+	for n > 0 {
+		if at%wire.Size == 0 {
+			for l.senderAt(at) == except {
+				at += wire.Size
+			}
+		}
+		step := min(Position(n), wire.Size-at%wire.Size)
+		at += step
+		n -= int(step)
+	}
+	return at
+}
+
+// skip returns the first position from at on whose message is not except's.
+func (l *Log) skip(at, to Position, except *Sender) Position {
+	if except == nil || at%wire.Size != 0 {
+		return at
+	}
+	for at < to && l.senderAt(at) == except {
+		at += wire.Size
+	}
+	return at
+}
+
+// untilOwn returns the end of the stretch of a segment that starts at a
+// message not of except.
+func (l *Log) untilOwn(seg *segment, at, end Position, except *Sender) Position {
+	at = (at/wire.Size + 1) * wire.Size
+	for at < end && seg.from[at%SegmentSize/wire.Size] != except {
+		at += wire.Size
+	}
+	return min(at, end)
+}
+
+func (l *Log) segmentAt(p Position) *segment {
+	return l.ring[uint64(p)/SegmentSize%uint64(len(l.ring))]
+}
+
+func (l *Log) senderAt(p Position) *Sender {
+	return l.segmentAt(p).from[p%SegmentSize/wire.Size]
+}
+
+// Announce gives a notice its place after the last published message and wakes
+// the followers that show notices. It keeps n.
+func (l *Log) Announce(n *Notice) {
+	l.mu.Lock()
+	n.at = l.Head()
+	number := l.noticeNo.Load()
+	l.notices[number%noticesKept] = n
+	l.noticeNo.Store(number + 1)
+	l.mu.Unlock()
+	for _, c := range *l.readers.Load() {
+		if c.follower != nil {
+			c.wake()
+		}
+	}
+}
+
+// Wake tells every reader but one, the caller's own, that there is something
+// new. A loop calls it once a wake-up, after its last Append.
+func (l *Log) Wake(except *Cursor) {
+	for _, c := range *l.readers.Load() {
+		if c != except {
+			c.wake()
+		}
+	}
+}
+
+// Close ends the log: nobody may append any more, and followers that have read
+// all of it get io.EOF.
+func (l *Log) Close() {
+	l.closed.Store(true)
+	l.Wake(nil)
+}

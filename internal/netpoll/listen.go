@@ -1,0 +1,99 @@
+//go:build linux
+
+package netpoll
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listen returns a non-blocking TCP listener on an address, see socket(7) and
+// ip(7). The address :: takes IPv4 connections as well; where the system has
+// no IPv6, it takes those alone. The port can be bound again as soon as the
+// listener is closed, whatever connections it had (SO_REUSEADDR).
+func Listen(at netip.AddrPort) (int, error) {
+	fd, err := listen(at)
+	if err != nil && at.Addr() == netip.IPv6Unspecified() && hasNoIPv6(err) {
+		return listen(netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port()))
+	}
+	return fd, err
+}
+
+// hasNoIPv6 reports whether a bind to :: failed for want of IPv6: there is no
+// such family, or it is switched off and the address is nobody's.
+func hasNoIPv6(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
+}
+
+func listen(at netip.AddrPort) (fd int, err error) {
+	family, sockaddr := toSockaddr(at)
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+			fd = -1
+		}
+	}()
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return fd, os.NewSyscallError("setsockopt", err)
+	}
+	if family == unix.AF_INET6 {
+		v6only := 1
+		if at.Addr() == netip.IPv6Unspecified() {
+			v6only = 0
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, v6only); err != nil {
+			return fd, os.NewSyscallError("setsockopt", err)
+		}
+	}
+	if err := unix.Bind(fd, sockaddr); err != nil {
+		return fd, os.NewSyscallError("bind", err)
+	}
+	// The kernel cuts this down to net.core.somaxconn.
+	const backlog = 1<<16 - 1
+	if err := unix.Listen(fd, backlog); err != nil {
+		return fd, os.NewSyscallError("listen", err)
+	}
+	return fd, nil
+}
+
+// LocalAddr returns the address a socket is bound to.
+func LocalAddr(fd int) (netip.AddrPort, error) {
+	sockaddr, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
+	}
+	switch a := sockaddr.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)), nil
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port)), nil
+	}
+	return netip.AddrPort{}, nil
+}
+
+func toSockaddr(at netip.AddrPort) (family int, sockaddr unix.Sockaddr) {
+	addr, port := at.Addr(), int(at.Port())
+	if addr.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: port, Addr: addr.As4()}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: port, Addr: addr.As16(), ZoneId: zoneID(addr.Zone())}
+}
+
+// zoneID returns the number of a link-local address's zone, which is an
+// interface's name or its number; 0 if there is no such interface.
+func zoneID(zone string) uint32 {
+	if ifi, err := net.InterfaceByName(zone); err == nil {
+		return uint32(ifi.Index)
+	}
+	n, _ := strconv.ParseUint(zone, 10, 32)
+	return uint32(n)
+}

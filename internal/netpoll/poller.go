@@ -1,0 +1,175 @@
+//go:build linux
+
+// Package netpoll is what an event loop asks of Linux: epoll to wait for
+// descriptors, an eventfd to be woken, and the few calls on sockets that are
+// made between two waits. None of them blocks but Wait.
+//
+// It knows descriptors and bytes; it knows nothing of clients or messages.
+// Errors are the system's own numbers, so that nothing is allocated for them.
+package netpoll
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Interest says which events of a descriptor a Poller waits for. Hang-ups
+// and errors are always reported: epoll_ctl(2) does not let one mask them.
+type Interest uint32
+
+// The interests, to be or'ed.
+const (
+	Readable Interest = unix.EPOLLIN
+	Writable Interest = unix.EPOLLOUT
+)
+
+// An Event is what Wait reports of one descriptor.
+type Event struct {
+	FD         int
+	Generation uint32 // as given to Add; tells a descriptor from its namesake of before
+	Readable   bool   // reading returns bytes, the end, or an error
+	Writable   bool
+	Broken     bool // nothing can be written any more: reset, or closed in both directions
+}
+
+// maxEvents is how many events one Wait takes at most: enough to share a
+// wake-up's cost among very many, little enough to stay fair to the clock.
+const maxEvents = 1024
+
+// maxVectors is how many stretches one Writev passes on at most. IOV_MAX is
+// 1024; fewer keep the call short.
+const maxVectors = 256
+
+// wakeGeneration marks the eventfd's own events.
+const wakeGeneration = 0
+
+// A Poller is one epoll instance with the eventfd that wakes it. It belongs to
+// one goroutine; only Wake may be called by others, until Close.
+type Poller struct {
+	epoll   int
+	eventfd int
+	woken   atomic.Bool // a wake-up was asked for and Wait has not returned since
+	events  [maxEvents]unix.EpollEvent
+	vectors [maxVectors]unix.Iovec
+}
+
+// New returns a poller that waits for nothing but Wake. See epoll_create1(2)
+// and eventfd(2) for its errors.
+func New() (*Poller, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	eventfd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	p := &Poller{epoll: epoll, eventfd: eventfd}
+	if errno := p.Add(eventfd, wakeGeneration, unix.EPOLLIN); errno != 0 {
+		p.Destroy()
+		return nil, os.NewSyscallError("epoll_ctl", errno)
+	}
+	return p, nil
+}
+
+// Destroy closes the poller's own descriptors.
+func (p *Poller) Destroy() {
+	unix.Close(p.eventfd)
+	unix.Close(p.epoll)
+}
+
+// Add begins to wait for a descriptor, level-triggered. generation must not be
+// 0; events carry it back.
+func (p *Poller) Add(fd int, generation uint32, want Interest) syscall.Errno {
+	return p.control(unix.EPOLL_CTL_ADD, fd, generation, want)
+}
+
+// Modify replaces what is waited for.
+func (p *Poller) Modify(fd int, generation uint32, want Interest) syscall.Errno {
+	return p.control(unix.EPOLL_CTL_MOD, fd, generation, want)
+}
+
+// Remove stops waiting for a descriptor. Closing it does so too.
+func (p *Poller) Remove(fd int) syscall.Errno {
+	return p.control(unix.EPOLL_CTL_DEL, fd, 0, 0)
+}
+
+func (p *Poller) control(op, fd int, generation uint32, want Interest) syscall.Errno {
+	event := unix.EpollEvent{Events: uint32(want), Fd: int32(fd), Pad: int32(generation)}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), uintptr(op),
+		uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	return errno
+}
+
+// Wait fills events with what is ready and returns how many there are. It
+// waits at most timeout, rounded up to milliseconds; a negative one waits
+// without end. It returns early, with no event of its own, after Wake. EINTR
+// is returned as it comes.
+func (p *Poller) Wait(events []Event, timeout time.Duration) (int, syscall.Errno) {
+	raw := p.events[:min(len(events), maxEvents)]
+	n, errno := p.wait(raw, timeout)
+	if errno != 0 {
+		return 0, errno
+	}
+	ready := 0
+	for _, e := range raw[:n] {
+		generation := uint32(e.Pad)
+		if generation == wakeGeneration {
+			p.clearWake()
+			continue
+		}
+		events[ready] = Event{
+			FD:         int(e.Fd),
+			Generation: generation,
+			Readable:   e.Events&^unix.EPOLLOUT != 0,
+			Writable:   e.Events&unix.EPOLLOUT != 0,
+			Broken:     e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0,
+		}
+		ready++
+	}
+	return ready, 0
+}
+
+func (p *Poller) wait(raw []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
+	ms := -1
+	if timeout >= 0 {
+		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+	}
+	if ms == 0 { // can't block, so the scheduler need not know
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
+			uintptr(unsafe.Pointer(&raw[0])), uintptr(len(raw)), 0, 0, 0)
+		return int(n), errno
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
+		uintptr(unsafe.Pointer(&raw[0])), uintptr(len(raw)), uintptr(ms), 0, 0)
+	return int(n), errno
+}
+
+// Wake makes the Wait that is under way, or the next one, return. Any
+// goroutine may call it. Of several calls before that return only the first
+// makes a system call.
+func (p *Poller) Wake() {
+	if p.woken.Load() || !p.woken.CompareAndSwap(false, true) {
+		return
+	}
+	one := uint64(1)
+	// The counter can't be full, and nothing else fails on an eventfd.
+	unix.RawSyscall(unix.SYS_WRITE, uintptr(p.eventfd), uintptr(unsafe.Pointer(&one)), 8)
+}
+
+func (p *Poller) clearWake() {
+	var count uint64
+	unix.RawSyscall(unix.SYS_READ, uintptr(p.eventfd), uintptr(unsafe.Pointer(&count)), 8)
+	// After the read: a Wake between the two is for a Wait that has already
+	// returned, and its caller sees what it was woken for.
+	p.woken.Store(false)
+}
+
+// Now returns the time.
+func (p *Poller) Now() time.Time { return time.Now() }
