@@ -79,7 +79,10 @@ func (p *Poller) Writev(fd int, stretches [][]byte) (int, syscall.Errno) {
 
 // Close closes a descriptor, see close(2). Whatever it returns, the descriptor
 // is gone: Linux frees it first, so that trying again could hit another one.
-func (p *Poller) Close(fd int) syscall.Errno {
+func (p *Poller) Close(fd int) syscall.Errno { return Close(fd) }
+
+// Close is Poller.Close for who has no poller.
+func Close(fd int) syscall.Errno {
 	_, _, errno := unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 	return errno
 }

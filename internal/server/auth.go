@@ -1,0 +1,101 @@
+//go:build linux
+
+package server
+
+import (
+	"strings"
+	"syscall"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
+)
+
+// read reads a guest's authentication message, and not a byte beyond it: what
+// follows belongs to the loop that the guest will be seated at.
+func (d *door) read(c *conn) {
+	g := c.guest
+	for {
+		n, errno := d.loop.kernel.Read(c.fd, g.message[g.done:])
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+		case errno != 0:
+			d.loop.end(c, causeErrno("read", errno))
+		case n == 0 && g.done > 0:
+			d.loop.end(c, causeIncomplete(g.done))
+		case n == 0:
+			d.loop.end(c, causeEnd)
+		default:
+			if g.done += n; g.done == wire.Size {
+				d.authenticate(c)
+				return
+			}
+			continue
+		}
+		return
+	}
+}
+
+// authenticate decides on a guest whose authentication message is complete.
+func (d *door) authenticate(c *conn) {
+	m := &c.guest.message
+	c.Name = strings.TrimSpace(string(m.Name()))
+	switch {
+	case !m.HasKey(d.loop.room.key):
+		d.refuse(c, causeKey)
+	case !d.loop.room.enter():
+		d.refuse(c, causeFull)
+	default:
+		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
+		c.state = greeting
+		c.guest.done = 0
+		d.greet(c)
+	}
+}
+
+func (d *door) refuse(c *conn, why cause) {
+	key := string(c.guest.message.Text())
+	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: key, Reason: string(why)})
+	d.loop.end(c, why)
+}
+
+// greet sends the echo. Only when all of it is written does the guest become a
+// reader of the room, so nothing can come before it.
+func (d *door) greet(c *conn) {
+	g := c.guest
+	for g.done < wire.Size {
+		n, errno := d.loop.kernel.Writev(c.fd, [][]byte{g.message[g.done:]})
+		switch errno {
+		case 0:
+			g.done += n
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			d.loop.arm(c)
+			return
+		default:
+			d.loop.end(c, causeErrno("write", errno))
+			return
+		}
+	}
+	d.forget(c)
+	d.seat(c)
+}
+
+// seat makes a guest that has its echo a member, in each loop in turn.
+func (d *door) seat(c *conn) {
+	to := d.loops[d.next%len(d.loops)]
+	d.next++
+	if to == d.loop {
+		to.admit(c)
+		return
+	}
+	if errno := d.loop.kernel.Remove(c.fd); errno != 0 {
+		d.loop.end(c, causeErrno("epoll_ctl", errno))
+		return
+	}
+	d.loop.conns[c.fd] = nil
+	c.interest = netpoll.Interest(0)
+	to.hand(c)
+}

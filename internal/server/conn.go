@@ -1,0 +1,92 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
+)
+
+// A state says what a connection is for the loop it belongs to. Each leads
+// only to later ones.
+type state uint8
+
+const (
+	// pending: its authentication message is not complete.
+	pending state = iota
+	// greeting: it gave the right key and has a place; its echo is not wholly
+	// written, so nothing else may be.
+	greeting
+	// member: it publishes, and it receives what others publish.
+	member
+	// draining: it can't be written to any more; what it sent is still read.
+	draining
+	// closed: its descriptor is gone.
+	closed
+)
+
+// A conn is one connection. It belongs to the goroutine of one loop: the first
+// one's until it is a member, then that of the loop it is handed to, for life.
+//
+// Idle members are what a server has most of, so a conn holds only what
+// identifies it; what is needed now and then hangs off a pointer.
+type conn struct {
+	broadcast.Sender // set when it authenticates, except for ID and Addr
+
+	fd         int
+	generation uint32
+	state      state
+	interest   netpoll.Interest // what the poller waits for
+	paused     bool             // not read for now; the loop has it on its list
+	patient    bool             // its window is shut, so TCP_USER_TIMEOUT is off
+	have       uint16           // bytes in partial
+
+	index   int32              // in the loop's members; -1 if it is none
+	cursor  broadcast.Position // what it has been sent, in the room's log
+	lastOwn broadcast.Position // none of its own messages is at or after it
+
+	partial *wire.Message // an incomplete message; nil while there is none
+	lag     *lag          // set while it has yet to get something
+	guest   *guest        // set until it is a member
+}
+
+// A lag is what a loop keeps of a member whose socket took less than there was.
+type lag struct {
+	index   int // in the loop's lagging
+	stall   broadcast.Stall
+	ready   bool // it is on the loop's list of those to be written again
+	starved bool // not the socket was full, but the kernel's memory short
+}
+
+// A cause says why a connection ended, in words for people.
+type cause string
+
+const (
+	causeEnd      cause = "closed the connection"
+	causeShutdown cause = "the server is shutting down"
+	causeTimeout  cause = "did not authenticate in time"
+	causeGaveWay  cause = "gave way to a newer connection before it authenticated"
+	causeKey      cause = "wrong key"
+	causeFull     cause = "the room is full"
+)
+
+func causeStall(timeout time.Duration) cause {
+	return cause(fmt.Sprintf("held the room up for %v without reading", timeout))
+}
+
+func causeIncomplete(bytes int) cause {
+	return cause(fmt.Sprintf("closed the connection inside a message; its %d bytes were dropped", bytes))
+}
+
+// causeErrno names the system call and the error, so that an operator can look
+// it up: "connection reset by peer (read: ECONNRESET)".
+func causeErrno(call string, errno syscall.Errno) cause {
+	return cause(fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)))
+}

@@ -1,0 +1,256 @@
+//go:build linux
+
+package server
+
+import (
+	"container/list"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
+)
+
+// maxAccepts is how many connections are accepted in one wake-up, so that a
+// flood of them does not keep the members waiting.
+const maxAccepts = 256
+
+// A door is where connections come in: it accepts them, reads their
+// authentication messages, and seats those that know the key. It belongs to
+// the first loop, so that who waits at it is counted in one place.
+//
+// Guests, as connections are called until they are members, take no place in
+// the room. They have a bound of their own, in all and for each address, and
+// the oldest that says nothing gives way to a new one: so whoever opens many
+// connections and is silent keeps nobody out but himself.
+type door struct {
+	loop      *loop
+	loops     []*loop // where members are seated, in turn
+	next      int
+	listeners []int
+	limits    doorLimits
+
+	guests    *list.List // of *guest, oldest first
+	addresses map[netip.Addr]int
+	lastID    uint64
+	openAt    time.Time // when to accept again after a shortage; zero if there is none
+	short     bool      // there is a shortage, and it was reported
+}
+
+// doorLimits bound the guests, see Config.
+type doorLimits struct {
+	pending, pendingPerAddress int // 0: none
+	authTimeout                time.Duration
+}
+
+// A guest is what a connection needs until it is a member.
+type guest struct {
+	conn    *conn
+	since   time.Time
+	element *list.Element
+	message wire.Message // its authentication message, and then its echo
+	done    int          // bytes of it that were read, or while greeting written
+}
+
+func newDoor(l *loop, loops []*loop, listeners []int, lim doorLimits) (*door, syscall.Errno) {
+	d := &door{
+		loop:      l,
+		loops:     loops,
+		listeners: listeners,
+		limits:    lim,
+		guests:    list.New(),
+		addresses: make(map[netip.Addr]int),
+	}
+	for _, fd := range listeners {
+		if errno := l.kernel.Add(fd, listenerGeneration, netpoll.Readable); errno != 0 {
+			return nil, errno
+		}
+	}
+	l.door = d
+	return d, 0
+}
+
+// work does the door's share of a wake-up.
+func (d *door) work(events []netpoll.Event) {
+	for i := range events {
+		if c := d.loop.lookup(&events[i]); c != nil && c.guest != nil {
+			d.handle(c)
+		}
+	}
+	d.open()
+	for i := range events {
+		if events[i].Generation == listenerGeneration {
+			d.accept(events[i].FD)
+		}
+	}
+	d.expire()
+}
+
+func (d *door) handle(c *conn) {
+	if c.state == greeting {
+		d.greet(c)
+	} else {
+		d.read(c)
+	}
+}
+
+// accept takes the connections that wait at a listener.
+func (d *door) accept(listener int) {
+	for range maxAccepts {
+		fd, addr, errno := d.loop.kernel.Accept(listener)
+		switch errno {
+		case 0:
+			d.welcome(fd, addr)
+			d.loop.closeEnded() // who gave way or was turned down has a descriptor to spare
+		case syscall.EAGAIN:
+			return
+		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM,
+			syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.ENONET,
+			syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
+			// One connection that is gone already, see accept(2); the next may
+			// be fine.
+		default:
+			d.shut(errno)
+			return
+		}
+	}
+}
+
+// shut stops accepting for a while; who connects meanwhile waits.
+func (d *door) shut(errno syscall.Errno) {
+	if !d.short {
+		d.short = true
+		d.loop.logger.Warn("can't accept connections; new ones wait until some end",
+			"reason", string(causeErrno("accept", errno)))
+	}
+	d.openAt = d.loop.now.Add(shortagePause)
+	for _, fd := range d.listeners {
+		// If it fails, accepting fails once more, and that is all.
+		d.loop.kernel.Modify(fd, listenerGeneration, 0)
+	}
+}
+
+// open begins to accept again, when it is time.
+func (d *door) open() {
+	if d.openAt.IsZero() || d.loop.now.Before(d.openAt) {
+		return
+	}
+	d.openAt = time.Time{}
+	for _, fd := range d.listeners {
+		if d.loop.kernel.Modify(fd, listenerGeneration, netpoll.Readable) != 0 {
+			d.openAt = d.loop.now.Add(shortagePause)
+		}
+	}
+}
+
+// welcome makes an accepted connection a guest.
+func (d *door) welcome(fd int, addr netip.AddrPort) {
+	d.short = false
+	d.lastID++
+	c := &conn{fd: fd, index: -1}
+	c.ID, c.Addr = d.lastID, addr
+	if d.loop.room.full() {
+		d.loop.end(c, causeFull)
+		return
+	}
+	d.makeSpace(addr.Addr())
+	d.loop.kernel.Tune(fd, d.loop.limits.peer)
+	if errno := d.loop.watches(c, netpoll.Readable); errno != 0 {
+		d.loop.end(c, causeErrno("epoll_ctl", errno))
+		return
+	}
+	g := &guest{conn: c, since: d.loop.now}
+	g.element = d.guests.PushBack(g)
+	c.guest = g
+	d.addresses[origin(addr.Addr())]++
+	d.read(c) // most have already spoken; and who has is not silent
+}
+
+// forget takes a connection off the guests: it ended, or it is seated.
+func (d *door) forget(c *conn) {
+	d.guests.Remove(c.guest.element)
+	c.guest = nil
+	from := origin(c.Addr.Addr())
+	if d.addresses[from]--; d.addresses[from] == 0 {
+		delete(d.addresses, from)
+	}
+}
+
+// origin returns what counts as one address: for IPv6 the network of 64 bits
+// of which one host can have every address.
+func origin(addr netip.Addr) netip.Addr {
+	if !addr.Is6() {
+		return addr
+	}
+	network, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return addr
+	}
+	return network.Addr()
+}
+
+// makeSpace sees to it that one more guest from an address is within bounds.
+func (d *door) makeSpace(addr netip.Addr) {
+	for {
+		var oldest *guest
+		switch from := origin(addr); {
+		case d.limits.pendingPerAddress > 0 && d.addresses[from] >= d.limits.pendingPerAddress:
+			oldest = d.oldest(func(g *guest) bool { return origin(g.conn.Addr.Addr()) == from })
+		case d.limits.pending > 0 && d.guests.Len() >= d.limits.pending:
+			oldest = d.oldest(func(*guest) bool { return true })
+		}
+		if oldest == nil {
+			return
+		}
+		// It may have spoken since it was last read, and then it is to stay.
+		before := oldest.done
+		d.read(oldest.conn)
+		if oldest.conn.state == pending && oldest.done == before {
+			d.loop.end(oldest.conn, causeGaveWay)
+		}
+	}
+}
+
+// oldest returns the guest who has waited longest, those first who have said
+// nothing, or nil if there is none to choose from.
+func (d *door) oldest(among func(*guest) bool) *guest {
+	var oldest *guest
+	for e := d.guests.Front(); e != nil; e = e.Next() {
+		g := e.Value.(*guest)
+		if g.conn.state != pending || !among(g) {
+			continue
+		}
+		if g.done == 0 {
+			return g
+		}
+		if oldest == nil {
+			oldest = g
+		}
+	}
+	return oldest
+}
+
+// deadline returns when the door wants to work at the latest; zero if it can
+// wait.
+func (d *door) deadline() time.Time {
+	at := d.openAt
+	if first := d.guests.Front(); first != nil {
+		due := first.Value.(*guest).since.Add(d.limits.authTimeout)
+		if at.IsZero() || due.Before(at) {
+			at = due
+		}
+	}
+	return at
+}
+
+// expire ends the guests whose time is up.
+func (d *door) expire() {
+	for first := d.guests.Front(); first != nil; first = d.guests.Front() {
+		g := first.Value.(*guest)
+		if d.loop.now.Before(g.since.Add(d.limits.authTimeout)) {
+			return
+		}
+		d.loop.end(g.conn, causeTimeout)
+	}
+}

@@ -1,0 +1,48 @@
+//go:build linux
+
+package server
+
+import (
+	"net/netip"
+	"syscall"
+	"time"
+
+	"sop-chat/internal/netpoll"
+)
+
+// A kernel is all that a loop asks of the operating system. netpoll.Poller is
+// the real one; the simulation's stands in for it and fails wherever the real
+// one could. The methods' documentation is there.
+type kernel interface {
+	Accept(listener int) (fd int, peer netip.AddrPort, errno syscall.Errno)
+	Read(fd int, b []byte) (int, syscall.Errno)
+	Writev(fd int, stretches [][]byte) (int, syscall.Errno)
+	Close(fd int) syscall.Errno
+
+	Tune(fd int, unacknowledged time.Duration)
+	SetUserTimeout(fd int, d time.Duration)
+	WindowShut(fd int) bool
+
+	Add(fd int, generation uint32, want netpoll.Interest) syscall.Errno
+	Modify(fd int, generation uint32, want netpoll.Interest) syscall.Errno
+	Remove(fd int) syscall.Errno
+	Wait(events []netpoll.Event, timeout time.Duration) (int, syscall.Errno)
+	Wake()
+	Now() time.Time
+}
+
+var _ kernel = (*netpoll.Poller)(nil)
+
+// shortage reports whether a call failed for want of memory or descriptors,
+// which is nobody's fault and passes.
+func shortage(errno syscall.Errno) bool {
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+		return true
+	}
+	return false
+}
+
+// shortagePause is how long a loop leaves alone what failed for a shortage: it
+// must neither spin nor let anybody wait for long once it is over.
+const shortagePause = 100 * time.Millisecond

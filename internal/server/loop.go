@@ -1,0 +1,264 @@
+//go:build linux
+
+package server
+
+import (
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
+)
+
+const (
+	// maxEvents is how many events a loop takes in one wake-up.
+	maxEvents = 1024
+	// maxStretches is how many pieces of the log one write sends at most.
+	maxStretches = 256
+	// batchSize is how much a loop reads before it publishes, in bytes. It
+	// fits a core's own cache together with the segments it is copied to.
+	batchSize = 4 * maxRead
+)
+
+// A loop serves its connections from one goroutine: it waits for events, reads
+// what came, publishes it, and writes everybody what is new. Nothing in it
+// blocks but the wait. Loops share nothing but the room.
+type loop struct {
+	kernel kernel
+	room   *room
+	logger *slog.Logger
+	limits limits
+	stop   *atomic.Bool // set: close everything and return
+	door   *door        // the first loop's; nil in the others
+
+	cursor  *broadcast.Cursor // at the furthest back of its members
+	batch   *broadcast.Batch
+	written broadcast.Position // every member that doesn't lag has everything before it
+
+	conns   []*conn // by descriptor; nil where there is none of this loop
+	members []*conn // in no order
+
+	lagging   []*conn // members that have yet to get something
+	ready     []*conn // of those, who can be written again
+	paused    []*conn // members and drained ones that are not read for now
+	drained   []drain
+	ended     []ending
+	authors   []*conn         // whose messages are in the batch
+	partials  []*wire.Message // spare ones, for the next to need one
+	spareLags []*lag
+
+	now        time.Time
+	retryAt    time.Time // after a shortage; zero if there was none
+	stallAt    time.Time // next look at who holds the room
+	sweepAt    time.Time // next look at windows
+	sweepIndex int
+	generation uint32
+	events     []netpoll.Event
+	stretches  [][]byte
+
+	inboxMu sync.Mutex
+	inbox   []*conn // handed over by the first loop
+}
+
+// The generations that are no connection's. The poller keeps 0 for itself.
+const (
+	listenerGeneration = 1 + iota
+	firstGeneration
+)
+
+// An ending is a connection to be closed at the end of the wake-up, when what
+// it sent has been published.
+type ending struct {
+	conn  *conn
+	was   state
+	cause cause
+}
+
+// limits are the times a loop keeps, see Config.
+type limits struct {
+	stall time.Duration
+	peer  time.Duration
+}
+
+func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
+	return &loop{
+		kernel:     k,
+		room:       r,
+		logger:     logger,
+		limits:     lim,
+		stop:       stop,
+		cursor:     r.log.Join(k.Wake),
+		batch:      broadcast.NewBatch(batchSize),
+		written:    r.log.Head(),
+		generation: firstGeneration,
+		events:     make([]netpoll.Event, maxEvents),
+		stretches:  make([][]byte, 0, maxStretches),
+	}
+}
+
+// run turns until the server stops. It returns an error only if waiting itself
+// fails, which no client can cause.
+func (l *loop) run() error {
+	for {
+		switch running, err := l.turn(); {
+		case err != nil:
+			return err
+		case !running:
+			return nil
+		}
+	}
+}
+
+// turn is one wake-up: one wait, and all that follows from it.
+func (l *loop) turn() (running bool, err error) {
+	n, errno := l.kernel.Wait(l.events, l.timeout())
+	if errno != 0 && errno != syscall.EINTR {
+		return false, os.NewSyscallError("epoll_wait", errno)
+	}
+	l.now = l.kernel.Now()
+	if l.stop.Load() {
+		l.shutdown()
+		return false, nil
+	}
+	l.resume()
+	l.receive()
+	events := l.events[:n]
+	for i := range events {
+		if c := l.lookup(&events[i]); c != nil && c.state >= member {
+			l.handle(c, &events[i])
+		}
+	}
+	l.drain()
+	l.publish()
+	l.closeEnded() // before anybody new comes in: it makes places free
+	if l.door != nil {
+		l.door.work(events)
+		l.closeEnded()
+	}
+	l.flush()
+	l.watch()
+	l.closeEnded()
+	l.advance()
+	return true, nil
+}
+
+// lookup returns the connection an event is about, or nil if it is about a
+// listener or about a connection that is no more.
+func (l *loop) lookup(e *netpoll.Event) *conn {
+	if e.FD >= len(l.conns) {
+		return nil
+	}
+	if c := l.conns[e.FD]; c != nil && c.generation == e.Generation {
+		return c
+	}
+	return nil
+}
+
+func (l *loop) handle(c *conn, e *netpoll.Event) {
+	switch {
+	case e.Broken:
+		l.startDraining(c, "")
+	case e.Readable:
+		l.read(c)
+	}
+	if e.Writable && c.lag != nil && !c.lag.ready {
+		c.lag.ready = true
+		l.ready = append(l.ready, c)
+	}
+}
+
+// publish appends what was read to the room's log.
+func (l *loop) publish() {
+	if l.batch.Len() == 0 {
+		return
+	}
+	log := l.room.log
+	log.Append(l.batch, l.now)
+	log.Wake(l.cursor)
+	head := log.Head()
+	for _, c := range l.authors {
+		c.lastOwn = head
+	}
+	clear(l.authors)
+	l.authors = l.authors[:0]
+}
+
+// advance tells the log what every member of the loop has been sent.
+func (l *loop) advance() {
+	oldest := l.written
+	for _, c := range l.lagging {
+		oldest = min(oldest, c.cursor)
+	}
+	if oldest != l.cursor.Position() {
+		l.cursor.Advance(oldest)
+	}
+}
+
+// timeout returns how long the loop may wait, -1 for as long as nothing
+// happens.
+func (l *loop) timeout() time.Duration {
+	if len(l.drained) > 0 && !l.room.log.Held() && l.retryAt.IsZero() {
+		return 0
+	}
+	var next time.Time
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	earliest(l.retryAt)
+	earliest(l.stallAt)
+	earliest(l.sweepAt)
+	if l.door != nil {
+		earliest(l.door.deadline())
+	}
+	if next.IsZero() {
+		return -1
+	}
+	return max(0, next.Sub(l.kernel.Now()))
+}
+
+// watches begins to wait for a connection's events.
+func (l *loop) watches(c *conn, want netpoll.Interest) syscall.Errno {
+	if c.fd >= len(l.conns) {
+		l.conns = append(l.conns, make([]*conn, c.fd+1-len(l.conns))...)
+	}
+	l.generation = max(l.generation+1, firstGeneration) // it may wrap around
+	c.generation = l.generation
+	c.interest = want
+	errno := l.kernel.Add(c.fd, c.generation, want)
+	if errno == 0 {
+		l.conns[c.fd] = c
+	}
+	return errno
+}
+
+// arm makes the poller wait for what the connection's state calls for.
+func (l *loop) arm(c *conn) {
+	var want netpoll.Interest
+	switch c.state {
+	case pending:
+		want = netpoll.Readable
+	case greeting:
+		want = netpoll.Writable
+	case member:
+		if !c.paused {
+			want = netpoll.Readable
+		}
+		if c.lag != nil && !c.lag.starved {
+			want |= netpoll.Writable
+		}
+	}
+	if want == c.interest {
+		return
+	}
+	c.interest = want
+	if errno := l.kernel.Modify(c.fd, c.generation, want); errno != 0 {
+		l.end(c, causeErrno("epoll_ctl", errno))
+	}
+}

@@ -1,0 +1,198 @@
+//go:build linux
+
+package server
+
+import (
+	"syscall"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// maxRead is how much is read from one client in one wake-up, in bytes, so
+// that a client that floods the server does not keep the others waiting.
+const maxRead = 64 << 10
+
+// read reads what a member sent. While the room is held it does not, so that
+// the member's own TCP makes it wait.
+func (l *loop) read(c *conn) {
+	if c.state != member || c.paused {
+		return
+	}
+	if !l.mayRead() {
+		l.pause(c)
+		return
+	}
+	n, errno := l.take(c)
+	switch {
+	case errno == syscall.EAGAIN:
+	case shortage(errno):
+		l.retryAt = l.now.Add(shortagePause)
+		l.pause(c)
+	case errno != 0:
+		l.end(c, causeErrno("read", errno))
+	case n == 0:
+		l.end(c, l.causeEnd(c))
+	}
+}
+
+// mayRead reports whether the room takes more, and sees to it that the batch
+// has space for one read.
+func (l *loop) mayRead() bool {
+	if len(l.batch.Free()) < maxRead {
+		l.publish()
+	}
+	return !l.room.log.Held()
+}
+
+// take reads once from c. Whole messages go into the batch; the rest stays
+// with c until its next bytes come.
+func (l *loop) take(c *conn) (int, syscall.Errno) {
+	space := l.batch.Free()[:maxRead]
+	have := 0
+	if c.partial != nil {
+		have = copy(space, c.partial[:c.have])
+	}
+	n, errno := l.kernel.Read(c.fd, space[have:])
+	for errno == syscall.EINTR {
+		n, errno = l.kernel.Read(c.fd, space[have:])
+	}
+	if errno != 0 || n == 0 {
+		return 0, errno
+	}
+	whole := wire.Whole(have + n)
+	l.keep(c, space[whole:have+n])
+	if whole > 0 {
+		l.batch.Add(&c.Sender, whole)
+		l.authors = append(l.authors, c)
+	}
+	return n, 0
+}
+
+// keep stores the bytes of an incomplete message, in place of those before.
+func (l *loop) keep(c *conn, rest []byte) {
+	c.have = uint16(len(rest))
+	switch {
+	case len(rest) == 0:
+		l.dropPartial(c)
+		return
+	case c.partial == nil:
+		if last := len(l.partials) - 1; last >= 0 {
+			c.partial, l.partials = l.partials[last], l.partials[:last]
+		} else {
+			c.partial = new(wire.Message)
+		}
+	}
+	copy(c.partial[:], rest)
+}
+
+// dropPartial gives the buffer of an incomplete message back. A few are kept
+// for the next.
+func (l *loop) dropPartial(c *conn) {
+	if c.partial == nil {
+		return
+	}
+	const kept = 64
+	if len(l.partials) < kept {
+		l.partials = append(l.partials, c.partial)
+	}
+	c.partial, c.have = nil, 0
+}
+
+func (l *loop) causeEnd(c *conn) cause {
+	if c.partial != nil {
+		return causeIncomplete(int(c.have))
+	}
+	return causeEnd
+}
+
+// pause stops reading from a member until the room goes on.
+func (l *loop) pause(c *conn) {
+	c.paused = true
+	l.paused = append(l.paused, c)
+	l.arm(c)
+}
+
+// resume ends the pauses whose reason is over.
+func (l *loop) resume() {
+	if !l.retryAt.IsZero() {
+		if l.now.Before(l.retryAt) {
+			return
+		}
+		l.retryAt = time.Time{}
+		l.unstarve()
+	}
+	if len(l.paused) == 0 || l.room.log.Held() {
+		return
+	}
+	for _, c := range l.paused {
+		c.paused = false
+		if c.state == member {
+			l.arm(c)
+		}
+	}
+	clear(l.paused)
+	l.paused = l.paused[:0]
+}
+
+// A drain is a member that can't be written to any more, and why.
+type drain struct {
+	conn  *conn
+	cause cause // empty if only reading will tell
+}
+
+// startDraining makes a member whose connection is broken stop being a reader
+// of the room at once, so that it holds nobody up. What it had sent before is
+// still read and published; then it ends.
+func (l *loop) startDraining(c *conn, why cause) {
+	if c.state != member {
+		return
+	}
+	l.caughtUp(c)
+	c.state = draining
+	// Out of the poller: a broken connection is always ready, also while the
+	// room is held and it may not be read.
+	if errno := l.kernel.Remove(c.fd); errno != 0 {
+		l.end(c, causeErrno("epoll_ctl", errno))
+		return
+	}
+	l.drained = append(l.drained, drain{c, why})
+}
+
+// drain reads on from broken connections and ends those that have no more.
+func (l *loop) drain() {
+	if len(l.drained) == 0 || !l.retryAt.IsZero() {
+		return
+	}
+	kept := l.drained[:0]
+	for _, d := range l.drained {
+		if l.drainOne(d) {
+			kept = append(kept, d)
+		}
+	}
+	clear(l.drained[len(kept):])
+	l.drained = kept
+}
+
+// drainOne reads once and reports whether there may be more.
+func (l *loop) drainOne(d drain) bool {
+	if !l.mayRead() {
+		return true
+	}
+	n, errno := l.take(d.conn)
+	why := d.cause
+	switch {
+	case errno == 0 && n > 0:
+		return true
+	case shortage(errno):
+		l.retryAt = l.now.Add(shortagePause)
+		return true
+	case why != "":
+	case errno == 0 || errno == syscall.EAGAIN:
+		why = l.causeEnd(d.conn)
+	default:
+		why = causeErrno("read", errno)
+	}
+	l.end(d.conn, why)
+	return false
+}

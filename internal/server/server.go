@@ -1,0 +1,193 @@
+//go:build linux
+
+// Package server is the chat server: it accepts connections, lets in those
+// that know the key, reads their messages, publishes them in the room's log,
+// and writes everybody what is new, from event loops that never block.
+//
+// It knows no console, no archive and no gateway: those are readers of the log
+// and are handed to nobody here. It knows no way in but a listener.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
+)
+
+// A Config says what a server is to be.
+type Config struct {
+	// Key is what a client must give to get in, see wire.CheckKey.
+	Key string
+	// MaxClients is how many clients the room has places for; 0 is no limit.
+	MaxClients int
+	// MaxPending is how many connections may be without authentication at a
+	// time, MaxPendingPerAddress how many of them from one address (of IPv6:
+	// one network of 64 bits); 0 is no limit. Beyond it, the oldest one that
+	// says nothing gives way.
+	MaxPending, MaxPendingPerAddress int
+	// AuthTimeout is how long a connection may take to authenticate.
+	AuthTimeout time.Duration
+	// StallTimeout is how long a client that does not read may hold the room
+	// up before it is disconnected, see broadcast.Stall.
+	StallTimeout time.Duration
+	// PeerTimeout is for how long data may be unacknowledged before its
+	// receiver is taken for dead; 0 is the kernel's own rule.
+	PeerTimeout time.Duration
+	// Backlog is how many bytes of messages the room keeps for clients that
+	// lag, before those who send have to wait.
+	Backlog int
+	// Loops is how many event loops there are; 0 is 1.
+	Loops int
+	// Logger takes diagnostics. It must not block.
+	Logger *slog.Logger
+}
+
+// A Server serves one room. Its methods may be called in this order: Listen as
+// often as wanted, Serve once. Log may be called at any time.
+type Server struct {
+	config    Config
+	room      *room
+	listeners []int
+	loops     []*loop
+	stopping  atomic.Bool
+}
+
+// New returns a server that does not listen yet.
+func New(config Config) (*Server, error) {
+	if err := wire.CheckKey(config.Key); err != nil {
+		return nil, err
+	}
+	config.Loops = max(config.Loops, 1)
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{
+		config: config,
+		room:   newRoom(config.Key, config.MaxClients, config.Backlog, config.Loops),
+	}, nil
+}
+
+// Log returns the room's log. Who is to see everything follows it before
+// Serve is called.
+func (s *Server) Log() *broadcast.Log { return s.room.log }
+
+// Listen listens on an address; port 0 is one that is free. The port is taken
+// from then on, and connections wait until Serve accepts them. See
+// netpoll.Listen.
+func (s *Server) Listen(at netip.AddrPort) error {
+	fd, err := netpoll.Listen(at)
+	if err != nil {
+		return err
+	}
+	s.listeners = append(s.listeners, fd)
+	return nil
+}
+
+// Addrs returns the addresses the server listens on.
+func (s *Server) Addrs() []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, fd := range s.listeners {
+		if at, err := netpoll.LocalAddr(fd); err == nil {
+			addrs = append(addrs, at)
+		}
+	}
+	return addrs
+}
+
+// Serve serves until ctx is done, then closes every connection, the listeners
+// and the log, and returns nil. It returns an error only if the system refuses
+// what every loop needs.
+func (s *Server) Serve(ctx context.Context) error {
+	defer s.room.log.Close()
+	defer func() {
+		for _, fd := range s.listeners {
+			netpoll.Close(fd)
+		}
+	}()
+	pollers, err := newPollers(s.config.Loops)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, p := range pollers {
+			p.Destroy()
+		}
+	}()
+	if err := s.prepare(pollers); err != nil {
+		return err
+	}
+	unhook := context.AfterFunc(ctx, s.stop)
+	defer unhook()
+	return s.run()
+}
+
+func newPollers(n int) ([]*netpoll.Poller, error) {
+	var pollers []*netpoll.Poller
+	for range n {
+		p, err := netpoll.New()
+		if err != nil {
+			for _, p := range pollers {
+				p.Destroy()
+			}
+			return nil, err
+		}
+		pollers = append(pollers, p)
+	}
+	return pollers, nil
+}
+
+// prepare builds the loops, one a poller, and the door in the first.
+func (s *Server) prepare(pollers []*netpoll.Poller) error {
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout}
+	for _, p := range pollers {
+		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
+	}
+	_, errno := newDoor(s.loops[0], s.loops, s.listeners, doorLimits{
+		pending:           s.config.MaxPending,
+		pendingPerAddress: s.config.MaxPendingPerAddress,
+		authTimeout:       s.config.AuthTimeout,
+	})
+	if errno != 0 {
+		return os.NewSyscallError("epoll_ctl", errno)
+	}
+	return nil
+}
+
+// run runs every loop on a goroutine of its own and waits for all of them. If
+// one fails, all stop.
+func (s *Server) run() error {
+	errs := make([]error, len(s.loops))
+	var running sync.WaitGroup
+	for i, l := range s.loops {
+		running.Go(func() {
+			defer s.stop()
+			if err := l.run(); err != nil {
+				errs[i] = fmt.Errorf("event loop %d: %w", i, err)
+				l.shutdown()
+			}
+		})
+	}
+	running.Wait()
+	for _, l := range s.loops {
+		l.shutdown() // the first loop may have handed over a connection to one that had returned
+	}
+	return errors.Join(errs...)
+}
+
+// stop makes every loop close its connections and return.
+func (s *Server) stop() {
+	s.stopping.Store(true)
+	for _, l := range s.loops {
+		l.kernel.Wake()
+	}
+}

@@ -1,0 +1,149 @@
+//go:build linux
+
+package server
+
+import (
+	"syscall"
+
+	"sop-chat/internal/broadcast"
+)
+
+// maxWrite is how much is written to one client in one wake-up, in bytes. It
+// bounds how long one that is far behind keeps the others waiting; a socket's
+// buffer rarely takes as much at once.
+const maxWrite = 1 << 20
+
+// flush writes every member what it has yet to get, straight out of the log.
+func (l *loop) flush() {
+	head := l.room.log.Head()
+	for _, c := range l.ready {
+		if c.lag != nil {
+			c.lag.ready = false
+			l.write(c, head)
+		}
+	}
+	clear(l.ready)
+	l.ready = l.ready[:0]
+	if l.written == head {
+		return
+	}
+	for _, c := range l.members {
+		if c.lag == nil && c.cursor < head && c.state == member {
+			l.write(c, head)
+		}
+	}
+	l.written = head
+}
+
+// write sends c the log up to head, leaving out its own messages, as far as
+// its socket takes it. What remains is sent when the socket can be written
+// again; nobody waits for it.
+func (l *loop) write(c *conn, head broadcast.Position) {
+	log := l.room.log
+	for sent := 0; c.cursor < head; {
+		if sent >= maxWrite {
+			l.lags(c)
+			return
+		}
+		var except *broadcast.Sender
+		if c.cursor < c.lastOwn {
+			except = &c.Sender
+		}
+		stretches, end := log.Gather(l.stretches, c.cursor, min(head, c.cursor+maxWrite), except)
+		if len(stretches) == 0 {
+			c.cursor = end
+			continue
+		}
+		n, errno := l.kernel.Writev(c.fd, stretches)
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+			l.lags(c)
+			return
+		case shortage(errno):
+			l.starve(c)
+			return
+		case errno != 0:
+			l.startDraining(c, causeErrno("write", errno))
+			return
+		}
+		sent += n
+		if n < length(stretches) {
+			c.cursor = log.Advance(c.cursor, n, except)
+			l.lags(c)
+			return
+		}
+		c.cursor = end
+	}
+	l.caughtUp(c)
+	l.arm(c)
+}
+
+func length(stretches [][]byte) int {
+	n := 0
+	for _, s := range stretches {
+		n += len(s)
+	}
+	return n
+}
+
+// lags notes that c has yet to get something and waits for its socket.
+func (l *loop) lags(c *conn) {
+	l.noteLag(c)
+	c.lag.starved = false
+	l.arm(c)
+}
+
+// starve notes that c has yet to get something for which the kernel lacks the
+// memory. Its socket would be called writable all the while, so it is left
+// alone until the shortage may be over.
+func (l *loop) starve(c *conn) {
+	l.noteLag(c)
+	c.lag.starved = true
+	l.retryAt = l.now.Add(shortagePause)
+	l.arm(c)
+}
+
+// unstarve tries again what a shortage had stopped.
+func (l *loop) unstarve() {
+	for _, c := range l.lagging {
+		if c.lag.starved && !c.lag.ready {
+			c.lag.ready = true
+			l.ready = append(l.ready, c)
+		}
+	}
+}
+
+func (l *loop) noteLag(c *conn) {
+	if c.lag != nil {
+		return
+	}
+	if last := len(l.spareLags) - 1; last >= 0 {
+		c.lag, l.spareLags = l.spareLags[last], l.spareLags[:last]
+	} else {
+		c.lag = new(lag)
+	}
+	c.lag.index = len(l.lagging)
+	l.lagging = append(l.lagging, c)
+}
+
+// caughtUp notes that c has nothing to wait for any more.
+func (l *loop) caughtUp(c *conn) {
+	if c.lag == nil {
+		return
+	}
+	last := len(l.lagging) - 1
+	moved := l.lagging[last]
+	l.lagging[c.lag.index] = moved
+	moved.lag.index = c.lag.index
+	l.lagging[last] = nil
+	l.lagging = l.lagging[:last]
+
+	const kept = 64
+	if len(l.spareLags) < kept {
+		*c.lag = lag{}
+		l.spareLags = append(l.spareLags, c.lag)
+	}
+	c.lag = nil
+}
