@@ -6,7 +6,9 @@ import "sync/atomic"
 // done with. A reader that serves many clients has one cursor, at the one of
 // them that is furthest back.
 //
-// Only its reader moves it, and only forward; everybody may look at it.
+// Only its reader moves it; everybody may look at it. It moves forward, but for
+// one exception: a reader may go back to a position at which another cursor
+// still keeps the log, and so take over from it.
 type Cursor struct {
 	log      *Log
 	at       atomic.Uint64

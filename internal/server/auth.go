@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/netpoll"
 	"sop-chat/internal/wire"
 )
 
@@ -51,6 +50,7 @@ func (d *door) authenticate(c *conn) {
 		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
 		c.state = greeting
 		c.guest.done = 0
+		c.guest.place = d.loop.room.log.Join(func() {})
 		d.greet(c)
 	}
 }
@@ -62,7 +62,9 @@ func (d *door) refuse(c *conn, why cause) {
 }
 
 // greet sends the echo. Only when all of it is written does the guest become a
-// reader of the room, so nothing can come before it.
+// member, so nothing can come before it; and what is published meanwhile waits
+// for it in the log, so nothing is missed after it, in whichever loop it is
+// seated.
 func (d *door) greet(c *conn) {
 	g := c.guest
 	for g.done < wire.Size {
@@ -80,22 +82,22 @@ func (d *door) greet(c *conn) {
 		}
 	}
 	d.forget(c)
-	d.seat(c)
+	d.seat(c, g.place)
 }
 
 // seat makes a guest that has its echo a member, in each loop in turn.
-func (d *door) seat(c *conn) {
+func (d *door) seat(c *conn, place *broadcast.Cursor) {
 	to := d.loops[d.next%len(d.loops)]
 	d.next++
 	if to == d.loop {
-		to.admit(c)
+		to.admit(c, place)
 		return
 	}
 	if errno := d.loop.kernel.Remove(c.fd); errno != 0 {
+		d.loop.vacate(place)
 		d.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
 	d.loop.conns[c.fd] = nil
-	c.interest = netpoll.Interest(0)
-	to.hand(c)
+	to.hand(c, place)
 }

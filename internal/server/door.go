@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/wire"
 )
@@ -48,6 +49,7 @@ type doorLimits struct {
 type guest struct {
 	conn    *conn
 	since   time.Time
+	place   *broadcast.Cursor // while greeting: keeps what comes after the echo
 	element *list.Element
 	message wire.Message // its authentication message, and then its echo
 	done    int          // bytes of it that were read, or while greeting written
@@ -97,7 +99,12 @@ func (d *door) handle(c *conn) {
 
 // accept takes the connections that wait at a listener.
 func (d *door) accept(listener int) {
-	for range maxAccepts {
+	for i := range maxAccepts {
+		if i > 0 && d.loop.room.full() {
+			// Who comes now may have seen a client leave that the loop has not:
+			// the next wait tells of both.
+			return
+		}
 		fd, addr, errno := d.loop.kernel.Accept(listener)
 		switch errno {
 		case 0:

@@ -48,8 +48,9 @@ type loop struct {
 	paused    []*conn // members and drained ones that are not read for now
 	drained   []drain
 	ended     []ending
-	authors   []*conn         // whose messages are in the batch
-	partials  []*wire.Message // spare ones, for the next to need one
+	authors   []*conn             // whose messages are in the batch
+	places    []*broadcast.Cursor // to be given up at the end of the wake-up
+	partials  []*wire.Message     // spare ones, for the next to need one
 	spareLags []*lag
 
 	now        time.Time
@@ -62,7 +63,7 @@ type loop struct {
 	stretches  [][]byte
 
 	inboxMu sync.Mutex
-	inbox   []*conn // handed over by the first loop
+	inbox   []arrival
 }
 
 // The generations that are no connection's. The poller keeps 0 for itself.
@@ -144,6 +145,7 @@ func (l *loop) turn() (running bool, err error) {
 	l.watch()
 	l.closeEnded()
 	l.advance()
+	l.vacated()
 	return true, nil
 }
 
@@ -166,9 +168,8 @@ func (l *loop) handle(c *conn, e *netpoll.Event) {
 	case e.Readable:
 		l.read(c)
 	}
-	if e.Writable && c.lag != nil && !c.lag.ready {
-		c.lag.ready = true
-		l.ready = append(l.ready, c)
+	if e.Writable && c.lag != nil {
+		l.again(c)
 	}
 }
 

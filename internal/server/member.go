@@ -10,11 +10,18 @@ import (
 	"sop-chat/internal/netpoll"
 )
 
+// An arrival is a connection on its way from the first loop to another, and
+// the cursor that keeps for it what is published meanwhile.
+type arrival struct {
+	conn  *conn
+	place *broadcast.Cursor
+}
+
 // hand gives the loop a connection that has authenticated and has its echo.
 // The first loop calls it from its own goroutine.
-func (l *loop) hand(c *conn) {
+func (l *loop) hand(c *conn, place *broadcast.Cursor) {
 	l.inboxMu.Lock()
-	l.inbox = append(l.inbox, c)
+	l.inbox = append(l.inbox, arrival{c, place})
 	l.inboxMu.Unlock()
 	l.kernel.Wake()
 }
@@ -25,25 +32,43 @@ func (l *loop) receive() {
 	arrived := l.inbox
 	l.inbox = nil
 	l.inboxMu.Unlock()
-	for _, c := range arrived {
-		if errno := l.watches(c, netpoll.Readable); errno != 0 {
-			l.end(c, causeErrno("epoll_ctl", errno))
+	for _, a := range arrived {
+		if errno := l.watches(a.conn, netpoll.Readable); errno != 0 {
+			l.vacate(a.place)
+			l.end(a.conn, causeErrno("epoll_ctl", errno))
 			continue
 		}
-		l.admit(c)
+		l.admit(a.conn, a.place)
 	}
 }
 
 // admit makes a connection, which the loop watches, a member: it receives what
-// is published from here on.
-func (l *loop) admit(c *conn) {
+// was published since its place was taken.
+func (l *loop) admit(c *conn, place *broadcast.Cursor) {
 	c.state = member
-	c.cursor = l.room.log.Head()
-	c.lastOwn = 0
+	c.cursor = place.Position()
 	c.index = int32(len(l.members))
 	l.members = append(l.members, c)
 	l.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender})
+	l.vacate(place)
+	if c.cursor < l.room.log.Head() { // and perhaps nothing new will come
+		l.noteLag(c)
+		l.again(c)
+	}
 	l.arm(c)
+}
+
+// vacate gives a place up at the end of the wake-up, when the loop's own cursor
+// is where the log is to be kept from.
+func (l *loop) vacate(place *broadcast.Cursor) { l.places = append(l.places, place) }
+
+// vacated gives up the places that are no longer needed.
+func (l *loop) vacated() {
+	for _, place := range l.places {
+		place.Leave()
+	}
+	clear(l.places)
+	l.places = l.places[:0]
 }
 
 // end marks a connection to be closed at the end of the wake-up, when what it
@@ -54,6 +79,9 @@ func (l *loop) end(c *conn, why cause) {
 	}
 	l.caughtUp(c)
 	if c.guest != nil {
+		if place := c.guest.place; place != nil {
+			l.vacate(place)
+		}
 		l.door.forget(c)
 	}
 	l.ended = append(l.ended, ending{c, c.state, why})
@@ -110,6 +138,7 @@ func (l *loop) shutdown() {
 		}
 	}
 	l.closeEnded()
+	l.vacated()
 	l.cursor.Leave()
 }
 

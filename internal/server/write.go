@@ -108,10 +108,17 @@ func (l *loop) starve(c *conn) {
 // unstarve tries again what a shortage had stopped.
 func (l *loop) unstarve() {
 	for _, c := range l.lagging {
-		if c.lag.starved && !c.lag.ready {
-			c.lag.ready = true
-			l.ready = append(l.ready, c)
+		if c.lag.starved {
+			l.again(c)
 		}
+	}
+}
+
+// again has c, which lags, written to in this wake-up.
+func (l *loop) again(c *conn) {
+	if !c.lag.ready {
+		c.lag.ready = true
+		l.ready = append(l.ready, c)
 	}
 }
 
