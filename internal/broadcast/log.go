@@ -179,8 +179,8 @@ func (l *Log) pushSkippers() {
 // stops early at the capacity of dst, and returns the position it came to.
 //
 // The caller's cursor must not be after from, and to not after a head the
-// caller has seen. from may lie inside a message, which is then the rest of a
-// message not of except.
+// caller has seen. to is a border between messages; from may lie inside one,
+// which is then not of except.
 func (l *Log) Gather(dst [][]byte, from, to Position, except *Sender) ([][]byte, Position) {
 	for at := from; at < to; {
 		if at = l.skip(at, to, except); at == to || len(dst) == cap(dst) {

@@ -22,9 +22,13 @@ const maxAccepts = 256
 // the first loop, so that who waits at it is counted in one place.
 //
 // Guests, as connections are called until they are members, take no place in
-// the room. They have a bound of their own, in all and for each address, and
-// the oldest that says nothing gives way to a new one: so whoever opens many
+// the room. They have bounds of their own, in all and for each address, and the
+// oldest that says nothing gives way to a new one: so whoever opens many
 // connections and is silent keeps nobody out but himself.
+//
+// A whole class may come through one address at the same moment, though, and
+// be silent for as long as the network takes. So what is beyond a bound has a
+// moment's grace, up to a crowd of several times the bound.
 type door struct {
 	loop      *loop
 	loops     []*loop // where members are seated, in turn
@@ -35,6 +39,7 @@ type door struct {
 	guests    *list.List // of *guest, oldest first
 	addresses map[netip.Addr]int
 	lastID    uint64
+	trimAt    time.Time // when to look who is beyond the bounds; zero if nobody is
 	openAt    time.Time // when to accept again after a shortage; zero if there is none
 	short     bool      // there is a shortage, and it was reported
 }
@@ -87,6 +92,7 @@ func (d *door) work(events []netpoll.Event) {
 		}
 	}
 	d.expire()
+	d.trim()
 }
 
 func (d *door) handle(c *conn) {
@@ -170,8 +176,12 @@ func (d *door) welcome(fd int, addr netip.AddrPort) {
 	g := &guest{conn: c, since: d.loop.now}
 	g.element = d.guests.PushBack(g)
 	c.guest = g
-	d.addresses[origin(addr.Addr())]++
-	d.read(c) // most have already spoken; and who has is not silent
+	from := origin(addr.Addr())
+	d.addresses[from]++
+	if d.trimAt.IsZero() && d.beyond(from, 0, 1) {
+		d.trimAt = d.loop.now.Add(grace)
+	}
+	d.read(c) // most have already spoken
 }
 
 // forget takes a connection off the guests: it ended, or it is seated.
@@ -197,25 +207,60 @@ func origin(addr netip.Addr) netip.Addr {
 	return network.Addr()
 }
 
-// makeSpace sees to it that one more guest from an address is within bounds.
+const (
+	// grace is how long a guest may be silent although there are too many: what
+	// a client that speaks at once may take if a packet of it is lost.
+	grace = 500 * time.Millisecond
+	// crowd is how many times a bound may be exceeded within the grace.
+	crowd = 4
+)
+
+// beyond reports whether there would be more guests than so many times the
+// bounds, in all or from an address, if there were so many more.
+func (d *door) beyond(from netip.Addr, more, times int) bool {
+	all, each := d.limits.pending*times, d.limits.pendingPerAddress*times
+	return all > 0 && d.guests.Len()+more > all || each > 0 && d.addresses[from]+more > each
+}
+
+// makeSpace sees to it that one more guest from an address is no crowd.
 func (d *door) makeSpace(addr netip.Addr) {
-	for {
-		var oldest *guest
-		switch from := origin(addr); {
-		case d.limits.pendingPerAddress > 0 && d.addresses[from] >= d.limits.pendingPerAddress:
-			oldest = d.oldest(func(g *guest) bool { return origin(g.conn.Addr.Addr()) == from })
-		case d.limits.pending > 0 && d.guests.Len() >= d.limits.pending:
-			oldest = d.oldest(func(*guest) bool { return true })
-		}
-		if oldest == nil {
+	from := origin(addr)
+	crowded := d.limits.pendingPerAddress > 0 && d.addresses[from] >= crowd*d.limits.pendingPerAddress
+	for d.beyond(from, 1, crowd) {
+		victim := d.oldest(func(g *guest) bool { return !crowded || origin(g.conn.Addr.Addr()) == from })
+		if victim == nil {
 			return
 		}
-		// It may have spoken since it was last read, and then it is to stay.
-		before := oldest.done
-		d.read(oldest.conn)
-		if oldest.conn.state == pending && oldest.done == before {
-			d.loop.end(oldest.conn, causeGaveWay)
+		d.giveWay(victim)
+	}
+}
+
+// trim holds the guests to their bounds once the grace is over.
+func (d *door) trim() {
+	if d.trimAt.IsZero() || d.loop.now.Before(d.trimAt) {
+		return
+	}
+	d.trimAt = time.Time{}
+	late := d.loop.now.Add(-grace)
+	isBeyond := func(g *guest) bool { return d.beyond(origin(g.conn.Addr.Addr()), 0, 1) }
+	for {
+		victim := d.oldest(func(g *guest) bool { return !g.since.After(late) && isBeyond(g) })
+		if victim == nil {
+			break
 		}
+		d.giveWay(victim)
+	}
+	if d.oldest(isBeyond) != nil {
+		d.trimAt = d.loop.now.Add(grace)
+	}
+}
+
+// giveWay ends a guest, unless it has spoken since it was last read.
+func (d *door) giveWay(g *guest) {
+	before := g.done
+	d.read(g.conn)
+	if g.conn.state == pending && g.done == before {
+		d.loop.end(g.conn, causeGaveWay)
 	}
 }
 
@@ -242,6 +287,9 @@ func (d *door) oldest(among func(*guest) bool) *guest {
 // wait.
 func (d *door) deadline() time.Time {
 	at := d.openAt
+	if at.IsZero() || !d.trimAt.IsZero() && d.trimAt.Before(at) {
+		at = d.trimAt
+	}
 	if first := d.guests.Front(); first != nil {
 		due := first.Value.(*guest).since.Add(d.limits.authTimeout)
 		if at.IsZero() || due.Before(at) {

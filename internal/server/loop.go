@@ -80,10 +80,11 @@ type ending struct {
 	cause cause
 }
 
-// limits are the times a loop keeps, see Config.
+// limits are what a loop keeps to.
 type limits struct {
-	stall time.Duration
-	peer  time.Duration
+	stall time.Duration // Config.StallTimeout
+	peer  time.Duration // Config.PeerTimeout
+	write int           // maxWrite; a multiple of wire.Size
 }
 
 func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {

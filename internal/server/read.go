@@ -27,7 +27,7 @@ func (l *loop) read(c *conn) {
 	switch {
 	case errno == syscall.EAGAIN:
 	case shortage(errno):
-		l.retryAt = l.now.Add(shortagePause)
+		l.backOff()
 		l.pause(c)
 	case errno != 0:
 		l.end(c, causeErrno("read", errno))
@@ -113,6 +113,13 @@ func (l *loop) pause(c *conn) {
 	l.arm(c)
 }
 
+// backOff has what failed for a shortage tried again a little later.
+func (l *loop) backOff() {
+	if l.retryAt.IsZero() { // or one that fails often would keep others waiting
+		l.retryAt = l.now.Add(shortagePause)
+	}
+}
+
 // resume ends the pauses whose reason is over.
 func (l *loop) resume() {
 	if !l.retryAt.IsZero() {
@@ -185,7 +192,7 @@ func (l *loop) drainOne(d drain) bool {
 	case errno == 0 && n > 0:
 		return true
 	case shortage(errno):
-		l.retryAt = l.now.Add(shortagePause)
+		l.backOff()
 		return true
 	case why != "":
 	case errno == 0 || errno == syscall.EAGAIN:

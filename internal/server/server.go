@@ -148,7 +148,7 @@ func newPollers(n int) ([]*netpoll.Poller, error) {
 
 // prepare builds the loops, one a poller, and the door in the first.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
-	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout}
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, write: maxWrite}
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}

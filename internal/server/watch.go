@@ -27,7 +27,9 @@ func (l *loop) watchStalls() {
 		c := l.lagging[i]
 		// A socket is called writable only when a third of its buffer is
 		// free. One that takes less at a time makes progress all the same.
-		l.write(c, log.Head())
+		if !c.lag.starved {
+			l.write(c, log.Head())
+		}
 		if c.lag != nil && c.lag.stall.Exceeded(log, c.cursor, l.now, l.limits.stall) {
 			l.end(c, causeStall(l.limits.stall))
 		}

@@ -6,10 +6,11 @@ import (
 	"syscall"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
 )
 
-// maxWrite is how much is written to one client in one wake-up, in bytes. It
-// bounds how long one that is far behind keeps the others waiting; a socket's
+// maxWrite is how much is written to one client in one wake-up, in bytes, give
+// or take a message. It bounds how long one that is far behind keeps the others waiting; a socket's
 // buffer rarely takes as much at once.
 const maxWrite = 1 << 20
 
@@ -41,15 +42,16 @@ func (l *loop) flush() {
 func (l *loop) write(c *conn, head broadcast.Position) {
 	log := l.room.log
 	for sent := 0; c.cursor < head; {
-		if sent >= maxWrite {
+		if sent >= l.limits.write {
 			l.lags(c)
 			return
 		}
+		to := min(head, c.cursor-c.cursor%wire.Size+broadcast.Position(l.limits.write))
 		var except *broadcast.Sender
 		if c.cursor < c.lastOwn {
 			except = &c.Sender
 		}
-		stretches, end := log.Gather(l.stretches, c.cursor, min(head, c.cursor+maxWrite), except)
+		stretches, end := log.Gather(l.stretches, c.cursor, to, except)
 		if len(stretches) == 0 {
 			c.cursor = end
 			continue
@@ -101,7 +103,7 @@ func (l *loop) lags(c *conn) {
 func (l *loop) starve(c *conn) {
 	l.noteLag(c)
 	c.lag.starved = true
-	l.retryAt = l.now.Add(shortagePause)
+	l.backOff()
 	l.arm(c)
 }
 

@@ -1,0 +1,223 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"net/netip"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
+)
+
+// A simClient is a client at the other end of the network, good or bad.
+type simClient struct {
+	world  *world
+	number int
+	socket *socket
+	key    string
+
+	eager  bool    // reads all that comes, whenever there is time to
+	steady bool    // reads slowly, and never stops
+	due    float64 // bytes that it is to read by now, if it is steady
+	lazy   bool    // does not read for now
+
+	sending []byte // the rest of what is being sent
+	sent    int    // messages of which the first byte is on its way
+	whole   int    // messages of which all bytes are
+	partial int    // bytes of the last one that are, if not all
+	closing bool   // nothing more will be sent
+	gone    bool   // it closed its end in both directions
+
+	inbox  []byte
+	echoed int // how much had been said when it had its echo; -1 before
+	next   int // index of the next message it must get; -1 before the first
+
+	// What the log says of it.
+	accepted, joined, left, evicted bool
+	reason                          string
+	published                       int
+}
+
+func (c *simClient) String() string {
+	return fmt.Sprintf("client %d (sent %d, published %d, left %v %q)", c.number, c.sent, c.published, c.left, c.reason)
+}
+
+// message returns the client's n-th message; the 0th is its authentication.
+func (c *simClient) message(n int) wire.Message {
+	text := c.key
+	if n > 0 {
+		text = fmt.Sprintf("%d:%d", c.number, n)
+	}
+	m, err := wire.New(fmt.Sprintf("client %d", c.number), text)
+	if err != nil {
+		panic(err)
+	}
+	if n > 0 { // bytes behind the terminator are forwarded too
+		for i := wire.NameSize + 64; i < wire.Size; i++ {
+			m[i] = byte(i*n + c.number)
+		}
+	}
+	return m
+}
+
+// connect brings a new client.
+func (w *world) connect() {
+	c := &simClient{world: w, number: w.born, key: simKey, echoed: -1, next: -1}
+	w.born++
+	if w.chance(8) {
+		c.key = "the kex"
+	}
+	switch w.rng.IntN(4) {
+	case 0, 1:
+		c.eager = true
+	case 2:
+		c.steady = true
+	}
+	c.socket = &socket{
+		peer:   c,
+		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(w.rng.IntN(3))}), uint16(c.number)),
+		fd:     -1,
+		inCap:  1 + w.rng.IntN(64<<10),
+		outCap: 100 + w.rng.IntN([]int{1 << 10, 32 << 10, 512 << 10}[w.rng.IntN(3)]),
+	}
+	if c.steady {
+		c.socket.outCap += 8 << 10 // what a tenth of a second takes
+	}
+	w.clients = append(w.clients, c)
+	w.arriving = append(w.arriving, c.socket)
+	if !w.chance(8) { // some say nothing at first
+		c.say(0)
+		c.push()
+	}
+}
+
+// say begins to send the message n.
+func (c *simClient) say(n int) {
+	m := c.message(n)
+	c.sending = append(c.sending, m[:]...)
+}
+
+// act does one thing that a client can do.
+func (c *simClient) act() {
+	w := c.world
+	switch w.rng.IntN(40) {
+	case 0:
+		c.lazy = !c.eager && !c.steady && !c.lazy
+	case 1:
+		c.leave()
+	case 2, 3, 4, 5, 6, 7:
+		c.speak()
+	default:
+		c.push()
+		if !c.steady && (!c.lazy || w.chance(50)) {
+			c.read()
+		}
+	}
+}
+
+// speak has more to say: a message, or many.
+func (c *simClient) speak() {
+	if c.closing || len(c.sending) > 128*wire.Size {
+		return
+	}
+	if c.sent == 0 && c.partial == 0 && len(c.sending) == 0 && c.whole == 0 && c.echoed < 0 && c.socket.in == nil {
+		c.say(0) // it was silent so far
+	}
+	n := 1
+	if c.world.chance(4) {
+		n = 1 + c.world.rng.IntN(100)
+	}
+	for range n {
+		c.sent++
+		c.say(c.sent)
+	}
+	c.push()
+}
+
+// push gives the network as much as it takes, or less.
+func (c *simClient) push() {
+	s, w := c.socket, c.world
+	n := min(len(c.sending), s.inCap-len(s.in))
+	if n <= 0 || s.broken || c.gone || s.fin || c.cutOff() {
+		return
+	}
+	if w.chance(3) {
+		n = 1 + w.rng.IntN(n)
+	}
+	s.in = append(s.in, c.sending[:n]...)
+	c.sending = c.sending[n:]
+	bytes := c.partial + n
+	c.whole += bytes / wire.Size // counts the authentication message
+	c.partial = bytes % wire.Size
+}
+
+// cutOff reports whether the server has closed the connection.
+func (c *simClient) cutOff() bool {
+	return c.socket.fd < 0 && !c.waiting()
+}
+
+func (c *simClient) waiting() bool {
+	for _, s := range c.world.arriving {
+		if s == c.socket {
+			return true
+		}
+	}
+	return false
+}
+
+// leave ends the connection in one of the ways there are.
+func (c *simClient) leave() {
+	s, w := c.socket, c.world
+	c.closing = true
+	switch w.rng.IntN(4) {
+	case 0: // half-close: goes on reading
+		s.fin = true
+	case 1: // close; what was not read makes it a reset
+		s.fin, c.gone = true, true
+		if len(s.out) > 0 {
+			s.breaks(104) // ECONNRESET
+		}
+		s.out = nil
+	case 2: // reset
+		c.gone = true
+		s.breaks(104)
+	case 3: // stays, and says nothing more
+	}
+}
+
+// read takes what came, or if it is not eager a part of it.
+func (c *simClient) read() {
+	n := len(c.socket.out)
+	if n > 0 && !c.eager && c.world.chance(2) {
+		n = 1 + c.world.rng.IntN(n)
+	}
+	c.take(n)
+}
+
+// steadyRate is how fast a steady client reads, in bytes a second: enough to
+// make progress within simStallTimeout, however seldom the loop looks.
+const steadyRate = 4 * broadcast.SegmentSize / 10
+
+// take takes at most n bytes of what came and checks them.
+func (c *simClient) take(n int) {
+	s, w := c.socket, c.world
+	n = min(n, len(s.out))
+	if c.gone || n == 0 {
+		return
+	}
+	c.inbox = append(c.inbox, s.out[:n]...)
+	s.out = s.out[n:]
+	for len(c.inbox) >= wire.Size {
+		m := wire.Message(c.inbox[:wire.Size])
+		c.inbox = c.inbox[wire.Size:]
+		if c.echoed >= 0 {
+			w.oracle.received(c, &m)
+			continue
+		}
+		if m != c.message(0) || c.key != simKey {
+			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
+		}
+		c.echoed = len(w.oracle.order)
+	}
+}

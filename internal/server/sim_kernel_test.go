@@ -1,0 +1,249 @@
+//go:build linux
+
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"sop-chat/internal/netpoll"
+)
+
+// A simKernel stands in for the kernel of one loop. Its descriptors live in
+// the world that all loops share; its poller is its own. It behaves as Linux
+// does, and fails wherever Linux could, as often as the world says.
+type simKernel struct {
+	world   *world
+	watched []watch // in the order of Add
+	woken   bool
+	stale   []netpoll.Event // of descriptors that are no longer watched
+}
+
+type watch struct {
+	fd         int
+	generation uint32
+	want       netpoll.Interest
+}
+
+func (k *simKernel) Accept(listener int) (int, netip.AddrPort, syscall.Errno) {
+	w := k.world
+	if errno := w.fault(syscall.EINTR, syscall.ECONNABORTED, syscall.EMFILE, syscall.ENFILE,
+		syscall.ENOBUFS, syscall.ENOMEM, syscall.EPROTO, syscall.EPERM, syscall.EAGAIN); errno != 0 {
+		return -1, netip.AddrPort{}, errno
+	}
+	if listener != listenerFD || len(w.arriving) == 0 {
+		return -1, netip.AddrPort{}, syscall.EAGAIN
+	}
+	s := w.arriving[0]
+	w.arriving = w.arriving[1:]
+	w.install(s)
+	return s.fd, s.addr, 0
+}
+
+func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
+	w := k.world
+	s := w.socket(fd, "read")
+	if len(b) == 0 {
+		w.failf("a read of fd %d into nothing, which looks like its end", fd)
+	}
+	errno := w.fault(syscall.EINTR, syscall.ENOMEM, syscall.ENOBUFS)
+	if errno == 0 && !s.broken {
+		errno = w.fault(syscall.EAGAIN)
+	}
+	w.retried(&s.readShort, errno, "read")
+	if errno != 0 {
+		return 0, errno
+	}
+	if errno := w.fault(syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.EIO); errno != 0 {
+		s.readError = true
+		s.breaks(errno)
+		return 0, errno
+	}
+	switch {
+	case len(s.in) > 0:
+		n := copy(b, s.in)
+		if w.chance(4) {
+			n = 1 + w.rng.IntN(n)
+		}
+		s.in = s.in[n:]
+		return n, 0
+	case s.errno != 0:
+		errno := s.errno
+		s.errno = 0
+		return 0, errno
+	case s.broken || s.fin:
+		return 0, 0
+	}
+	return 0, syscall.EAGAIN
+}
+
+func (k *simKernel) Writev(fd int, stretches [][]byte) (int, syscall.Errno) {
+	w := k.world
+	s := w.socket(fd, "writev")
+	if length(stretches) == 0 {
+		w.failf("a write of nothing to fd %d", fd)
+	}
+	errno := w.fault(syscall.EINTR, syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM)
+	w.retried(&s.writeShort, errno, "write")
+	if errno != 0 {
+		return 0, errno
+	}
+	if errno := w.fault(syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH); errno != 0 {
+		s.breaks(0)
+		return 0, errno
+	}
+	if s.broken {
+		errno := s.errno
+		s.errno = 0
+		if errno == 0 {
+			errno = syscall.EPIPE
+		}
+		return 0, errno
+	}
+	if s.peer.gone { // the other side answers with a reset
+		s.breaks(syscall.EPIPE)
+		return length(stretches), 0
+	}
+	space := s.outCap - len(s.out)
+	if space <= 0 {
+		return 0, syscall.EAGAIN
+	}
+	if w.chance(4) {
+		space = 1 + w.rng.IntN(space)
+	}
+	n := 0
+	for _, b := range stretches {
+		take := min(space-n, len(b))
+		s.out = append(s.out, b[:take]...)
+		n += take
+	}
+	return n, 0
+}
+
+func (k *simKernel) Close(fd int) syscall.Errno {
+	w := k.world
+	s := w.socket(fd, "close")
+	k.forget(fd)
+	for _, l := range w.loops {
+		if other := l.kernel.(*simKernel); slices.ContainsFunc(other.watched, func(e watch) bool { return e.fd == fd }) {
+			w.failf("fd %d is closed by one loop and watched by another", fd)
+		}
+	}
+	w.fds[fd] = nil
+	s.fd = -1
+	return w.fault(syscall.EINTR, syscall.EIO)
+}
+
+func (k *simKernel) Tune(fd int, _ time.Duration)           { k.world.socket(fd, "setsockopt") }
+func (k *simKernel) SetUserTimeout(fd int, _ time.Duration) { k.world.socket(fd, "setsockopt") }
+
+func (k *simKernel) WindowShut(fd int) bool {
+	s := k.world.socket(fd, "getsockopt")
+	return len(s.out) == s.outCap
+}
+
+func (k *simKernel) Add(fd int, generation uint32, want netpoll.Interest) syscall.Errno {
+	w := k.world
+	if fd != listenerFD {
+		s := w.socket(fd, "epoll_ctl")
+		if errno := w.fault(syscall.ENOMEM, syscall.ENOSPC); errno != 0 {
+			s.struck = true
+			return errno
+		}
+	}
+	if k.find(fd) >= 0 {
+		w.failf("fd %d is added twice to one poller", fd)
+	}
+	k.watched = append(k.watched, watch{fd, generation, want})
+	return 0
+}
+
+func (k *simKernel) Modify(fd int, generation uint32, want netpoll.Interest) syscall.Errno {
+	w := k.world
+	i := k.find(fd)
+	if i < 0 {
+		w.failf("fd %d is modified, but not watched", fd)
+	}
+	if errno := w.fault(syscall.ENOMEM); errno != 0 {
+		if fd != listenerFD {
+			w.socket(fd, "epoll_ctl").struck = true
+		}
+		return errno
+	}
+	k.watched[i] = watch{fd, generation, want}
+	return 0
+}
+
+func (k *simKernel) Remove(fd int) syscall.Errno {
+	w := k.world
+	s := w.socket(fd, "epoll_ctl")
+	if errno := w.fault(syscall.ENOMEM); errno != 0 {
+		s.struck = true
+		return errno
+	}
+	k.forget(fd)
+	return 0
+}
+
+func (k *simKernel) find(fd int) int {
+	return slices.IndexFunc(k.watched, func(e watch) bool { return e.fd == fd })
+}
+
+func (k *simKernel) forget(fd int) {
+	i := k.find(fd)
+	if i < 0 {
+		return
+	}
+	k.stale = append(k.stale, netpoll.Event{FD: fd, Generation: k.watched[i].generation, Readable: true, Writable: true, Broken: true})
+	k.watched = slices.Delete(k.watched, i, i+1)
+}
+
+// Wait returns some of what is ready, in any order. It never blocks: the
+// simulation only lets a loop turn that has a reason to.
+func (k *simKernel) Wait(events []netpoll.Event, _ time.Duration) (int, syscall.Errno) {
+	w := k.world
+	if errno := w.fault(syscall.EINTR); errno != 0 {
+		return 0, errno
+	}
+	k.woken = false
+	ready := k.ready()
+	w.rng.Shuffle(len(ready), func(i, j int) { ready[i], ready[j] = ready[j], ready[i] })
+	if len(ready) > 1 && w.chance(4) {
+		ready = ready[:1+w.rng.IntN(len(ready)-1)]
+	}
+	if len(k.stale) > 0 && w.chance(8) {
+		ready = append(ready, k.stale[w.rng.IntN(len(k.stale))])
+		k.stale = nil
+	}
+	return copy(events, ready), 0
+}
+
+// ready returns the events that epoll would report.
+func (k *simKernel) ready() []netpoll.Event {
+	var ready []netpoll.Event
+	for _, e := range k.watched {
+		event := netpoll.Event{FD: e.fd, Generation: e.generation}
+		if e.fd == listenerFD {
+			event.Readable = e.want&netpoll.Readable != 0 && len(k.world.arriving) > 0
+		} else {
+			s := k.world.fds[e.fd]
+			event.Broken = s.broken
+			event.Readable = s.broken || e.want&netpoll.Readable != 0 && (len(s.in) > 0 || s.fin)
+			event.Writable = e.want&netpoll.Writable != 0 && (s.broken || len(s.out) <= s.outCap*2/3)
+		}
+		if event.Readable || event.Writable || event.Broken {
+			ready = append(ready, event)
+		}
+	}
+	return ready
+}
+
+func (k *simKernel) Wake()          { k.woken = true }
+func (k *simKernel) Now() time.Time { return k.world.now }
+
+// mayRun reports whether a Wait of the loop would return.
+func (k *simKernel) mayRun(l *loop) bool {
+	return k.woken || len(k.ready()) > 0 || l.timeout() == 0
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package server
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
+)
+
+// An oracle follows the room's log and so knows the one order of all messages.
+// It checks that everyone's messages enter it once, in the order in which they
+// were sent, unchanged, and only between joining and leaving.
+type oracle struct {
+	world    *world
+	follower *broadcast.Follower
+	entries  [64]broadcast.Entry
+	order    []spoken // all messages there ever were
+	asked    context.Context
+}
+
+// A spoken is one message in the order: whose, and which of his.
+type spoken struct {
+	client *simClient
+	number int
+}
+
+func newOracle(w *world) *oracle {
+	asked, cancel := context.WithCancel(context.Background())
+	cancel() // so that Next never waits
+	return &oracle{world: w, follower: w.room.log.FollowLossless(), asked: asked}
+}
+
+// look takes what is new in the log.
+func (o *oracle) look() {
+	for {
+		n, _ := o.follower.Next(o.asked, o.entries[:])
+		if n == 0 {
+			return
+		}
+		for i := range o.entries[:n] {
+			o.see(&o.entries[i])
+		}
+	}
+}
+
+func (o *oracle) see(e *broadcast.Entry) {
+	w := o.world
+	if e.Skipped+e.SkippedNotices > 0 {
+		w.failf("a reader that must not lose anything lost %d messages and %d notices", e.Skipped, e.SkippedNotices)
+	}
+	if n := e.Notice; n != nil {
+		o.notice(n)
+		return
+	}
+	c := o.client(e.From)
+	if !c.joined || c.left {
+		w.failf("%v speaks while it is not in the room", c)
+	}
+	c.published++
+	if want := c.message(c.published); e.Message != want {
+		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
+	}
+	o.order = append(o.order, spoken{c, c.published})
+}
+
+func (o *oracle) notice(n *broadcast.Notice) {
+	w := o.world
+	c := o.client(n.From)
+	switch n.Kind {
+	case broadcast.Accepted:
+		if c.key != simKey || n.Key != simKey || c.accepted {
+			w.failf("%v is accepted with the key %q", c, n.Key)
+		}
+		c.accepted = true
+	case broadcast.Refused:
+		if n.Key != c.key || c.key == simKey && n.Reason != string(causeFull) {
+			w.failf("%v is refused with the key %q: %s", c, n.Key, n.Reason)
+		}
+	case broadcast.Joined:
+		if !c.accepted || c.joined {
+			w.failf("%v joins, accepted %v, joined before %v", c, c.accepted, c.joined)
+		}
+		c.joined = true
+	case broadcast.Left:
+		if !c.accepted || c.left {
+			w.failf("%v leaves, accepted %v, left before %v", c, c.accepted, c.left)
+		}
+		c.left = true
+		c.reason = n.Reason
+		c.evicted = strings.HasPrefix(n.Reason, "held the room")
+		if c.evicted && (c.eager || c.steady) {
+			w.failf("%v reads all the time and is disconnected because it %s", c, n.Reason)
+		}
+	}
+}
+
+// client finds the client that a sender is, by the name it authenticated with.
+func (o *oracle) client(s *broadcast.Sender) *simClient {
+	number, err := strconv.Atoi(strings.TrimPrefix(s.Name, "client "))
+	if err != nil || number >= o.world.born {
+		o.world.failf("there is no client with the name %q", s.Name)
+	}
+	for _, c := range o.world.clients {
+		if c.number == number {
+			return c
+		}
+	}
+	o.world.failf("client %d is long gone", number)
+	return nil
+}
+
+// next returns the index of the first message from index i on that is not of
+// c.
+func (o *oracle) next(i int, c *simClient) int {
+	for i < len(o.order) && o.order[i].client == c {
+		i++
+	}
+	return i
+}
+
+// received checks one message that a client got.
+func (o *oracle) received(c *simClient, m *wire.Message) {
+	w := o.world
+	if c.next < 0 {
+		o.first(c, m)
+	}
+	c.next = o.next(c.next, c)
+	if c.next == len(o.order) {
+		w.failf("%v received %q, which nobody said", c, m.Text()[:20])
+	}
+	want := o.order[c.next]
+	if *m != want.client.message(want.number) {
+		w.failf("%v received %q from %q; its turn was message %d of %v",
+			c, m.Text()[:20], m.Name(), want.number, want.client)
+	}
+	c.next++
+}
+
+// first finds where a client begins: not later than what was said after it had
+// its echo.
+func (o *oracle) first(c *simClient, m *wire.Message) {
+	for i := range c.echoed + 1 {
+		if i = o.next(i, c); i >= len(o.order) {
+			break
+		}
+		if said := o.order[i]; *m == said.client.message(said.number) {
+			c.next = i
+			return
+		}
+	}
+	o.world.failf("%v begins with %q, after it had missed something, or it never was said", c, m.Text()[:20])
+}

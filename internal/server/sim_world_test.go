@@ -1,0 +1,176 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
+)
+
+const listenerFD = 3
+
+// A world is everything outside the loops: descriptors, the network, the
+// clients at its other end, and time. All of it follows from a seed.
+type world struct {
+	seed    uint64
+	rng     *rand.Rand
+	now     time.Time
+	faults  int // one call in so many fails; 0: none
+	history []string
+
+	fds      []*socket // by descriptor
+	arriving []*socket // connected, not yet accepted
+	clients  []*simClient
+	born     int
+
+	room   *room
+	loops  []*loop
+	stop   atomic.Bool
+	oracle *oracle
+	config simConfig
+}
+
+// A simConfig is what a seed chooses of the server's settings.
+type simConfig struct {
+	loops, places, pending, perAddress int
+	backlog                            int
+	clients                            int // how many are there at a time
+}
+
+const (
+	simKey          = "the key"
+	simAuthTimeout  = 10 * time.Second
+	simStallTimeout = 10 * time.Second
+	simPeerTimeout  = 2 * time.Minute
+)
+
+// A failure is what the simulation panics with, so that its driver can tell it
+// from a panic of the code it tests.
+type failure string
+
+func (w *world) failf(format string, args ...any) {
+	panic(failure(fmt.Sprintf(format, args...)))
+}
+
+func newWorld(seed uint64) *world {
+	w := &world{
+		seed: seed,
+		rng:  rand.New(rand.NewPCG(seed, 0)),
+		now:  time.Unix(1_000_000, 0),
+		fds:  make([]*socket, listenerFD+1),
+	}
+	w.faults = []int{0, 2000, 200, 30}[w.rng.IntN(4)]
+	w.config = simConfig{
+		loops:      1 + w.rng.IntN(4),
+		places:     []int{0, 4, 8}[w.rng.IntN(3)],
+		pending:    []int{0, 4}[w.rng.IntN(2)],
+		perAddress: []int{0, 2}[w.rng.IntN(2)],
+		backlog:    broadcast.SegmentSize * (1 + w.rng.IntN(6)),
+		clients:    2 + w.rng.IntN(12),
+	}
+	w.room = newRoom(simKey, w.config.places, w.config.backlog, w.config.loops)
+	w.oracle = newOracle(w)
+	logger := slog.New(slog.DiscardHandler)
+	limits := limits{
+		stall: simStallTimeout,
+		peer:  simPeerTimeout,
+		write: wire.Size << w.rng.IntN(12),
+	}
+	for range w.config.loops {
+		k := &simKernel{world: w}
+		w.loops = append(w.loops, newLoop(k, w.room, logger, limits, &w.stop))
+	}
+	_, errno := newDoor(w.loops[0], w.loops, []int{listenerFD}, doorLimits{
+		pending:           w.config.pending,
+		pendingPerAddress: w.config.perAddress,
+		authTimeout:       simAuthTimeout,
+	})
+	if errno != 0 {
+		w.failf("the listener can't be watched: %v", errno)
+	}
+	return w
+}
+
+func (w *world) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }
+
+// fault returns one of the errors now and then, and otherwise 0.
+func (w *world) fault(errnos ...syscall.Errno) syscall.Errno {
+	if w.faults == 0 || !w.chance(w.faults) {
+		return 0
+	}
+	return errnos[w.rng.IntN(len(errnos))]
+}
+
+// A socket is the server's end of a connection.
+type socket struct {
+	peer   *simClient
+	addr   netip.AddrPort
+	fd     int    // -1 before it is accepted and after it is closed
+	in     []byte // came from the client, not yet read
+	inCap  int
+	out    []byte // written, not yet read by the client
+	outCap int
+
+	fin                   bool          // the client sends nothing more
+	broken                bool          // reset, or the network failed: nothing gets through
+	errno                 syscall.Errno // what the next call on a broken socket returns
+	readError             bool          // a read failed although there may have been more
+	readShort, writeShort time.Time     // when the kernel last lacked memory for it
+	struck                bool          // a call about it failed that is not the network's
+}
+
+// breaks makes the connection one that has failed.
+func (s *socket) breaks(errno syscall.Errno) {
+	s.broken, s.errno = true, errno
+	s.out = nil
+}
+
+// install gives a socket the lowest free descriptor, as the kernel does, so
+// that numbers are used again soon.
+func (w *world) install(s *socket) {
+	for fd := listenerFD + 1; fd < len(w.fds); fd++ {
+		if w.fds[fd] == nil {
+			s.fd = fd
+			w.fds[fd] = s
+			return
+		}
+	}
+	s.fd = len(w.fds)
+	w.fds = append(w.fds, s)
+}
+
+func (w *world) socket(fd int, call string) *socket {
+	if fd <= listenerFD || fd >= len(w.fds) || w.fds[fd] == nil {
+		w.failf("%s of fd %d, which is not open", call, fd)
+	}
+	return w.fds[fd]
+}
+
+// open returns how many descriptors of connections there are.
+func (w *world) open() int {
+	n := 0
+	for _, s := range w.fds {
+		if s != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// retried checks that what failed for a shortage is not tried again at once.
+func (w *world) retried(last *time.Time, errno syscall.Errno, call string) {
+	if w.now.Equal(*last) {
+		w.failf("a %s is tried again at once after a shortage", call)
+	}
+	if shortage(errno) {
+		*last = w.now
+	}
+}

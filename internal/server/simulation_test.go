@@ -1,0 +1,380 @@
+//go:build linux
+
+package server
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// The loops' own code, over a kernel that fails wherever Linux could, with
+// clients that do all a client can do: nothing is lost, doubled or reordered
+// for who is healthy, nobody gets his own messages, there is one order for
+// all, no descriptor is left or closed twice, and nobody outlives his error.
+//
+// SOP_CHAT_SIM_STEPS sets how many steps there are in all; SOP_CHAT_SIM_SEED
+// runs one seed alone.
+func TestSimulation(t *testing.T) {
+	const stepsPerSeed = 5000
+	if s := os.Getenv("SOP_CHAT_SIM_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("SOP_CHAT_SIM_SEED is %q, want a number", s)
+		}
+		simulate(t, seed, stepsPerSeed)
+		return
+	}
+	steps := 100_000
+	if s := os.Getenv("SOP_CHAT_SIM_STEPS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatalf("SOP_CHAT_SIM_STEPS is %q, want a number", s)
+		}
+		steps = n
+	}
+	var total simCounts
+	for seed := uint64(1); total.steps < steps && !t.Failed(); seed++ {
+		total.add(simulate(t, seed, stepsPerSeed))
+	}
+	t.Logf("%+v", total)
+	// A simulation in which nothing happens proves nothing.
+	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.holds == 0 || total.evicted == 0) {
+		t.Errorf("the simulation is too tame: %+v", total)
+	}
+}
+
+// simCounts say what a simulation went through.
+type simCounts struct {
+	steps, clients, messages, listeners, holds, evicted int
+}
+
+func (a *simCounts) add(b simCounts) {
+	a.steps += b.steps
+	a.clients += b.clients
+	a.messages += b.messages
+	a.listeners += b.listeners
+	a.holds += b.holds
+	a.evicted += b.evicted
+}
+
+func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
+	t.Helper()
+	w := newWorld(seed)
+	defer func() {
+		switch problem := recover().(type) {
+		case nil:
+		case failure:
+			t.Errorf("%s\nreplay it with: SOP_CHAT_SIM_SEED=%d go test ./internal/server -run 'TestSimulation$'", problem, seed)
+		default:
+			t.Logf("replay it with: SOP_CHAT_SIM_SEED=%d go test ./internal/server -run 'TestSimulation$'", seed)
+			panic(problem)
+		}
+	}()
+	for i := range steps {
+		if i%500 == 499 {
+			w.rest()
+		}
+		held := w.room.log.Held()
+		w.step()
+		if w.room.log.Held() && !held {
+			counts.holds++
+		}
+	}
+	w.settle()
+	w.checkSettled()
+	w.shutdown()
+	counts.steps, counts.clients = steps, w.born
+	counts.messages = len(w.oracle.order)
+	for _, c := range w.clients {
+		if c.next > 0 {
+			counts.listeners++
+		}
+		if c.evicted {
+			counts.evicted++
+		}
+	}
+	return counts
+}
+
+// step does one thing: a loop turns, a client acts, one comes, or time passes.
+func (w *world) step() {
+	switch {
+	case w.alive() < w.config.clients && w.chance(20):
+		w.connect()
+	case w.chance(10):
+		w.pass(time.Duration(w.rng.IntN(int(20 * time.Millisecond))))
+	case w.chance(200):
+		for d := w.rng.IntN(50); d >= 0; d-- {
+			for range 50 { // no more: with failures, it may never end
+				if !w.busy((*simClient).isEager) {
+					break
+				}
+			}
+			w.pass(100 * time.Millisecond)
+		}
+	case w.chance(2) && len(w.clients) > 0:
+		c := w.clients[w.rng.IntN(len(w.clients))]
+		for range 4 { // those who are long gone have little to do
+			if !c.over() {
+				break
+			}
+			c = w.clients[w.rng.IntN(len(w.clients))]
+		}
+		c.act()
+	default:
+		l := w.loops[w.rng.IntN(len(w.loops))]
+		if l.kernel.(*simKernel).mayRun(l) || w.chance(100) {
+			w.turn(l)
+		}
+	}
+	w.check()
+}
+
+// turn lets one loop work through one wake-up.
+func (w *world) turn(l *loop) {
+	running, err := l.turn()
+	if err != nil || !running {
+		w.failf("a loop ends: running %v, error %v", running, err)
+	}
+	w.oracle.look()
+}
+
+// pass lets time pass. Whoever reads eagerly has read by then, and who reads
+// slowly but steadily has read his share.
+func (w *world) pass(d time.Duration) {
+	for _, c := range w.clients {
+		switch {
+		case c.eager:
+			c.read()
+		case c.steady:
+			c.due += float64(steadyRate) * d.Seconds()
+			c.take(int(c.due))
+			c.due -= float64(int(c.due))
+		}
+	}
+	w.now = w.now.Add(d)
+	w.oracle.look()
+}
+
+// over reports whether a client has nothing to do with the server any more.
+func (c *simClient) over() bool {
+	return c.cutOff() && len(c.socket.out) == 0
+}
+
+func (w *world) alive() int {
+	n := 0
+	for _, c := range w.clients {
+		if !c.over() {
+			n++
+		}
+	}
+	return n
+}
+
+// check is what holds after each step.
+func (w *world) check() {
+	members, seated := 0, int64(0)
+	for _, l := range w.loops {
+		for _, c := range l.conns {
+			if c == nil {
+				continue
+			}
+			if c.state >= greeting {
+				seated++
+			}
+			if c.state == member || c.state == draining {
+				members++
+			}
+		}
+		seated += int64(len(l.inbox))
+	}
+	if taken := w.room.taken.Load(); taken != seated {
+		w.failf("%d places are taken by %d clients", taken, seated)
+	}
+	if w.config.places > 0 && seated > int64(w.config.places) {
+		w.failf("%d clients are in a room of %d places", seated, w.config.places)
+	}
+	if waiting := w.waiting(); w.config.pending > 0 && waiting > crowd*w.config.pending {
+		w.failf("%d connections wait to authenticate, with a bound of %d", waiting, w.config.pending)
+	}
+	if n := w.open(); n < members {
+		w.failf("%d members have %d descriptors", members, n)
+	}
+}
+
+// rest lets the loops come to rest, without any failures and in far less time
+// than any of their limits, and checks that they have done all there is to do:
+// who has to be woken for something is not woken by chance.
+func (w *world) rest() {
+	faults := w.faults
+	w.faults = 0
+	for range 15 { // longer than the pause after a shortage
+		w.workOff((*simClient).isEager)
+		w.pass(10 * time.Millisecond)
+	}
+	w.workOff((*simClient).isEager)
+	w.faults = faults
+	if len(w.arriving) > 0 {
+		w.failf("%d connections wait to be accepted", len(w.arriving))
+	}
+	held := w.room.log.Held()
+	for _, c := range w.clients {
+		s := c.socket
+		open := s.fd >= 0
+		if open && !held && (s.broken || c.joined && len(s.in) > 0) {
+			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
+		}
+		if open && c.joined && c.isEager() && !s.broken {
+			c.checkHeard()
+		}
+	}
+}
+
+// waiting returns how many connections have not authenticated.
+func (w *world) waiting() int {
+	n := 0
+	for _, c := range w.loops[0].conns {
+		if c != nil && c.state == pending {
+			n++
+		}
+	}
+	return n
+}
+
+// settle lets everybody finish: nothing fails any more, all read, and time
+// goes on until nobody has anything left to do.
+func (w *world) settle() {
+	w.faults = 0
+	for range 400 {
+		w.workOff((*simClient).isThere)
+		w.pass(100 * time.Millisecond)
+	}
+}
+
+// workOff lets loops and some of the clients do all that takes no time.
+func (w *world) workOff(who func(*simClient) bool) {
+	for spins := 0; w.busy(who); spins++ {
+		if spins == 100_000 {
+			w.failf("the loops never come to rest")
+		}
+	}
+}
+
+// busy does something of that, and reports whether there was anything.
+func (w *world) busy(who func(*simClient) bool) bool {
+	did := false
+	for _, i := range w.rng.Perm(len(w.loops)) {
+		if l := w.loops[i]; l.kernel.(*simKernel).mayRun(l) {
+			w.turn(l)
+			did = true
+		}
+	}
+	for _, c := range w.clients {
+		if !who(c) {
+			continue
+		}
+		if len(c.socket.out) > 0 {
+			c.read()
+			did = true
+		}
+		if before := len(c.sending); before > 0 {
+			c.push()
+			did = did || len(c.sending) < before
+		}
+	}
+	return did
+}
+
+func (c *simClient) isEager() bool { return c.eager && !c.gone }
+func (c *simClient) isThere() bool { return !c.gone }
+
+// checkSettled is what holds when everybody has had time to finish.
+func (w *world) checkSettled() {
+	if w.room.log.Held() {
+		w.failf("the room is still held")
+	}
+	if n := w.waiting(); n > 0 {
+		w.failf("%d connections still wait to authenticate", n)
+	}
+	for _, c := range w.clients {
+		s := c.socket
+		open := s.fd >= 0
+		switch {
+		case open && (s.fin || s.broken || s.struck):
+			w.failf("%v outlives its end: fin %v, broken %v, struck %v", c, s.fin, s.broken, s.struck)
+		case open && !c.joined:
+			w.failf("%v neither joined nor was closed", c)
+		case c.accepted && !open && !c.left:
+			w.failf("%v was closed, and nobody was told", c)
+		}
+		if open {
+			c.checkHeard()
+		} else {
+			c.checkEnded()
+		}
+		c.checkSaid()
+	}
+}
+
+// checkEnded: nobody is disconnected without a reason.
+func (c *simClient) checkEnded() {
+	s := c.socket
+	if c.joined && !s.fin && !s.broken && !s.struck && !c.evicted {
+		c.world.failf("%v was healthy and was disconnected", c)
+	}
+}
+
+// checkHeard: who is in the room has heard all that was said.
+func (c *simClient) checkHeard() {
+	w := c.world
+	if c.echoed < 0 {
+		w.failf("%v is in the room and has no echo", c)
+	}
+	from := c.next
+	if from < 0 {
+		from = c.echoed
+	}
+	if missed := w.oracle.next(from, c); missed < len(w.oracle.order) {
+		w.failf("%v has not heard message %d of %d: %d of %v", c, missed, len(w.oracle.order),
+			w.oracle.order[missed].number, w.oracle.order[missed].client)
+	}
+}
+
+// checkSaid: all that a client sent was published, unless a fault of its own
+// came between.
+func (c *simClient) checkSaid() {
+	s := c.socket
+	if !c.joined || s.readError || s.struck || c.evicted {
+		return
+	}
+	if said := c.whole - 1; c.published != said {
+		c.world.failf("%v sent %d whole messages and %d were published", c, said, c.published)
+	}
+}
+
+// shutdown ends the server and checks that nothing is left of it.
+func (w *world) shutdown() {
+	w.stop.Store(true)
+	for _, l := range w.loops {
+		if running, err := l.turn(); running || err != nil {
+			w.failf("a loop that is to stop does not: %v", err)
+		}
+	}
+	for _, l := range w.loops {
+		l.shutdown()
+	}
+	w.oracle.look()
+	if n := w.open(); n != 0 {
+		w.failf("%d descriptors are left", n)
+	}
+	if taken := w.room.taken.Load(); taken != 0 {
+		w.failf("%d places are left taken", taken)
+	}
+	for _, c := range w.clients {
+		if c.accepted && !c.left {
+			w.failf("%v never left", c)
+		}
+	}
+}
