@@ -197,7 +197,7 @@ func (c *simClient) read() {
 
 // steadyRate is how fast a steady client reads, in bytes a second: enough to
 // make progress within simStallTimeout, however seldom the loop looks.
-const steadyRate = 4 * broadcast.SegmentSize / 10
+const steadyRate = 2 * broadcast.SegmentSize / 10
 
 // take takes at most n bytes of what came and checks them.
 func (c *simClient) take(n int) {

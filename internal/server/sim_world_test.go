@@ -71,8 +71,8 @@ func newWorld(seed uint64) *world {
 	w.config = simConfig{
 		loops:      1 + w.rng.IntN(4),
 		places:     []int{0, 4, 8}[w.rng.IntN(3)],
-		pending:    []int{0, 4}[w.rng.IntN(2)],
-		perAddress: []int{0, 2}[w.rng.IntN(2)],
+		pending:    []int{0, 1, 4}[w.rng.IntN(3)],
+		perAddress: []int{0, 1, 2}[w.rng.IntN(3)],
 		backlog:    broadcast.SegmentSize * (1 + w.rng.IntN(6)),
 		clients:    2 + w.rng.IntN(12),
 	}

@@ -74,7 +74,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	}()
 	for i := range steps {
 		if i%500 == 499 {
-			w.rest()
+			w.rest((*simClient).isEager)
 		}
 		held := w.room.log.Held()
 		w.step()
@@ -187,6 +187,9 @@ func (w *world) check() {
 			if c.state == member || c.state == draining {
 				members++
 			}
+			if c.state == member && c.cursor < l.cursor.Position() {
+				w.failf("the log is kept from %d, and %s is at %d", l.cursor.Position(), c.Name, c.cursor)
+			}
 		}
 		seated += int64(len(l.inbox))
 	}
@@ -207,14 +210,14 @@ func (w *world) check() {
 // rest lets the loops come to rest, without any failures and in far less time
 // than any of their limits, and checks that they have done all there is to do:
 // who has to be woken for something is not woken by chance.
-func (w *world) rest() {
+func (w *world) rest(who func(*simClient) bool) {
 	faults := w.faults
 	w.faults = 0
 	for range 15 { // longer than the pause after a shortage
-		w.workOff((*simClient).isEager)
+		w.workOff(who)
 		w.pass(10 * time.Millisecond)
 	}
-	w.workOff((*simClient).isEager)
+	w.workOff(who)
 	w.faults = faults
 	if len(w.arriving) > 0 {
 		w.failf("%d connections wait to be accepted", len(w.arriving))
@@ -226,7 +229,7 @@ func (w *world) rest() {
 		if open && !held && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
-		if open && c.joined && c.isEager() && !s.broken {
+		if open && c.joined && who(c) && !s.broken {
 			c.checkHeard()
 		}
 	}
@@ -247,6 +250,7 @@ func (w *world) waiting() int {
 // goes on until nobody has anything left to do.
 func (w *world) settle() {
 	w.faults = 0
+	w.rest((*simClient).isThere)
 	for range 400 {
 		w.workOff((*simClient).isThere)
 		w.pass(100 * time.Millisecond)
