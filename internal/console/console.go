@@ -1,0 +1,128 @@
+// Package console is the reader that prints: it follows a room's log and puts
+// what happens there into lines, for a person or for a program, so that
+// nothing a client sends can act on a terminal or pass for a line of ours.
+//
+// It knows logs and an io.Writer. It knows nothing of clients, sockets or
+// terminals: whether the output is one, and has colours, it is told.
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A Format is the kind of lines a Console prints.
+type Format uint8
+
+const (
+	// Text is for people: "name: text".
+	Text Format = iota
+	// JSON is for programs: one object a line.
+	JSON
+)
+
+// Options say how a Console prints. The zero value prints plain text.
+type Options struct {
+	Format Format
+	// Times puts the local time, 15:04:05, before each line of text.
+	Times bool
+	// Colours gives each name a colour and dims the lines that are not
+	// messages, with the escape sequences of a terminal. Text only.
+	Colours bool
+	// Logger is told when the output fails and when it works again. It never
+	// gets what a client sent, and so no key. Nil discards that.
+	Logger *slog.Logger
+}
+
+// batchSize is how many entries become one Write: enough that a burst costs
+// few system calls, few enough that the first of them is not kept waiting.
+const batchSize = 128
+
+// A Console prints what a Follower reads. It is for one goroutine.
+type Console struct {
+	format  formatter
+	out     output
+	entries [batchSize]broadcast.Entry
+}
+
+// A formatter puts things into words. Each method appends one line, which ends
+// in the only line break it has, and allocates nothing else.
+type formatter interface {
+	message(dst []byte, e *broadcast.Entry) []byte
+	notice(dst []byte, n *broadcast.Notice) []byte
+	gap(dst []byte, g gap, now time.Time) []byte
+}
+
+// New returns a Console that prints to out. It does not close out.
+//
+// If out is standard output, the program must ignore SIGPIPE: Go otherwise
+// ends a program that writes there when the reader is gone.
+func New(out io.Writer, o Options) *Console {
+	c := &Console{out: output{w: out, logger: o.Logger}}
+	if c.out.logger == nil {
+		c.out.logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Format == JSON {
+		c.format = newJSONFormat()
+	} else {
+		c.format = newTextFormat(o.Times, o.Colours)
+	}
+	return c
+}
+
+// Run prints what f reads until the log is closed and all of it was printed;
+// then it returns nil. It gives up earlier, with ctx's error, once ctx is done,
+// though not while a Write blocks. It closes f.
+//
+// A failing output is no reason to return. While it fails, messages are left
+// out, and the line that says how many comes first when it works again. If it
+// is closed, Run goes on without a word until the log ends. If a Write blocks,
+// f skips what it has to.
+func (c *Console) Run(ctx context.Context, f *broadcast.Follower) error {
+	defer f.Close()
+	for ctx.Err() == nil {
+		n, err := f.Next(ctx, c.entries[:])
+		if errors.Is(err, io.EOF) {
+			c.print(nil) // the last chance for what could not be written
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.print(c.entries[:n])
+	}
+	return ctx.Err()
+}
+
+// print writes a batch of entries, and before them what was left out so far.
+func (c *Console) print(entries []broadcast.Entry) {
+	if c.out.gone {
+		return
+	}
+	if c.out.lost.any() {
+		c.printGap(c.out.takeLost())
+	}
+	for i := range entries {
+		switch e := &entries[i]; {
+		case e.Skipped > 0 || e.SkippedNotices > 0:
+			c.printGap(gap{messages: e.Skipped, events: e.SkippedNotices, reason: tooSlow})
+		case e.Notice != nil:
+			c.out.buf = c.format.notice(c.out.buf, e.Notice)
+			c.out.endLine(gap{events: 1})
+		default:
+			c.out.buf = c.format.message(c.out.buf, e)
+			c.out.endLine(gap{messages: 1})
+		}
+	}
+	c.out.flush()
+}
+
+func (c *Console) printGap(g gap) {
+	c.out.buf = c.format.gap(c.out.buf, g, time.Now())
+	c.out.endLine(g)
+}

@@ -1,0 +1,164 @@
+package console
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A jsonFormat prints one object a line. Its keys, in this order:
+//
+//	time                 when the server took it, UTC, RFC 3339 with nanoseconds
+//	event                message, accepted, refused, joined, left or skipped
+//	name                 of a message: as it was sent, blanks and all
+//	authenticated_name   blanks trimmed; not with refused
+//	text                 of a message
+//	address              where the client connects from, if that is known
+//	key                  the key given, with accepted and refused
+//	reason               with refused, left and skipped
+//	count                of messages left out, with skipped
+//	count_events         of other events left out, with skipped
+//
+// A value that is not valid UTF-8 is followed by its exact bytes under the
+// same key with _base64. The characters that Escape does not let through are
+// here \u escapes, so that the lines may be shown on a terminal as they are.
+type jsonFormat struct {
+	clock clock
+}
+
+func newJSONFormat() *jsonFormat {
+	return &jsonFormat{clock{
+		layout: "2006-01-02T15:04:05.000000000Z07:00", // all digits: lines can be sorted
+		zone:   time.UTC,
+		unit:   time.Nanosecond,
+	}}
+}
+
+func (j *jsonFormat) message(dst []byte, e *broadcast.Entry) []byte {
+	dst = j.begin(dst, e.Time, "message")
+	dst = appendField(dst, "name", e.Message.Name())
+	dst = appendField(dst, "authenticated_name", []byte(e.From.Name))
+	dst = appendField(dst, "text", e.Message.Text())
+	dst = appendAddress(dst, e.From)
+	return append(dst, "}\n"...)
+}
+
+func (j *jsonFormat) notice(dst []byte, n *broadcast.Notice) []byte {
+	var event string
+	switch n.Kind {
+	case broadcast.Accepted:
+		event = "accepted"
+	case broadcast.Refused:
+		event = "refused"
+	case broadcast.Joined:
+		event = "joined"
+	case broadcast.Left:
+		event = "left"
+	default:
+		panic(fmt.Sprintf("console: no event for a notice of kind %d", n.Kind))
+	}
+	dst = j.begin(dst, n.Time, event)
+	dst = appendField(dst, "name", []byte(n.From.Name))
+	if n.Kind != broadcast.Refused {
+		dst = appendField(dst, "authenticated_name", []byte(n.From.Name))
+	}
+	dst = appendAddress(dst, n.From)
+	if n.Kind == broadcast.Accepted || n.Kind == broadcast.Refused {
+		dst = appendField(dst, "key", []byte(n.Key))
+	}
+	if n.Reason != "" {
+		dst = appendField(dst, "reason", []byte(n.Reason))
+	}
+	return append(dst, "}\n"...)
+}
+
+func (j *jsonFormat) gap(dst []byte, g gap, now time.Time) []byte {
+	dst = j.begin(dst, now, "skipped")
+	dst = appendField(dst, "reason", []byte(g.reason))
+	dst = append(dst, `,"count":`...)
+	dst = strconv.AppendUint(dst, g.messages, 10)
+	dst = append(dst, `,"count_events":`...)
+	dst = strconv.AppendUint(dst, g.events, 10)
+	return append(dst, "}\n"...)
+}
+
+func (j *jsonFormat) begin(dst []byte, at time.Time, event string) []byte {
+	dst = append(dst, `{"time":"`...)
+	dst = j.clock.append(dst, at)
+	dst = append(dst, `","event":"`...)
+	dst = append(dst, event...)
+	return append(dst, '"')
+}
+
+func appendAddress(dst []byte, from *broadcast.Sender) []byte {
+	if !from.Addr.IsValid() {
+		return dst
+	}
+	var addr [64]byte
+	return appendField(dst, "address", from.Addr.AppendTo(addr[:0]))
+}
+
+// appendField appends a comma, key and value, and the value's bytes if they
+// are not all in the string.
+func appendField(dst []byte, key string, value []byte) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, key...)
+	dst = append(dst, `":`...)
+	dst, exact := appendString(dst, value)
+	if exact {
+		return dst
+	}
+	dst = append(dst, `,"`...)
+	dst = append(dst, key...)
+	dst = append(dst, `_base64":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, value)
+	return append(dst, '"')
+}
+
+// appendString appends value as a JSON string and reports whether that says it
+// all: bytes that are not UTF-8 become replacement characters.
+func appendString(dst, value []byte) (_ []byte, exact bool) {
+	exact = true
+	dst = append(dst, '"')
+	for {
+		n, r, size := plain(value, special|quote)
+		dst = append(dst, value[:n]...)
+		if size == 0 {
+			return append(dst, '"'), exact
+		}
+		if r == utf8.RuneError {
+			exact = false
+		}
+		dst = appendJSONRune(dst, r)
+		value = value[n+size:]
+	}
+}
+
+func appendJSONRune(dst []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\n':
+		return append(dst, `\n`...)
+	case '\r':
+		return append(dst, `\r`...)
+	case '\t':
+		return append(dst, `\t`...)
+	}
+	if r > 0xffff {
+		high, low := utf16.EncodeRune(r)
+		return appendUnit(appendUnit(dst, high), low)
+	}
+	return appendUnit(dst, r)
+}
+
+// appendUnit appends the escape for one unit of UTF-16.
+func appendUnit(dst []byte, u rune) []byte {
+	return append(dst, '\\', 'u',
+		hexDigits[u>>12&0xf], hexDigits[u>>8&0xf], hexDigits[u>>4&0xf], hexDigits[u&0xf])
+}

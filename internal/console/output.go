@@ -1,0 +1,114 @@
+package console
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"syscall"
+)
+
+// A gap counts what was left out at one place, and says why.
+type gap struct {
+	messages, events uint64
+	reason           string
+}
+
+// The reasons for a gap.
+const (
+	tooSlow = "the console could not keep up"
+	failed  = "writing to the output failed"
+)
+
+func (g gap) any() bool { return g.messages > 0 || g.events > 0 }
+
+// An output collects lines and writes them in one step. It remembers what
+// could not be written, so that nothing goes missing unsaid.
+//
+//	buf    │ rest of a line that was cut │ line │ line │ line │
+//	lines                         end ──▶│  ──▶ │  ──▶ │  ──▶ │
+//
+// A line of which a part was written is finished before anything else is: the
+// reader never gets half a line, whatever happened in between.
+type output struct {
+	w      io.Writer
+	logger *slog.Logger
+	buf    []byte
+	lines  []line
+	cut    bool // the first line is the rest of one
+	lost   gap  // left out and not yet said
+	fails  bool // since when the logger knows
+	gone   bool // nobody will ever read the output again
+}
+
+// A line is a place in the buffer, and what is lost if it is not written.
+type line struct {
+	end    int
+	counts gap
+}
+
+// endLine says that the buffer ends with a line, which counts for so much.
+func (o *output) endLine(counts gap) {
+	o.lines = append(o.lines, line{len(o.buf), counts})
+}
+
+// takeLost returns what was left out, for the caller to print it.
+func (o *output) takeLost() gap {
+	g := o.lost
+	o.lost = gap{}
+	return g
+}
+
+// flush writes the buffer and empties it, save for the rest of a line.
+func (o *output) flush() {
+	if len(o.buf) == 0 {
+		return
+	}
+	n, err := o.w.Write(o.buf)
+	if err == nil && n < len(o.buf) {
+		err = io.ErrShortWrite
+	}
+	o.settle(n)
+	switch {
+	case err == nil && o.fails:
+		o.fails = false
+		o.logger.Info("the console can write again")
+	case err == nil:
+	case isGone(err):
+		o.gone = true
+		o.buf, o.lines = nil, nil
+		o.logger.Warn("the console's output is closed; nothing more is printed", "err", err)
+	case !o.fails:
+		o.fails = true
+		o.logger.Warn("the console cannot write; messages are left out until it can", "err", err)
+	}
+}
+
+// settle empties the buffer after its first n bytes were written. It keeps the
+// rest of a line that was cut, and counts the others as lost.
+func (o *output) settle(n int) {
+	start, rest := 0, 0
+	for i, l := range o.lines {
+		begun := start < n || i == 0 && o.cut
+		switch {
+		case l.end <= n:
+		case begun:
+			rest = copy(o.buf, o.buf[n:l.end])
+		default:
+			o.lost.messages += l.counts.messages
+			o.lost.events += l.counts.events
+			o.lost.reason = failed
+		}
+		start = l.end
+	}
+	o.buf, o.lines = o.buf[:rest], o.lines[:0]
+	if o.cut = rest > 0; o.cut {
+		o.endLine(gap{})
+	}
+}
+
+// isGone reports whether err means that no later Write can succeed.
+func isGone(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EBADF) ||
+		errors.Is(err, fs.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}

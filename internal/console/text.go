@@ -1,0 +1,189 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A textFormat prints lines for people. How a line begins says whose it is,
+// and no client can make one of its own begin otherwise:
+//
+//	name: text                     a message; the first ": " ends the name
+//	! "name" writes as "x": text   a message under a name that is not its own
+//	* anything                     something that happened; never a message
+//
+// The second line begins with the name that the client authenticated with. On
+// a terminal a long text may reach the next row; there the colours, which a
+// text can't have, tell where a line begins.
+type textFormat struct {
+	times, colours bool
+	clock          clock
+}
+
+func newTextFormat(times, colours bool) *textFormat {
+	return &textFormat{times: times, colours: colours, clock: clock{
+		layout: time.TimeOnly,
+		zone:   time.Local,
+		unit:   time.Second,
+	}}
+}
+
+func (t *textFormat) message(dst []byte, e *broadcast.Entry) []byte {
+	dst = t.begin(dst, e.Time)
+	name, own := e.Message.TrimmedName(), e.From.Name
+	if string(name) == own {
+		dst = t.colour(dst, own)
+		dst = appendName(dst, name)
+		dst = t.plain(dst)
+	} else {
+		dst = append(dst, "! "...)
+		dst = t.colour(dst, own) // the claimed name gets none: it would help the claim
+		dst = appendQuoted(dst, own)
+		dst = t.plain(dst)
+		dst = append(dst, ` writes as "`...)
+		dst = escapeQuoted(dst, name)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, ": "...)
+	dst = Escape(dst, e.Message.Text())
+	return append(dst, '\n')
+}
+
+// appendName appends a name that begins a line, in which it escapes what would
+// make the line another: a beginning like ours, and an end before its end.
+func appendName(dst, name []byte) []byte {
+	if bytes.HasPrefix(name, []byte("!")) || bytes.HasPrefix(name, []byte("* ")) {
+		dst = escapeByte(dst, name[0])
+		name = name[1:]
+	}
+	for {
+		colon := bytes.Index(name, []byte(": "))
+		if colon < 0 {
+			return Escape(dst, name)
+		}
+		dst = Escape(dst, name[:colon])
+		dst = escapeByte(dst, ':')
+		name = name[colon+1:]
+	}
+}
+
+func (t *textFormat) notice(dst []byte, n *broadcast.Notice) []byte {
+	dst = t.beginOurs(dst, n.Time)
+	dst = appendQuoted(dst, n.From.Name)
+	switch n.Kind {
+	case broadcast.Accepted:
+		dst = appendKey(dst, n)
+		dst = append(dst, ": accepted"...)
+	case broadcast.Refused:
+		dst = appendKey(dst, n)
+		dst = append(dst, ": refused"...)
+		dst = appendReason(dst, ", ", n.Reason)
+	case broadcast.Joined:
+		dst = append(dst, " joined"...)
+	case broadcast.Left:
+		dst = append(dst, " left"...)
+		dst = appendReason(dst, ": ", n.Reason)
+	default:
+		panic(fmt.Sprintf("console: no words for a notice of kind %d", n.Kind))
+	}
+	return t.endOurs(dst)
+}
+
+// appendKey appends which key was given, and from where if that is known.
+func appendKey(dst []byte, n *broadcast.Notice) []byte {
+	if n.From.Addr.IsValid() {
+		var addr [64]byte
+		dst = append(dst, " from "...)
+		dst = Escape(dst, n.From.Addr.AppendTo(addr[:0]))
+	}
+	dst = append(dst, " gave the key "...)
+	return appendQuoted(dst, n.Key)
+}
+
+func appendReason(dst []byte, before, reason string) []byte {
+	if reason == "" {
+		return dst
+	}
+	dst = append(dst, before...)
+	return Escape(dst, []byte(reason))
+}
+
+func (t *textFormat) gap(dst []byte, g gap, now time.Time) []byte {
+	dst = t.beginOurs(dst, now)
+	switch {
+	case g.events == 0:
+		dst = appendCount(dst, g.messages, "message")
+	case g.messages == 0:
+		dst = appendCount(dst, g.events, "event")
+	default:
+		dst = appendCount(dst, g.messages, "message")
+		dst = append(dst, " and "...)
+		dst = appendCount(dst, g.events, "event")
+	}
+	if g.messages+g.events == 1 {
+		dst = append(dst, " was"...)
+	} else {
+		dst = append(dst, " were"...)
+	}
+	dst = append(dst, " left out here: "...)
+	dst = append(dst, g.reason...)
+	return t.endOurs(dst)
+}
+
+func appendCount(dst []byte, n uint64, what string) []byte {
+	dst = strconv.AppendUint(dst, n, 10)
+	dst = append(dst, ' ')
+	dst = append(dst, what...)
+	if n != 1 {
+		dst = append(dst, 's')
+	}
+	return dst
+}
+
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	dst = escapeQuoted(dst, []byte(s))
+	return append(dst, '"')
+}
+
+func (t *textFormat) begin(dst []byte, at time.Time) []byte {
+	if !t.times {
+		return dst
+	}
+	dst = t.clock.append(dst, at)
+	return append(dst, ' ')
+}
+
+// beginOurs begins a line that is not a message.
+func (t *textFormat) beginOurs(dst []byte, at time.Time) []byte {
+	dst = t.begin(dst, at)
+	if t.colours {
+		dst = append(dst, dim...)
+	}
+	return append(dst, "* "...)
+}
+
+func (t *textFormat) endOurs(dst []byte) []byte {
+	if t.colours {
+		dst = append(dst, noDim...)
+	}
+	return append(dst, '\n')
+}
+
+func (t *textFormat) colour(dst []byte, name string) []byte {
+	if !t.colours {
+		return dst
+	}
+	return append(dst, colourOf(name)...)
+}
+
+func (t *textFormat) plain(dst []byte) []byte {
+	if !t.colours {
+		return dst
+	}
+	return append(dst, noColour...)
+}
