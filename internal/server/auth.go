@@ -3,7 +3,6 @@
 package server
 
 import (
-	"strings"
 	"syscall"
 
 	"sop-chat/internal/broadcast"
@@ -40,7 +39,7 @@ func (d *door) read(c *conn) {
 // authenticate decides on a guest whose authentication message is complete.
 func (d *door) authenticate(c *conn) {
 	m := &c.guest.message
-	c.Name = strings.TrimSpace(string(m.Name()))
+	c.Name = string(m.TrimmedName())
 	switch {
 	case !m.HasKey(d.loop.room.key):
 		d.refuse(c, causeKey)

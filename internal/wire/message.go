@@ -65,6 +65,11 @@ func checkField(what, s string, size int) error {
 // the whole field. The result is a part of m, not a copy.
 func (m *Message) Name() []byte { return untilZero(m[:NameSize]) }
 
+// TrimmedName returns the user name without white space around it. It tells
+// who somebody is: clients trim the name in their first message, but not in
+// later ones.
+func (m *Message) TrimmedName() []byte { return bytes.TrimSpace(m.Name()) }
+
 // Text returns the text, or in an authentication message the key: the bytes
 // of its field up to the first zero, or the whole field. The result is a part
 // of m, not a copy.

@@ -1,0 +1,80 @@
+// Package command is the command line: a file for each command, and beside
+// them what all of them need: flags and their environment variables, mistakes
+// and failures put into words, help. It wires the other packages together and
+// has none of their logic.
+//
+// It keeps no state and touches nothing of the process but what Run is handed
+// and the signals; only main ends the process.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// A Process is what a command knows of the process it runs in.
+type Process struct {
+	Args      []string // without the program's name
+	LookupEnv func(variable string) (value string, set bool)
+	Stdin     io.Reader
+	Stdout    io.Writer
+	Stderr    io.Writer
+}
+
+// The exit statuses.
+const (
+	statusOK     = 0
+	statusFailed = 1 // something failed at run time
+	statusUsage  = 2 // wrong usage
+)
+
+// lastWords is how long the process stays for a standard error that nobody
+// reads.
+const lastWords = 250 * time.Millisecond
+
+// Run runs the command that the arguments name until it is done or ctx is, and
+// returns the exit status. What went wrong it has said on standard error.
+func Run(ctx context.Context, p Process) (status int) {
+	spool := newSpool(p.Stderr)
+	defer spool.Close(lastWords)
+	p.Stderr = spool
+
+	root := newRoot(p)
+	begun := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
+
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return statusOK
+	}
+	fmt.Fprintf(p.Stderr, "sop-chat: %v\n", err)
+	// What fails before the command begins is what cobra has to say about
+	// the arguments.
+	if _, wrong := errors.AsType[usageError](err); wrong || !begun {
+		fmt.Fprintln(p.Stderr, "Try 'sop-chat --help'.")
+		return statusUsage
+	}
+	return statusFailed
+}
+
+// newRoot returns the command sop-chat, which is the server, with all others
+// below it.
+func newRoot(p Process) *cobra.Command {
+	root := newServe(p, run)
+	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	root.SetHelpFunc(showHelp)
+	root.SetFlagErrorFunc(flagError)
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}

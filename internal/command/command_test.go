@@ -1,0 +1,160 @@
+package command
+
+import (
+	"bytes"
+	"flag"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "renew the golden files")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// process returns what a command sees that is called with some arguments in an
+// environment of "NAME=value" lines.
+func process(args []string, environment ...string) Process {
+	return Process{
+		Args: args,
+		LookupEnv: func(name string) (string, bool) {
+			for _, line := range environment {
+				if value, ok := strings.CutPrefix(line, name+"="); ok {
+					return value, true
+				}
+			}
+			return "", false
+		},
+		Stdin:  strings.NewReader(""),
+		Stdout: new(bytes.Buffer),
+		Stderr: new(bytes.Buffer),
+	}
+}
+
+// result runs a command that ends by itself.
+func result(t testing.TB, p Process) (status int, stdout, stderr string) {
+	t.Helper()
+	status = Run(t.Context(), p)
+	return status, p.Stdout.(*bytes.Buffer).String(), p.Stderr.(*bytes.Buffer).String()
+}
+
+// Wrong usage ends with status 2 and two lines: what is wrong, with the value,
+// and where to read more.
+func TestWrongUsage(t *testing.T) {
+	long := strings.Repeat("k", 449)
+	tests := []struct {
+		args        []string
+		environment []string
+		want        string
+	}{
+		{args: nil, want: "PORT and KEY are missing"},
+		{
+			args: []string{"9000"},
+			want: "KEY is missing: give it after PORT, in a file with --key-file, or in SOP_CHAT_KEY",
+		},
+		{args: []string{"0", "key"}, want: `port "0" is not a number from 1 to 65535`},
+		{args: []string{"65536", "key"}, want: `port "65536" is not a number from 1 to 65535`},
+		{args: []string{"99999999999999999999", "key"}, want: `port "99999999999999999999" is not a number from 1 to 65535`},
+		{args: []string{"", "key"}, want: `port "" is not a number from 1 to 65535`},
+		{args: []string{"+9000", "key"}, want: `port "+9000" is not a number from 1 to 65535`},
+		{args: []string{"http", "key"}, want: `port "http" is not a number from 1 to 65535`},
+		{args: []string{"9\x1b[2J\n", "key"}, want: `port "9\x1b[2J\n" is not a number from 1 to 65535`},
+		{args: []string{"--", "-1", "key"}, want: `port "-1" is not a number from 1 to 65535`},
+		{
+			args: []string{"9000", "my", "key"},
+			want: `"key" is one argument too many; a KEY with blanks needs quotes around it`,
+		},
+
+		{args: []string{"9000", long}, want: "the key is 449 bytes long; at most 448 fit"},
+		{args: []string{"9000", ""}, want: `the key is empty (""), so everyone could join; --allow-empty-key permits that`},
+		{
+			args: []string{"9000", "a\x00b"},
+			want: "the key has a zero byte at position 1, which would end it there",
+		},
+		{
+			args: []string{"9000", "key", "--key-file", "file"},
+			want: "both KEY and --key-file are given; leave one of them out",
+		},
+		{
+			args:        []string{"9000"},
+			environment: []string{"SOP_CHAT_KEY=key", "SOP_CHAT_KEY_FILE=file"},
+			want:        "both SOP_CHAT_KEY and SOP_CHAT_KEY_FILE are set; unset one of them",
+		},
+		{args: []string{"9000"}, environment: []string{"SOP_CHAT_KEY=" + long}, want: "the key is 449 bytes long; at most 448 fit"},
+
+		{args: []string{"9000", "key", "--bogus"}, want: "there is no flag --bogus"},
+		{args: []string{"--bogus=1", "9000", "key"}, want: "there is no flag --bogus"},
+		{args: []string{"9000", "-secret"}, want: "there is no flag -s; a KEY that begins with '-' goes after '--'"},
+		{args: []string{"9000", "key", "--bind"}, want: "--bind needs a value"},
+		{args: []string{"9000", "key", "---"}, want: "bad flag syntax: ---"},
+
+		{args: with("--max-clients=-1"), want: `--max-clients: "-1" is not a whole number from 0 to 1000000`},
+		{args: with("--max-clients=four"), want: `--max-clients: "four" is not a whole number from 0 to 1000000`},
+		{args: with("--max-clients="), want: `--max-clients: "" is not a whole number from 0 to 1000000`},
+		{args: with("--max-clients=9223372036854775808"), want: `--max-clients: "9223372036854775808" is not a whole number from 0 to 1000000`},
+		{args: with("--max-pending=-1"), want: `--max-pending: "-1" is not a whole number from 0 to 1000000, or auto`},
+		{args: with("--stage=0"), want: `--stage: "0" is not a whole number from 1 to 4`},
+		{args: with("--stage=5"), want: `--stage: "5" is not a whole number from 1 to 4`},
+		{args: with("--auth-timeout=0"), want: `--auth-timeout: "0" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
+		{args: with("--auth-timeout=10"), want: `--auth-timeout: "10" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
+		{args: with("--stall-timeout=-1s"), want: `--stall-timeout: "-1s" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
+		{args: with("--stall-timeout=25h"), want: `--stall-timeout: "25h" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
+		{args: with("--backlog=63KiB"), want: `--backlog: "63KiB" is not a size from 64KiB to 64GiB, such as 32MiB`},
+		{args: with("--backlog=65GiB"), want: `--backlog: "65GiB" is not a size from 64KiB to 64GiB, such as 32MiB`},
+		{args: with("--backlog=16EiB"), want: `--backlog: "16EiB" is not a size from 64KiB to 64GiB, such as 32MiB`},
+		{args: with("--backlog=-1MiB"), want: `--backlog: "-1MiB" is not a size from 64KiB to 64GiB, such as 32MiB`},
+		{args: with("--backlog=much"), want: `--backlog: "much" is not a size from 64KiB to 64GiB, such as 32MiB`},
+		{args: with("--console=xml"), want: `--console: "xml" is not text, json or off`},
+		{args: with("--log-level=loud"), want: `--log-level: "loud" is not debug, info, warn or error`},
+		{args: with("--allow-empty-key=maybe"), want: `--allow-empty-key: "maybe" is not true or false`},
+
+		{
+			args:        with(),
+			environment: []string{"SOP_CHAT_MAX_CLIENTS=many"},
+			want:        `SOP_CHAT_MAX_CLIENTS: "many" is not a whole number from 0 to 1000000`,
+		},
+		{
+			args:        with(),
+			environment: []string{"SOP_CHAT_AUTH_TIMEOUT=-3s"},
+			want:        `SOP_CHAT_AUTH_TIMEOUT: "-3s" is not a duration from 1ms to 24h, such as 10s or 2m30s`,
+		},
+		{
+			args:        with(),
+			environment: []string{"SOP_CHAT_ALLOW_EMPTY_KEY=maybe"},
+			want:        `SOP_CHAT_ALLOW_EMPTY_KEY: "maybe" is not true or false`,
+		},
+	}
+	for _, test := range tests {
+		status, stdout, stderr := result(t, process(test.args, test.environment...))
+		if status != 2 || stdout != "" {
+			t.Errorf("%q %q: status %d, standard output %q", test.args, test.environment, status, stdout)
+		}
+		if want := "sop-chat: " + test.want + "\nTry 'sop-chat --help'.\n"; stderr != want {
+			t.Errorf("%q %q:\n%swant:\n%s", test.args, test.environment, stderr, want)
+		}
+	}
+}
+
+// with returns arguments that are fine but for some flags.
+func with(flags ...string) []string { return append(flags, "9000", "key") }
+
+// A word where the port belongs may be a command that was mistyped.
+func TestMistypedCommand(t *testing.T) {
+	p := process([]string{"joni", "localhost"})
+	root := newRoot(p)
+	root.AddCommand(&cobra.Command{Use: "join", Run: func(*cobra.Command, []string) {}})
+	err := root.Execute()
+	if want := `"joni" is neither a port nor a command; is "join" meant?`; err == nil || err.Error() != want {
+		t.Errorf("%v; want %s", err, want)
+	}
+}
+
+// What cobra itself finds wrong is wrong usage too.
+func TestWrongUsageOfCompletion(t *testing.T) {
+	status, _, stderr := result(t, process([]string{"completion", "bash", "extra"}))
+	if status != 2 {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+}

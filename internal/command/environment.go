@@ -1,0 +1,37 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// variable returns the environment variable that sets a flag: SOP_CHAT_ and
+// the flag's name.
+func variable(flag string) string {
+	return "SOP_CHAT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// hasVariable reports whether a flag can be set in the environment: all can
+// but those that only show something.
+func hasVariable(f *pflag.Flag) bool { return f.Name != "help" && f.Name != "version" }
+
+// applyEnvironment sets from its variable every flag that the command line did
+// not set. Such a flag does not count as changed. A variable that is empty
+// counts as not set.
+func applyEnvironment(flags *pflag.FlagSet, p Process) error {
+	var wrong error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if wrong != nil || f.Changed || !hasVariable(f) {
+			return
+		}
+		text, _ := p.LookupEnv(variable(f.Name))
+		if text == "" {
+			return
+		}
+		if err := f.Value.Set(text); err != nil {
+			wrong = usagef("%s: %v", variable(f.Name), err)
+		}
+	})
+	return wrong
+}

@@ -1,0 +1,116 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// invite says where the server listens, and how to join.
+func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int) {
+	i := invitation{port: port, bound: bound, own: ownAddresses(), maxClients: maxClients}
+	fmt.Fprint(out, i)
+}
+
+// An invitation is what the server says when it begins to listen.
+type invitation struct {
+	port       uint16
+	bound      []netip.Addr // what is listened on
+	own        []netip.Addr // all that the machine has
+	maxClients int
+}
+
+// ownAddresses returns the addresses of the machine's network interfaces, as
+// far as they can be found out.
+func ownAddresses() []netip.Addr {
+	var own []netip.Addr
+	found, _ := net.InterfaceAddrs()
+	for _, a := range found {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, prefix.Addr())
+		}
+	}
+	return own
+}
+
+// String returns two lines: where the server listens, and how to join.
+func (i invitation) String() string {
+	return fmt.Sprintf("sop-chat: listening on port %d, %s; %s\nsop-chat: %s\n",
+		i.port, i.where(), i.capacity(), i.how())
+}
+
+func (i invitation) where() string {
+	if len(i.bound) == 1 && i.bound[0].IsUnspecified() {
+		if i.bound[0].Is4() {
+			return "all IPv4 addresses"
+		}
+		return "all addresses"
+	}
+	names := make([]string, len(i.bound))
+	for n, addr := range i.bound {
+		names[n] = addr.String()
+	}
+	return strings.Join(names, " and ")
+}
+
+func (i invitation) capacity() string {
+	switch i.maxClients {
+	case 0:
+		return "any number of clients"
+	case 1:
+		return "at most 1 client"
+	}
+	return fmt.Sprintf("at most %d clients", i.maxClients)
+}
+
+func (i invitation) how() string {
+	fromOthers, fromHere := i.reachable()
+	if len(fromOthers) == 0 {
+		return fmt.Sprintf("only this machine can join, at %s with the key", fromHere)
+	}
+	// A machine may have dozens, of containers and tunnels.
+	const most = 4
+	places := make([]string, 0, most)
+	for _, addr := range fromOthers[:min(len(fromOthers), most)] {
+		places = append(places, netip.AddrPortFrom(addr, i.port).String())
+	}
+	line := fmt.Sprintf("others join at %s with the key", strings.Join(places, " or "))
+	if fromHere != "" {
+		line += fmt.Sprintf(" (on this machine: %s)", fromHere)
+	}
+	return line
+}
+
+// reachable returns the addresses at which other machines find the server,
+// IPv4 first because the GUI client knows no other, and the place at which
+// this machine does, if that is another one.
+func (i invitation) reachable() (fromOthers []netip.Addr, fromHere string) {
+	candidates := i.bound
+	if addr := i.bound[0]; addr.IsUnspecified() {
+		fromHere = fmt.Sprintf("localhost:%d", i.port)
+		candidates = slices.DeleteFunc(slices.Clone(i.own), func(own netip.Addr) bool {
+			return addr.Is4() && !own.Is4()
+		})
+	}
+	var linkLocal []netip.Addr
+	for _, addr := range candidates {
+		switch {
+		case addr.IsLoopback():
+			if fromHere == "" {
+				fromHere = netip.AddrPortFrom(addr, i.port).String()
+			}
+		case !addr.IsLinkLocalUnicast():
+			fromOthers = append(fromOthers, addr)
+		case addr.Is4() || addr.Zone() != "": // else it leads nowhere
+			linkLocal = append(linkLocal, addr)
+		}
+	}
+	if len(fromOthers) == 0 {
+		fromOthers = linkLocal
+	}
+	slices.SortStableFunc(fromOthers, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
+	return fromOthers, fromHere
+}

@@ -1,0 +1,81 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"sop-chat/internal/wire"
+)
+
+// keyVariable holds the key itself; it has no flag of its own because PORT KEY
+// does that.
+const keyVariable = "SOP_CHAT_KEY"
+
+// A keySource says where the key may come from. The command line wins over the
+// environment; two places of the same rank are a mistake.
+type keySource struct {
+	arguments  []string // KEY, or none
+	file       string   // of --key-file or its variable
+	fileByFlag bool
+}
+
+func (s keySource) read(p Process) (string, error) {
+	inVariable, _ := p.LookupEnv(keyVariable)
+	switch {
+	case len(s.arguments) > 0 && s.fileByFlag:
+		return "", usagef("both KEY and --key-file are given; leave one of them out")
+	case len(s.arguments) > 0:
+		return s.arguments[0], nil
+	case s.fileByFlag:
+		return readKeyFile(s.file, p.Stdin)
+	case s.file != "" && inVariable != "":
+		return "", usagef("both %s and %s are set; unset one of them", keyVariable, variable("key-file"))
+	case s.file != "":
+		return readKeyFile(s.file, p.Stdin)
+	case inVariable != "":
+		return inVariable, nil
+	}
+	return "", usagef("KEY is missing: give it after PORT, in a file with --key-file, or in %s", keyVariable)
+}
+
+// readKeyFile returns what a file contains, without one line break at its end.
+func readKeyFile(name string, stdin io.Reader) (string, error) {
+	in := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return "", fmt.Errorf("the key file can't be read: %w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	const most = 64 << 10 // far more than a key; a device may have no end
+	content, err := io.ReadAll(io.LimitReader(in, most))
+	if err != nil {
+		return "", fmt.Errorf("the key file can't be read: %w", err)
+	}
+	key := string(content)
+	if line, cut := strings.CutSuffix(key, "\n"); cut {
+		key = strings.TrimSuffix(line, "\r")
+	}
+	return key, nil
+}
+
+// checkKey reports why a key can't be used. It does not repeat the key.
+func checkKey(key string, allowEmpty bool) error {
+	if err := wire.CheckKey(key); err != nil {
+		return usageError(err.Error())
+	}
+	if key == "" && !allowEmpty {
+		return usagef(`the key is empty (""), so everyone could join; --allow-empty-key permits that`)
+	}
+	return nil
+}
+
+// isASCII reports whether the GUI client can send a key: it turns every other
+// character into a question mark.
+func isASCII(key string) bool {
+	return strings.IndexFunc(key, func(r rune) bool { return r > 127 }) < 0
+}

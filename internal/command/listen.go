@@ -1,0 +1,95 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+)
+
+// A listenFunc listens on one address, see server.Listen.
+type listenFunc func(netip.AddrPort) error
+
+// listenAll listens on the addresses that bind stands for and returns those.
+// A host name may have addresses that this machine does not, as ::1 where IPv6
+// is switched off; one that it has is enough.
+func listenAll(ctx context.Context, bind string, port uint16, listen listenFunc) ([]netip.Addr, error) {
+	addrs, err := resolve(ctx, bind)
+	if err != nil {
+		return nil, err
+	}
+	var bound []netip.Addr
+	var missing error
+	for _, addr := range addrs {
+		at := netip.AddrPortFrom(addr, port)
+		switch err := listen(at); {
+		case err == nil:
+			bound = append(bound, addr)
+		case isMissing(err):
+			missing = listenError(err, at)
+		default:
+			return nil, listenError(err, at)
+		}
+	}
+	if len(bound) == 0 {
+		return nil, missing
+	}
+	return bound, nil
+}
+
+// resolve returns the addresses that an IP address or a host name stands for,
+// at least one.
+func resolve(ctx context.Context, bind string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(bind); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", bind)
+	if err != nil {
+		return nil, fmt.Errorf("%q is neither an IP address nor a host name that can be looked up: %w", bind, reason(err))
+	}
+	var addrs []netip.Addr
+	for _, addr := range found {
+		if addr = addr.Unmap(); !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs, nil
+}
+
+// reason returns what a failed look-up says besides the name.
+func reason(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(dns.Err)
+	}
+	return err
+}
+
+// isMissing reports whether this machine does not have the address.
+func isMissing(err error) bool {
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+}
+
+// listenError says in words why nobody can listen on an address.
+func listenError(err error, at netip.AddrPort) error {
+	on := at.Addr().String()
+	if at.Addr().IsUnspecified() {
+		on = "all addresses"
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("port %d is already in use on %s; choose another one, "+
+			"or stop the program that has it (ss -ltnp shows it)", at.Port(), on)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("no permission to listen on port %d; choose one from 1024 on, "+
+			"or lower net.ipv4.ip_unprivileged_port_start", at.Port())
+	case isMissing(err):
+		return fmt.Errorf("%s is not an address of this machine; --bind takes one that it has "+
+			"(ip address shows them)", on)
+	case errors.Is(err, syscall.EINVAL) && at.Addr().IsLinkLocalUnicast():
+		return fmt.Errorf("%s lacks its network interface; write it as in fe80::1%%eth0", on)
+	}
+	return fmt.Errorf("listening on port %d, %s: %w", at.Port(), on, err)
+}

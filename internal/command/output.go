@@ -1,0 +1,62 @@
+package command
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/console"
+)
+
+// lastMessages is how long the process stays for a standard output that nobody
+// reads.
+const lastMessages = 500 * time.Millisecond
+
+// show starts to show on standard output what happens in a room from now on,
+// as --console says. Once the log is closed, wait returns when all of it was
+// shown, or when there is nobody who reads it.
+func show(log *broadcast.Log, o serveOptions, p Process, logger *slog.Logger) (wait func()) {
+	if o.console == "off" {
+		return func() {}
+	}
+	c := console.New(p.Stdout, consoleOptions(o, p, logger))
+	follower := log.FollowSkipping()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Run(ctx, follower) // fails only by stop
+	}()
+	return func() {
+		defer stop()
+		select {
+		case <-done:
+		case <-time.After(lastMessages):
+			logger.Warn("nobody reads standard output; the last messages are left out")
+		}
+	}
+}
+
+func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Options {
+	options := console.Options{Logger: logger}
+	if o.console == "json" {
+		options.Format = console.JSON
+	}
+	if isTerminal(p.Stdout) {
+		noColor, _ := p.LookupEnv("NO_COLOR") // see no-color.org
+		kind, _ := p.LookupEnv("TERM")
+		options.Times = true
+		options.Colours = noColor == "" && kind != "dumb"
+	}
+	return options
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,189 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// serveOptions is what the server was told on the command line, in the
+// environment and in the key's file.
+type serveOptions struct {
+	port          uint16
+	key           string
+	keyFile       string
+	allowEmptyKey bool
+	bind          string
+	maxClients    int
+	maxPending    int // or automatic
+	authTimeout   time.Duration
+	stallTimeout  time.Duration
+	backlog       int
+	console       string
+	logLevel      slog.Level
+	stage         int
+}
+
+// A serveFunc does what the options say until it is done or ctx is.
+type serveFunc func(ctx context.Context, o serveOptions, p Process) error
+
+const serveExamples = `  sop-chat 9000 secret
+      opens a room for up to 4 people who know the key
+
+  sop-chat --max-clients 100 --key-file /etc/sop-chat.key 9000
+      opens one for up to 100, and shows the key to nobody`
+
+const serveAbout = `
+PORT is a number from 1 to 65535. KEY is what everyone who joins has to give,
+at most 448 bytes; one that begins with '-' goes after '--'.
+
+A KEY on the command line can be seen by all users of this machine. To keep it
+from them, put it into a file (--key-file) or into the variable SOP_CHAT_KEY,
+and leave KEY out.
+
+What happens in the room is shown on standard output, and how the server fares
+on standard error. SIGINT (Ctrl+C) or SIGTERM ends it, with status 0. Wrong
+usage ends with status 2, and what fails at run time with status 1.
+
+Flags can be set in the environment too, each by the variable that is named
+with it. The command line wins; an empty variable counts as not set.`
+
+// newServe returns the command that runs the server, by way of run.
+func newServe(p Process, run serveFunc) *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:     "sop-chat [flags] PORT KEY",
+		Short:   "Runs a chat room on a TCP port, for everyone who knows its key.",
+		Long:    serveAbout,
+		Example: serveExamples,
+		Args:    cobra.ArbitraryArgs, // told apart in readArguments
+		Version: version(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := applyEnvironment(cmd.Flags(), p); err != nil {
+				return err
+			}
+			if err := o.readArguments(cmd, args, p); err != nil {
+				return err
+			}
+			return run(cmd.Context(), o, p)
+		},
+	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.Flags().SortFlags = false
+	o.defineFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
+	define(flags, &o.maxClients, "max-clients", "N", "4", wholeNumber(0, 1_000_000),
+		`How many clients the room takes; who comes when it is full is turned away. 0 is no limit.`)
+	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
+		`Reads KEY from a file ('-' is standard input). One line break at its end is not part of KEY.`)
+	define(flags, &o.allowEmptyKey, "allow-empty-key", "", "false", truth,
+		`Takes an empty KEY, with which everyone can join.`)
+	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
+		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
+	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
+		`How many connections may be open that have not given a key yet; the oldest gives way `+
+			`to a new one. One address may have a quarter of them. 0 is no limit. `+
+			`auto is 64, or no limit with --max-clients 0.`)
+	define(flags, &o.authTimeout, "auth-timeout", "D", "10s", duration,
+		`How long a connection may take to give its name and key.`)
+	define(flags, &o.stallTimeout, "stall-timeout", "D", "10s", duration,
+		`How long a client that does not read may hold up the others before it is disconnected.`)
+	define(flags, &o.backlog, "backlog", "SIZE", "32MiB", size,
+		`How much the room keeps for clients that lag before those who write have to wait. `+
+			`From 64KiB to 64GiB.`)
+	define(flags, &o.console, "console", "FORMAT", "text", oneOf("text", "json", "off"),
+		`How the room is shown on standard output: text, json (an object a line) or off.`)
+	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
+		`The least that is reported on standard error: debug, info, warn or error.`)
+	define(flags, &o.stage, "stage", "N", "4", wholeNumber(1, 4),
+		`Runs a stage of the specification: 1 closes the first connection and ends; 2 shows five `+
+			`messages of the first client with the right key and ends; 3 does not handle SIGINT; `+
+			`4 is the whole. Limits and timeouts don't apply to 1 and 2.`)
+	flags.BoolP("help", "h", false, "Shows this help.")
+	flags.Bool("version", false, "Shows the version.")
+}
+
+// readArguments takes PORT and KEY.
+func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+	if len(args) == 0 {
+		return usagef("PORT and KEY are missing")
+	}
+	if len(args) > 2 {
+		return usagef("%q is one argument too many; a KEY with blanks needs quotes around it", args[2])
+	}
+	port, err := strconv.ParseUint(args[0], 10, 16)
+	if err != nil || port == 0 {
+		return badPort(cmd, args[0])
+	}
+	o.port = uint16(port)
+	source := keySource{
+		arguments:  args[1:],
+		file:       o.keyFile,
+		fileByFlag: cmd.Flags().Changed("key-file"),
+	}
+	if o.key, err = source.read(p); err != nil {
+		return err
+	}
+	return checkKey(o.key, o.allowEmptyKey)
+}
+
+// badPort says that a word is no port, and what it may have been meant to be.
+func badPort(cmd *cobra.Command, word string) error {
+	if similar := cmd.SuggestionsFor(word); len(similar) > 0 {
+		return usagef("%q is neither a port nor a command; is %q meant?", word, similar[0])
+	}
+	return usagef("port %q is not a number from 1 to 65535", word)
+}
+
+// run runs the server, or one of its early stages.
+func run(ctx context.Context, o serveOptions, p Process) error {
+	logger := slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	ctx, restore := untilSignal(ctx, logger, o.signals()...)
+	defer restore()
+	outliveReaders()
+	if !isASCII(o.key) {
+		logger.Warn("the key is not ASCII, so the GUI client can't send it")
+	}
+	if o.stage <= 2 {
+		return runStage(ctx, o, p, logger)
+	}
+	return serve(ctx, o, p, logger)
+}
+
+// automatic is the limit on pending connections that follows from the one on
+// clients.
+const automatic = -1
+
+func pendingLimit(text string) (int, error) {
+	if text == "auto" {
+		return automatic, nil
+	}
+	n, err := wholeNumber(0, 1_000_000)(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w, or auto", err)
+	}
+	return n, nil
+}
+
+// pendingLimits returns how many connections may be pending in all and from one
+// address; 0 is no limit.
+func (o *serveOptions) pendingLimits() (inAll, perAddress int) {
+	switch {
+	case o.maxPending != automatic:
+		inAll = o.maxPending
+	case o.maxClients > 0:
+		inAll = 64
+	}
+	if inAll == 0 {
+		return 0, 0
+	}
+	return inAll, max(1, inAll/4)
+}

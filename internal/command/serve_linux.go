@@ -1,0 +1,41 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sop-chat/internal/server"
+)
+
+// peerTimeout is for how long a client may acknowledge nothing before it is
+// taken for dead, about as long as its keep-alive takes when it is silent.
+const peerTimeout = 2 * time.Minute
+
+// serve runs the server until ctx is done, and then shows what it has taken.
+func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) error {
+	pending, perAddress := o.pendingLimits()
+	s, err := server.New(server.Config{
+		Key:                  o.key,
+		MaxClients:           o.maxClients,
+		MaxPending:           pending,
+		MaxPendingPerAddress: perAddress,
+		AuthTimeout:          o.authTimeout,
+		StallTimeout:         o.stallTimeout,
+		PeerTimeout:          peerTimeout,
+		Backlog:              o.backlog,
+		Logger:               logger,
+	})
+	if err != nil {
+		return err
+	}
+	bound, err := listenAll(ctx, o.bind, o.port, s.Listen)
+	if err != nil {
+		return err
+	}
+	wait := show(s.Log(), o, p, logger)
+	invite(p.Stderr, o.port, bound, o.maxClients)
+	err = s.Serve(ctx)
+	wait()
+	return err
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package command
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+)
+
+func serve(context.Context, serveOptions, Process, *slog.Logger) error {
+	return fmt.Errorf("the server needs Linux (epoll); this is %s", runtime.GOOS)
+}

@@ -1,0 +1,213 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// options returns what the server would be told by a command line.
+func options(t testing.TB, p Process) serveOptions {
+	t.Helper()
+	var got serveOptions
+	cmd := newServe(p, func(_ context.Context, o serveOptions, _ Process) error {
+		got = o
+		return nil
+	})
+	cmd.SetArgs(p.Args)
+	if err := cmd.Execute(); err != nil {
+		t.Fatalf("%q: %v", p.Args, err)
+	}
+	return got
+}
+
+func TestDefaults(t *testing.T) {
+	want := serveOptions{
+		port:         9000,
+		key:          "key",
+		bind:         "::",
+		maxClients:   4,
+		maxPending:   automatic,
+		authTimeout:  10 * time.Second,
+		stallTimeout: 10 * time.Second,
+		backlog:      32 << 20,
+		console:      "text",
+		logLevel:     slog.LevelInfo,
+		stage:        4,
+	}
+	if got := options(t, process([]string{"9000", "key"})); got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// Every flag can be given before, between and after the arguments, and as a
+// variable; the command line wins over the variable.
+func TestFlagsAndVariables(t *testing.T) {
+	tests := []struct {
+		flag, text string
+		get        func(serveOptions) any
+		want       any
+	}{
+		{"max-clients", "100", func(o serveOptions) any { return o.maxClients }, 100},
+		{"max-clients", "0", func(o serveOptions) any { return o.maxClients }, 0},
+		{"max-pending", "8", func(o serveOptions) any { return o.maxPending }, 8},
+		{"max-pending", "auto", func(o serveOptions) any { return o.maxPending }, automatic},
+		{"bind", "192.0.2.1", func(o serveOptions) any { return o.bind }, "192.0.2.1"},
+		{"stage", "2", func(o serveOptions) any { return o.stage }, 2},
+		{"auth-timeout", "2m30s", func(o serveOptions) any { return o.authTimeout }, 150 * time.Second},
+		{"stall-timeout", "250ms", func(o serveOptions) any { return o.stallTimeout }, 250 * time.Millisecond},
+		{"backlog", "64KiB", func(o serveOptions) any { return o.backlog }, 64 << 10},
+		{"backlog", "64 MB", func(o serveOptions) any { return o.backlog }, 64_000_000},
+		{"backlog", "1048576", func(o serveOptions) any { return o.backlog }, 1 << 20},
+		{"backlog", "64GiB", func(o serveOptions) any { return o.backlog }, 64 << 30},
+		{"console", "json", func(o serveOptions) any { return o.console }, "json"},
+		{"log-level", "debug", func(o serveOptions) any { return o.logLevel }, slog.LevelDebug},
+		{"allow-empty-key", "true", func(o serveOptions) any { return o.allowEmptyKey }, true},
+	}
+	for _, test := range tests {
+		set := "--" + test.flag + "=" + test.text
+		fromVariable := variable(test.flag) + "=" + test.text
+		for _, p := range []Process{
+			process([]string{set, "9000", "key"}),
+			process([]string{"9000", set, "key"}),
+			process([]string{"9000", "key", set}),
+			process([]string{"9000", "key"}, fromVariable),
+			process([]string{"9000", "key", set}, variable(test.flag)+"=nonsense"),
+		} {
+			if got := test.get(options(t, p)); got != test.want {
+				t.Errorf("%q: got %v, want %v", p.Args, got, test.want)
+			}
+		}
+	}
+}
+
+func TestSwitchNeedsNoValue(t *testing.T) {
+	o := options(t, process([]string{"--allow-empty-key", "9000", ""}))
+	if !o.allowEmptyKey || o.key != "" {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestEmptyVariableCountsAsNotSet(t *testing.T) {
+	o := options(t, process([]string{"9000", "key"}, "SOP_CHAT_MAX_CLIENTS=", "SOP_CHAT_KEY=", "SOP_CHAT_KEY_FILE="))
+	if o.maxClients != 4 || o.key != "key" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// The key comes from wherever it is given, every byte of it.
+func TestKey(t *testing.T) {
+	full := strings.Repeat("k", 448)
+	tests := []struct {
+		name        string
+		args        []string
+		file        string // its content
+		environment []string
+		want        string
+	}{
+		{name: "argument", args: []string{"9000", "key"}, want: "key"},
+		{name: "of full length", args: []string{"9000", full}, want: full},
+		{name: "with blanks", args: []string{"9000", " a b "}, want: " a b "},
+		{name: "not UTF-8", args: []string{"9000", "\xff\xfe"}, want: "\xff\xfe"},
+		{name: "begins with a dash", args: []string{"9000", "--", "-key"}, want: "-key"},
+		{name: "looks like a flag", args: []string{"--", "9000", "--help"}, want: "--help"},
+		{name: "named like a command", args: []string{"9000", "completion"}, want: "completion"},
+		{name: "file", args: []string{"9000", "--key-file", "FILE"}, file: "key", want: "key"},
+		{name: "file with line break", args: []string{"9000", "--key-file", "FILE"}, file: "key\n", want: "key"},
+		{name: "file from Windows", args: []string{"9000", "--key-file", "FILE"}, file: "key\r\n", want: "key"},
+		{name: "file with two line breaks", args: []string{"9000", "--key-file", "FILE"}, file: "key\n\n", want: "key\n"},
+		{name: "file with carriage return", args: []string{"9000", "--key-file", "FILE"}, file: "key\r", want: "key\r"},
+		{name: "file of full length", args: []string{"9000", "--key-file", "FILE"}, file: full + "\n", want: full},
+		{name: "variable", args: []string{"9000"}, environment: []string{"SOP_CHAT_KEY=key"}, want: "key"},
+		{name: "file by variable", args: []string{"9000"}, file: "key", environment: []string{"SOP_CHAT_KEY_FILE=FILE"}, want: "key"},
+		{
+			name: "argument over variables", args: []string{"9000", "key"}, file: "other",
+			environment: []string{"SOP_CHAT_KEY=other", "SOP_CHAT_KEY_FILE=FILE"}, want: "key",
+		},
+		{
+			name: "file over variables", args: []string{"9000", "--key-file", "FILE"}, file: "key",
+			environment: []string{"SOP_CHAT_KEY=other", "SOP_CHAT_KEY_FILE=none"}, want: "key",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "key")
+			if err := os.WriteFile(file, []byte(test.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string(nil), test.args...)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], "FILE", file)
+			}
+			for i, line := range test.environment {
+				if value, ok := strings.CutSuffix(line, "=FILE"); ok {
+					test.environment[i] = value + "=" + file
+				}
+			}
+			if got := options(t, process(args, test.environment...)).key; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestKeyFromStandardInput(t *testing.T) {
+	p := process([]string{"9000", "--key-file", "-"})
+	p.Stdin = strings.NewReader("key\n")
+	if got := options(t, p).key; got != "key" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A key file that holds no key is wrong usage; one that can't be read is a
+// failure.
+func TestBadKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	read := func(content string) (int, string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, _, stderr := result(t, process([]string{"9000", "--key-file", file}))
+		return status, stderr
+	}
+	tests := []struct{ content, want string }{
+		{"", `the key is empty ("")`},
+		{"\n", `the key is empty ("")`},
+		{strings.Repeat("k", 449), "the key is 449 bytes long; at most 448 fit"},
+		{"sec\x00ret", "the key has a zero byte at position 3"},
+	}
+	for _, test := range tests {
+		if status, stderr := read(test.content); status != 2 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%q: status %d: %s", test.content, status, stderr)
+		}
+	}
+	for _, name := range []string{filepath.Join(dir, "none"), dir} {
+		status, _, stderr := result(t, process([]string{"9000", "--key-file", name}))
+		if status != 1 || !strings.Contains(stderr, "the key file can't be read: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: status %d: %s", name, status, stderr)
+		}
+	}
+}
+
+func TestPendingLimits(t *testing.T) {
+	tests := []struct{ maxClients, maxPending, inAll, perAddress int }{
+		{4, automatic, 64, 16},
+		{0, automatic, 0, 0},
+		{4, 0, 0, 0},
+		{4, 1, 1, 1},
+		{4, 3, 3, 1},
+		{0, 100, 100, 25},
+	}
+	for _, test := range tests {
+		o := serveOptions{maxClients: test.maxClients, maxPending: test.maxPending}
+		if inAll, perAddress := o.pendingLimits(); inAll != test.inAll || perAddress != test.perAddress {
+			t.Errorf("%+v: %d in all, %d from one address", test, inAll, perAddress)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package command
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/pflag"
+)
+
+// A setting is the value of a flag: the text it was set to, and what a parser
+// made of it. It is a pflag.Value.
+type setting[T any] struct {
+	parse func(string) (T, error)
+	value *T
+	text  string
+	kind  string
+}
+
+var _ pflag.Value = (*setting[int])(nil)
+
+func (s *setting[T]) String() string { return s.text }
+func (s *setting[T]) Type() string   { return s.kind }
+
+func (s *setting[T]) Set(text string) error {
+	value, err := s.parse(text)
+	if err != nil {
+		return err
+	}
+	*s.value, s.text = value, text
+	return nil
+}
+
+// define adds a flag whose value is set to what parse makes of standard, and
+// later of the flag's or the variable's text. kind stands for the value in the
+// help; a flag without one is a switch.
+func define[T any](flags *pflag.FlagSet, value *T, name, kind, standard string,
+	parse func(string) (T, error), usage string,
+) {
+	s := &setting[T]{parse: parse, value: value, kind: kind}
+	if err := s.Set(standard); err != nil {
+		panic("command: default of --" + name + ": " + err.Error())
+	}
+	flag := flags.VarPF(s, name, "", usage)
+	if kind == "" {
+		flag.NoOptDefVal = "true"
+	}
+}
+
+// Parsers: each returns a function that reads one kind of value, and whose
+// error says what the text is not.
+
+// wholeNumber reads numbers from least to most.
+func wholeNumber(least, most int) func(string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("%q is not a whole number from %d to %d", text, least, most)
+		}
+		return n, nil
+	}
+}
+
+// duration reads durations that can be waited for: a millisecond is the least
+// that epoll knows, and after a day nobody remembers what was waited for.
+func duration(text string) (time.Duration, error) {
+	const least, most = time.Millisecond, 24 * time.Hour
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least || d > most {
+		return 0, fmt.Errorf("%q is not a duration from 1ms to 24h, such as 10s or 2m30s", text)
+	}
+	return d, nil
+}
+
+// size reads numbers of bytes that fit an int of this machine.
+func size(text string) (int, error) {
+	const least, most = 64 << 10, 64 << 30
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n < least || n > most || uint64(int(n)) != n {
+		return 0, fmt.Errorf("%q is not a size from 64KiB to 64GiB, such as 32MiB", text)
+	}
+	return int(n), nil
+}
+
+// oneOf reads one of some words.
+func oneOf(words ...string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if !slices.Contains(words, text) {
+			last := len(words) - 1
+			return "", fmt.Errorf("%q is not %s or %s", text, strings.Join(words[:last], ", "), words[last])
+		}
+		return text, nil
+	}
+}
+
+// level reads the least level that is logged.
+func level(text string) (slog.Level, error) {
+	var l slog.Level
+	if _, err := oneOf("debug", "info", "warn", "error")(text); err != nil {
+		return l, err
+	}
+	return l, l.UnmarshalText([]byte(text))
+}
+
+// truth reads the value of a switch.
+func truth(text string) (bool, error) {
+	is, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("%q is not true or false", text)
+	}
+	return is, nil
+}
+
+// anyText takes every text as it is.
+func anyText(text string) (string, error) { return text, nil }

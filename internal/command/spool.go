@@ -1,0 +1,97 @@
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// spoolSize is how many bytes a spool keeps while its stream is stuck.
+const spoolSize = 256 << 10
+
+// A spool stands between those who write lines and a stream that may be stuck,
+// as a terminal is that someone has stopped with Ctrl+S. Write never blocks;
+// what finds no room is left out, and the stream says how much that was:
+//
+//	Write ──▶ waiting (bounded) ──▶ run, on its own goroutine ──▶ stream
+//
+// All methods may be called by any goroutine.
+type spool struct {
+	stream io.Writer
+	done   chan struct{} // closed when run has ended
+
+	mu      sync.Mutex
+	changed sync.Cond // waiting, leftOut or closed have changed
+	waiting []byte    // whole calls of Write, in order
+	leftOut int       // lines, all of them after those that wait
+	closed  bool
+}
+
+func newSpool(stream io.Writer) *spool {
+	s := &spool{stream: stream, done: make(chan struct{})}
+	s.changed.L = &s.mu
+	go s.run()
+	return s
+}
+
+// Write takes whole lines. It never fails.
+func (s *spool) Write(lines []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// What comes after a line that was left out is left out too, until there
+	// is room again: so the gap is one, and stands where it belongs.
+	if s.closed || s.leftOut > 0 || len(s.waiting)+len(lines) > spoolSize {
+		s.leftOut += bytes.Count(lines, []byte("\n"))
+	} else {
+		s.waiting = append(s.waiting, lines...)
+	}
+	s.changed.Signal()
+	return len(lines), nil
+}
+
+// run passes on what waits, until the spool is closed and nothing does.
+func (s *spool) run() {
+	defer close(s.done)
+	var lines []byte
+	for {
+		var leftOut int
+		if lines, leftOut = s.take(lines); len(lines) == 0 && leftOut == 0 {
+			return
+		}
+		// There is nobody to tell that standard error is broken.
+		s.stream.Write(lines)
+		if leftOut > 0 {
+			fmt.Fprintf(s.stream, "sop-chat: %d lines are left out here; nobody read them in time\n", leftOut)
+		}
+	}
+}
+
+// take waits for something to pass on, and takes it. It gives used back to be
+// filled again. After Close it returns nothing when there is nothing left.
+func (s *spool) take(used []byte) (lines []byte, leftOut int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.waiting) == 0 && s.leftOut == 0 && !s.closed {
+		s.changed.Wait()
+	}
+	lines, leftOut = s.waiting, s.leftOut
+	s.waiting, s.leftOut = used[:0], 0
+	return lines, leftOut
+}
+
+// Close waits until all was passed on, but no longer than patience, and
+// reports whether it was. Lines that come later are left out.
+func (s *spool) Close(patience time.Duration) bool {
+	s.mu.Lock()
+	s.closed = true
+	s.changed.Signal()
+	s.mu.Unlock()
+	select {
+	case <-s.done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}
