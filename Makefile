@@ -1,0 +1,37 @@
+# The checks themselves are in .ci/run, so that they are the same everywhere.
+
+PORT ?= 9000
+KEY  ?= key
+
+.PHONY: help build run test check race fuzz simulation e2e tools
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build ./sop-chat
+	go build
+
+run: ## run the server on PORT with KEY (9000 and key)
+	go run . $(PORT) $(KEY)
+
+test: ## run the tests
+	go test ./...
+
+check: ## what a change must pass: tests, format, vet, modules, linters, other systems
+	@.ci/run test format vet modules lint build
+
+race: ## run the tests with the race detector
+	@.ci/run race
+
+fuzz: ## run each fuzz target for a while (FUZZ_TIME=1m for longer)
+	@.ci/run fuzz
+
+simulation: ## run the seeded simulation for a million steps
+	@.ci/run simulation
+
+e2e: ## run the end-to-end tests in their full size
+	@.ci/run e2e
+
+tools: ## fetch and build the linters
+	go tool -modfile=tools.mod gofumpt -version
+	go tool -modfile=tools.mod staticcheck -version
