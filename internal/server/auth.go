@@ -56,7 +56,7 @@ func (d *door) authenticate(c *conn) {
 
 func (d *door) refuse(c *conn, why cause) {
 	key := string(c.guest.message.Text())
-	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: key, Reason: string(why)})
+	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: key, Reason: why.words})
 	d.loop.end(c, why)
 }
 

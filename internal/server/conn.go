@@ -3,12 +3,6 @@
 package server
 
 import (
-	"fmt"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
-
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/wire"
@@ -63,30 +57,4 @@ type lag struct {
 	stall   broadcast.Stall
 	ready   bool // it is on the loop's list of those to be written again
 	starved bool // not the socket was full, but the kernel's memory short
-}
-
-// A cause says why a connection ended, in words for people.
-type cause string
-
-const (
-	causeEnd      cause = "closed the connection"
-	causeShutdown cause = "the server is shutting down"
-	causeTimeout  cause = "did not authenticate in time"
-	causeGaveWay  cause = "gave way to a newer connection before it authenticated"
-	causeKey      cause = "wrong key"
-	causeFull     cause = "the room is full"
-)
-
-func causeStall(timeout time.Duration) cause {
-	return cause(fmt.Sprintf("held the room up for %v without reading", timeout))
-}
-
-func causeIncomplete(bytes int) cause {
-	return cause(fmt.Sprintf("closed the connection inside a message; its %d bytes were dropped", bytes))
-}
-
-// causeErrno names the system call and the error, so that an operator can look
-// it up: "connection reset by peer (read: ECONNRESET)".
-func causeErrno(call string, errno syscall.Errno) cause {
-	return cause(fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)))
 }

@@ -135,7 +135,7 @@ func (d *door) shut(errno syscall.Errno) {
 	if !d.short {
 		d.short = true
 		d.loop.logger.Warn("can't accept connections; new ones wait until some end",
-			"reason", string(causeErrno("accept", errno)))
+			"reason", causeErrno("accept", errno).words)
 	}
 	d.openAt = d.loop.now.Add(shortagePause)
 	for _, fd := range d.listeners {

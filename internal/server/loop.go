@@ -165,7 +165,7 @@ func (l *loop) lookup(e *netpoll.Event) *conn {
 func (l *loop) handle(c *conn, e *netpoll.Event) {
 	switch {
 	case e.Broken:
-		l.startDraining(c, "")
+		l.startDraining(c, cause{})
 	case e.Readable:
 		l.read(c)
 	}

@@ -116,17 +116,9 @@ func (l *loop) close(e ending) {
 	}
 	if e.was >= greeting {
 		l.room.leave()
-		l.announce(broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: string(e.cause)})
+		l.announce(broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words})
 	}
-	level := slog.LevelInfo
-	switch {
-	case e.cause == causeEnd || e.cause == causeShutdown:
-		level = slog.LevelDebug
-	case e.cause == causeFull || e.cause == causeKey:
-	case e.was >= greeting:
-		level = slog.LevelWarn
-	}
-	l.log(level, "connection ended", c, slog.String("reason", string(e.cause)))
+	l.log(e.cause.level, "connection ended", c, slog.String("reason", e.cause.words))
 }
 
 // shutdown closes every connection.

@@ -145,7 +145,7 @@ func (l *loop) resume() {
 // A drain is a member that can't be written to any more, and why.
 type drain struct {
 	conn  *conn
-	cause cause // empty if only reading will tell
+	cause cause // zero if only reading will tell
 }
 
 // startDraining makes a member whose connection is broken stop being a reader
@@ -194,7 +194,7 @@ func (l *loop) drainOne(d drain) bool {
 	case shortage(errno):
 		l.backOff()
 		return true
-	case why != "":
+	case why != cause{}:
 	case errno == 0 || errno == syscall.EAGAIN:
 		why = l.causeEnd(d.conn)
 	default:

@@ -77,7 +77,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 		}
 		c.accepted = true
 	case broadcast.Refused:
-		if n.Key != c.key || c.key == simKey && n.Reason != string(causeFull) {
+		if n.Key != c.key || c.key == simKey && n.Reason != causeFull.words {
 			w.failf("%v is refused with the key %q: %s", c, n.Key, n.Reason)
 		}
 	case broadcast.Joined:

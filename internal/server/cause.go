@@ -1,0 +1,42 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A cause says why a connection ended, in words for people, and how much that
+// concerns an operator.
+type cause struct {
+	words string
+	level slog.Level
+}
+
+var (
+	causeEnd      = cause{"closed the connection", slog.LevelDebug}
+	causeShutdown = cause{"the server is shutting down", slog.LevelDebug}
+	causeKey      = cause{"wrong key", slog.LevelInfo}
+	causeFull     = cause{"the room is full", slog.LevelInfo}
+	causeTimeout  = cause{"did not authenticate in time", slog.LevelInfo}
+	causeGaveWay  = cause{"gave way to a newer connection before it authenticated", slog.LevelInfo}
+)
+
+func causeStall(timeout time.Duration) cause {
+	return cause{fmt.Sprintf("held the room up for %v without reading", timeout), slog.LevelWarn}
+}
+
+func causeIncomplete(bytes int) cause {
+	return cause{fmt.Sprintf("closed the connection with an incomplete message; its %d bytes were dropped", bytes), slog.LevelWarn}
+}
+
+// causeErrno names the system call and the error, so that an operator can look
+// it up: "connection reset by peer (read: ECONNRESET)".
+func causeErrno(call string, errno syscall.Errno) cause {
+	return cause{fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)), slog.LevelInfo}
+}
