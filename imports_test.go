@@ -1,0 +1,81 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport says what each package may know besides the standard library. It
+// is what keeps the log free of sockets and the server free of readers: who
+// needs more than this table allows is in the wrong package.
+var mayImport = map[string][]string{
+	".":                  {"sop-chat/internal/command"},
+	"internal/wire":      {},
+	"internal/broadcast": {"sop-chat/internal/wire"},
+	"internal/netpoll":   {"golang.org/x/sys/unix"},
+	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/netpoll", "golang.org/x/sys/unix"},
+	"internal/console":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast"},
+	"internal/chattest":  {"sop-chat/internal/wire", "sop-chat/internal/server"},
+	"internal/e2e":       {},
+	"internal/command":   {"*"}, // wires all the others together
+}
+
+// Packages import what their place in the design allows, and nothing else.
+func TestImports(t *testing.T) {
+	found := imports(t)
+	for _, folder := range slices.Sorted(maps.Keys(found)) {
+		allowed, known := mayImport[folder]
+		if !known {
+			t.Errorf("%s is a package that the table of allowed imports does not know", folder)
+			continue
+		}
+		for _, path := range found[folder] {
+			standard := !strings.Contains(path, ".") && !strings.HasPrefix(path, "sop-chat")
+			if !standard && !slices.Contains(allowed, path) && !slices.Contains(allowed, "*") {
+				t.Errorf("%s imports %s; it may know %q", folder, path, allowed)
+			}
+		}
+	}
+}
+
+// imports returns what the packages of this module import, tests left out.
+func imports(t *testing.T) map[string][]string {
+	found := make(map[string][]string)
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder := filepath.ToSlash(filepath.Dir(path))
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[folder] = append(found[folder], name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found["internal/server"]) == 0 {
+		t.Fatal("no imports were found; the test looks in the wrong place")
+	}
+	return found
+}

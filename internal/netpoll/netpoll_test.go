@@ -1,0 +1,330 @@
+//go:build linux
+
+package netpoll
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 30 * time.Second
+
+func newPoller(t testing.TB) *Poller {
+	t.Helper()
+	p, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Destroy)
+	return p
+}
+
+// pair returns two connected stream sockets that don't block.
+func pair(t testing.TB) (a, b int) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		unix.Close(fds[0])
+		unix.Close(fds[1])
+	})
+	return fds[0], fds[1]
+}
+
+// wait returns the events of one Wait, which must not be without any.
+func wait(t testing.TB, p *Poller) []Event {
+	t.Helper()
+	events := make([]Event, 8)
+	n, errno := p.Wait(events, patience)
+	if errno != 0 || n == 0 {
+		t.Fatalf("Wait returns %d events, errno %v", n, errno)
+	}
+	return events[:n]
+}
+
+// Events say what a descriptor is ready for, with the generation it was added
+// with, as far as it is waited for.
+func TestEvents(t *testing.T) {
+	p := newPoller(t)
+	a, b := pair(t)
+	if errno := p.Add(a, 7, Readable|Writable); errno != 0 {
+		t.Fatal(errno)
+	}
+	if got, want := wait(t, p)[0], (Event{FD: a, Generation: 7, Writable: true}); got != want {
+		t.Errorf("an idle socket: %+v, want %+v", got, want)
+	}
+	if _, errno := p.Writev(b, [][]byte{[]byte("x")}); errno != 0 {
+		t.Fatal(errno)
+	}
+	if errno := p.Modify(a, 8, Readable); errno != 0 {
+		t.Fatal(errno)
+	}
+	if got, want := wait(t, p)[0], (Event{FD: a, Generation: 8, Readable: true}); got != want {
+		t.Errorf("a socket with a byte: %+v, want %+v", got, want)
+	}
+	if errno := p.Modify(a, 9, 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	if n, errno := p.Wait(make([]Event, 1), 0); n != 0 || errno != 0 {
+		t.Errorf("a socket nobody waits for: %d events, errno %v", n, errno)
+	}
+	unix.Shutdown(b, unix.SHUT_RDWR)
+	if got := wait(t, p)[0]; !got.Broken || !got.Readable {
+		t.Errorf("a socket whose peer is gone: %+v, want it broken and readable", got)
+	}
+	if errno := p.Remove(a); errno != 0 {
+		t.Fatal(errno)
+	}
+	if n, errno := p.Wait(make([]Event, 1), 0); n != 0 || errno != 0 {
+		t.Errorf("a socket that was removed: %d events, errno %v", n, errno)
+	}
+}
+
+// A Wait that is under way returns after Wake, and one Wait answers for any
+// number of them.
+func TestWake(t *testing.T) {
+	p := newPoller(t)
+	var wakers sync.WaitGroup
+	for range 8 {
+		wakers.Go(p.Wake)
+	}
+	wakers.Wait()
+	events := make([]Event, 1)
+	if n, errno := p.Wait(events, patience); n != 0 || errno != 0 {
+		t.Errorf("Wait after Wake: %d events, errno %v", n, errno)
+	}
+	if p.woken.Load() {
+		t.Error("the next Wake would be lost")
+	}
+	woken := make(chan struct{})
+	go func() {
+		defer close(woken)
+		p.Wait(events, -1)
+	}()
+	p.Wake()
+	select {
+	case <-woken:
+	case <-time.After(patience):
+		t.Error("Wake does not end a Wait")
+	}
+}
+
+// No wake-up is lost, whenever it comes: each is followed by a Wait that
+// returns after what it was for can be seen.
+func TestWakeIsNeverLost(t *testing.T) {
+	p := newPoller(t)
+	const rounds = 20_000
+	var told atomic.Int64
+	go func() {
+		for range rounds {
+			told.Add(1)
+			p.Wake()
+		}
+	}()
+	events := make([]Event, 1)
+	for seen := int64(0); seen < rounds; seen = told.Load() {
+		began := time.Now()
+		if _, errno := p.Wait(events, patience); errno != 0 {
+			t.Fatal(errno)
+		}
+		if time.Since(began) >= patience {
+			t.Fatalf("nobody woke the poller after %d of %d", seen, rounds)
+		}
+	}
+}
+
+// Read and Writev return counts and the system's errors, and pieces arrive in
+// order.
+func TestReadWrite(t *testing.T) {
+	p := newPoller(t)
+	a, b := pair(t)
+	buf := make([]byte, 16)
+	if n, errno := p.Read(a, buf); n != 0 || errno != syscall.EAGAIN {
+		t.Errorf("reading nothing: %d, %v; want 0, EAGAIN", n, errno)
+	}
+	if n, errno := p.Writev(b, [][]byte{[]byte("ab"), []byte("c"), []byte("def")}); n != 6 || errno != 0 {
+		t.Errorf("Writev: %d, %v; want 6", n, errno)
+	}
+	if n, errno := p.Read(a, buf); n != 6 || errno != 0 || !bytes.Equal(buf[:n], []byte("abcdef")) {
+		t.Errorf("Read: %q, %v", buf[:n], errno)
+	}
+	piece := [][]byte{make([]byte, 1<<20)}
+	for {
+		n, errno := p.Writev(b, piece)
+		if errno == syscall.EAGAIN {
+			break
+		}
+		if n == 0 || errno != 0 {
+			t.Fatalf("filling a socket: %d, %v", n, errno)
+		}
+	}
+	unix.Shutdown(a, unix.SHUT_RDWR)
+	if _, errno := p.Writev(b, piece); errno != syscall.EPIPE {
+		t.Errorf("writing to a closed peer: %v, want EPIPE", errno)
+	}
+}
+
+// A listener takes the addresses it is for, tells who connects, and frees its
+// port when it is closed, connections or not.
+func TestListenAndAccept(t *testing.T) {
+	for _, test := range []struct{ listen, dial, peer string }{
+		{"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		{"::", "127.0.0.1", "127.0.0.1"},
+		{"0.0.0.0", "127.0.0.1", "127.0.0.1"},
+		{"::1", "::1", "::1"},
+		{"::", "::1", "::1"},
+	} {
+		t.Run(test.listen+" from "+test.dial, func(t *testing.T) {
+			p := newPoller(t)
+			fd, err := Listen(netip.AddrPortFrom(netip.MustParseAddr(test.listen), 0))
+			if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+				t.Skipf("this machine does not have the address: %v", err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { Close(fd) }()
+			at, err := LocalAddr(fd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := net.Dial("tcp", netip.AddrPortFrom(netip.MustParseAddr(test.dial), at.Port()).String())
+			if err != nil {
+				t.Skipf("this machine does not reach %s: %v", test.dial, err)
+			}
+			defer conn.Close()
+			if errno := p.Add(fd, 1, Readable); errno != 0 {
+				t.Fatal(errno)
+			}
+			wait(t, p)
+			accepted, peer, errno := p.Accept(fd)
+			if errno != 0 {
+				t.Fatal(errno)
+			}
+			if peer.Addr().String() != test.peer || peer.String() != conn.LocalAddr().String() {
+				t.Errorf("the peer is %v, want %v", peer, conn.LocalAddr())
+			}
+			p.Tune(accepted, time.Minute)
+			for option, want := range map[int]int{unix.TCP_NODELAY: 1, unix.TCP_USER_TIMEOUT: 60_000, unix.TCP_KEEPIDLE: keepAliveIdle} {
+				if got, err := unix.GetsockoptInt(accepted, unix.IPPROTO_TCP, option); got != want || err != nil {
+					t.Errorf("TCP option %d is %d (%v), want %d", option, got, err, want)
+				}
+			}
+			if _, _, errno := p.Accept(fd); errno != syscall.EAGAIN {
+				t.Errorf("a second Accept: %v, want EAGAIN", errno)
+			}
+			Close(accepted)
+			Close(fd)
+			fd, err = Listen(at)
+			if err != nil {
+				t.Errorf("the port is not free again: %v", err)
+			}
+		})
+	}
+}
+
+// What prevents listening is told with the system call that failed.
+func TestListenFails(t *testing.T) {
+	first, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(first)
+	taken, err := LocalAddr(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		at   netip.AddrPort
+		want syscall.Errno
+	}{
+		{taken, syscall.EADDRINUSE},
+		{netip.MustParseAddrPort("192.0.2.77:0"), syscall.EADDRNOTAVAIL},
+	} {
+		fd, err := Listen(test.at)
+		if err == nil {
+			Close(fd)
+		}
+		var call *os.SyscallError
+		if !errors.Is(err, test.want) || !errors.As(err, &call) || call.Syscall != "bind" {
+			t.Errorf("listening on %v: %v, want %v from bind", test.at, err, test.want)
+		}
+	}
+}
+
+// A peer that takes nothing is told from one that does.
+func TestWindowShut(t *testing.T) {
+	p := newPoller(t)
+	fd, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(fd)
+	at, err := LocalAddr(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p.Add(fd, 1, Readable)
+	wait(t, p)
+	accepted, _, errno := p.Accept(fd)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	defer Close(accepted)
+	if p.WindowShut(accepted) {
+		t.Error("the window of a new connection is shut")
+	}
+	deadline := time.Now().Add(patience)
+	for piece := [][]byte{make([]byte, 1<<20)}; !p.WindowShut(accepted); {
+		if _, errno := p.Writev(accepted, piece); errno != 0 && errno != syscall.EAGAIN {
+			t.Fatal(errno)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the window of a peer that reads nothing stays open")
+		}
+	}
+	a, _ := pair(t)
+	if p.WindowShut(a) {
+		t.Error("a socket that has no window has it shut")
+	}
+}
+
+// The calls on the hot path allocate nothing.
+func TestNoAllocations(t *testing.T) {
+	p := newPoller(t)
+	a, b := pair(t)
+	p.Add(a, 1, Readable)
+	events := make([]Event, 8)
+	buf := make([]byte, 512)
+	stretches := [][]byte{buf[:256], buf[256:]}
+	if n := testing.AllocsPerRun(100, func() {
+		p.Writev(b, stretches)
+		p.Wait(events, 0)
+		p.Read(a, buf)
+		p.Read(a, buf) // EAGAIN
+		p.Wake()
+		p.Wait(events, -1)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
