@@ -78,6 +78,7 @@ func (w *world) connect() {
 		peer:   c,
 		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(w.rng.IntN(3))}), uint16(c.number)),
 		fd:     -1,
+		openAt: w.now,
 		inCap:  1 + w.rng.IntN(64<<10),
 		outCap: 100 + w.rng.IntN([]int{1 << 10, 32 << 10, 512 << 10}[w.rng.IntN(3)]),
 	}

@@ -136,8 +136,11 @@ func (k *simKernel) Close(fd int) syscall.Errno {
 	return w.fault(syscall.EINTR, syscall.EIO)
 }
 
-func (k *simKernel) Tune(fd int, _ time.Duration)           { k.world.socket(fd, "setsockopt") }
-func (k *simKernel) SetUserTimeout(fd int, _ time.Duration) { k.world.socket(fd, "setsockopt") }
+func (k *simKernel) Tune(fd int, unacknowledged time.Duration) { k.SetUserTimeout(fd, unacknowledged) }
+
+func (k *simKernel) SetUserTimeout(fd int, d time.Duration) {
+	k.world.socket(fd, "setsockopt").userTimeout = d
+}
 
 func (k *simKernel) WindowShut(fd int) bool {
 	s := k.world.socket(fd, "getsockopt")

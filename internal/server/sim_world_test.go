@@ -49,7 +49,7 @@ const (
 	simKey          = "the key"
 	simAuthTimeout  = 10 * time.Second
 	simStallTimeout = 10 * time.Second
-	simPeerTimeout  = 2 * time.Minute
+	simPeerTimeout  = 20 * time.Second
 )
 
 // A failure is what the simulation panics with, so that its driver can tell it
@@ -119,6 +119,9 @@ type socket struct {
 	out    []byte // written, not yet read by the client
 	outCap int
 
+	userTimeout time.Duration
+	openAt      time.Time // when the client last had space for more
+
 	fin                   bool          // the client sends nothing more
 	broken                bool          // reset, or the network failed: nothing gets through
 	errno                 syscall.Errno // what the next call on a broken socket returns
@@ -172,5 +175,16 @@ func (w *world) retried(last *time.Time, errno syscall.Errno, call string) {
 	}
 	if shortage(errno) {
 		*last = w.now
+	}
+}
+
+// endure fails if the kernel would have given up a client that is there and
+// does not read: that is what TCP_USER_TIMEOUT does while its window is shut.
+func (s *socket) endure(w *world) {
+	switch {
+	case len(s.out) < s.outCap:
+		s.openAt = w.now
+	case s.userTimeout > 0 && w.now.Sub(s.openAt) >= s.userTimeout:
+		w.failf("the kernel gives up %v, which does not read", s.peer)
 	}
 }

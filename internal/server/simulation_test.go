@@ -155,6 +155,11 @@ func (w *world) pass(d time.Duration) {
 		}
 	}
 	w.now = w.now.Add(d)
+	for _, s := range w.fds {
+		if s != nil {
+			s.endure(w)
+		}
+	}
 	w.oracle.look()
 }
 
