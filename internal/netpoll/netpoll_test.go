@@ -83,9 +83,16 @@ func TestEvents(t *testing.T) {
 	if n, errno := p.Wait(make([]Event, 1), 0); n != 0 || errno != 0 {
 		t.Errorf("a socket nobody waits for: %d events, errno %v", n, errno)
 	}
+	if errno := p.Modify(a, 9, Hangup); errno != 0 {
+		t.Fatal(errno)
+	}
+	unix.Shutdown(b, unix.SHUT_WR)
+	if got, want := wait(t, p)[0], (Event{FD: a, Generation: 9, Ended: true}); got != want {
+		t.Errorf("a socket whose peer ended: %+v, want %+v", got, want)
+	}
 	unix.Shutdown(b, unix.SHUT_RDWR)
-	if got := wait(t, p)[0]; !got.Broken || !got.Readable {
-		t.Errorf("a socket whose peer is gone: %+v, want it broken and readable", got)
+	if got := wait(t, p)[0]; !got.Broken || !got.Readable || !got.Ended {
+		t.Errorf("a socket whose peer is gone: %+v, want it broken, ended and readable", got)
 	}
 	if errno := p.Remove(a); errno != 0 {
 		t.Fatal(errno)

@@ -22,10 +22,12 @@ import (
 // and errors are always reported: epoll_ctl(2) does not let one mask them.
 type Interest uint32
 
-// The interests, to be or'ed.
+// The interests, to be or'ed. Hangup is for a descriptor that is not to be read
+// for now: it tells that the peer will send nothing more.
 const (
 	Readable Interest = unix.EPOLLIN
 	Writable Interest = unix.EPOLLOUT
+	Hangup   Interest = unix.EPOLLRDHUP
 )
 
 // An Event is what Wait reports of one descriptor.
@@ -34,6 +36,7 @@ type Event struct {
 	Generation uint32 // as given to Add; tells a descriptor from its namesake of before
 	Readable   bool   // reading returns bytes, the end, or an error
 	Writable   bool
+	Ended      bool // the peer sends nothing more; there may be something left to read
 	Broken     bool // nothing can be written any more: reset, or closed in both directions
 }
 
@@ -127,8 +130,9 @@ func (p *Poller) Wait(events []Event, timeout time.Duration) (int, syscall.Errno
 		events[ready] = Event{
 			FD:         int(e.Fd),
 			Generation: generation,
-			Readable:   e.Events&^unix.EPOLLOUT != 0,
+			Readable:   e.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0,
 			Writable:   e.Events&unix.EPOLLOUT != 0,
+			Ended:      e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0,
 			Broken:     e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0,
 		}
 		ready++

@@ -20,7 +20,7 @@ const (
 	greeting
 	// member: it publishes, and it receives what others publish.
 	member
-	// draining: it can't be written to any more; what it sent is still read.
+	// draining: it isn't written to any more; what it sent is still read.
 	draining
 	// closed: its descriptor is gone.
 	closed

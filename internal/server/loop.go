@@ -164,7 +164,7 @@ func (l *loop) lookup(e *netpoll.Event) *conn {
 
 func (l *loop) handle(c *conn, e *netpoll.Event) {
 	switch {
-	case e.Broken:
+	case e.Broken || e.Ended && c.paused:
 		l.startDraining(c, cause{})
 	case e.Readable:
 		l.read(c)
@@ -249,8 +249,9 @@ func (l *loop) arm(c *conn) {
 	case greeting:
 		want = netpoll.Writable
 	case member:
-		if !c.paused {
-			want = netpoll.Readable
+		want = netpoll.Readable
+		if c.paused {
+			want = netpoll.Hangup
 		}
 		if c.lag != nil && !c.lag.starved {
 			want |= netpoll.Writable

@@ -142,23 +142,24 @@ func (l *loop) resume() {
 	l.paused = l.paused[:0]
 }
 
-// A drain is a member that can't be written to any more, and why.
+// A drain is a member that isn't written to any more, and why.
 type drain struct {
 	conn  *conn
 	cause cause // zero if only reading will tell
 }
 
-// startDraining makes a member whose connection is broken stop being a reader
-// of the room at once, so that it holds nobody up. What it had sent before is
-// still read and published; then it ends.
+// startDraining makes a member that is as good as gone stop being a reader of
+// the room at once, so that it holds nobody up: its connection is broken, or it
+// sends nothing more and the room is held, perhaps for its own sake. What it had
+// sent before is still read and published; then it ends.
 func (l *loop) startDraining(c *conn, why cause) {
 	if c.state != member {
 		return
 	}
 	l.caughtUp(c)
 	c.state = draining
-	// Out of the poller: a broken connection is always ready, also while the
-	// room is held and it may not be read.
+	// Out of the poller: it would always be ready, also while the room is held
+	// and it may not be read.
 	if errno := l.kernel.Remove(c.fd); errno != 0 {
 		l.end(c, causeErrno("epoll_ctl", errno))
 		return
@@ -166,7 +167,8 @@ func (l *loop) startDraining(c *conn, why cause) {
 	l.drained = append(l.drained, drain{c, why})
 }
 
-// drain reads on from broken connections and ends those that have no more.
+// drain reads on from connections that are to end, and ends those that have no
+// more.
 func (l *loop) drain() {
 	if len(l.drained) == 0 || !l.retryAt.IsZero() {
 		return

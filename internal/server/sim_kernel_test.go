@@ -49,7 +49,7 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 		w.failf("a read of fd %d into nothing, which looks like its end", fd)
 	}
 	errno := w.fault(syscall.EINTR, syscall.ENOMEM, syscall.ENOBUFS)
-	if errno == 0 && !s.broken {
+	if errno == 0 && !s.broken && !s.fin { // an ended stream always has something to tell
 		errno = w.fault(syscall.EAGAIN)
 	}
 	w.retried(&s.readShort, errno, "read")
@@ -233,10 +233,11 @@ func (k *simKernel) ready() []netpoll.Event {
 		} else {
 			s := k.world.fds[e.fd]
 			event.Broken = s.broken
+			event.Ended = s.broken || e.want&(netpoll.Readable|netpoll.Hangup) != 0 && s.fin
 			event.Readable = s.broken || e.want&netpoll.Readable != 0 && (len(s.in) > 0 || s.fin)
 			event.Writable = e.want&netpoll.Writable != 0 && (s.broken || len(s.out) <= s.outCap*2/3)
 		}
-		if event.Readable || event.Writable || event.Broken {
+		if event.Readable || event.Writable || event.Broken || event.Ended {
 			ready = append(ready, event)
 		}
 	}

@@ -234,7 +234,7 @@ func (w *world) rest(who func(*simClient) bool) {
 		if open && !held && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
-		if open && c.joined && who(c) && !s.broken {
+		if open && c.joined && who(c) && !s.broken && !s.fin {
 			c.checkHeard()
 		}
 	}
