@@ -31,7 +31,7 @@ func (b *Batch) Free() []byte { return b.data[b.used:] }
 // Add takes the first n bytes of Free as messages of one sender. n must be
 // whole messages that fit.
 func (b *Batch) Add(from *Sender, n int) {
-	if n%wire.Size != 0 || n > len(b.data)-b.used {
+	if n < 0 || n%wire.Size != 0 || n > len(b.data)-b.used {
 		panic("broadcast: a batch takes whole messages that fit")
 	}
 	if n == 0 {

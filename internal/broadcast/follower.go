@@ -35,10 +35,11 @@ type Follower struct {
 	cursor  *Cursor
 	maySkip bool
 
-	mu      sync.Mutex // keeps the log from moving the cursor while it is copied from
-	skipped uint64     // messages left out and not yet reported
+	mu sync.Mutex // keeps the log from moving the cursor while it is copied from
 
+	next       Position // what is before it was returned, or reported as left out
 	nextNotice uint64
+	missed     uint64    // notices left out before those pending, not yet reported
 	pending    []*Notice // taken from the log, not yet returned
 	sleeping   atomic.Bool
 	wake       chan struct{}
@@ -57,7 +58,9 @@ func (l *Log) FollowSkipping() *Follower { return l.follow(true) }
 func (l *Log) follow(maySkip bool) *Follower {
 	f := &Follower{log: l, maySkip: maySkip, wake: make(chan struct{}, 1)}
 	f.nextNotice = l.noticeNo.Load()
-	f.cursor = l.join(&Cursor{log: l, wake: f.ring, follower: f})
+	f.cursor = &Cursor{log: l, wake: f.ring, follower: f}
+	l.join(f.cursor) // from here on the log may push it
+	f.next = f.cursor.Position()
 	return f
 }
 
@@ -108,12 +111,9 @@ func (f *Follower) take(dst []Entry) int {
 	// The head comes first: a notice that stands before it is then already
 	// to be seen.
 	head := f.log.Head()
-	n := 0
-	if missed := f.takeNotices(); missed > 0 {
-		dst[0] = Entry{SkippedNotices: missed}
-		n++
-	}
+	f.takeNotices()
 	complete := f.nextNotice == f.log.noticeNo.Load()
+	n := 0
 	for n < len(dst) {
 		limit := head
 		if len(f.pending) > 0 {
@@ -127,6 +127,12 @@ func (f *Follower) take(dst []Entry) int {
 		if len(f.pending) == 0 || f.pending[0].at > head {
 			break
 		}
+		if f.missed > 0 {
+			dst[n] = Entry{SkippedNotices: f.missed}
+			f.missed = 0
+			n++
+			continue
+		}
 		dst[n] = Entry{Notice: f.pending[0]}
 		f.pending = f.pending[1:]
 		n++
@@ -137,11 +143,11 @@ func (f *Follower) take(dst []Entry) int {
 	return n
 }
 
-// takeNotices refills pending if it is empty, and returns how many notices
-// were overwritten before they could be read.
-func (f *Follower) takeNotices() (missed uint64) {
+// takeNotices refills pending if it is empty, and counts the notices that were
+// overwritten before they could be read.
+func (f *Follower) takeNotices() {
 	if len(f.pending) > 0 || f.nextNotice == f.log.noticeNo.Load() {
-		return 0
+		return
 	}
 	const most = 64 // the lock is held for as long as it takes to copy them
 	l := f.log
@@ -149,26 +155,24 @@ func (f *Follower) takeNotices() (missed uint64) {
 	defer l.mu.Unlock()
 	last := l.noticeNo.Load()
 	if behind := last - f.nextNotice; behind > noticesKept {
-		missed = behind - noticesKept
-		f.nextNotice += missed
+		f.missed = behind - noticesKept
+		f.nextNotice += f.missed
 	}
 	f.pending = f.pending[:0]
 	for ; f.nextNotice < last && len(f.pending) < most; f.nextNotice++ {
 		f.pending = append(f.pending, l.notices[f.nextNotice%noticesKept])
 	}
-	return missed
 }
 
 // takeMessages copies messages up to limit, after a gap if there was one.
 func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 	f.mu.Lock()
 	n := 0
-	if f.skipped > 0 {
-		dst[0] = Entry{Skipped: f.skipped}
-		f.skipped = 0
+	at := f.cursor.Position()
+	if end := min(at, limit); f.next < end {
+		dst[0] = Entry{Skipped: uint64(end-f.next) / wire.Size}
 		n++
 	}
-	at := f.cursor.Position()
 	for ; at < limit && n < len(dst); at += wire.Size {
 		seg := f.log.segmentAt(at)
 		i := at % SegmentSize / wire.Size
@@ -179,8 +183,9 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 		e.Message = wire.Message(seg.data[i*wire.Size:][:wire.Size])
 		n++
 	}
-	if at != f.cursor.Position() {
+	if n > 0 {
 		f.cursor.at.Store(uint64(at))
+		f.next = min(at, limit)
 	}
 	f.mu.Unlock()
 	if !f.maySkip && f.log.held.Load() {
@@ -189,13 +194,12 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 	return n
 }
 
-// push moves the cursor on to at least p, for want of memory, and counts what
-// it leaves out. The caller holds the log's lock.
+// push moves the cursor on to at least p, for want of memory. The next take
+// finds the gap. The caller holds the log's lock.
 func (f *Follower) push(p Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if at := f.cursor.Position(); at < p {
-		f.skipped += uint64(p-at) / wire.Size
+	if f.cursor.Position() < p {
 		f.cursor.at.Store(uint64(p))
 	}
 }

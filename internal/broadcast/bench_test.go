@@ -1,0 +1,87 @@
+package broadcast
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// How long a batch takes to enter the log, while a reader keeps up.
+func BenchmarkAppend(b *testing.B) {
+	for _, messages := range []int{1, 16, 128} {
+		b.Run(fmt.Sprintf("messages=%d", messages), func(b *testing.B) {
+			l := New(32<<20, 1<<20)
+			reader := l.Join(func() {})
+			batch := NewBatch(messages * wire.Size)
+			now := time.Unix(0, 0)
+			b.SetBytes(int64(messages * wire.Size))
+			b.ReportAllocs()
+			for b.Loop() {
+				batch.Add(alice, messages*wire.Size)
+				l.Append(batch, now)
+				reader.Advance(l.Head())
+			}
+		})
+	}
+}
+
+// How long it takes to find what a client is to be sent of 256 messages, two
+// segments, every so many of which are its own.
+func BenchmarkGather(b *testing.B) {
+	const messages = 2 * segmentMessages
+	for _, test := range []struct {
+		what string
+		own  int // every so many messages one is alice's
+		self *Sender
+	}{
+		{"all", 4, nil},
+		{"own=none", messages + 1, alice},
+		{"own=1of16", 16, alice},
+		{"own=1of4", 4, alice},
+		{"own=1of2", 2, alice},
+	} {
+		b.Run(test.what, func(b *testing.B) {
+			l := New(4*SegmentSize, 0)
+			l.Join(func() {})
+			batch := NewBatch(messages * wire.Size)
+			for i := range messages {
+				from := bob
+				if i%test.own == test.own-1 {
+					from = alice
+				}
+				batch.Add(from, wire.Size)
+			}
+			l.Append(batch, time.Unix(0, 0))
+			stretches := make([][]byte, 0, messages)
+			b.ReportAllocs()
+			for b.Loop() {
+				stretches, _ = l.Gather(stretches[:0], 0, l.Head(), test.self)
+			}
+			b.ReportMetric(float64(len(stretches)), "stretches/op")
+		})
+	}
+}
+
+// How long a follower takes to copy a batch that was appended.
+func BenchmarkNext(b *testing.B) {
+	for _, messages := range []int{1, 16, 128} {
+		b.Run(fmt.Sprintf("messages=%d", messages), func(b *testing.B) {
+			l := New(32<<20, 1<<20)
+			f := l.FollowLossless()
+			batch := NewBatch(messages * wire.Size)
+			now := time.Unix(0, 0)
+			entries := make([]Entry, messages)
+			b.SetBytes(int64(messages * wire.Size))
+			b.ReportAllocs()
+			for b.Loop() {
+				batch.Add(alice, messages*wire.Size)
+				l.Append(batch, now)
+				if n, err := f.Next(b.Context(), entries); n != messages || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,191 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// Many loops append and read at once, as a server's do, with clients that read
+// nothing until they hold the room up, beside a follower that keeps everything
+// and one that cannot keep up. All get the same messages in the same order,
+// and it comes to an end.
+func TestLoopsAndFollowers(t *testing.T) {
+	const loops, messages, batch = 3, 70_000, 24
+	r := newRoom(t, 2*SegmentSize, loops*batch*wire.Size)
+	// Everybody is here before the first message.
+	keeping, lagging := r.log.FollowLossless(), r.log.FollowSkipping()
+	var running []*eventLoop
+	var clients []*connection
+	for id := range uint64(loops) {
+		l := r.join(id, messages, batch)
+		clients = append(clients, l.connect(l.senders[0], id == 0), l.connect(nil, id == 1))
+		running = append(running, l)
+	}
+	for _, l := range running {
+		r.start(l.run)
+	}
+
+	// The follower that cannot keep up reads a little whenever the other one
+	// has read far more than the log keeps.
+	turn := make(chan struct{}, 1)
+	all, some := new(witness), new(gappy)
+	r.follow(keeping, make([]Entry, 64), func(e *Entry) error {
+		if err := all.entry(e); err != nil {
+			return err
+		}
+		if n := len(all.order); n == loops*messages {
+			close(turn)
+		} else if n%2048 == 0 {
+			select {
+			case turn <- struct{}{}:
+			default:
+			}
+		}
+		return nil
+	})
+	r.follow(lagging, make([]Entry, 64), func(e *Entry) error {
+		if len(some.heard)%200 == 0 {
+			select {
+			case <-turn:
+			case <-r.ctx.Done():
+			}
+		}
+		return some.entry(e)
+	})
+	r.wait()
+
+	if len(all.order) != loops*messages {
+		t.Fatalf("the follower that keeps everything got %d messages, want %d", len(all.order), loops*messages)
+	}
+	for i, c := range clients {
+		if want := all.without(c.self); !slices.Equal(c.order, want) {
+			t.Errorf("client %d got %d messages, want %d; or in another order", i, len(c.order), len(want))
+		}
+	}
+	if err := some.compare(all); err != nil {
+		t.Error(err)
+	}
+	if r.holds.Load() == 0 || some.skipped == 0 {
+		t.Errorf("the room was held %d times, %d messages skipped; this shows nothing unless both happen",
+			r.holds.Load(), some.skipped)
+	}
+}
+
+// Readers of every kind come and go while others append and memory is short.
+// Each gets what is appended between its coming and its going.
+func TestJoinAndLeaveWhileAppending(t *testing.T) {
+	const readers, rounds, batch = 3, 500, 40
+	r := newRoom(t, SegmentSize, batch*wire.Size)
+	defer r.log.FollowSkipping().Close() // never reads: whenever memory is needed, followers are moved on
+
+	var reading atomic.Int32
+	reading.Store(readers)
+	appender := r.join(0, 0, batch)
+	r.start(func(ctx context.Context) error {
+		defer appender.cursor.Leave()
+		for number := 0; reading.Load() > 0; {
+			if r.log.Held() {
+				select {
+				case <-appender.wake:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				continue
+			}
+			for range batch {
+				put(appender.batch, alice, number)
+				number++
+			}
+			r.log.Append(appender.batch, time.Unix(0, 0))
+			r.log.Wake(appender.cursor)
+			appender.cursor.Advance(r.log.Head())
+		}
+		return nil
+	})
+	for range readers {
+		r.start(func(ctx context.Context) error {
+			defer reading.Add(-1)
+			for range rounds {
+				if err := r.visit(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	r.wait()
+}
+
+// visit lets a reader of each kind come, read a little and go. There is one
+// sender, so that a message's number is its place in the log.
+func (r *room) visit(ctx context.Context) error {
+	entries := make([]Entry, 8)
+	for _, follow := range []func() *Follower{r.log.FollowSkipping, r.log.FollowLossless} {
+		f := follow()
+		defer f.Close()
+		w := gappy{at: int(f.next / wire.Size)}
+		for range 3 {
+			n, err := f.Next(ctx, entries)
+			if err != nil {
+				return err
+			}
+			for i := range entries[:n] {
+				if err := w.entry(&entries[i]); err != nil {
+					return err
+				}
+			}
+		}
+		for _, m := range w.heard {
+			if m.number != m.at {
+				return fmt.Errorf("message %d comes as number %d", m.number, m.at)
+			}
+		}
+	}
+
+	cursor := r.log.Join(func() {})
+	defer cursor.Leave()
+	c := connection{at: cursor.Position()}
+	c.next[alice.ID] = int(c.at / wire.Size)
+	err := c.read(r.log, r.log.Head(), rand.New(rand.NewPCG(1, 1)))
+	cursor.Advance(c.at)
+	return err
+}
+
+// Every follower gets every notice in its place among the messages, the same
+// for all of them.
+func TestNoticesKeepTheirPlace(t *testing.T) {
+	// With more threads than processors the kernel stops one anywhere, also
+	// between two steps of which other tests never see what can come between.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
+	const loops, each = 2, 20_000
+	r := newRoom(t, 16*SegmentSize, loops*wire.Size)
+	for range 3 {
+		messages, notices := 0, 0
+		f := r.log.FollowLossless()
+		r.follow(f, make([]Entry, 2), func(e *Entry) error {
+			switch {
+			case e.SkippedNotices > 0:
+			case e.Notice == nil:
+				messages++
+			case e.Notice.at != Position(messages)*wire.Size:
+				return fmt.Errorf("notice %d comes after message %d, want after %d", notices, messages, e.Notice.at/wire.Size)
+			default:
+				notices++
+			}
+			return nil
+		})
+	}
+	for _, l := range []*eventLoop{r.join(0, each, 1), r.join(1, each, 1)} {
+		l.announces = true
+		r.start(l.run)
+	}
+	r.wait()
+}

@@ -1,0 +1,49 @@
+package broadcast
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The log stays what its tests can prove: no I/O, no sockets, no clock, and
+// nothing of who reads it. So it imports little, and of the packages that
+// could do more it uses only types and values.
+func TestImports(t *testing.T) {
+	allowed := []string{"context", "io", "net/netip", "sync", "sync/atomic", "time", "sop-chat/internal/wire"}
+	used := map[string][]string{
+		"io":   {"EOF"},
+		"time": {"Time", "Duration", "Unix"},
+	}
+	names, err := filepath.Glob("*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if path, _ := strconv.Unquote(spec.Path.Value); !slices.Contains(allowed, path) {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if pkg, ok := s.X.(*ast.Ident); ok && used[pkg.Name] != nil && !slices.Contains(used[pkg.Name], s.Sel.Name) {
+					t.Errorf("%s uses %s.%s", name, pkg.Name, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}

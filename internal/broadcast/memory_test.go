@@ -1,0 +1,102 @@
+package broadcast
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sop-chat/internal/wire"
+)
+
+// A room in which nobody lags uses the same two segments again and again.
+func TestMemoryIsUsedAgain(t *testing.T) {
+	l := New(8*SegmentSize, SegmentSize)
+	reader := l.Join(func() {})
+	b := NewBatch(10 * wire.Size)
+	used := map[*segment]bool{}
+	for range 50 * segmentMessages / 10 {
+		b.Add(alice, 10*wire.Size)
+		l.Append(b, time.Time{})
+		used[l.segmentAt(l.Head()-1)] = true
+		reader.Advance(l.Head())
+	}
+	if len(used) != 2 {
+		t.Errorf("%d segments were used, want 2", len(used))
+	}
+}
+
+// What piles up for a reader that lags goes back to the system when it has
+// caught up, but for a few segments.
+func TestMemoryIsGivenBack(t *testing.T) {
+	const backlog = 3 * keptSegments
+	l := New(backlog*SegmentSize, SegmentSize)
+	reader := l.Join(func() {})
+	b := NewBatch(SegmentSize)
+	segment := func() {
+		b.Add(alice, SegmentSize)
+		l.Append(b, time.Time{})
+	}
+	for range backlog {
+		segment()
+	}
+	checkMemory(t, l, backlog)
+	reader.Advance(l.Head())
+	segment()
+	checkMemory(t, l, 1)
+	if got := len(l.free); got != keptSegments-1 {
+		t.Errorf("%d segments are kept beside the one in use, want %d", got, keptSegments-1)
+	}
+}
+
+// Who appends without asking Held is stopped before it overwrites what a
+// reader has yet to read.
+func TestAppendBeyondSlack(t *testing.T) {
+	l, h := New(SegmentSize, 2*SegmentSize), new(history)
+	c := newClient(h, nil)
+	l.Join(func() {})
+	for l.Head() < 3*SegmentSize {
+		h.write(l, "abc")
+	}
+	if !panics(func() {
+		for range segmentMessages + 1 {
+			h.write(l, "a")
+		}
+	}) {
+		t.Error("the log took more than its backlog, its slack and a segment")
+	}
+	c.read(t, l, h, l.Head(), 100, func(total int) int { return total })
+}
+
+// checkMemory checks that a log uses no more segments than it may, and none
+// twice, and that those out of use remember nobody.
+func checkMemory(t rapid.TB, l *Log, most int) {
+	t.Helper()
+	seen := map[*segment]bool{}
+	live := 0
+	for i, s := range l.ring {
+		number := l.firstLive + (uint64(i)+uint64(len(l.ring))-l.firstLive%uint64(len(l.ring)))%uint64(len(l.ring))
+		if (s != nil) != (number < l.nextLive) {
+			t.Fatalf("slot %d of the ring is used: %v; the log has segments %d to %d", i, s != nil, l.firstLive, l.nextLive)
+		}
+		if s != nil {
+			live++
+			seen[s] = true
+		}
+	}
+	if live > most {
+		t.Fatalf("%d segments are in use, at most %d may be", live, most)
+	}
+	if len(l.free) > keptSegments || live+len(l.free) > len(l.ring) {
+		t.Fatalf("%d segments are kept beside %d in use, of a ring of %d", len(l.free), live, len(l.ring))
+	}
+	for _, s := range l.free {
+		seen[s] = true
+		if s.from != [segmentMessages]*Sender{} {
+			t.Fatal("a free segment keeps a sender from being collected")
+		}
+	}
+	if len(seen) != live+len(l.free) {
+		t.Fatal("a segment is used twice")
+	}
+}

@@ -1,0 +1,304 @@
+package broadcast
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sop-chat/internal/wire"
+)
+
+// Whatever appenders and readers do in a room, as long as appenders ask Held:
+// every reader gets everything that it must, in the one order, with senders
+// and times, and nothing twice; who may skip is told exactly what it missed;
+// the room is held exactly when the rule says so; and memory stays bounded.
+func TestLogIsItsHistory(t *testing.T) { rapid.Check(t, logIsItsHistory) }
+
+// The same, looked for by the fuzzer.
+func FuzzLogIsItsHistory(f *testing.F) { f.Fuzz(rapid.MakeFuzz(logIsItsHistory)) }
+
+func logIsItsHistory(t *rapid.T) {
+	m := newMachine(t)
+	actions := rapid.StateMachineActions(m)
+	// What a room mostly does is drawn more often.
+	for _, again := range []string{"1", "2", "3"} {
+		actions["Append"+again] = m.Append
+		actions["Read"+again] = m.Read
+		actions["Next"+again] = m.Next
+	}
+	t.Repeat(actions)
+	m.finish(t)
+}
+
+// A machine is a room in which anything happens, step by step, beside the
+// history and the rule that it has to follow.
+type machine struct {
+	history
+	log       *Log
+	backlog   uint64
+	batch     int // the most messages in a batch
+	segments  int // the most segments in the log
+	mayAppend [2]bool
+	loops     []*loop
+	listeners []*listener
+	held      bool
+	now       time.Time
+}
+
+// A loop is clients that share a cursor.
+type loop struct {
+	cursor  *Cursor
+	at      Position
+	clients []*client
+	woken   int
+}
+
+func newMachine(t *rapid.T) *machine {
+	m := &machine{now: time.Unix(1000, 0)}
+	m.batch = rapid.IntRange(1, 150).Draw(t, "messages a batch")
+	m.backlog = 4 * wire.Size * rapid.Uint64Range(1, 100).Draw(t, "quarter of the backlog")
+	slack := len(m.mayAppend) * m.batch * wire.Size
+	m.segments = 1 + (int(m.backlog)+slack+SegmentSize-1)/SegmentSize
+	m.log = New(int(m.backlog), slack)
+	m.JoinLoop(t)
+	return m
+}
+
+// Look is what an appender does before it reads from its senders. It may then
+// append one batch, however much later.
+func (m *machine) Look(t *rapid.T) {
+	i := rapid.IntRange(0, len(m.mayAppend)-1).Draw(t, "appender")
+	m.mayAppend[i] = !m.log.Held()
+}
+
+func (m *machine) Append(t *rapid.T) {
+	i := rapid.IntRange(0, len(m.mayAppend)-1).Draw(t, "appender")
+	if !m.mayAppend[i] && m.log.Held() {
+		t.Skip("held")
+	}
+	m.mayAppend[i] = false
+
+	b := NewBatch(m.batch * wire.Size)
+	m.now = m.now.Add(time.Millisecond)
+	for left := rapid.IntRange(1, m.batch).Draw(t, "messages"); left > 0; {
+		from := pick(t, "sender", alice, bob, carol)
+		run := rapid.IntRange(1, left).Draw(t, "run")
+		for range run {
+			put(b, from, len(m.messages))
+			m.messages = append(m.messages, sent{from, m.now})
+		}
+		left -= run
+	}
+	oldest, before := m.log.oldest(func(*Cursor) bool { return true }), m.positions()
+	m.log.Append(b, m.now)
+	if b.Len() != 0 {
+		t.Fatalf("%d bytes are in the batch after Append", b.Len())
+	}
+	// Who may skip is moved only if there is no memory otherwise.
+	needed := (uint64(m.head())-1)/SegmentSize - uint64(oldest)/SegmentSize + 1
+	if !slices.Equal(before, m.positions()) && needed <= uint64(m.segments) {
+		t.Fatalf("a reader was moved when the log needed %d of its %d segments", needed, m.segments)
+	}
+	if m.lag() >= m.backlog {
+		m.held = true
+	}
+	caller := pick(t, "loop of the appender", m.loops...)
+	m.wakes(t, func() { m.log.Wake(caller.cursor) }, func(l *loop) bool { return l != caller })
+}
+
+func (m *machine) JoinLoop(t *rapid.T) {
+	if len(m.loops) == 3 {
+		t.Skip("enough loops")
+	}
+	l := &loop{at: m.head()}
+	l.cursor = m.log.Join(func() { l.woken++ })
+	m.loops = append(m.loops, l)
+	m.joinClient(t, l)
+}
+
+func (m *machine) LeaveLoop(t *rapid.T) {
+	if len(m.loops) == 1 {
+		t.Skip("the last loop stays")
+	}
+	i := rapid.IntRange(0, len(m.loops)-1).Draw(t, "loop")
+	l := m.loops[i]
+	m.loops = slices.Delete(m.loops, i, i+1)
+	m.moves(t, l.cursor.Leave)
+}
+
+func (m *machine) JoinClient(t *rapid.T) {
+	l := pick(t, "loop", m.loops...)
+	if len(l.clients) == 3 {
+		t.Skip("enough clients")
+	}
+	m.joinClient(t, l)
+}
+
+func (m *machine) joinClient(t *rapid.T, l *loop) {
+	self := pick(t, "client", nil, alice, bob, carol)
+	l.clients = append(l.clients, newClient(&m.history, self))
+}
+
+func (m *machine) LeaveClient(t *rapid.T) {
+	l := pick(t, "loop", m.loops...)
+	if len(l.clients) == 0 {
+		t.Skip("no clients")
+	}
+	i := rapid.IntRange(0, len(l.clients)-1).Draw(t, "client")
+	l.clients = slices.Delete(l.clients, i, i+1)
+}
+
+// Read lets a client take some of what there is, up to a head that may be an
+// older one. Its loop need not tell the log at once.
+func (m *machine) Read(t *rapid.T) {
+	l := pick(t, "loop", m.loops...)
+	if len(l.clients) > 0 {
+		c := pick(t, "client", l.clients...)
+		oldest := uint64(c.at+wire.Size-1) / wire.Size
+		to := m.head()
+		if rapid.Bool().Draw(t, "older head") {
+			to = wire.Size * Position(rapid.Uint64Range(oldest, uint64(to)/wire.Size).Draw(t, "head"))
+		}
+		most := rapid.IntRange(0, 10).Draw(t, "stretches")
+		c.read(t, m.log, &m.history, to, most, func(total int) int {
+			if rapid.Bool().Draw(t, "all") {
+				return total
+			}
+			return rapid.IntRange(0, total).Draw(t, "bytes")
+		})
+	}
+	if rapid.Bool().Draw(t, "advance") {
+		m.advance(t, l)
+	}
+}
+
+// advance moves a loop's cursor to the client that is furthest back.
+func (m *machine) advance(t *rapid.T, l *loop) {
+	l.at = m.head()
+	for _, c := range l.clients {
+		l.at = min(l.at, c.at)
+	}
+	m.moves(t, func() { l.cursor.Advance(l.at) })
+}
+
+func (m *machine) Follow(t *rapid.T) {
+	if len(m.listeners) == 4 {
+		t.Skip("enough followers")
+	}
+	m.listeners = append(m.listeners, newListener(m.log, &m.history, rapid.Bool().Draw(t, "may skip")))
+}
+
+func (m *machine) Unfollow(t *rapid.T) {
+	if len(m.listeners) == 0 {
+		t.Skip("no followers")
+	}
+	i := rapid.IntRange(0, len(m.listeners)-1).Draw(t, "follower")
+	f := m.listeners[i]
+	m.listeners = slices.Delete(m.listeners, i, i+1)
+	m.moves(t, f.follower.Close)
+}
+
+func (m *machine) Next(t *rapid.T) {
+	if len(m.listeners) == 0 {
+		t.Skip("no followers")
+	}
+	f := pick(t, "follower", m.listeners...)
+	most := rapid.IntRange(1, 200).Draw(t, "entries")
+	m.moves(t, func() { f.read(t, &m.history, most) })
+}
+
+// Announce announces a few notices, or now and then more than the log keeps.
+func (m *machine) Announce(t *rapid.T) {
+	n := pick(t, "notices", 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 63, 64, 65, 130, noticesKept+1)
+	m.wakes(t, func() {
+		for range n {
+			m.announce(m.log)
+		}
+	}, func(*loop) bool { return false })
+}
+
+// Check compares the log's state with what the rule and the history say.
+func (m *machine) Check(t *rapid.T) {
+	if got := m.log.Head(); got != m.head() {
+		t.Fatalf("the head is %d, want %d", got, m.head())
+	}
+	if got := m.log.Held(); got != m.held {
+		t.Fatalf("Held() = %v with a reader %d bytes behind, a backlog of %d; want %v", got, m.lag(), m.backlog, m.held)
+	}
+	checkMemory(t, m.log, m.segments)
+}
+
+// finish lets everybody read on to the end.
+func (m *machine) finish(t *rapid.T) {
+	for _, l := range m.loops {
+		for _, c := range l.clients {
+			c.read(t, m.log, &m.history, m.head(), len(m.messages), func(total int) int { return total })
+			if c.at != m.head() {
+				t.Fatalf("a client that read all stands at %d, want %d", c.at, m.head())
+			}
+		}
+		m.advance(t, l)
+	}
+	for _, f := range m.listeners {
+		for more := true; more; {
+			m.moves(t, func() { more = f.read(t, &m.history, 200) })
+		}
+	}
+	m.Check(t)
+	if m.held {
+		t.Fatal("the room is held though nobody lags")
+	}
+}
+
+// lag returns how far behind the furthest reader is that must not lose
+// anything.
+func (m *machine) lag() uint64 {
+	at := m.head()
+	for _, l := range m.loops {
+		at = min(at, l.at)
+	}
+	for _, f := range m.listeners {
+		if !f.maySkip {
+			at = min(at, Position(f.next)*wire.Size)
+		}
+	}
+	return uint64(m.head() - at)
+}
+
+// moves does what may end a hold, and checks that everybody is woken if it
+// does and nobody if it doesn't.
+func (m *machine) moves(t *rapid.T, move func()) {
+	m.wakes(t, move, func(*loop) bool { return m.held && m.lag() <= m.backlog*3/4 })
+	if m.lag() <= m.backlog*3/4 {
+		m.held = false
+	}
+}
+
+// wakes does something and checks which loops it woke.
+func (m *machine) wakes(t *rapid.T, do func(), want func(*loop) bool) {
+	for _, l := range m.loops {
+		l.woken = 0
+	}
+	do()
+	for i, l := range m.loops {
+		if woken := l.woken > 0; woken != want(l) {
+			t.Fatalf("loop %d woken: %v, want %v", i, woken, want(l))
+		}
+	}
+}
+
+// pick draws one of several.
+func pick[T any](t *rapid.T, label string, all ...T) T {
+	return all[rapid.IntRange(0, len(all)-1).Draw(t, label)]
+}
+
+// positions returns where all readers are.
+func (m *machine) positions() []Position {
+	var all []Position
+	for _, c := range *m.log.readers.Load() {
+		all = append(all, c.Position())
+	}
+	return all
+}

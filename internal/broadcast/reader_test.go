@@ -1,0 +1,170 @@
+package broadcast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"pgregory.net/rapid"
+
+	"sop-chat/internal/wire"
+)
+
+// A client reads a log's memory as a connection of an event loop does, any
+// number of bytes at a time, and knows from the history what it has to get.
+type client struct {
+	self   *Sender // whose messages it is not to get; nil: it gets all
+	at     Position
+	next   int // the number of the message it is to get next
+	offset int // how many bytes of it it has
+}
+
+func newClient(h *history, self *Sender) *client {
+	return &client{self: self, at: h.head(), next: len(h.messages)}
+}
+
+// read gathers up to a position, in at most so many stretches, and takes as
+// many of the bytes as take says.
+func (c *client) read(t rapid.TB, l *Log, h *history, to Position, most int, take func(total int) int) {
+	t.Helper()
+	stretches, end := l.Gather(make([][]byte, 0, most), c.at, to, c.self)
+	borders, wantEnd := h.stretches(c.at, to, c.self, most)
+	if len(stretches) != len(borders) || end != wantEnd {
+		t.Fatalf("Gather from %d to %d: %d stretches to %d, want %d to %d",
+			c.at, to, len(stretches), end, len(borders), wantEnd)
+	}
+	total := 0
+	for i, s := range stretches {
+		if want := int(borders[i][1] - borders[i][0]); len(s) != want {
+			t.Fatalf("Gather from %d to %d: stretch %d has %d bytes, want %d", c.at, to, i, len(s), want)
+		}
+		total += len(s)
+	}
+	n := take(total)
+	rest := n
+	for _, s := range stretches {
+		k := min(rest, len(s))
+		c.compare(t, h, s[:k])
+		rest -= k
+	}
+	reached := c.at
+	if n > 0 {
+		reached = Position(c.next)*wire.Size + Position(c.offset)
+	}
+	if got := l.Advance(c.at, n, c.self); got != reached {
+		t.Fatalf("Advance from %d by %d is %d, want %d", c.at, n, got, reached)
+	}
+	c.at = reached
+	if n == total {
+		c.at = end
+	}
+}
+
+// compare checks that a piece is what the client has to get next.
+func (c *client) compare(t rapid.TB, h *history, piece []byte) {
+	t.Helper()
+	for len(piece) > 0 {
+		for c.offset == 0 && h.messages[c.next].from == c.self {
+			c.next++
+		}
+		m := h.message(c.next)
+		want := m[c.offset:min(c.offset+len(piece), wire.Size)]
+		if !bytes.Equal(piece[:len(want)], want) {
+			t.Fatalf("the bytes from %d on of message %d are wrong", c.offset, c.next)
+		}
+		piece = piece[len(want):]
+		if c.offset += len(want); c.offset == wire.Size {
+			c.next, c.offset = c.next+1, 0
+		}
+	}
+}
+
+// A listener is a follower that knows from the history what it has to get.
+type listener struct {
+	follower   *Follower
+	maySkip    bool
+	next       int // the number of the message it is to get next
+	nextNotice int // and of the notice
+	entries    []Entry
+}
+
+func newListener(l *Log, h *history, maySkip bool) *listener {
+	f := &listener{
+		maySkip:    maySkip,
+		next:       len(h.messages),
+		nextNotice: len(h.notices),
+		entries:    make([]Entry, 200), // used again and again, as readers do
+	}
+	if maySkip {
+		f.follower = l.FollowSkipping()
+	} else {
+		f.follower = l.FollowLossless()
+	}
+	return f
+}
+
+// read calls Next once, for at most so many entries, and reports whether there
+// was anything. It never waits.
+func (f *listener) read(t rapid.TB, h *history, most int) bool {
+	t.Helper()
+	atOnce, cancel := context.WithCancel(context.Background())
+	cancel()
+	n, err := f.follower.Next(atOnce, f.entries[:most])
+	if f.next == len(h.messages) && f.nextNotice == len(h.notices) {
+		if n != 0 || !errors.Is(err, context.Canceled) {
+			t.Fatalf("Next with nothing to read: %d, %v; want 0, %v", n, err, context.Canceled)
+		}
+		return false
+	}
+	if n == 0 || err != nil {
+		t.Fatalf("Next with something to read: %d, %v", n, err)
+	}
+	for i := range f.entries[:n] {
+		f.compare(t, h, &f.entries[i])
+	}
+	return true
+}
+
+// compare checks that an entry is what the follower has to get next: whatever
+// happened comes in its order, and what is missing is counted in its place.
+func (f *listener) compare(t rapid.TB, h *history, e *Entry) {
+	t.Helper()
+	due := len(h.messages) // the place of the next notice that is still to be had
+	if next := max(f.nextNotice, len(h.notices)-noticesKept); next < len(h.notices) {
+		due = h.notices[next].before
+	}
+	switch {
+	case e.Skipped > 0:
+		f.next += int(e.Skipped)
+		if !f.maySkip || f.next > len(h.messages) {
+			t.Fatalf("a gap of %d ends before message %d of %d", e.Skipped, f.next, len(h.messages))
+		}
+		if due < f.next {
+			t.Fatalf("a gap ends before message %d, past a notice before %d", f.next, due)
+		}
+	case e.SkippedNotices > 0:
+		f.nextNotice += int(e.SkippedNotices)
+		if f.nextNotice > len(h.notices)-noticesKept {
+			t.Fatalf("a gap ends before notice %d of %d, which was kept", f.nextNotice, len(h.notices))
+		}
+		if place := h.notices[f.nextNotice-1].before; place > f.next {
+			t.Fatalf("a gap of notices, the last before message %d, comes before message %d", place, f.next)
+		}
+	case e.Notice != nil:
+		want := h.notices[f.nextNotice]
+		if e.Notice != want.notice || want.before > f.next {
+			t.Fatalf("a notice before message %d: %v, want the one before %d", f.next, *e.Notice, want.before)
+		}
+		f.nextNotice++
+	default:
+		want := h.messages[f.next]
+		if e.From != want.from || !e.Time.Equal(want.at) || e.Message != h.message(f.next) {
+			t.Fatalf("message %d has sender %v and time %v, want %v and %v; or wrong bytes",
+				f.next, e.From, e.Time, want.from, want.at)
+		}
+		if due <= f.next {
+			t.Fatalf("message %d comes before a notice of before %d", f.next, due)
+		}
+		f.next++
+	}
+}

@@ -1,0 +1,160 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// The tests of this file let two goroutines meet again and again, each time at
+// another moment, where one of them must not miss what the other does.
+
+// However a reader's advance and an append meet, the room is not held once the
+// reader has caught up: a hold that nobody would end never begins.
+func TestHoldIsNotForgotten(t *testing.T) {
+	// Readers which hold nobody make the log take longer to look at all. With
+	// many of them a reader often advances in between; with none, the log often
+	// looks while a reader advances.
+	for others, meetings := range map[int]int{0: 3000, 500: 200} {
+		t.Run(fmt.Sprint(others), func(t *testing.T) { holdIsNotForgotten(t, others, meetings) })
+	}
+}
+
+func holdIsNotForgotten(t *testing.T, others, meetings int) {
+	r := newRoom(t, wire.Size, wire.Size) // held by a single message
+	reader := r.log.Join(func() {})
+	for range others {
+		defer r.log.FollowSkipping().Close()
+	}
+	var caughtUp atomic.Uint64
+	r.start(func(ctx context.Context) error {
+		for at := Position(0); !r.log.closed.Load() && ctx.Err() == nil; {
+			if head := r.log.Head(); head > at {
+				at = head
+				reader.Advance(at)
+				caughtUp.Store(uint64(at))
+			}
+		}
+		return nil
+	})
+	r.start(func(ctx context.Context) error {
+		defer r.log.Close()
+		b := NewBatch(wire.Size)
+		for number := range rounds(meetings) {
+			put(b, alice, number)
+			r.log.Append(b, time.Time{})
+			if err := spin(ctx, func() bool { return caughtUp.Load() == uint64(r.log.Head()) }); err != nil {
+				return err
+			}
+			if r.log.Held() {
+				return fmt.Errorf("message %d: the room is held, and nobody lags", number)
+			}
+		}
+		return nil
+	})
+	r.wait()
+}
+
+// However an append and a follower's falling asleep meet, it wakes up.
+func TestNoWakeUpIsLost(t *testing.T) {
+	r := newRoom(t, SegmentSize, wire.Size)
+	var read atomic.Int64
+	messages := new(witness)
+	r.follow(r.log.FollowLossless(), make([]Entry, 2), func(e *Entry) error {
+		read.Add(1)
+		return messages.entry(e)
+	})
+	r.start(func(ctx context.Context) error {
+		defer r.log.Close()
+		b := NewBatch(wire.Size)
+		for number := range rounds(30_000) {
+			put(b, alice, number)
+			r.log.Append(b, time.Time{})
+			r.log.Wake(nil)
+			if err := spin(ctx, func() bool { return read.Load() > int64(number) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.wait()
+}
+
+// However the log's end and a follower's falling asleep meet, it gets the last
+// message before the end, and then the end.
+func TestCloseLosesNothing(t *testing.T) {
+	r := newRoom(t, SegmentSize, wire.Size)
+	f := r.log.FollowLossless()
+	var begun, ended atomic.Int64
+	r.start(func(ctx context.Context) error {
+		b := NewBatch(wire.Size)
+		for round := int64(0); ; round++ {
+			if err := spin(ctx, func() bool { return begun.Load() != round }); err != nil {
+				return err
+			}
+			if begun.Load() < 0 {
+				return nil
+			}
+			for range round / 2 % 100 {
+				begun.Load() // takes a moment, another one each time
+			}
+			if round%2 == 0 {
+				put(b, alice, int(round))
+				r.log.Append(b, time.Time{})
+			}
+			r.log.Close()
+			ended.Add(1)
+		}
+	})
+	r.start(func(ctx context.Context) error {
+		defer begun.Store(-1)
+		entries := make([]Entry, 2)
+		for round := range rounds(30_000) {
+			r.log.closed.Store(false) // the same log again
+			begun.Add(1)
+			read := 0
+			err := readAll(ctx, f, entries, func(*Entry) error {
+				read++
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if want := 1 - round%2; read != want {
+				return fmt.Errorf("round %d: %d messages before the end, want %d", round, read, want)
+			}
+			if err := spin(ctx, func() bool { return ended.Load() > int64(round) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.wait()
+}
+
+// rounds counts up to n, or for as long as a test should take: on a machine
+// that is busy the two goroutines seldom run at the same time.
+func rounds(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		began := time.Now()
+		for i := 0; i < n && time.Since(began) < 700*time.Millisecond && yield(i); i++ {
+		}
+	}
+}
+
+// spin waits, without sleeping, for what another goroutine is about to do.
+func spin(ctx context.Context, until func() bool) error {
+	for !until() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		runtime.Gosched()
+	}
+	return nil
+}
