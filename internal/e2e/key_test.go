@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"sop-chat/internal/wire"
+)
+
+// A wrong key closes the connection at once and fully, so that a client which
+// waits does not wait forever, and nothing is sent.
+func TestWrongKeys(t *testing.T) {
+	t.Parallel()
+	srv := setup{key: []string{"key"}, flags: []string{"--auth-timeout", "10m"}}.start(t)
+	for _, wrong := range []string{
+		"ke", "keyy", "KEY", "Key", "key ", " key", "", "\x00key", "ke\x00y", "k", "yek", "key\n",
+		strings.Repeat("key", wire.TextSize/3), "\xff",
+	} {
+		t.Run(wrong, func(t *testing.T) {
+			c := connect(t, srv)
+			c.send(message("guest", wrong))
+			c.expectFullyClosed()
+		})
+	}
+}
+
+// What follows a wrong key reaches nobody, though it came in the same segment.
+func TestWrongKeyThenMessages(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	a, b := join(t, srv, "a"), join(t, srv, "b")
+	bad := connect(t, srv)
+	bad.send(message("bad", key+"!"), message("bad", "let me in"), message("bad", key), message("bad", "now?"))
+	bad.expectClosed()
+	a.expectNothing(b)
+	b.expectNothing(a)
+}
+
+// A second authentication message is an ordinary message, right or wrong.
+func TestAuthenticatesOnce(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	a, b := join(t, srv, "a"), join(t, srv, "b")
+	for _, again := range []string{key, "wrong"} {
+		b.expect(a.say(again))
+		b.expectNothing(a)
+	}
+}
+
+// The GUI client's key is empty by default; a server has to ask for that.
+func TestEmptyKey(t *testing.T) {
+	t.Parallel()
+	srv := setup{key: []string{""}, flags: []string{"--allow-empty-key"}}.start(t)
+	a, b := dial(t, srv, "User", ""), dial(t, srv, "User", "\x00junk")
+	b.expect(a.say("hello"))
+	c := connect(t, srv)
+	c.send(message("User", "key"))
+	c.expectFullyClosed()
+}

@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// patience is how long a test waits for what must happen. It is far more than
+// it ever takes, because a busy machine is no reason to fail.
+const patience = 30 * time.Second
+
+// binary is the path of the server that all tests run.
+var binary string
+
+// TestMain builds the binary once, with the race detector if the tests have it.
+func TestMain(m *testing.M) {
+	if runtime.GOOS != "linux" {
+		fmt.Println("skipped: the server runs on Linux")
+		return
+	}
+	dir, err := os.MkdirTemp("", "sop-chat-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if err := build(dir); err != nil {
+		os.RemoveAll(dir)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		os.RemoveAll(dir)
+		os.Exit(status)
+	}))
+}
+
+func build(dir string) error {
+	if err := os.Chmod(dir, 0o755); err != nil { // One test runs it as another user.
+		return err
+	}
+	binary = filepath.Join(dir, "sop-chat")
+	args := []string{"build", "-o", binary}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "sop-chat")...).CombinedOutput(); err != nil {
+		return fmt.Errorf("building the server: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// scaled returns a size for the ordinary run, or the one for SOP_CHAT_E2E=full.
+func scaled(ordinary, full int) int {
+	if os.Getenv("SOP_CHAT_E2E") == "full" {
+		return full
+	}
+	return ordinary
+}
+
+// lacking skips a test on a machine that lacks what it needs. Where everything
+// has to be there (CI=true), it fails the test instead.
+func lacking(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("this machine lacks %s", what)
+	}
+	t.Skipf("this machine lacks %s", what)
+}
+
+// eventually waits until ok, and fails the test if that takes too long.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("in vain waited %v for this: %s", patience, what)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"testing"
+)
+
+// While the room is full, a connection is accepted and closed at once, whether
+// it has already sent its authentication or waits; those inside notice nothing.
+func TestFifthClient(t *testing.T) {
+	t.Parallel()
+	srv := start(t, "--auth-timeout", "10m")
+	inside := joinMany(t, srv, 4)
+	for range 20 {
+		connect(t, srv).expectFullyClosed()
+		if connect(t, srv).isLetIn("fifth") {
+			t.Fatal("a fifth client was let in")
+		}
+	}
+	for i, c := range inside {
+		c.expectNothing(append(append([]*client{}, inside[:i]...), inside[i+1:]...)...)
+	}
+}
+
+func joinMany(t testing.TB, srv *server, n int) []*client {
+	t.Helper()
+	var all []*client
+	for i := range n {
+		all = append(all, join(t, srv, fmt.Sprintf("c%03d", i)))
+	}
+	return all
+}
+
+// --max-clients says how many are let in; 0 is no limit.
+func TestMaxClients(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		limit      string
+		join, more int // how many get in, and how many then do not
+	}{
+		{"1", 1, 5},
+		{"2", 2, 5},
+		{"100", 100, 5},
+		{"0", 150, 0},
+	} {
+		t.Run(test.limit, func(t *testing.T) {
+			srv := start(t, "--max-clients", test.limit)
+			inside := joinMany(t, srv, test.join)
+			for range test.more {
+				if connect(t, srv).isLetIn("one too many") {
+					t.Fatal("one too many was let in")
+				}
+			}
+			inside[0].expectNothing(inside[1:]...)
+		})
+	}
+}
+
+// Of those who connected while there was a place, only as many get in as there
+// are places; the others are closed without a word when they authenticate.
+func TestLastPlace(t *testing.T) {
+	t.Parallel()
+	srv := start(t, "--auth-timeout", "10m")
+	joinMany(t, srv, 3)
+	first, second, third := connect(t, srv), connect(t, srv), connect(t, srv)
+	if !second.isLetIn("second") {
+		t.Fatal("the last place was not given to the first who authenticated")
+	}
+	for _, late := range []*client{first, third} {
+		if late.isLetIn("late") {
+			t.Fatal("a fifth client was let in")
+		}
+	}
+}
+
+// Of many who authenticate at the same moment, exactly as many get in as there
+// are places, time and again.
+func TestRaceForPlaces(t *testing.T) {
+	t.Parallel()
+	const places = 5
+	srv := start(t, "--max-clients", "5", "--auth-timeout", "10m")
+	auth := message("racer", key)
+	for round := range 20 {
+		var racers []*client
+		for range 12 {
+			racers = append(racers, connect(t, srv))
+		}
+		for _, c := range racers {
+			c.Write(auth[:])
+		}
+		winners := 0
+		for _, c := range racers {
+			in, err := c.gotEcho(auth)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in {
+				winners++
+			}
+		}
+		if winners != places {
+			t.Fatalf("round %d: %d were let in, want %d", round, winners, places)
+		}
+		for _, c := range racers {
+			c.Close()
+		}
+		waitForPlaces(t, srv, places)
+	}
+}
+
+// waitForPlaces returns when the room is empty and has that many places.
+func waitForPlaces(t testing.TB, srv *server, places int) {
+	t.Helper()
+	var all []*client
+	for range places {
+		all = append(all, joinEventually(t, srv, "between"))
+	}
+	for _, c := range all {
+		c.halfClose()
+		c.expectClosed()
+	}
+}
+
+// All honest clients that connect at the same moment, from one address, get
+// in: the bound on those who have not authenticated never hits them.
+func TestThirtyAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		srv := start(t, "--max-clients", "100")
+		inside := make([]*client, 30)
+		var tasks []task
+		for i := range inside {
+			tasks = append(tasks, beside(t, func() (err error) {
+				inside[i], err = tryJoin(srv, fmt.Sprintf("client %d", i))
+				return err
+			}))
+		}
+		wait(tasks...)
+		for i, c := range inside {
+			t.Cleanup(func() { c.Close() })
+			inside[i] = c.in(t)
+		}
+		inside[0].expectNothing(inside[1:]...)
+	}
+}
+
+// tryJoin is join for goroutines that are not the test's own.
+func tryJoin(srv *server, name string) (*client, error) {
+	c, err := tryConnect(srv, net.Dialer{})
+	if err != nil {
+		return nil, err
+	}
+	in, err := c.tryAuthenticate(name, key)
+	if err == nil && !in {
+		err = fmt.Errorf("%q was not let in", name)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Every way of leaving makes room for another, and only when it happens.
+func TestPlaceIsFreed(t *testing.T) {
+	t.Parallel()
+	for _, leaving := range waysToLeave {
+		t.Run(leaving.what, func(t *testing.T) {
+			srv := start(t, "--max-clients", "2")
+			stays := join(t, srv, "stays")
+			for i := range 5 {
+				leaves := joinEventually(t, srv, fmt.Sprintf("leaves %d", i))
+				leaves.expect(stays.say("welcome"))
+				if connect(t, srv).isLetIn("too early") {
+					t.Fatal("let in before another left")
+				}
+				stays.say("left unread")
+				leaving.leave(leaves)
+			}
+			last := joinEventually(t, srv, "last")
+			if connect(t, srv).isLetIn("too late") {
+				t.Fatal("somebody left twice")
+			}
+			last.expectNothing(stays)
+		})
+	}
+}

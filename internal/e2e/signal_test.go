@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// SIGINT and SIGTERM end the server with status 0 within a second, whatever
+// it is in the middle of, and the port can be bound again at once.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	for _, state := range states {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+			t.Run(fmt.Sprint(state.what, ", ", sig), func(t *testing.T) {
+				srv := state.begin(t)
+				srv.signal(sig)
+				_, took := srv.waitEnd()
+				srv.expectEnd(0)
+				if took > within(time.Second) {
+					t.Errorf("it took %v, want at most a second", took)
+				}
+				l, err := net.Listen("tcp", fmt.Sprintf(":%d", srv.port))
+				if err != nil {
+					t.Fatalf("binding the port again: %v", err)
+				}
+				l.Close()
+			})
+		}
+	}
+}
+
+// within is how long something that takes d may take where the machine is
+// shared, or the race detector is at work.
+func within(d time.Duration) time.Duration {
+	if raceEnabled {
+		return 5 * d
+	}
+	return 2 * d
+}
+
+// Everybody who is connected when the server ends sees a close.
+func TestSignalClosesAll(t *testing.T) {
+	t.Parallel()
+	srv := start(t, "--auth-timeout", "10m")
+	clients := append(joinMany(t, srv, 3), connect(t, srv))
+	srv.signal(syscall.SIGINT)
+	for _, c := range clients {
+		c.expectFullyClosed()
+	}
+	srv.expectEnd(0)
+}
+
+// A second server can take the place of one that ended, while the first one's
+// connections still linger in the kernel.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	first := start(t)
+	joinMany(t, first, 4)
+	first.signal(syscall.SIGTERM)
+	first.expectEnd(0)
+	second := setup{port: first.port}.start(t)
+	second.expectAlive()
+}
+
+// What anybody has received when the signal comes was accepted, so it is
+// printed before the end.
+func TestSignalPrintsAccepted(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	srv := start(t)
+	a, b := join(t, srv, "a"), join(t, srv, "b")
+	sent := beside(t, func() error { return a.flood(0, n) })
+	if err := b.reader("a").readAll(n); err != nil {
+		t.Fatal(err)
+	}
+	srv.signal(syscall.SIGINT)
+	srv.expectEnd(0)
+	wait(sent)
+	if printed := countMessages(srv.stdout.lines(), "a"); printed != n {
+		t.Errorf("%d messages are printed, want %d", printed, n)
+	}
+}
+
+// In the middle of a flood too, nothing is received that is not printed, or at
+// least counted among those left out.
+func TestSignalPrintsDuringFlood(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	tr := startTraffic(t, srv)
+	tr.waitForMore(3000)
+	srv.signal(syscall.SIGINT)
+	srv.expectEnd(0)
+	if err := tr.to.result(); !isClose(err) {
+		t.Error(err)
+	}
+	lines := srv.stdout.lines()
+	printed, received := countMessages(lines, "from")+countLeftOut(lines), int(tr.received.count.Load())
+	if printed < received {
+		t.Errorf("%d messages are printed, but %d were received", printed, received)
+	}
+}
+
+// A second SIGINT ends the server at once, though something is stuck.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	srv, _ := startStuck(t)
+	watcher := connect(t, srv)
+	startTraffic(t, srv).waitForMore(20_000)
+	srv.signal(syscall.SIGINT)
+	watcher.expectClosed() // The first signal has been noticed.
+	srv.signal(syscall.SIGINT)
+	if _, took := srv.waitEnd(); took > within(250*time.Millisecond) {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// Stage 3 is the chat without its last stage: SIGINT does what it does to
+// every program.
+func TestStage3Signal(t *testing.T) {
+	t.Parallel()
+	if signal.Ignored(os.Interrupt) {
+		lacking(t, "SIGINT: whoever started the tests ignores it, and so do all their children")
+	}
+	srv := start(t, "--stage", "3")
+	srv.expectAlive()
+	srv.signal(syscall.SIGINT)
+	if status, _ := srv.waitEnd(); !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("the server ended with %v, want death by SIGINT", srv.cmd.ProcessState)
+	}
+}
