@@ -60,4 +60,7 @@ func (c *Cursor) Leave() {
 	if l.held.Load() {
 		l.reconsider()
 	}
+	if l.closed.Load() {
+		l.closeMemory()
+	}
 }

@@ -40,6 +40,7 @@ type Position uint64
 // below the head never changes, and it stays where it is until the reader's
 // own cursor has passed it.
 type Log struct {
+	memory   Memory
 	backlog  uint64 // from here on the room is held
 	head     atomic.Uint64
 	held     atomic.Bool
@@ -58,17 +59,22 @@ type Log struct {
 	notices   [noticesKept]*Notice
 }
 
-// New returns an empty log. backlog is how many bytes it keeps for readers
+// New returns an empty log that lies in the program's own memory, see NewIn.
+func New(backlog, slack int) *Log { return NewIn(heap{}, backlog, slack) }
+
+// NewIn returns an empty log that lies in some memory. backlog is how many bytes it keeps for readers
 // that lag before it is held. slack is how many bytes may still be appended
 // after that: all that the appenders have read, but not yet appended, when
 // they learn of it. The log never holds more than the two together, rounded up
 // to segments.
-func New(backlog, slack int) *Log {
-	segments := (backlog+slack+SegmentSize-1)/SegmentSize + 1
-	l := &Log{backlog: uint64(backlog), ring: make([]*segment, segments)}
+func NewIn(memory Memory, backlog, slack int) *Log {
+	l := &Log{memory: memory, backlog: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
 	return l
 }
+
+// Segments returns how many segments such a log has at most.
+func Segments(backlog, slack int) int { return (backlog+slack+SegmentSize-1)/SegmentSize + 1 }
 
 // Head returns the position after the last published message. Everything
 // before it that the caller's cursor has not passed may be read.
@@ -127,7 +133,7 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 	if last := len(l.free) - 1; last >= 0 {
 		seg, l.free = l.free[last], l.free[:last]
 	} else {
-		seg = new(segment)
+		seg = &segment{data: l.memory.Take()}
 	}
 	l.ring[slot] = seg
 	l.nextLive = number + 1
@@ -143,8 +149,10 @@ func (l *Log) reclaim() {
 		seg := l.ring[slot]
 		l.ring[slot] = nil
 		if len(l.free) < keptSegments {
-			seg.forget()
+			seg.reset(l.memory)
 			l.free = append(l.free, seg)
+		} else {
+			l.memory.Give(seg.data)
 		}
 	}
 }
@@ -196,6 +204,17 @@ func (l *Log) Gather(dst [][]byte, from, to Position, except *Sender) ([][]byte,
 		at = end
 	}
 	return dst, to
+}
+
+// Lend says that the log from one position to another is about to be sent by
+// reference: its memory will be read after the caller's cursor has passed it.
+// It is not written to again before Memory.Renew has seen to that.
+func (l *Log) Lend(from, to Position) {
+	for at := from; at < to; at = (at/SegmentSize + 1) * SegmentSize {
+		if lent := &l.segmentAt(at).lent; !lent.Load() {
+			lent.Store(true)
+		}
+	}
 }
 
 // Advance returns where a reader stands after n bytes of what Gather returned
@@ -274,8 +293,19 @@ func (l *Log) Wake(except *Cursor) {
 }
 
 // Close ends the log: nobody may append any more, and followers that have read
-// all of it get io.EOF.
+// all of it get io.EOF. Its memory is closed when the last reader has left.
 func (l *Log) Close() {
 	l.closed.Store(true)
 	l.Wake(nil)
+	l.closeMemory()
+}
+
+// closeMemory closes the memory of a log that is closed and has no reader.
+func (l *Log) closeMemory() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed.Load() && len(*l.readers.Load()) == 0 && l.memory != nil {
+		l.memory.Close()
+		l.memory = nil
+	}
 }

@@ -1,6 +1,10 @@
 package broadcast
 
-import "sop-chat/internal/wire"
+import (
+	"sync/atomic"
+
+	"sop-chat/internal/wire"
+)
 
 const (
 	segmentMessages = 128
@@ -27,10 +31,18 @@ const (
 // A slot is written once, before the log's head passes it, and never again
 // until every reader has passed the whole segment.
 type segment struct {
-	data [SegmentSize]byte
+	data []byte
 	from [segmentMessages]*Sender
 	at   [segmentMessages]int64
+	lent atomic.Bool // parts of data were sent by reference, see Log.Lend
 }
 
-// forget lets the senders of a segment that is out of use be collected.
-func (s *segment) forget() { clear(s.from[:]) }
+// reset makes a segment that is out of use ready for its next use, and lets its
+// senders be collected.
+func (s *segment) reset(m Memory) {
+	clear(s.from[:])
+	if s.lent.Load() {
+		s.data = m.Renew(s.data)
+		s.lent.Store(false)
+	}
+}

@@ -46,6 +46,7 @@ func (d *door) authenticate(c *conn) {
 	case !d.loop.room.enter():
 		d.refuse(c, causeFull)
 	default:
+		d.loop.seated.Add(1)
 		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
 		c.state = greeting
 		c.guest.done = 0
@@ -80,14 +81,14 @@ func (d *door) greet(c *conn) {
 			return
 		}
 	}
+	place := g.place
 	d.forget(c)
-	d.seat(c, g.place)
+	d.seat(c, place)
 }
 
-// seat makes a guest that has its echo a member, in each loop in turn.
+// seat makes a guest that has its echo a member of one of the loops.
 func (d *door) seat(c *conn, place *broadcast.Cursor) {
-	to := d.loops[d.next%len(d.loops)]
-	d.next++
+	to := d.choose()
 	if to == d.loop {
 		to.admit(c, place)
 		return
@@ -98,5 +99,23 @@ func (d *door) seat(c *conn, place *broadcast.Cursor) {
 		return
 	}
 	d.loop.conns[c.fd] = nil
+	d.loop.seated.Add(-1)
+	to.seated.Add(1)
 	to.hand(c, place)
+}
+
+// choose returns the loop that the next member is seated at: the first that has
+// not enough members to be worth another, or else the one that has the fewest.
+func (d *door) choose() *loop {
+	fewest := d.loops[0]
+	for _, l := range d.loops {
+		seated := l.seated.Load()
+		if seated < d.limits.seats {
+			return l
+		}
+		if seated < fewest.seated.Load() {
+			fewest = l
+		}
+	}
+	return fewest
 }

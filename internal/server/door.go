@@ -31,12 +31,12 @@ const maxAccepts = 256
 // moment's grace, up to a crowd of several times the bound.
 type door struct {
 	loop      *loop
-	loops     []*loop // where members are seated, in turn
-	next      int
+	loops     []*loop // where members are seated
 	listeners []int
 	limits    doorLimits
 
 	guests    *list.List // of *guest, oldest first
+	spare     []*guest   // for the next ones
 	addresses map[netip.Addr]int
 	lastID    uint64
 	trimAt    time.Time // when to look who is beyond the bounds; zero if nobody is
@@ -48,7 +48,13 @@ type door struct {
 type doorLimits struct {
 	pending, pendingPerAddress int // 0: none
 	authTimeout                time.Duration
+	seats                      int32 // minSeats
 }
+
+// minSeats is how many members a loop is given before another loop gets any.
+// Each loop that has some must be woken for what the others read, which costs
+// more than writing to a few dozen clients.
+const minSeats = 64
 
 // A guest is what a connection needs until it is a member.
 type guest struct {
@@ -173,9 +179,7 @@ func (d *door) welcome(fd int, addr netip.AddrPort) {
 		d.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	g := &guest{conn: c, since: d.loop.now}
-	g.element = d.guests.PushBack(g)
-	c.guest = g
+	d.add(c)
 	from := origin(addr.Addr())
 	d.addresses[from]++
 	if d.trimAt.IsZero() && d.beyond(from, 0, 1) {
@@ -184,10 +188,27 @@ func (d *door) welcome(fd int, addr netip.AddrPort) {
 	d.read(c) // most have already spoken
 }
 
+// add puts a connection among the guests.
+func (d *door) add(c *conn) {
+	g := new(guest)
+	if last := len(d.spare) - 1; last >= 0 {
+		g, d.spare = d.spare[last], d.spare[:last]
+	}
+	g.conn, g.since = c, d.loop.now
+	g.element = d.guests.PushBack(g)
+	c.guest = g
+}
+
 // forget takes a connection off the guests: it ended, or it is seated.
 func (d *door) forget(c *conn) {
-	d.guests.Remove(c.guest.element)
+	g := c.guest
 	c.guest = nil
+	d.guests.Remove(g.element)
+	const kept = 64
+	if len(d.spare) < kept {
+		*g = guest{}
+		d.spare = append(d.spare, g)
+	}
 	from := origin(c.Addr.Addr())
 	if d.addresses[from]--; d.addresses[from] == 0 {
 		delete(d.addresses, from)
@@ -257,10 +278,10 @@ func (d *door) trim() {
 
 // giveWay ends a guest, unless it has spoken since it was last read.
 func (d *door) giveWay(g *guest) {
-	before := g.done
-	d.read(g.conn)
-	if g.conn.state == pending && g.done == before {
-		d.loop.end(g.conn, causeGaveWay)
+	c, before := g.conn, g.done
+	d.read(c)
+	if c.state == pending && g.done == before {
+		d.loop.end(c, causeGaveWay)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
 )
 
@@ -17,6 +18,7 @@ type kernel interface {
 	Accept(listener int) (fd int, peer netip.AddrPort, errno syscall.Errno)
 	Read(fd int, b []byte) (int, syscall.Errno)
 	Writev(fd int, stretches [][]byte) (int, syscall.Errno)
+	Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno)
 	Close(fd int) syscall.Errno
 
 	Tune(fd int, unacknowledged time.Duration)
@@ -32,6 +34,16 @@ type kernel interface {
 }
 
 var _ kernel = (*netpoll.Poller)(nil)
+
+// A fileMemory is a log's memory that is a file as well, so that it can be sent
+// by reference. netpoll.Memory is the real one.
+type fileMemory interface {
+	broadcast.Memory
+	File() int
+	Offset([]byte) int64
+}
+
+var _ fileMemory = (*netpoll.Memory)(nil)
 
 // shortage reports whether a call failed for want of memory or descriptors,
 // which is nobody's fault and passes.

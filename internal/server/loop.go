@@ -36,7 +36,8 @@ type loop struct {
 	stop   *atomic.Bool // set: close everything and return
 	door   *door        // the first loop's; nil in the others
 
-	cursor  *broadcast.Cursor // at the furthest back of its members
+	cursor  *broadcast.Cursor // at the furthest back of its members; nil while there are none
+	seated  atomic.Int32      // members, and those on their way; for the door
 	batch   *broadcast.Batch
 	written broadcast.Position // every member that doesn't lag has everything before it
 
@@ -85,6 +86,9 @@ type limits struct {
 	stall time.Duration // Config.StallTimeout
 	peer  time.Duration // Config.PeerTimeout
 	write int           // maxWrite; a multiple of wire.Size
+
+	reference int // minReference
+	audience  int // minAudience
 }
 
 func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
@@ -94,7 +98,6 @@ func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bo
 		logger:     logger,
 		limits:     lim,
 		stop:       stop,
-		cursor:     r.log.Join(k.Wake),
 		batch:      broadcast.NewBatch(batchSize),
 		written:    r.log.Head(),
 		generation: firstGeneration,
@@ -190,8 +193,17 @@ func (l *loop) publish() {
 	l.authors = l.authors[:0]
 }
 
-// advance tells the log what every member of the loop has been sent.
+// advance tells the log what every member of the loop has been sent. A loop
+// without members is no reader: nobody wakes it, and nothing is kept for it.
 func (l *loop) advance() {
+	switch {
+	case l.cursor == nil:
+		return
+	case len(l.members) == 0:
+		l.cursor.Leave()
+		l.cursor = nil
+		return
+	}
 	oldest := l.written
 	for _, c := range l.lagging {
 		oldest = min(oldest, c.cursor)

@@ -45,6 +45,10 @@ func (l *loop) receive() {
 // admit makes a connection, which the loop watches, a member: it receives what
 // was published since its place was taken.
 func (l *loop) admit(c *conn, place *broadcast.Cursor) {
+	if l.cursor == nil {
+		l.cursor = l.room.log.Join(l.kernel.Wake)
+		l.written = l.cursor.Position()
+	}
 	c.state = member
 	c.cursor = place.Position()
 	c.index = int32(len(l.members))
@@ -115,6 +119,7 @@ func (l *loop) close(e ending) {
 		l.members = l.members[:last]
 	}
 	if e.was >= greeting {
+		l.seated.Add(-1)
 		l.room.leave()
 		l.announce(broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words})
 	}
@@ -130,8 +135,8 @@ func (l *loop) shutdown() {
 		}
 	}
 	l.closeEnded()
+	l.advance()
 	l.vacated()
-	l.cursor.Leave()
 }
 
 func (l *loop) announce(n broadcast.Notice) {

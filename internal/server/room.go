@@ -15,11 +15,21 @@ type room struct {
 	places int64 // 0: as many as come
 	taken  atomic.Int64
 	log    *broadcast.Log
+	memory fileMemory // in which the log lies; nil if that is no file
 }
 
-// newRoom returns an empty room, to which that many loops publish.
-func newRoom(key string, places, backlog, loops int) *room {
-	return &room{key: key, places: int64(places), log: broadcast.New(backlog, loops*batchSize)}
+// newRoom returns an empty room, to which that many loops publish. Its log lies
+// in memory that is made for the number of segments it may have, or if that is
+// nil in the program's own.
+func newRoom(key string, places, backlog, loops int, makeMemory func(segments int) fileMemory) *room {
+	r := &room{key: key, places: int64(places)}
+	slack := loops * batchSize
+	if r.memory = makeMemory(broadcast.Segments(backlog, slack)); r.memory != nil {
+		r.log = broadcast.NewIn(r.memory, backlog, slack)
+	} else {
+		r.log = broadcast.New(backlog, slack)
+	}
+	return r
 }
 
 // enter takes a place and reports whether there was one.

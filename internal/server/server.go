@@ -73,8 +73,22 @@ func New(config Config) (*Server, error) {
 	}
 	return &Server{
 		config: config,
-		room:   newRoom(config.Key, config.MaxClients, config.Backlog, config.Loops),
+		room: newRoom(config.Key, config.MaxClients, config.Backlog, config.Loops, func(segments int) fileMemory {
+			return newMemory(segments, config.Logger)
+		}),
 	}, nil
+}
+
+// newMemory returns memory that can be sent by reference, or nil where the
+// system has none; the log then lies in the program's own, and all is sent by
+// copy.
+func newMemory(segments int, logger *slog.Logger) fileMemory {
+	m, err := netpoll.NewMemory(segments, broadcast.SegmentSize)
+	if err != nil {
+		logger.Warn("messages are always copied to be sent, which large rooms will feel", "reason", err)
+		return nil
+	}
+	return m
 }
 
 // Log returns the room's log. Who is to see everything follows it before
@@ -148,7 +162,7 @@ func newPollers(n int) ([]*netpoll.Poller, error) {
 
 // prepare builds the loops, one a poller, and the door in the first.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
-	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, write: maxWrite}
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, write: maxWrite, reference: minReference, audience: minAudience}
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}
@@ -156,6 +170,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 		pending:           s.config.MaxPending,
 		pendingPerAddress: s.config.MaxPendingPerAddress,
 		authTimeout:       s.config.AuthTimeout,
+		seats:             minSeats,
 	})
 	if errno != 0 {
 		return os.NewSyscallError("epoll_ctl", errno)

@@ -209,6 +209,10 @@ func (c *simClient) take(n int) {
 	}
 	c.inbox = append(c.inbox, s.out[:n]...)
 	s.out = s.out[n:]
+	s.taken += n
+	if w.memory != nil {
+		w.memory.taken(s)
+	}
 	for len(c.inbox) >= wire.Size {
 		m := wire.Message(c.inbox[:wire.Size])
 		c.inbox = c.inbox[wire.Size:]

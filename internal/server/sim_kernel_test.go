@@ -80,19 +80,44 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 }
 
 func (k *simKernel) Writev(fd int, stretches [][]byte) (int, syscall.Errno) {
+	s, n, errno := k.send(fd, length(stretches), "writev")
+	for left := n; left > 0; stretches = stretches[1:] {
+		take := min(left, len(stretches[0]))
+		s.out = append(s.out, stretches[0][:take]...)
+		left -= take
+	}
+	return n, errno
+}
+
+func (k *simKernel) Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno) {
+	m := k.world.memory
+	if file != memoryFD || offset < 0 || int(offset)+n > len(m.arena) {
+		k.world.failf("sendfile of %d bytes at %d of fd %d", n, offset, file)
+	}
+	s, n, errno := k.send(fd, n, "sendfile")
+	if n > 0 && !s.peer.gone {
+		live := m.arena[offset:][:n]
+		s.out = append(s.out, live...)
+		m.refer(s, live)
+	}
+	return n, errno
+}
+
+// send says how much of some bytes a socket takes.
+func (k *simKernel) send(fd, bytes int, call string) (*socket, int, syscall.Errno) {
 	w := k.world
-	s := w.socket(fd, "writev")
-	if length(stretches) == 0 {
-		w.failf("a write of nothing to fd %d", fd)
+	s := w.socket(fd, call)
+	if bytes == 0 {
+		w.failf("a %s of nothing to fd %d", call, fd)
 	}
 	errno := w.fault(syscall.EINTR, syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM)
-	w.retried(&s.writeShort, errno, "write")
+	w.retried(&s.writeShort, errno, call)
 	if errno != 0 {
-		return 0, errno
+		return s, 0, errno
 	}
 	if errno := w.fault(syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH); errno != 0 {
 		s.breaks(0)
-		return 0, errno
+		return s, 0, errno
 	}
 	if s.broken {
 		errno := s.errno
@@ -100,26 +125,20 @@ func (k *simKernel) Writev(fd int, stretches [][]byte) (int, syscall.Errno) {
 		if errno == 0 {
 			errno = syscall.EPIPE
 		}
-		return 0, errno
+		return s, 0, errno
 	}
 	if s.peer.gone { // the other side answers with a reset
 		s.breaks(syscall.EPIPE)
-		return length(stretches), 0
+		return s, bytes, 0
 	}
-	space := s.outCap - len(s.out)
-	if space <= 0 {
-		return 0, syscall.EAGAIN
+	n := min(bytes, s.outCap-len(s.out))
+	if n <= 0 {
+		return s, 0, syscall.EAGAIN
 	}
 	if w.chance(4) {
-		space = 1 + w.rng.IntN(space)
+		n = 1 + w.rng.IntN(n)
 	}
-	n := 0
-	for _, b := range stretches {
-		take := min(space-n, len(b))
-		s.out = append(s.out, b[:take]...)
-		n += take
-	}
-	return n, 0
+	return s, n, 0
 }
 
 func (k *simKernel) Close(fd int) syscall.Errno {

@@ -15,7 +15,10 @@ import (
 	"sop-chat/internal/wire"
 )
 
-const listenerFD = 3
+const (
+	memoryFD   = 2
+	listenerFD = 3
+)
 
 // A world is everything outside the loops: descriptors, the network, the
 // clients at its other end, and time. All of it follows from a seed.
@@ -32,6 +35,7 @@ type world struct {
 	born     int
 
 	room   *room
+	memory *simMemory // nil if the log lies in the program's own
 	loops  []*loop
 	stop   atomic.Bool
 	oracle *oracle
@@ -76,13 +80,22 @@ func newWorld(seed uint64) *world {
 		backlog:    broadcast.SegmentSize * (1 + w.rng.IntN(6)),
 		clients:    2 + w.rng.IntN(12),
 	}
-	w.room = newRoom(simKey, w.config.places, w.config.backlog, w.config.loops)
+	w.room = newRoom(simKey, w.config.places, w.config.backlog, w.config.loops, func(segments int) fileMemory {
+		if w.chance(3) {
+			return nil
+		}
+		w.memory = newSimMemory(w, segments)
+		return w.memory
+	})
 	w.oracle = newOracle(w)
 	logger := slog.New(slog.DiscardHandler)
 	limits := limits{
 		stall: simStallTimeout,
 		peer:  simPeerTimeout,
 		write: wire.Size << w.rng.IntN(12),
+
+		reference: 1 + w.rng.IntN(8<<10),
+		audience:  w.rng.IntN(8),
 	}
 	for range w.config.loops {
 		k := &simKernel{world: w}
@@ -92,6 +105,7 @@ func newWorld(seed uint64) *world {
 		pending:           w.config.pending,
 		pendingPerAddress: w.config.perAddress,
 		authTimeout:       simAuthTimeout,
+		seats:             w.rng.Int32N(4),
 	})
 	if errno != 0 {
 		w.failf("the listener can't be watched: %v", errno)
@@ -118,6 +132,7 @@ type socket struct {
 	inCap  int
 	out    []byte // written, not yet read by the client
 	outCap int
+	taken  int // how much of it the client ever took
 
 	userTimeout time.Duration
 	openAt      time.Time // when the client last had space for more

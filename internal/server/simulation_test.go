@@ -192,7 +192,7 @@ func (w *world) check() {
 			if c.state == member || c.state == draining {
 				members++
 			}
-			if c.state == member && c.cursor < l.cursor.Position() {
+			if c.state == member && (l.cursor == nil || c.cursor < l.cursor.Position()) {
 				w.failf("the log is kept from %d, and %s is at %d", l.cursor.Position(), c.Name, c.cursor)
 			}
 		}
@@ -375,11 +375,21 @@ func (w *world) shutdown() {
 		l.shutdown()
 	}
 	w.oracle.look()
+	w.room.log.Close()
+	w.oracle.follower.Close()
+	if w.memory != nil && !w.memory.closed {
+		w.failf("the log's memory is left")
+	}
 	if n := w.open(); n != 0 {
 		w.failf("%d descriptors are left", n)
 	}
 	if taken := w.room.taken.Load(); taken != 0 {
 		w.failf("%d places are left taken", taken)
+	}
+	for i, l := range w.loops {
+		if n := l.seated.Load(); n != 0 {
+			w.failf("loop %d believes that it has %d members", i, n)
+		}
 	}
 	for _, c := range w.clients {
 		if c.accepted && !c.left {

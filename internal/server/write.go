@@ -14,6 +14,16 @@ import (
 // buffer rarely takes as much at once.
 const maxWrite = 1 << 20
 
+// What is sent by reference saves the kernel a copy for each client, and costs
+// it the handling of pages, and new ones for the log. That pays when much is
+// sent to many:
+const (
+	// minReference is how much has to be sent to a client at once, in bytes.
+	minReference = 32 << 10
+	// minAudience is how many members the loop must have.
+	minAudience = 256
+)
+
 // flush writes every member what it has yet to get, straight out of the log.
 func (l *loop) flush() {
 	head := l.room.log.Head()
@@ -56,30 +66,53 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 			c.cursor = end
 			continue
 		}
-		n, errno := l.kernel.Writev(c.fd, stretches)
+		total := length(stretches)
+		n, errno := 0, syscall.Errno(0)
+		if l.byReference(total) {
+			log.Lend(c.cursor, end)
+			n, errno = l.sendfile(c.fd, stretches)
+		} else {
+			n, errno = l.kernel.Writev(c.fd, stretches)
+		}
+		sent += n
+		if n == total {
+			c.cursor = end
+			continue
+		}
+		c.cursor = log.Advance(c.cursor, n, except)
 		switch {
 		case errno == syscall.EINTR:
 			continue
-		case errno == syscall.EAGAIN:
+		case errno == 0 || errno == syscall.EAGAIN:
 			l.lags(c)
-			return
 		case shortage(errno):
 			l.starve(c)
-			return
-		case errno != 0:
+		default:
 			l.startDraining(c, causeErrno("write", errno))
-			return
 		}
-		sent += n
-		if n < length(stretches) {
-			c.cursor = log.Advance(c.cursor, n, except)
-			l.lags(c)
-			return
-		}
-		c.cursor = end
+		return
 	}
 	l.caughtUp(c)
 	l.arm(c)
+}
+
+// byReference reports whether so many bytes are better sent by reference.
+func (l *loop) byReference(bytes int) bool {
+	return l.room.memory != nil && bytes >= l.limits.reference && len(l.members) >= l.limits.audience
+}
+
+// sendfile sends stretches of the log by reference, as far as the socket takes
+// them. It may send some and then fail.
+func (l *loop) sendfile(fd int, stretches [][]byte) (sent int, errno syscall.Errno) {
+	memory := l.room.memory
+	for _, s := range stretches {
+		n, errno := l.kernel.Sendfile(fd, memory.File(), memory.Offset(s), len(s))
+		sent += n
+		if n < len(s) {
+			return sent, errno
+		}
+	}
+	return sent, 0
 }
 
 func length(stretches [][]byte) int {

@@ -1,0 +1,99 @@
+//go:build linux
+
+package server
+
+import (
+	"bytes"
+	"slices"
+	"unsafe"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A simMemory stands in for memory that can be sent by reference: what was
+// sent from it lies in a socket's queue, and changes if the memory does.
+type simMemory struct {
+	world  *world
+	arena  []byte
+	used   int
+	free   [][]byte
+	refs   []ref
+	closed bool
+}
+
+// A ref is a stretch of the memory in a socket's queue.
+type ref struct {
+	socket *socket
+	end    int // how much the client has taken when it is through
+	live   []byte
+	sent   []byte // what it was when it was sent
+}
+
+func newSimMemory(w *world, segments int) *simMemory {
+	return &simMemory{world: w, arena: make([]byte, segments*broadcast.SegmentSize)}
+}
+
+func (m *simMemory) Take() []byte {
+	if last := len(m.free) - 1; last >= 0 {
+		piece := m.free[last]
+		m.free = m.free[:last]
+		return piece
+	}
+	piece := m.arena[m.used:][:broadcast.SegmentSize]
+	m.used += broadcast.SegmentSize
+	return piece
+}
+
+// Renew detaches who refers to a piece; what they see changes no more.
+func (m *simMemory) Renew(piece []byte) []byte {
+	from := m.Offset(piece)
+	m.refs = slices.DeleteFunc(m.refs, func(r ref) bool {
+		at := m.Offset(r.live)
+		if at < from || at >= from+broadcast.SegmentSize {
+			return false
+		}
+		m.check(r)
+		return true
+	})
+	clear(piece)
+	return piece
+}
+
+func (m *simMemory) Give(piece []byte) { m.free = append(m.free, m.Renew(piece)) }
+
+func (m *simMemory) Close() {
+	if m.closed {
+		m.world.failf("the log's memory is closed twice")
+	}
+	m.closed = true
+}
+
+func (m *simMemory) File() int { return memoryFD }
+
+func (m *simMemory) Offset(b []byte) int64 {
+	return int64(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&m.arena[0])))
+}
+
+// refer notes that the last bytes of a socket's queue are a reference.
+func (m *simMemory) refer(s *socket, live []byte) {
+	m.refs = append(m.refs, ref{s, s.taken + len(s.out), live, bytes.Clone(live)})
+}
+
+// taken checks what a client has just taken, and forgets what is through.
+func (m *simMemory) taken(s *socket) {
+	m.refs = slices.DeleteFunc(m.refs, func(r ref) bool {
+		if r.socket != s {
+			return false
+		}
+		if !s.broken {
+			m.check(r)
+		}
+		return s.broken || s.taken >= r.end
+	})
+}
+
+func (m *simMemory) check(r ref) {
+	if !r.socket.broken && !bytes.Equal(r.live, r.sent) {
+		m.world.failf("what %v has yet to read was overwritten", r.socket.peer)
+	}
+}
