@@ -1,0 +1,158 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
+)
+
+// A fanOut is one loop over the real kernel, turned by hand, with a sender and
+// receivers at the other ends of socket pairs.
+type fanOut struct {
+	t         testing.TB
+	loop      *loop
+	sender    int
+	receivers []int
+	scratch   []byte
+}
+
+func newFanOut(t testing.TB, receivers int) *fanOut {
+	t.Helper()
+	poller, err := netpoll.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(poller.Destroy)
+	logger := slog.New(slog.DiscardHandler)
+	r := newRoom("key", 0, 32<<20, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
+	limits := limits{stall: time.Minute, write: maxWrite, reference: minReference, audience: minAudience}
+	f := &fanOut{
+		t:       t,
+		loop:    newLoop(poller, r, logger, limits, new(atomic.Bool)),
+		scratch: make([]byte, 1<<20),
+	}
+	f.sender = f.join()
+	for range receivers {
+		f.receivers = append(f.receivers, f.join())
+	}
+	t.Cleanup(func() {
+		f.loop.shutdown()
+		r.log.Close()
+	})
+	return f
+}
+
+// mostPairs returns how many socket pairs may be open, n at most.
+func mostPairs(t testing.TB, n int) int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	const others = 100
+	return min(n, (int(limit.Cur)-others)/2)
+}
+
+// join adds a member and returns the other end of its connection.
+func (f *fanOut) join() int {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { unix.Close(fds[1]) })
+	c := &conn{fd: fds[0], index: -1}
+	c.ID = uint64(len(f.receivers) + 1)
+	c.Name, c.Addr = "somebody", netip.AddrPort{}
+	if errno := f.loop.watches(c, netpoll.Readable); errno != 0 {
+		f.t.Fatal(errno)
+	}
+	f.loop.room.enter()
+	f.loop.seated.Add(1)
+	f.loop.admit(c, f.loop.room.log.Join(func() {}))
+	f.loop.vacated()
+	return fds[1]
+}
+
+// say sends messages, lets the loop turn, and takes what the receivers get.
+func (f *fanOut) say(messages []byte) {
+	if n, err := unix.Write(f.sender, messages); n != len(messages) {
+		f.t.Fatalf("sent %d bytes: %v", n, err)
+	}
+	for want := f.loop.room.log.Head() + 1; f.loop.room.log.Head() < want; {
+		f.turn()
+	}
+	for _, fd := range f.receivers {
+		for got := 0; got < len(messages); {
+			n, errno := f.loop.kernel.Read(fd, f.scratch)
+			if errno == syscall.EAGAIN {
+				f.turn()
+				continue
+			}
+			if errno != 0 || n == 0 {
+				f.t.Fatalf("a receiver has %d of %d bytes: %v", got, len(messages), errno)
+			}
+			got += n
+		}
+	}
+}
+
+func (f *fanOut) turn() {
+	if running, err := f.loop.turn(); !running || err != nil {
+		f.t.Fatalf("the loop ends: %v", err)
+	}
+}
+
+// A message costs no allocation on its way through a loop, be it sent by copy
+// or by reference.
+func TestFanOutAllocatesNothing(t *testing.T) {
+	for _, test := range []struct {
+		what            string
+		receivers, size int
+		by              int
+	}{
+		{"one message, by copy", 4, wire.Size, 1 << 30},
+		{"many messages, by copy", 4, 64 * wire.Size, 1 << 30},
+		{"many messages, by reference", 4, 64 * wire.Size, 1},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			f := newFanOut(t, test.receivers)
+			f.loop.limits.reference, f.loop.limits.audience = test.by, 1
+			messages := make([]byte, test.size)
+			for range 10_000 / (test.size / wire.Size) { // through all segments it will use
+				f.say(messages)
+			}
+			if n := testing.AllocsPerRun(100, func() { f.say(messages) }); n != 0 {
+				t.Errorf("%v allocations for %d messages", n, test.size/wire.Size)
+			}
+		})
+	}
+}
+
+// What it costs to take messages from one client and write them to many, with
+// the receivers' reading.
+func BenchmarkFanOut(b *testing.B) {
+	for _, receivers := range []int{1, 100, mostPairs(b, 10_000)} {
+		for _, messages := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%d receivers/%d messages", receivers, messages), func(b *testing.B) {
+				f := newFanOut(b, receivers)
+				said := make([]byte, messages*wire.Size)
+				b.ReportAllocs()
+				for b.Loop() {
+					f.say(said)
+				}
+				deliveries := float64(b.N) * float64(receivers) * float64(messages)
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
+			})
+		}
+	}
+}
