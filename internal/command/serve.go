@@ -24,6 +24,7 @@ type serveOptions struct {
 	authTimeout   time.Duration
 	stallTimeout  time.Duration
 	backlog       int
+	loops         int // or automatic
 	console       string
 	logLevel      slog.Level
 	stage         int
@@ -99,6 +100,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.backlog, "backlog", "SIZE", "32MiB", size,
 		`How much the room keeps for clients that lag before those who write have to wait. `+
 			`From 64KiB to 64GiB.`)
+	define(flags, &o.loops, "loops", "N", "auto", loopCount,
+		`How many event loops write to the clients, each on a core of its own. auto is one on `+
+			`up to 3 cores, half the cores on more, and 8 at most.`)
 	define(flags, &o.console, "console", "FORMAT", "text", oneOf("text", "json", "off"),
 		`How the room is shown on standard output: text, json (an object a line) or off.`)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
@@ -137,7 +141,7 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 
 // badPort says that a word is no port, and what it may have been meant to be.
 func badPort(cmd *cobra.Command, word string) error {
-	if similar := cmd.SuggestionsFor(word); len(similar) > 0 {
+	if similar := cmd.SuggestionsFor(word); word != "" && len(similar) > 0 {
 		return usagef("%q is neither a port nor a command; is %q meant?", word, similar[0])
 	}
 	return usagef("port %q is not a number from 1 to 65535", word)
@@ -158,19 +162,40 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	return serve(ctx, o, p, logger)
 }
 
-// automatic is the limit on pending connections that follows from the one on
-// clients.
+// automatic is a number that follows from something else.
 const automatic = -1
 
-func pendingLimit(text string) (int, error) {
-	if text == "auto" {
-		return automatic, nil
+var (
+	pendingLimit = orAutomatic(wholeNumber(0, 1_000_000))
+	loopCount    = orAutomatic(wholeNumber(1, 64))
+)
+
+// orAutomatic reads what parse does, or the word auto.
+func orAutomatic(parse func(string) (int, error)) func(string) (int, error) {
+	return func(text string) (int, error) {
+		if text == "auto" {
+			return automatic, nil
+		}
+		n, err := parse(text)
+		if err != nil {
+			return 0, fmt.Errorf("%w, or auto", err)
+		}
+		return n, nil
 	}
-	n, err := wholeNumber(0, 1_000_000)(text)
-	if err != nil {
-		return 0, fmt.Errorf("%w, or auto", err)
+}
+
+// loopsFor returns how many event loops a machine's cores are worth. A second
+// loop on two cores makes both slower, because what receives the messages
+// needs a core too; and beyond some, all that grows is what it costs to wake
+// each other.
+func (o *serveOptions) loopsFor(cores int) int {
+	switch {
+	case o.loops != automatic:
+		return o.loops
+	case cores < 4:
+		return 1
 	}
-	return n, nil
+	return min(cores/2, 8)
 }
 
 // pendingLimits returns how many connections may be pending in all and from one

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"sop-chat/internal/server"
@@ -24,6 +25,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,
 		Backlog:              o.backlog,
+		Loops:                o.loopsFor(runtime.GOMAXPROCS(0)),
 		Logger:               logger,
 	})
 	if err != nil {

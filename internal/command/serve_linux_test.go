@@ -86,7 +86,7 @@ func TestSignals(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.expectEnd(0)
-		r.stderr.waitFor(t, "msg=ending cause=\""+sig.String())
+		r.stderr.waitFor(t, "msg=ending signal="+sig.String())
 	}
 }
 

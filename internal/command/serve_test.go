@@ -35,6 +35,7 @@ func TestDefaults(t *testing.T) {
 		authTimeout:  10 * time.Second,
 		stallTimeout: 10 * time.Second,
 		backlog:      32 << 20,
+		loops:        automatic,
 		console:      "text",
 		logLevel:     slog.LevelInfo,
 		stage:        4,
@@ -56,6 +57,8 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"max-clients", "0", func(o serveOptions) any { return o.maxClients }, 0},
 		{"max-pending", "8", func(o serveOptions) any { return o.maxPending }, 8},
 		{"max-pending", "auto", func(o serveOptions) any { return o.maxPending }, automatic},
+		{"loops", "3", func(o serveOptions) any { return o.loops }, 3},
+		{"loops", "auto", func(o serveOptions) any { return o.loops }, automatic},
 		{"bind", "192.0.2.1", func(o serveOptions) any { return o.bind }, "192.0.2.1"},
 		{"stage", "2", func(o serveOptions) any { return o.stage }, 2},
 		{"auth-timeout", "2m30s", func(o serveOptions) any { return o.authTimeout }, 150 * time.Second},
@@ -208,6 +211,25 @@ func TestPendingLimits(t *testing.T) {
 		o := serveOptions{maxClients: test.maxClients, maxPending: test.maxPending}
 		if inAll, perAddress := o.pendingLimits(); inAll != test.inAll || perAddress != test.perAddress {
 			t.Errorf("%+v: %d in all, %d from one address", test, inAll, perAddress)
+		}
+	}
+}
+
+// There are as many loops as the machine's cores are worth, or as was said.
+func TestLoopsFor(t *testing.T) {
+	for _, test := range []struct{ loops, cores, want int }{
+		{automatic, 1, 1},
+		{automatic, 2, 1},
+		{automatic, 3, 1},
+		{automatic, 4, 2},
+		{automatic, 8, 4},
+		{automatic, 64, 8},
+		{4, 1, 4},
+		{1, 64, 1},
+	} {
+		o := serveOptions{loops: test.loops}
+		if got := o.loopsFor(test.cores); got != test.want {
+			t.Errorf("%+v: %d loops", test, got)
 		}
 	}
 }

@@ -21,21 +21,27 @@ func (o *serveOptions) signals() []os.Signal {
 // standard output or standard error ends.
 func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
-// untilSignal returns a context that ends with the first of some signals. From
-// then on, and after restore, they have their default effect again, so that a
+// untilSignal returns a context that ends with the first of some signals. They
+// have their default effect again before it does, and after restore, so that a
 // second one ends the process at once.
 func untilSignal(ctx context.Context, logger *slog.Logger, signals ...os.Signal) (_ context.Context, restore func()) {
-	ctx, stop := signal.NotifyContext(ctx, signals...)
+	ctx, cancel := context.WithCancel(ctx)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, signals...)
 	noticed := make(chan struct{})
-	forget := context.AfterFunc(ctx, func() {
+	go func() {
 		defer close(noticed)
-		stop()
-		logger.Debug("ending", "cause", context.Cause(ctx))
-	})
-	return ctx, func() {
-		if !forget() {
-			<-noticed
+		defer cancel()
+		select {
+		case s := <-caught:
+			signal.Stop(caught)
+			logger.Debug("ending", "signal", s)
+		case <-ctx.Done():
+			signal.Stop(caught)
 		}
-		stop()
+	}()
+	return ctx, func() {
+		cancel()
+		<-noticed
 	}
 }

@@ -82,7 +82,7 @@ func TestIncompleteIsReported(t *testing.T) {
 			leaves.halfClose()
 			leaves.expectFullyClosed()
 			stays.expect(whole, whole)
-			srv.stderr.waitForLine(t, "message", fmt.Sprint(length, " byte"), "leaves")
+			srv.stderr.waitForLine(t, "message", fmt.Sprint(" of ", length, " of "), "leaves")
 			join(t, srv, "next").expectNothing(stays)
 		})
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // move: a loop that spins would burn a whole core.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
-	for _, state := range append(states, stillStates...) {
+	for _, state := range slices.Concat(states, stillStates) {
 		if state.moves {
 			continue
 		}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 )
 
@@ -19,7 +20,7 @@ func TestFifthClient(t *testing.T) {
 		}
 	}
 	for i, c := range inside {
-		c.expectNothing(append(append([]*client{}, inside[:i]...), inside[i+1:]...)...)
+		c.expectNothing(slices.Concat(inside[:i], inside[i+1:])...)
 	}
 }
 

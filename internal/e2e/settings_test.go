@@ -88,7 +88,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// --bind listens on one address only, of either kind.
+// --bind makes the server listen on one address only.
 func TestBind(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--bind", "127.0.0.1")

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sop-chat/internal/wire"
 )
 
 // A cause says why a connection ended, in words for people, and how much that
@@ -32,7 +34,8 @@ func causeStall(timeout time.Duration) cause {
 }
 
 func causeIncomplete(bytes int) cause {
-	return cause{fmt.Sprintf("closed the connection with an incomplete message; its %d bytes were dropped", bytes), slog.LevelWarn}
+	return cause{fmt.Sprintf("closed the connection with an incomplete message of %d of its %d bytes, which was dropped",
+		bytes, wire.Size), slog.LevelWarn}
 }
 
 // causeErrno names the system call and the error, so that an operator can look
