@@ -266,6 +266,16 @@ func (l *Log) senderAt(p Position) *Sender {
 	return l.segmentAt(p).from[p%SegmentSize/wire.Size]
 }
 
+// Followed reports whether anybody follows the log who would be shown a notice.
+func (l *Log) Followed() bool {
+	for _, c := range *l.readers.Load() {
+		if c.follower != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Announce gives a notice its place after the last published message and wakes
 // the followers that show notices. It keeps n.
 func (l *Log) Announce(n *Notice) {

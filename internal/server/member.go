@@ -139,9 +139,15 @@ func (l *loop) shutdown() {
 	l.vacated()
 }
 
+// announce tells those who follow the room. If nobody does, nothing is made
+// for it: thousands may come and go.
 func (l *loop) announce(n broadcast.Notice) {
-	n.Time = l.now
-	l.room.log.Announce(&n)
+	if !l.room.log.Followed() {
+		return
+	}
+	kept := n
+	kept.Time = l.now
+	l.room.log.Announce(&kept)
 }
 
 func (l *loop) log(level slog.Level, msg string, c *conn, attrs ...slog.Attr) {
