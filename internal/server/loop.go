@@ -46,7 +46,7 @@ type loop struct {
 
 	lagging   []*conn // members that have yet to get something
 	ready     []*conn // of those, who can be written again
-	paused    []*conn // members and drained ones that are not read for now
+	paused    []*conn // members that are not read for now
 	drained   []drain
 	ended     []ending
 	authors   []*conn             // whose messages are in the batch

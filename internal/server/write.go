@@ -10,8 +10,8 @@ import (
 )
 
 // maxWrite is how much is written to one client in one wake-up, in bytes, give
-// or take a message. It bounds how long one that is far behind keeps the others waiting; a socket's
-// buffer rarely takes as much at once.
+// or take a message. It bounds how long one that is far behind keeps the others
+// waiting; a socket's buffer rarely takes as much at once.
 const maxWrite = 1 << 20
 
 // What is sent by reference saves the kernel a copy for each client, and costs
