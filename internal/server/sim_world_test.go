@@ -23,11 +23,10 @@ const (
 // A world is everything outside the loops: descriptors, the network, the
 // clients at its other end, and time. All of it follows from a seed.
 type world struct {
-	seed    uint64
-	rng     *rand.Rand
-	now     time.Time
-	faults  int // one call in so many fails; 0: none
-	history []string
+	seed   uint64
+	rng    *rand.Rand
+	now    time.Time
+	faults int // one call in so many fails; 0: none
 
 	fds      []*socket // by descriptor
 	arriving []*socket // connected, not yet accepted
