@@ -49,7 +49,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 // in, so it costs next to nothing, and what the heap may grow to beyond that is
 // what a client takes.
 func saveMemory(p Process) {
-	const percent = 25
+	const percent = 10
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(percent)
 	}

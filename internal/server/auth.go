@@ -12,7 +12,7 @@ import (
 // read reads a guest's authentication message, and not a byte beyond it: what
 // follows belongs to the loop that the guest will be seated at.
 func (d *door) read(c *conn) {
-	g := c.guest
+	g := d.guestOf[c]
 	for {
 		n, errno := d.loop.kernel.Read(c.fd, g.message[g.done:])
 		switch {
@@ -38,7 +38,8 @@ func (d *door) read(c *conn) {
 
 // authenticate decides on a guest whose authentication message is complete.
 func (d *door) authenticate(c *conn) {
-	m := &c.guest.message
+	g := d.guestOf[c]
+	m := &g.message
 	c.Name = string(m.TrimmedName())
 	switch {
 	case !m.HasKey(d.loop.room.key):
@@ -49,14 +50,14 @@ func (d *door) authenticate(c *conn) {
 		d.loop.seated.Add(1)
 		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
 		c.state = greeting
-		c.guest.done = 0
-		c.guest.place = d.loop.room.log.Join(func() {})
+		g.done = 0
+		g.place = d.loop.room.log.Join(func() {})
 		d.greet(c)
 	}
 }
 
 func (d *door) refuse(c *conn, why cause) {
-	key := string(c.guest.message.Text())
+	key := string(d.guestOf[c].message.Text())
 	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: key, Reason: why.words})
 	d.loop.end(c, why)
 }
@@ -66,7 +67,7 @@ func (d *door) refuse(c *conn, why cause) {
 // for it in the log, so nothing is missed after it, in whichever loop it is
 // seated.
 func (d *door) greet(c *conn) {
-	g := c.guest
+	g := d.guestOf[c]
 	for g.done < wire.Size {
 		n, errno := d.loop.kernel.Writev(c.fd, [][]byte{g.message[g.done:]})
 		switch errno {

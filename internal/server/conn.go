@@ -36,19 +36,23 @@ type conn struct {
 
 	fd         int
 	generation uint32
-	state      state
+	index      int32            // in the loop's members; -1 if it is none
 	interest   netpoll.Interest // what the poller waits for
-	paused     bool             // not read for now; the loop has it on its list
-	patient    bool             // its window is shut, so TCP_USER_TIMEOUT is off
-	have       uint16           // bytes in partial
+	state      state
+	paused     bool // not read for now; the loop has it on its list
+	patient    bool // its window is shut, so TCP_USER_TIMEOUT is off
 
-	index   int32              // in the loop's members; -1 if it is none
 	cursor  broadcast.Position // what it has been sent, in the room's log
 	lastOwn broadcast.Position // none of its own messages is at or after it
 
-	partial *wire.Message // an incomplete message; nil while there is none
-	lag     *lag          // set while it has yet to get something
-	guest   *guest        // set until it is a member
+	partial *partial // an incomplete message; nil while there is none
+	lag     *lag     // set while it has yet to get something
+}
+
+// A partial is the beginning of a message.
+type partial struct {
+	message wire.Message
+	have    int // bytes of it that have come
 }
 
 // A lag is what a loop keeps of a member whose socket took less than there was.

@@ -36,7 +36,8 @@ type door struct {
 	limits    doorLimits
 
 	guests    *list.List // of *guest, oldest first
-	spare     []*guest   // for the next ones
+	guestOf   map[*conn]*guest
+	spare     []*guest // for the next ones
 	addresses map[netip.Addr]int
 	lastID    uint64
 	trimAt    time.Time // when to look who is beyond the bounds; zero if nobody is
@@ -73,6 +74,7 @@ func newDoor(l *loop, loops []*loop, listeners []int, lim doorLimits) (*door, sy
 		listeners: listeners,
 		limits:    lim,
 		guests:    list.New(),
+		guestOf:   make(map[*conn]*guest),
 		addresses: make(map[netip.Addr]int),
 	}
 	for _, fd := range listeners {
@@ -87,8 +89,14 @@ func newDoor(l *loop, loops []*loop, listeners []int, lim doorLimits) (*door, sy
 // work does the door's share of a wake-up.
 func (d *door) work(events []netpoll.Event) {
 	for i := range events {
-		if c := d.loop.lookup(&events[i]); c != nil && c.guest != nil {
-			d.handle(c)
+		c := d.loop.lookup(&events[i])
+		if c == nil || c.state > greeting {
+			continue
+		}
+		if c.state == greeting {
+			d.greet(c)
+		} else {
+			d.read(c)
 		}
 	}
 	d.open()
@@ -99,14 +107,6 @@ func (d *door) work(events []netpoll.Event) {
 	}
 	d.expire()
 	d.trim()
-}
-
-func (d *door) handle(c *conn) {
-	if c.state == greeting {
-		d.greet(c)
-	} else {
-		d.read(c)
-	}
 }
 
 // accept takes the connections that wait at a listener.
@@ -196,13 +196,25 @@ func (d *door) add(c *conn) {
 	}
 	g.conn, g.since = c, d.loop.now
 	g.element = d.guests.PushBack(g)
-	c.guest = g
+	d.guestOf[c] = g
 }
 
-// forget takes a connection off the guests: it ended, or it is seated.
+// turnAway takes a connection that ended off the guests, if it is one.
+func (d *door) turnAway(c *conn) {
+	g := d.guestOf[c]
+	if g == nil {
+		return
+	}
+	if g.place != nil {
+		d.loop.vacate(g.place)
+	}
+	d.forget(c)
+}
+
+// forget takes a connection off the guests.
 func (d *door) forget(c *conn) {
-	g := c.guest
-	c.guest = nil
+	g := d.guestOf[c]
+	delete(d.guestOf, c)
 	d.guests.Remove(g.element)
 	const kept = 64
 	if len(d.spare) < kept {

@@ -12,7 +12,6 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
-	"sop-chat/internal/wire"
 )
 
 const (
@@ -51,7 +50,7 @@ type loop struct {
 	ended     []ending
 	authors   []*conn             // whose messages are in the batch
 	places    []*broadcast.Cursor // to be given up at the end of the wake-up
-	partials  []*wire.Message     // spare ones, for the next to need one
+	partials  []*partial          // spare ones, for the next to need one
 	spareLags []*lag
 
 	now        time.Time
@@ -85,7 +84,7 @@ type ending struct {
 type limits struct {
 	stall time.Duration // Config.StallTimeout
 	peer  time.Duration // Config.PeerTimeout
-	write int           // maxWrite; a multiple of wire.Size
+	write int           // maxWrite; whole messages
 
 	reference int // minReference
 	audience  int // minAudience

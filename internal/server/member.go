@@ -82,11 +82,8 @@ func (l *loop) end(c *conn, why cause) {
 		return
 	}
 	l.caughtUp(c)
-	if c.guest != nil {
-		if place := c.guest.place; place != nil {
-			l.vacate(place)
-		}
-		l.door.forget(c)
+	if l.door != nil {
+		l.door.turnAway(c)
 	}
 	l.ended = append(l.ended, ending{c, c.state, why})
 	c.state = closed

@@ -51,7 +51,7 @@ func (l *loop) take(c *conn) (int, syscall.Errno) {
 	space := l.batch.Free()[:maxRead]
 	have := 0
 	if c.partial != nil {
-		have = copy(space, c.partial[:c.have])
+		have = copy(space, c.partial.message[:c.partial.have])
 	}
 	n, errno := l.kernel.Read(c.fd, space[have:])
 	for errno == syscall.EINTR {
@@ -71,19 +71,18 @@ func (l *loop) take(c *conn) (int, syscall.Errno) {
 
 // keep stores the bytes of an incomplete message, in place of those before.
 func (l *loop) keep(c *conn, rest []byte) {
-	c.have = uint16(len(rest))
-	switch {
-	case len(rest) == 0:
+	if len(rest) == 0 {
 		l.dropPartial(c)
 		return
-	case c.partial == nil:
+	}
+	if c.partial == nil {
 		if last := len(l.partials) - 1; last >= 0 {
 			c.partial, l.partials = l.partials[last], l.partials[:last]
 		} else {
-			c.partial = new(wire.Message)
+			c.partial = new(partial)
 		}
 	}
-	copy(c.partial[:], rest)
+	c.partial.have = copy(c.partial.message[:], rest)
 }
 
 // dropPartial gives the buffer of an incomplete message back. A few are kept
@@ -96,12 +95,12 @@ func (l *loop) dropPartial(c *conn) {
 	if len(l.partials) < kept {
 		l.partials = append(l.partials, c.partial)
 	}
-	c.partial, c.have = nil, 0
+	c.partial = nil
 }
 
 func (l *loop) causeEnd(c *conn) cause {
 	if c.partial != nil {
-		return causeIncomplete(int(c.have))
+		return causeIncomplete(c.partial.have)
 	}
 	return causeEnd
 }
