@@ -86,6 +86,25 @@ func TestNextCancelledWhenWoken(t *testing.T) {
 	})
 }
 
+// A log knows whether there is anybody to show a notice to.
+func TestFollowed(t *testing.T) {
+	l := New(SegmentSize, SegmentSize)
+	l.Join(func() {})
+	if l.Followed() {
+		t.Error("a log is followed by a cursor")
+	}
+	for _, follow := range []func() *Follower{l.FollowLossless, l.FollowSkipping} {
+		f := follow()
+		if !l.Followed() {
+			t.Error("a log is not followed by its follower")
+		}
+		f.Close()
+		if l.Followed() {
+			t.Error("a log is followed by one that has left")
+		}
+	}
+}
+
 // Of a log that was closed, a follower gets what it has not yet read; then the
 // end, as often as it asks.
 func TestNextAfterClose(t *testing.T) {

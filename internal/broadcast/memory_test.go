@@ -30,7 +30,7 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 // caught up, but for a few segments.
 func TestMemoryIsGivenBack(t *testing.T) {
 	const backlog = 3 * keptSegments
-	l := New(backlog*SegmentSize, SegmentSize)
+	l := NewIn(newLedger(t), backlog*SegmentSize, SegmentSize)
 	reader := l.Join(func() {})
 	b := NewBatch(SegmentSize)
 	segment := func() {
@@ -48,6 +48,40 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		t.Errorf("%d segments are kept beside the one in use, want %d", got, keptSegments-1)
 	}
 }
+
+// The log's memory is closed once, when the log is closed and its last reader
+// has left, in whichever order.
+func TestMemoryIsClosed(t *testing.T) {
+	for _, test := range []struct {
+		what  string
+		close []func(l *Log, reader *Cursor, follower *Follower)
+	}{
+		{"log first", []func(*Log, *Cursor, *Follower){closeLog, leave, unfollow}},
+		{"log in between", []func(*Log, *Cursor, *Follower){unfollow, closeLog, leave}},
+		{"log last", []func(*Log, *Cursor, *Follower){leave, unfollow, closeLog}},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			m := newLedger(t)
+			l := NewIn(m, SegmentSize, SegmentSize)
+			reader, follower := l.Join(func() {}), l.FollowLossless()
+			new(history).write(l, "abc")
+			for i, step := range test.close {
+				if m.closed {
+					t.Fatalf("closed before step %d", i)
+				}
+				step(l, reader, follower)
+			}
+			if !m.closed {
+				t.Fatal("not closed")
+			}
+			l.Close()
+		})
+	}
+}
+
+func closeLog(l *Log, _ *Cursor, _ *Follower) { l.Close() }
+func leave(_ *Log, c *Cursor, _ *Follower)    { c.Leave() }
+func unfollow(_ *Log, _ *Cursor, f *Follower) { f.Close() }
 
 // Who appends without asking Held is stopped before it overwrites what a
 // reader has yet to read.
@@ -99,4 +133,47 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 	if len(seen) != live+len(l.free) {
 		t.Fatal("a segment is used twice")
 	}
+	if m, ok := l.memory.(*ledger); ok && len(m.taken) != len(seen) {
+		t.Fatalf("the log has %d segments and the memory of %d", len(seen), len(m.taken))
+	}
+}
+
+// A ledger is memory that knows what the log has of it.
+type ledger struct {
+	t      rapid.TB
+	taken  map[*byte]bool
+	lent   map[*byte]bool
+	closed bool
+}
+
+func newLedger(t rapid.TB) *ledger {
+	return &ledger{t: t, taken: map[*byte]bool{}, lent: map[*byte]bool{}}
+}
+
+func (m *ledger) Take() []byte {
+	piece := make([]byte, SegmentSize)
+	m.taken[&piece[0]] = true
+	return piece
+}
+
+func (m *ledger) Renew(piece []byte) []byte {
+	if !m.lent[&piece[0]] {
+		m.t.Fatalf("memory is renewed that was not lent")
+	}
+	m.Give(piece)
+	return m.Take()
+}
+
+func (m *ledger) Give(piece []byte) {
+	if !m.taken[&piece[0]] || len(piece) != SegmentSize {
+		m.t.Fatalf("memory is given back that was not taken")
+	}
+	delete(m.taken, &piece[0])
+}
+
+func (m *ledger) Close() {
+	if m.closed {
+		m.t.Fatalf("the memory is closed twice")
+	}
+	m.closed = true
 }

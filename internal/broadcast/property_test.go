@@ -37,11 +37,14 @@ func logIsItsHistory(t *rapid.T) {
 type machine struct {
 	history
 	log       *Log
+	memory    *ledger
+	lent      []loan
 	backlog   uint64
 	batch     int // the most messages in a batch
 	segments  int // the most segments in the log
 	mayAppend [2]bool
 	loops     []*loop
+	places    []*Cursor // that keep the log for clients to come
 	listeners []*listener
 	held      bool
 	now       time.Time
@@ -55,13 +58,20 @@ type loop struct {
 	woken   int
 }
 
+// A loan is a stretch of the log that was lent, and what it was then.
+type loan struct {
+	stretch []byte
+	was     string
+}
+
 func newMachine(t *rapid.T) *machine {
 	m := &machine{now: time.Unix(1000, 0)}
 	m.batch = rapid.IntRange(1, 150).Draw(t, "messages a batch")
 	m.backlog = 4 * wire.Size * rapid.Uint64Range(1, 100).Draw(t, "quarter of the backlog")
 	slack := len(m.mayAppend) * m.batch * wire.Size
 	m.segments = 1 + (int(m.backlog)+slack+SegmentSize-1)/SegmentSize
-	m.log = New(int(m.backlog), slack)
+	m.memory = newLedger(t)
+	m.log = NewIn(m.memory, int(m.backlog), slack)
 	m.JoinLoop(t)
 	return m
 }
@@ -136,9 +146,33 @@ func (m *machine) JoinClient(t *rapid.T) {
 	m.joinClient(t, l)
 }
 
-func (m *machine) joinClient(t *rapid.T, l *loop) {
-	self := pick(t, "client", nil, alice, bob, carol)
-	l.clients = append(l.clients, newClient(&m.history, self))
+func (m *machine) joinClient(t *rapid.T, l *loop) *client {
+	c := newClient(&m.history, pick(t, "client", nil, alice, bob, carol))
+	l.clients = append(l.clients, c)
+	return c
+}
+
+// Reserve takes a place in the log for a client to come.
+func (m *machine) Reserve(t *rapid.T) {
+	if len(m.places) == 2 {
+		t.Skip("enough places")
+	}
+	m.places = append(m.places, m.log.Join(func() {}))
+}
+
+// Seat lets a client join at a place that was kept for it. Its loop may have to
+// go back there.
+func (m *machine) Seat(t *rapid.T) {
+	l := pick(t, "loop", m.loops...)
+	if len(m.places) == 0 || len(l.clients) == 3 {
+		t.Skip("nobody to seat, or nowhere")
+	}
+	place := m.places[0]
+	m.places = m.places[1:]
+	c := m.joinClient(t, l)
+	c.at, c.next = place.Position(), int(place.Position()/wire.Size)
+	m.advance(t, l)
+	m.moves(t, place.Leave)
 }
 
 func (m *machine) LeaveClient(t *rapid.T) {
@@ -161,6 +195,9 @@ func (m *machine) Read(t *rapid.T) {
 		if rapid.Bool().Draw(t, "older head") {
 			to = wire.Size * Position(rapid.Uint64Range(oldest, uint64(to)/wire.Size).Draw(t, "head"))
 		}
+		if rapid.Bool().Draw(t, "by reference") {
+			m.lend(c.at, to)
+		}
 		most := rapid.IntRange(0, 10).Draw(t, "stretches")
 		c.read(t, m.log, &m.history, to, most, func(total int) int {
 			if rapid.Bool().Draw(t, "all") {
@@ -171,6 +208,18 @@ func (m *machine) Read(t *rapid.T) {
 	}
 	if rapid.Bool().Draw(t, "advance") {
 		m.advance(t, l)
+	}
+}
+
+// lend lends a part of the log, and remembers what its readers must find there
+// at any time to come.
+func (m *machine) lend(from, to Position) {
+	m.log.Lend(from, to)
+	stretches, _ := m.log.Gather(make([][]byte, 0, 100), from, to, nil)
+	for _, s := range stretches {
+		m.lent = append(m.lent, loan{s, string(s)})
+		m.memory.lent[&m.log.segmentAt(from).data[0]] = true
+		from += Position(len(s))
 	}
 }
 
@@ -230,7 +279,7 @@ func (m *machine) Check(t *rapid.T) {
 	checkMemory(t, m.log, m.segments)
 }
 
-// finish lets everybody read on to the end.
+// finish lets everybody read on to the end, and leave.
 func (m *machine) finish(t *rapid.T) {
 	for _, l := range m.loops {
 		for _, c := range l.clients {
@@ -246,9 +295,29 @@ func (m *machine) finish(t *rapid.T) {
 			m.moves(t, func() { more = f.read(t, &m.history, 200) })
 		}
 	}
+	for len(m.places) > 0 {
+		place := m.places[0]
+		m.places = m.places[1:]
+		m.moves(t, place.Leave)
+	}
 	m.Check(t)
 	if m.held {
 		t.Fatal("the room is held though nobody lags")
+	}
+	m.log.Close()
+	for _, l := range m.loops {
+		l.cursor.Leave()
+	}
+	for _, f := range m.listeners {
+		f.follower.Close()
+	}
+	if !m.memory.closed {
+		t.Fatal("the memory is not closed though all have left")
+	}
+	for _, loan := range m.lent {
+		if string(loan.stretch) != loan.was {
+			t.Fatal("what was lent has changed")
+		}
 	}
 }
 
@@ -258,6 +327,9 @@ func (m *machine) lag() uint64 {
 	at := m.head()
 	for _, l := range m.loops {
 		at = min(at, l.at)
+	}
+	for _, place := range m.places {
+		at = min(at, place.Position())
 	}
 	for _, f := range m.listeners {
 		if !f.maySkip {

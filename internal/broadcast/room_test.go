@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ type room struct {
 	running   sync.WaitGroup
 	appending atomic.Int32 // loops that will append more
 	holds     atomic.Int32 // how often a loop found the room held
+	enough    atomic.Bool  // this batch is the last
 }
 
 func newRoom(t testing.TB, backlog, slack int) *room {
@@ -103,6 +105,8 @@ type connection struct {
 	self *Sender
 	lazy bool // reads only when it holds the room up, or all is over
 	at   Position
+	lent []byte // read by reference, and so looked at once more when it has long been passed
+	was  string // what it was
 }
 
 // join adds a loop to the room; id is different for each.
@@ -171,8 +175,12 @@ func (l *eventLoop) append() bool {
 		l.sent[i]++
 	}
 	l.left -= n
+	if l.room.enough.Load() {
+		l.left = 0
+	}
 	l.room.log.Append(l.batch, time.Unix(0, 0))
 	if l.announces {
+		runtime.Gosched() // lets followers come up to the head
 		l.room.log.Announce(&Notice{From: l.senders[0]})
 	}
 	l.room.log.Wake(l.cursor)
@@ -204,8 +212,16 @@ func (l *eventLoop) flush() (progress bool, err error) {
 
 // read takes all there is up to the head or a part of it, as a socket does.
 func (c *connection) read(log *Log, head Position, random *rand.Rand) error {
+	if string(c.lent) != c.was {
+		return errors.New("what was lent has changed")
+	}
 	var buffer [8][]byte
 	stretches, end := log.Gather(buffer[:0], c.at, head, c.self)
+	if len(stretches) > 0 && random.IntN(8) == 0 {
+		log.Lend(c.at, end)
+		c.lent = stretches[0][:min(len(stretches[0]), wire.Size)]
+		c.was = string(c.lent)
+	}
 	total := 0
 	for _, s := range stretches {
 		total += len(s)

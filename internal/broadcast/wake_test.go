@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,6 +87,43 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	r.wait()
 }
 
+// However many wake a follower at once, it is woken once.
+func TestOneWakesTheFollower(t *testing.T) {
+	r := newRoom(t, SegmentSize, wire.Size)
+	f := r.log.FollowLossless()
+	var begun, ended atomic.Int64
+	for range 2 {
+		r.start(func(ctx context.Context) error {
+			for round := int64(0); ; round++ {
+				if err := spin(ctx, func() bool { return begun.Load() != round }); err != nil {
+					return err
+				}
+				if begun.Load() < 0 {
+					return nil
+				}
+				f.ring()
+				ended.Add(1)
+			}
+		})
+	}
+	r.start(func(ctx context.Context) error {
+		defer begun.Store(-1)
+		for round := range rounds(10_000) {
+			f.sleeping.Store(true)
+			begun.Add(1)
+			if err := spin(ctx, func() bool { return ended.Load() == 2*int64(round+1) }); err != nil {
+				return fmt.Errorf("round %d: somebody is stuck: %w", round, err)
+			}
+			if n := len(f.wake); n != 1 {
+				return fmt.Errorf("round %d: %d wake-ups", round, n)
+			}
+			<-f.wake
+		}
+		return nil
+	})
+	r.wait()
+}
+
 // However the log's end and a follower's falling asleep meet, it gets the last
 // message before the end, and then the end.
 func TestCloseLosesNothing(t *testing.T) {
@@ -101,9 +139,6 @@ func TestCloseLosesNothing(t *testing.T) {
 			if begun.Load() < 0 {
 				return nil
 			}
-			for range round / 2 % 100 {
-				begun.Load() // takes a moment, another one each time
-			}
 			if round%2 == 0 {
 				put(b, alice, int(round))
 				r.log.Append(b, time.Time{})
@@ -118,6 +153,9 @@ func TestCloseLosesNothing(t *testing.T) {
 		for round := range rounds(30_000) {
 			r.log.closed.Store(false) // the same log again
 			begun.Add(1)
+			for range round / 2 % 200 {
+				begun.Load() // takes a moment, another one each time
+			}
 			read := 0
 			err := readAll(ctx, f, entries, func(*Entry) error {
 				read++
@@ -138,12 +176,29 @@ func TestCloseLosesNothing(t *testing.T) {
 	r.wait()
 }
 
+// However a log's end and its readers' leaving meet, its memory is closed once.
+func TestCloseAndLeave(t *testing.T) {
+	for range rounds(1000) {
+		m := newLedger(t)
+		l := NewIn(m, wire.Size, wire.Size)
+		reader, follower := l.Join(func() {}), l.FollowLossless()
+		var leaving sync.WaitGroup
+		for _, leave := range []func(){reader.Leave, follower.Close, l.Close} {
+			leaving.Go(leave)
+		}
+		leaving.Wait()
+		if !m.closed {
+			t.Fatal("not closed")
+		}
+	}
+}
+
 // rounds counts up to n, or for as long as a test should take: on a machine
 // that is busy the two goroutines seldom run at the same time.
 func rounds(n int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		began := time.Now()
-		for i := 0; i < n && time.Since(began) < 700*time.Millisecond && yield(i); i++ {
+		for i := 0; i < n && time.Since(began) < 300*time.Millisecond && yield(i); i++ {
 		}
 	}
 }
