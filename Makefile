@@ -18,7 +18,7 @@ test: ## run the tests
 	go test ./...
 
 check: ## what a change must pass: tests, format, vet, modules, linters, other systems
-	@.ci/run test format vet modules lint build
+	@.ci/run test format vet modules lint build compare
 
 race: ## run the tests with the race detector
 	@.ci/run race

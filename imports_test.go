@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ var mayImport = map[string][]string{
 	"internal/netpoll":   {"golang.org/x/sys/unix"},
 	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/netpoll", "golang.org/x/sys/unix"},
 	"internal/console":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast"},
+	"internal/bench":     {"sop-chat/internal/wire", "sop-chat/internal/netpoll", "golang.org/x/sys/unix", "github.com/HdrHistogram/hdrhistogram-go"},
 	"internal/chattest":  {"sop-chat/internal/wire", "sop-chat/internal/server"},
 	"internal/e2e":       {},
 	"internal/command":   {"*"}, // wires all the others together
@@ -45,6 +47,12 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// isModule reports whether a folder has a module of its own.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
+}
+
 // imports returns what the packages of this module import, tests left out.
 func imports(t *testing.T) map[string][]string {
 	found := make(map[string][]string)
@@ -52,7 +60,7 @@ func imports(t *testing.T) map[string][]string {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), "."):
+		case entry.IsDir() && path != "." && (strings.HasPrefix(entry.Name(), ".") || isModule(path)):
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil

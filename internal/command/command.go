@@ -66,6 +66,7 @@ func Run(ctx context.Context, p Process) (status int) {
 // below it.
 func newRoot(p Process) *cobra.Command {
 	root := newServe(p, run)
+	root.AddCommand(newBench(p, runBench))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// patience is how long a server may take to listen, and to end.
+const patience = 10 * time.Second
+
+// A process is a server that runs.
+type process struct {
+	addr   netip.AddrPort
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  chan struct{}
+}
+
+// start starts a server on a free port and waits until it listens.
+func start(ctx context.Context, s server) (*process, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	words := s.command(int(addr.Port()))
+	p := &process{addr: addr, cmd: exec.Command(words[0], words[1:]...), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.ended)
+	}()
+	if err := p.waitUntilItListens(ctx); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) waitUntilItListens(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if conn, err := net.Dial("tcp", p.addr.String()); err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("it ended at once: %s", p.output.Bytes())
+		case <-ctx.Done():
+			return fmt.Errorf("it does not listen: %w", ctx.Err())
+		case <-again.C:
+		}
+	}
+}
+
+// stop ends the server, by force if need be.
+func (p *process) stop() {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.cmd.Process.Kill()
+		<-p.ended
+	}
+}
+
+// freeAddr returns an address on which nobody listens.
+func freeAddr() (netip.AddrPort, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort(), nil
+}

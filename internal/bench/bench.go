@@ -1,0 +1,135 @@
+// Package bench puts a chat server under load and says how it fares: how much
+// it delivers, how long that takes, and what it costs. It checks what is
+// delivered, so that no figure is of a server that loses, doubles, reorders or
+// changes anything: of each delivery, its place in the order of all, and the
+// sender, number, time and checksum, which are at both ends of a message; of
+// each message, every byte when it is first received, and again by one in eight
+// of those who receive it later.
+//
+// The parts, from the outside in:
+//
+//	Run ── join: all clients are let in
+//	  └── drive: driver ── pace, window: what is to be sent when
+//	        │      │ ├──── codec, check: is what came what should have come
+//	        │      │ └──── recorder: how long it took
+//	        │      ▼
+//	        └── transport: bytes from and to sockets (epoll, or goroutines)
+//
+// All but the transports is plain code that knows no sockets; it runs on one
+// goroutine and allocates nothing for a message. The package knows a server as
+// its clients do, from outside; other servers than sop-chat are spoken to in
+// their own Dialect.
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// A Config says what to do.
+type Config struct {
+	// Addrs are the addresses of the server; the first that answers is taken.
+	Addrs []netip.AddrPort
+	// Dialect is how the server is spoken to.
+	Dialect Dialect
+	// Clients is how many clients receive, Senders how many of them send.
+	// Without senders the clients are connected and do nothing.
+	Clients, Senders int
+	// Rate is how many messages are sent a second, by all senders together.
+	// 0 is as many as the server takes while each sender has at most Window
+	// of them on their way.
+	Rate, Window int
+	// Warmup is for how long there is load before Duration begins, for which
+	// it is measured.
+	Warmup, Duration time.Duration
+	// PID is the server's process; 0 leaves out what it costs.
+	PID int
+	// Progress, if there is one, is called ten times a second, and must not
+	// block.
+	Progress func(Progress)
+}
+
+// How long the generator waits for what does not come.
+const (
+	// joinPatience is for how long no client may be let in.
+	joinPatience = 10 * time.Second
+	// drainPatience is for how long the last messages may be on their way.
+	drainPatience = 10 * time.Second
+	// linger is for how long the generator listens on when all has come, for
+	// what comes twice.
+	linger = 100 * time.Millisecond
+)
+
+// Check reports what can't be done.
+func (c *Config) Check() error {
+	switch {
+	case c.Clients < 1:
+		return errors.New("there must be a client")
+	case c.Senders > 0 && c.Clients < 2 && !c.Dialect.Apart:
+		return errors.New("a sender needs another client that receives what it sends")
+	case c.Senders > c.Clients:
+		return fmt.Errorf("%d senders are more than %d clients", c.Senders, c.Clients)
+	case c.Senders > 0 && c.Rate == 0 && c.Window < 1:
+		return errors.New("without a rate, the window must be at least 1")
+	case c.Senders > 0 && float64(c.Rate)*(c.Warmup+c.Duration).Seconds()/float64(c.Senders) > math.MaxUint32:
+		return fmt.Errorf("each sender would send more than %d messages", uint32(math.MaxUint32))
+	}
+	return nil
+}
+
+// connections returns how many connections the clients need.
+func (c *Config) connections() int {
+	if c.Dialect.Apart {
+		return c.Clients + c.Senders
+	}
+	return c.Clients
+}
+
+// Run connects the clients, puts the server under load until the time is up or
+// ctx is done, and reports how it fared. It fails if the server does not let
+// all clients in, ends, or delivers anything but what it should.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	if err := cmp.Or(c.Check(), checkDescriptors(c.connections())); err != nil {
+		return nil, err
+	}
+	t, err := newTransport()
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	return run(ctx, c, t, rand.Uint64())
+}
+
+// run is Run over some transport.
+func run(ctx context.Context, c Config, t transport, seed uint64) (*Report, error) {
+	server := process(c.PID)
+	before, err := server.memory()
+	if err != nil {
+		return nil, err
+	}
+	if err := join(ctx, &c, t); err != nil {
+		return nil, err
+	}
+	after, err := server.memory()
+	if err != nil {
+		return nil, err
+	}
+	d := newDriver(&c, t, seed)
+	defer d.recorder.close()
+	way, err := drive(ctx, &c, d, server)
+	if err != nil {
+		return nil, err
+	}
+	if c.Senders == 0 { // by now, what takes its time has settled
+		if after, err = server.memory(); err != nil {
+			return nil, err
+		}
+	}
+	return newReport(&c, way, after-before), nil
+}

@@ -1,0 +1,73 @@
+package bench
+
+import (
+	"fmt"
+
+	"sop-chat/internal/wire"
+)
+
+// A check follows what the clients receive, and fails at the first message that
+// should not be there. Clients are numbered by their connections.
+type check interface {
+	// take checks what a client receives next, whole messages end to end, and
+	// returns what they are, until it is called again.
+	take(client int, messages []byte) ([]entry, error)
+	// settle is called when all that was there to be received was taken.
+	settle() error
+	// missing says what has not come of the messages that were sent, of which
+	// it is told how many there were from each sender.
+	missing(sent []uint32) error
+}
+
+// A role is what a connection does.
+type role struct {
+	receives bool
+	sender   int // its number among those who send, or nobody
+}
+
+const nobody = -1
+
+// isOwn reports whether a message comes from the connection itself.
+func (r role) isOwn(m message) bool { return r.sender != nobody && uint32(r.sender) == m.from }
+
+// What is wrong, in words.
+
+func ownMessage(client int, m message) error {
+	return fmt.Errorf("client %d got back %v, its own", client, m)
+}
+
+func wrongNumber(client int, m message, want uint32) error {
+	if m.number < want {
+		return fmt.Errorf("client %d received %v a second time", client, m)
+	}
+	return fmt.Errorf("client %d received %v next, where number %d belongs: that is lost or out of order",
+		client, m, want)
+}
+
+// notWritten says why a payload is nothing that a sender wrote.
+func (c *codec) notWritten(client int, payload []byte) error {
+	identity, ok1 := getNumeral(payload[identityAt:])
+	at, ok2 := getNumeral(payload[timeAt:])
+	m := messageOf(identity, at)
+	if ok1 && ok2 && int(m.from) < len(c.names) {
+		var want wire.Message
+		c.write(want[:], m)
+		first, differ := 0, 0
+		for i := range want {
+			if payload[i] != want[i] {
+				if differ == 0 {
+					first = i
+				}
+				differ++
+			}
+		}
+		// Of a message of another run nearly all bytes differ.
+		if differ < wire.Size/2 {
+			return fmt.Errorf("client %d received %v changed: its byte %d is %#02x instead of %#02x (%d bytes differ)",
+				client, m, first, payload[first], want[first], differ)
+		}
+	}
+	stranger := wire.Message(payload)
+	return fmt.Errorf("client %d received what no sender of this run wrote: name %q, text %.70q",
+		client, stranger.Name(), stranger.Text())
+}

@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A course is a driver's way from the first message to the last, and what is
+// looked at on the way.
+type course struct {
+	*driver
+	server   process
+	self     process
+	reporter reporter
+	reported mark
+	begin    *mark // when the measured time began
+	end      *mark // and when it ended
+	seconds  int   // of it that are over
+	complete *mark // when all had come
+}
+
+// A mark is what had happened at some time.
+type mark struct {
+	at                   time.Duration
+	composed, deliveries int64
+	server, self         time.Duration // CPU time
+}
+
+// drive keeps a driver going until all it is to send has been received.
+func drive(ctx context.Context, c *Config, d *driver, server process) (*course, error) {
+	way := &course{driver: d, server: server, self: thisProcess(), reporter: reporter{to: c.Progress}}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		now := d.now()
+		if err := way.look(now); err != nil {
+			return nil, err
+		}
+		if err := d.send(now); err != nil {
+			return nil, err
+		}
+		if over, err := way.over(now); over || err != nil {
+			return way, err
+		}
+		if err := d.transport.wait(d.epoch.Add(way.next(now)), d); err != nil {
+			return nil, err
+		}
+		if err := d.check.settle(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// look does what is to be done at certain times.
+func (c *course) look(now time.Duration) (err error) {
+	if c.begin == nil && now >= c.measured.begin {
+		if c.begin, err = c.mark(now); err != nil {
+			return err
+		}
+	}
+	// The last second ends with the last message.
+	for now >= c.nextSecond() && c.nextSecond() < c.measured.end {
+		c.recorder.turn()
+		c.seconds++
+	}
+	if c.end == nil && now >= c.measured.end {
+		if c.end, err = c.mark(now); err != nil {
+			return err
+		}
+	}
+	c.reporter.tell(c.epoch.Add(now), func() Progress { return c.progress(now) })
+	return nil
+}
+
+func (c *course) nextSecond() time.Duration {
+	return c.measured.begin + time.Duration(c.seconds+1)*time.Second
+}
+
+// mark takes down what has happened by now.
+func (c *course) mark(now time.Duration) (*mark, error) {
+	server, err := c.server.cpu()
+	if err != nil {
+		return nil, fmt.Errorf("the server's CPU time can't be read: %w", err)
+	}
+	self, _ := c.self.cpu() // not known on every system
+	return &mark{at: now, composed: c.composed, deliveries: c.deliveries, server: server, self: self}, nil
+}
+
+func (c *course) progress(now time.Duration) Progress {
+	p := Progress{Joined: len(c.clients)}
+	switch m := c.measured; {
+	case now < m.begin:
+		p.Phase, p.Part = WarmingUp, float64(now)/float64(m.begin)
+	case now < m.end:
+		p.Phase, p.Part = Measuring, float64(now-m.begin)/float64(m.end-m.begin)
+	default:
+		p.Phase, p.Part = Draining, float64(now-m.end)/float64(drainPatience)
+	}
+	if since := now - c.reported.at; since > 0 {
+		p.Deliveries = float64(c.deliveries-c.reported.deliveries) / since.Seconds()
+	}
+	c.reported = mark{at: now, deliveries: c.deliveries}
+	return p
+}
+
+// next returns when there is something to do at the latest.
+func (c *course) next(now time.Duration) time.Duration {
+	next := now + progressEvery
+	sooner := func(then time.Duration) {
+		if then > now {
+			next = min(next, then)
+		}
+	}
+	sooner(c.measured.begin)
+	sooner(c.nextSecond())
+	sooner(c.measured.end)
+	if c.pace != nil {
+		sooner(c.pace.next(now))
+	}
+	if c.complete != nil {
+		sooner(c.complete.at + linger)
+	}
+	return next
+}
+
+// over reports whether all that was to be sent has come, and nothing else for
+// a while. If it does not come in time, that is a failure.
+func (c *course) over(now time.Duration) (bool, error) {
+	switch {
+	case now < c.measured.end:
+		return false, nil
+	case c.complete != nil:
+		if now < c.complete.at+linger {
+			return false, nil
+		}
+		return true, c.remains()
+	case c.planned() == c.composed && c.deliveries == c.composed*int64(c.receivers):
+		c.complete = &mark{at: now}
+	case now > c.measured.end+drainPatience:
+		return true, c.unfinished()
+	}
+	return false, nil
+}
+
+// planned returns how many messages are to be sent.
+func (c *course) planned() int64 {
+	if c.pace != nil {
+		return int64(c.pace.all(c.measured.end))
+	}
+	return c.composed
+}
+
+// remains reports what is left of a stream behind its last message.
+func (c *course) remains() error {
+	for i := range c.clients {
+		if n := len(c.clients[i].rest); n > 0 {
+			return fmt.Errorf("client %d received %d bytes of a message that does not go on", i, n)
+		}
+	}
+	return nil
+}
+
+// unfinished says why what was to be sent has not been received.
+func (c *course) unfinished() error {
+	if planned := c.planned(); c.composed < planned {
+		return fmt.Errorf("the server can't take %d messages a second: %v after the time was up, %d of %d still could not be sent",
+			c.pace.rate, drainPatience, planned-c.composed, planned)
+	}
+	sent := make([]uint32, len(c.senders))
+	for i := range c.senders {
+		sent[i] = c.senders[i].composed
+	}
+	all := c.composed * int64(c.receivers)
+	return fmt.Errorf("%d of %d deliveries have not come %v after the last message was due: %w",
+		all-c.deliveries, all, drainPatience, c.check.missing(sent))
+}

@@ -1,0 +1,151 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// maxKnocking is how many connections are made at the same time: as many as
+// the server lets one address have that has not given a key yet.
+const maxKnocking = 16
+
+// A RefusedError says that a server closed a connection instead of letting the
+// client in, which it does without a word.
+type RefusedError struct {
+	Joined, Clients int // how many it let in, of how many
+}
+
+func (e *RefusedError) Error() string {
+	if e.Joined == 0 {
+		return "the server let nobody in: the key is wrong, or the room is full"
+	}
+	return fmt.Sprintf("the server let in %d of %d clients and turned away the next", e.Joined, e.Clients)
+}
+
+// An entrance lets all connections join, and then is the handler no longer.
+type entrance struct {
+	config    *Config
+	transport transport
+	addrs     []netip.AddrPort // those that may still answer
+	all       int
+	begun     int
+	joined    int
+	refused   bool // somebody was; those who still wait may yet be let in
+	waiting   map[int]*knock
+	heard     time.Time // when something last went well
+}
+
+// A knock is a connection that is about to join.
+type knock struct{ hello, answer []byte }
+
+var _ handler = (*entrance)(nil)
+
+// join connects all clients and returns when the server has let them in.
+func join(ctx context.Context, c *Config, t transport) error {
+	e := &entrance{
+		config: c, transport: t, addrs: c.Addrs, all: c.connections(),
+		waiting: make(map[int]*knock), heard: time.Now(),
+	}
+	report := reporter{to: c.Progress}
+	for e.joined < e.all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if time.Since(e.heard) > joinPatience {
+			return fmt.Errorf("the server lets nobody in any more: after %d of %d clients nothing came for %v",
+				e.joined, e.all, joinPatience)
+		}
+		if e.refused && len(e.waiting) == 0 {
+			return &RefusedError{Joined: e.joined, Clients: e.all}
+		}
+		if err := e.knock(); err != nil {
+			return err
+		}
+		if err := t.wait(time.Now().Add(progressEvery), e); err != nil {
+			return err
+		}
+		report.tell(time.Now(), func() Progress {
+			return Progress{Phase: Joining, Part: float64(e.joined) / float64(e.all), Joined: e.joined}
+		})
+	}
+	return nil
+}
+
+// knock begins as many connections as may be made at once. The first has to
+// find the address that answers, so it is alone.
+func (e *entrance) knock() error {
+	for !e.refused && e.begun < e.all && len(e.waiting) < maxKnocking && (e.begun == 0 || e.joined > 0) {
+		if err := e.begin(e.begun); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *entrance) begin(number int) error {
+	e.waiting[number] = &knock{hello: e.config.Dialect.Hello(clientName(number), number < e.config.Clients)}
+	e.begun = number + 1
+	err := e.transport.connect(number, e.addrs[0])
+	if _, failed := errors.AsType[*connectError](err); failed {
+		return e.ended(number, err)
+	}
+	return err
+}
+
+func (e *entrance) connected(number int) error {
+	hello := e.waiting[number].hello
+	n, err := e.transport.write(number, hello)
+	if err == nil && n < len(hello) {
+		err = io.ErrShortWrite // an empty socket takes more than this
+	}
+	return err
+}
+
+func (e *entrance) received(number int, b []byte) error {
+	k := e.waiting[number]
+	if k == nil {
+		if messages, n, err := e.config.Dialect.unwrap(b, nil); len(messages) == 0 && n == len(b) && err == nil {
+			return nil // nothing but what is to be ignored
+		}
+		return fmt.Errorf("client %d received %d bytes before any client sent something: the room has other members",
+			number, len(b))
+	}
+	k.answer = append(k.answer, b...)
+	whole, err := e.config.Dialect.Welcome(k.hello, k.answer)
+	if err != nil {
+		return fmt.Errorf("client %d: %w", number, err)
+	}
+	if whole {
+		delete(e.waiting, number)
+		e.joined++
+		e.heard = time.Now()
+	}
+	return nil
+}
+
+func (e *entrance) writable(int) error { return nil }
+
+func (e *entrance) ended(number int, cause error) error {
+	if e.waiting[number] == nil {
+		return fmt.Errorf("the server ended the connection of client %d while others still joined: %w", number, cause)
+	}
+	_, connecting := errors.AsType[*connectError](cause)
+	switch {
+	case connecting && number == 0 && len(e.addrs) > 1: // a host may have addresses on which nobody listens
+		e.addrs = e.addrs[1:]
+		return e.begin(number)
+	case connecting && errors.Is(cause, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("client %d finds no free port: %w; wait a minute until those of earlier runs are free, "+
+			"or widen net.ipv4.ip_local_port_range", number, cause)
+	case connecting:
+		return fmt.Errorf("client %d can't connect to %v: %w", number, e.addrs[0], cause)
+	}
+	e.refused = true
+	delete(e.waiting, number)
+	return nil
+}

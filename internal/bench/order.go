@@ -1,0 +1,296 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+
+	"sop-chat/internal/wire"
+)
+
+// An order is the check that there is one order of all messages, the same for
+// all clients. It is the list of the messages in that order, and everyone's
+// place in it:
+//
+//	0                            base                             end
+//	├── received by all: let go ──┼──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┤
+//	                              ▲           ▲                    ▲
+//	                           client 7    client 3        clients 8 and 9
+//
+// A listener is a client that does not send. It receives everything, so what
+// it receives next must be the message at its place. Whoever is at the end
+// writes the list: its next message is read closely and added.
+//
+// A sender does not see its own messages, so what it receives does not say
+// where those belong. It adds nothing by itself; what it receives beyond the
+// end is kept until the list is that long. In a room where everyone sends, a
+// message is added once two clients have it next: the one says that nothing
+// comes before it but, maybe, messages of its own; the other would have
+// received those, and says that they do not.
+type order struct {
+	codec   *codec
+	places  []place  // of all clients
+	senders []int    // those clients that send and receive
+	vouch   int      // how many of them must have a message next for it to be added; 0 with listeners
+	votes   []int    // how many have a message of this sender next
+	added   []uint32 // how many messages of each sender were added
+	base    int      // how many entries were let go
+	entries []entry
+	trimAt  int     // how many entries there are when it is time to let some go
+	taken   []entry // what keep returns
+}
+
+// An entry is one message of the list, and what a listener compares.
+type entry struct {
+	message
+	seal seal
+	sum  uint64
+}
+
+// A place is where a client is.
+type place struct {
+	role
+	next  int   // the entry that it receives next
+	ahead queue // what a sender has received beyond the end
+}
+
+var _ check = (*order)(nil)
+
+// wholeEvery is how often a listener compares all bytes of a message that
+// another listener has read, and not only its seal, which is at both ends of
+// it. Each compares other ones, so that of 100 listeners a dozen compare all of
+// any message. To compare all of all would cost a quarter of the generator.
+const wholeEvery = 8
+
+// minTrim is for how many entries it is worth while to look who is where.
+const minTrim = 1 << 10
+
+func newOrder(c *codec, roles []role, senders int) *order {
+	o := &order{
+		codec:  c,
+		places: make([]place, len(roles)),
+		votes:  make([]int, senders),
+		added:  make([]uint32, senders),
+		trimAt: minTrim,
+	}
+	listeners := 0
+	for i, r := range roles {
+		o.places[i].role = r
+		switch {
+		case r.receives && r.sender == nobody:
+			listeners++
+		case r.receives:
+			o.senders = append(o.senders, i)
+		}
+	}
+	if listeners == 0 {
+		o.vouch = min(2, len(o.senders)-1) // of two clients, each hears only the other
+	}
+	return o
+}
+
+func (o *order) take(client int, messages []byte) ([]entry, error) {
+	if o.places[client].sender == nobody {
+		return o.listen(client, messages)
+	}
+	return o.keep(client, messages)
+}
+
+// listen compares what a listener receives with the list, and writes the list
+// on where it ends.
+func (o *order) listen(client int, messages []byte) ([]entry, error) {
+	p := &o.places[client]
+	first := p.next
+	for b := messages; len(b) > 0; b = b[wire.Size:] {
+		i := p.next - o.base
+		if i < len(o.entries) {
+			e := &o.entries[i]
+			whole := (p.next+client)%wholeEvery == 0
+			if !e.seal.matches(b) || whole && !o.codec.filled(b, e.from, e.sum) {
+				return nil, o.mismatch(client, b[:wire.Size])
+			}
+		} else if err := o.read(client, b[:wire.Size]); err != nil {
+			return nil, err
+		}
+		p.next++
+	}
+	return o.entries[first-o.base : p.next-o.base], nil
+}
+
+// read reads a listener's next message and adds it to the list.
+func (o *order) read(client int, b []byte) error {
+	m, ok := o.codec.read(b)
+	if !ok {
+		return o.codec.notWritten(client, b)
+	}
+	sum, _ := getNumeral(b[checksumAt:])
+	return o.add(client, entry{message: m, seal: sealOf(b), sum: sum})
+}
+
+// keep keeps what a sender receives, until it is settled.
+func (o *order) keep(client int, messages []byte) ([]entry, error) {
+	p := &o.places[client]
+	o.taken = o.taken[:0]
+	for b := messages; len(b) > 0; b = b[wire.Size:] {
+		m, ok := o.codec.read(b)
+		if !ok {
+			return nil, o.codec.notWritten(client, b[:wire.Size])
+		}
+		if p.isOwn(m) {
+			return nil, ownMessage(client, m)
+		}
+		p.ahead.push(m)
+		o.taken = append(o.taken, entry{message: m})
+	}
+	return o.taken, nil
+}
+
+// add adds what a client receives next, or is sure to.
+func (o *order) add(client int, e entry) error {
+	if want := o.added[e.from]; e.number != want {
+		return wrongNumber(client, e.message, want)
+	}
+	o.added[e.from]++
+	o.entries = append(o.entries, e)
+	return nil
+}
+
+func (o *order) end() int { return o.base + len(o.entries) }
+
+// settle moves the senders to where the list ends or waits for them, and lets
+// go of what all clients have received.
+func (o *order) settle() error {
+	for grown := true; grown; {
+		for _, client := range o.senders {
+			if err := o.catchUp(client); err != nil {
+				return err
+			}
+		}
+		var err error
+		if grown, err = o.addVouched(); err != nil {
+			return err
+		}
+	}
+	if len(o.entries) >= o.trimAt {
+		o.trim()
+	}
+	return nil
+}
+
+// catchUp moves a sender forward in the list, past its own messages and those
+// it has received.
+func (o *order) catchUp(client int) error {
+	p := &o.places[client]
+	for ; p.next < o.end(); p.next++ {
+		e := &o.entries[p.next-o.base]
+		if p.isOwn(e.message) {
+			continue
+		}
+		m, ok := p.ahead.first()
+		if !ok {
+			return nil
+		}
+		if m != e.message {
+			return o.outOfOrder(client, m)
+		}
+		p.ahead.pop()
+	}
+	return nil
+}
+
+// addVouched adds the message that enough senders have next, if there is one.
+// All of them who have received more are at the end.
+func (o *order) addVouched() (grown bool, err error) {
+	if o.vouch == 0 {
+		return false, nil
+	}
+	clear(o.votes)
+	waiting := 0
+	for _, client := range o.senders {
+		m, ok := o.places[client].ahead.first()
+		if !ok {
+			continue
+		}
+		if o.votes[m.from]++; o.votes[m.from] >= o.vouch {
+			return true, o.add(client, entry{message: m})
+		}
+		// What is truly next is what all have next but the one who sent it.
+		if waiting++; waiting > 2 {
+			return false, o.disagreement()
+		}
+	}
+	return false, nil
+}
+
+// trim lets go of the entries that all clients have received. It is called
+// when there are twice as many as were left last time, so that the time it
+// takes is little for each of them.
+func (o *order) trim() {
+	least := o.end()
+	for i := range o.places {
+		if p := &o.places[i]; p.receives {
+			least = min(least, p.next)
+		}
+	}
+	left := copy(o.entries, o.entries[least-o.base:])
+	o.entries = o.entries[:left]
+	o.base = least
+	o.trimAt = max(minTrim, 2*left)
+}
+
+// mismatch says what is wrong with what a listener received.
+func (o *order) mismatch(client int, payload []byte) error {
+	m, ok := o.codec.read(payload)
+	if !ok {
+		return o.codec.notWritten(client, payload)
+	}
+	return o.outOfOrder(client, m)
+}
+
+// outOfOrder says what is wrong with a message that is not the one at the
+// client's place.
+func (o *order) outOfOrder(client int, m message) error {
+	next := o.places[client].next
+	entries := o.entries[next-o.base:]
+	want := entries[0].message
+	if m.from == want.from {
+		return wrongNumber(client, m, want.number)
+	}
+	comes := slices.ContainsFunc(entries, func(e entry) bool { return e.message == m })
+	if m.number < o.added[m.from] && !comes {
+		return wrongNumber(client, m, o.added[m.from])
+	}
+	return fmt.Errorf("client %d received %v where others received %v (place %d in the order of all): "+
+		"that is lost, or the order is not the same for all", client, m, want, next)
+}
+
+// disagreement says who has what next.
+func (o *order) disagreement() error {
+	text := "no order of all messages fits what the clients received:"
+	named := 0
+	for _, client := range o.senders {
+		if m, ok := o.places[client].ahead.first(); ok && named < 3 {
+			text += fmt.Sprintf(" client %d has %v next;", client, m)
+			named++
+		}
+	}
+	return fmt.Errorf("%s place %d of all", text, o.end())
+}
+
+func (o *order) missing(sent []uint32) error {
+	for client := range o.places {
+		if p := &o.places[client]; p.receives && p.next < o.end() {
+			return fmt.Errorf("client %d lacks %v, which others received", client, o.entries[p.next-o.base].message)
+		}
+	}
+	for _, client := range o.senders {
+		if _, waits := o.places[client].ahead.first(); waits {
+			return o.disagreement()
+		}
+	}
+	for from, n := range o.added {
+		if n < sent[from] {
+			return fmt.Errorf("no client received %v", message{from: uint32(from), number: n})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package bench
+
+func newTransport() (transport, error) { return newGoroutines(), nil }

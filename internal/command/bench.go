@@ -1,0 +1,248 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sop-chat/internal/bench"
+)
+
+// benchOptions is what the load generator was told.
+type benchOptions struct {
+	host     string
+	port     uint16
+	key      string
+	keyFile  string
+	clients  int
+	senders  int
+	rate     int
+	window   int
+	warmup   time.Duration
+	duration time.Duration
+	pid      int
+	json     bool
+	plot     string
+}
+
+// A benchFunc does what the options say.
+type benchFunc func(ctx context.Context, o benchOptions, p Process) error
+
+const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-chat) localhost:9000
+      shows how much a server delivers to 100 clients, and what that costs it;
+      start it before with: sop-chat --max-clients 0 --key-file key.txt 9000
+
+  sop-chat bench --key-file key.txt --rate 500 --plot plot.svg localhost:9000
+      shows how long 500 messages a second take to arrive, and draws it`
+
+const benchAbout = `
+HOST:PORT is the server. The room should be empty, have a place for each
+client, and its key is given in a file (--key-file) or in the variable
+SOP_CHAT_KEY.
+
+Everything that is received is checked: that the messages are whole and
+unchanged, that none is lost or comes twice or goes back to its sender, and
+that all clients receive them in one order. At the first mistake the command
+says what is wrong and ends with status 1.
+
+With --rate, latency counts from the moment a message was to be sent, even if
+it had to wait because the server was behind. Without, it counts from when it
+was sent: each sender keeps as many messages on their way as --window says.
+
+The generator works on one core. How much of it is used is shown; if it is all
+of it, and the server has some left, what is measured is the generator.`
+
+// newBench returns the command that puts a server under load, by way of run.
+func newBench(p Process, run benchFunc) *cobra.Command {
+	var o benchOptions
+	cmd := &cobra.Command{
+		Use:     "bench [flags] HOST:PORT",
+		Short:   "Puts a server under load, checks it and measures it.",
+		Long:    benchAbout,
+		Example: benchExamples,
+		Args:    cobra.ArbitraryArgs, // told apart in readArguments
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := applyEnvironment(cmd.Flags(), p); err != nil {
+				return err
+			}
+			if err := o.readArguments(cmd, args, p); err != nil {
+				return err
+			}
+			return run(cmd.Context(), o, p)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	o.defineFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
+	define(flags, &o.clients, "clients", "N", "100", wholeNumber(1, 1_000_000),
+		`How many clients there are.`)
+	define(flags, &o.senders, "senders", "N", "10", wholeNumber(0, 1_000_000),
+		`How many of the clients send. With 0 all are idle, and only their memory is measured (--pid).`)
+	define(flags, &o.rate, "rate", "N", "0", wholeNumber(0, 100_000_000),
+		`How many messages are sent a second, by all senders together. 0 is as many as the server takes.`)
+	define(flags, &o.window, "window", "N", "256", wholeNumber(1, 1<<20),
+		`How many messages of a sender may be on their way to some client, if there is no rate.`)
+	define(flags, &o.duration, "duration", "D", "10s", duration,
+		`For how long is measured.`)
+	define(flags, &o.warmup, "warmup", "D", "2s", durationOrNone,
+		`For how long there is load before that.`)
+	define(flags, &o.pid, "pid", "N", "", processID,
+		`The server's process on this machine (Linux only): shows its CPU time and its memory. `+
+			`For the memory of clients, it should have been started anew.`)
+	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
+		`Reads the room's key from a file ('-' is standard input). One line break at its end is not part of it.`)
+	define(flags, &o.json, "json", "", "false", truth,
+		`Shows the result as a JSON object.`)
+	define(flags, &o.plot, "plot", "FILE", "", anyText,
+		`Draws latency over time into an SVG file.`)
+	flags.BoolP("help", "h", false, "Shows this help.")
+}
+
+// durationOrNone reads durations from 0 on.
+func durationOrNone(text string) (time.Duration, error) {
+	if d, err := time.ParseDuration(text); err == nil && d == 0 {
+		return 0, nil
+	}
+	return duration(text)
+}
+
+// processID reads the number of a process, or nothing.
+func processID(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return wholeNumber(1, 1<<22)(text)
+}
+
+// readArguments takes HOST:PORT and the key.
+func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+	if len(args) == 0 {
+		return usagef("HOST:PORT is missing")
+	}
+	if len(args) > 1 {
+		return usagef("%q is one argument too many; the key goes into a file (--key-file) or %s", args[1], keyVariable)
+	}
+	host, port, err := net.SplitHostPort(args[0])
+	if err != nil {
+		return usagef("%q is not HOST:PORT, such as localhost:9000", args[0])
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return usagef("port %q is not a number from 1 to 65535", port)
+	}
+	o.host, o.port = host, uint16(number)
+	if host == "" {
+		o.host = "localhost"
+	}
+	if inVariable, _ := p.LookupEnv(keyVariable); inVariable == "" && o.keyFile == "" {
+		return usagef("the key is missing: give it in a file with --key-file, or in %s", keyVariable)
+	}
+	source := keySource{file: o.keyFile, fileByFlag: cmd.Flags().Changed("key-file")}
+	if o.key, err = source.read(p); err != nil {
+		return err
+	}
+	if err := checkKey(o.key, true); err != nil {
+		return err
+	}
+	if o.plot != "" && o.senders == 0 {
+		return usagef("there is no latency to plot without senders")
+	}
+	config := o.config()
+	if err := config.Check(); err != nil {
+		return usageError(err.Error())
+	}
+	return nil
+}
+
+func (o *benchOptions) config() bench.Config {
+	return bench.Config{
+		Dialect:  bench.Chat(o.key),
+		Clients:  o.clients,
+		Senders:  o.senders,
+		Rate:     o.rate,
+		Window:   o.window,
+		Warmup:   o.warmup,
+		Duration: o.duration,
+		PID:      o.pid,
+	}
+}
+
+// runBench runs the load generator and shows what it has found.
+func runBench(ctx context.Context, o benchOptions, p Process) error {
+	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	addrs, err := resolve(ctx, o.host)
+	if err != nil {
+		return err
+	}
+	config := o.config()
+	for _, addr := range addrs {
+		config.Addrs = append(config.Addrs, netip.AddrPortFrom(addr, o.port))
+	}
+	if err := o.checkPlot(); err != nil {
+		return err
+	}
+	bar := newBar(p.Stderr)
+	config.Progress = bar.show
+	report, err := bench.Run(ctx, config)
+	bar.remove()
+	if ctx.Err() != nil {
+		return errors.New("interrupted before there was a result")
+	}
+	if err != nil {
+		return o.explain(err)
+	}
+	return o.showReport(p.Stdout, report)
+}
+
+// checkPlot reports now, and not only when all is done, that the plot can't be
+// written. One that is there already is left as it is.
+func (o *benchOptions) checkPlot() error {
+	if o.plot == "" {
+		return nil
+	}
+	file, err := os.OpenFile(o.plot, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("the plot can't be written: %w", err)
+	}
+	return file.Close()
+}
+
+// explain adds what the server's flags can do about an error.
+func (o *benchOptions) explain(err error) error {
+	if refused, ok := errors.AsType[*bench.RefusedError](err); ok && refused.Joined > 0 {
+		return fmt.Errorf("%w; start it with --max-clients %d, or 0 for no limit", err, o.clients)
+	}
+	return err
+}
+
+func (o *benchOptions) showReport(out io.Writer, report *bench.Report) error {
+	if o.plot != "" {
+		var svg bytes.Buffer
+		report.Plot(&svg)
+		if err := os.WriteFile(o.plot, svg.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("the plot can't be written: %w", err)
+		}
+	}
+	if o.json {
+		return json.NewEncoder(out).Encode(report)
+	}
+	_, err := io.WriteString(out, report.Table())
+	return err
+}

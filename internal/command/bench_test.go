@@ -1,0 +1,228 @@
+package command
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"sop-chat/internal/bench"
+)
+
+// benchOptionsOf returns what the load generator would be told.
+func benchOptionsOf(t testing.TB, p Process) benchOptions {
+	t.Helper()
+	var got benchOptions
+	cmd := newBench(p, func(_ context.Context, o benchOptions, _ Process) error {
+		got = o
+		return nil
+	})
+	cmd.SetArgs(p.Args)
+	if err := cmd.Execute(); err != nil {
+		t.Fatalf("%q: %v", p.Args, err)
+	}
+	return got
+}
+
+func TestBenchDefaults(t *testing.T) {
+	want := benchOptions{
+		host: "example.org", port: 9000, key: "key",
+		clients: 100, senders: 10, window: 256, warmup: 2 * time.Second, duration: 10 * time.Second,
+	}
+	if got := benchOptionsOf(t, process([]string{"example.org:9000"}, "SOP_CHAT_KEY=key")); got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// Every flag can be given as a variable too; the command line wins.
+func TestBenchFlagsAndVariables(t *testing.T) {
+	tests := []struct {
+		flag, text string
+		get        func(benchOptions) any
+		want       any
+	}{
+		{"clients", "1000", func(o benchOptions) any { return o.clients }, 1000},
+		{"senders", "0", func(o benchOptions) any { return o.senders }, 0},
+		{"rate", "500", func(o benchOptions) any { return o.rate }, 500},
+		{"window", "1", func(o benchOptions) any { return o.window }, 1},
+		{"duration", "1m", func(o benchOptions) any { return o.duration }, time.Minute},
+		{"warmup", "0", func(o benchOptions) any { return o.warmup }, time.Duration(0)},
+		{"warmup", "250ms", func(o benchOptions) any { return o.warmup }, 250 * time.Millisecond},
+		{"pid", "4711", func(o benchOptions) any { return o.pid }, 4711},
+		{"json", "true", func(o benchOptions) any { return o.json }, true},
+		{"plot", "a.svg", func(o benchOptions) any { return o.plot }, "a.svg"},
+	}
+	for _, test := range tests {
+		set := "--" + test.flag + "=" + test.text
+		const key = "SOP_CHAT_KEY=key"
+		for _, p := range []Process{
+			process([]string{set, "localhost:9000"}, key),
+			process([]string{"localhost:9000", set}, key),
+			process([]string{"localhost:9000"}, key, variable(test.flag)+"="+test.text),
+			process([]string{"localhost:9000", set}, key, variable(test.flag)+"=nonsense"),
+		} {
+			if got := test.get(benchOptionsOf(t, p)); got != test.want {
+				t.Errorf("%q: got %v, want %v", p.Args, got, test.want)
+			}
+		}
+	}
+}
+
+func TestBenchHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"localhost:9000": "localhost", ":9000": "localhost", "[::1]:9000": "::1", "192.0.2.1:9000": "192.0.2.1",
+	} {
+		if got := benchOptionsOf(t, process([]string{text}, "SOP_CHAT_KEY=key")); got.host != want || got.port != 9000 {
+			t.Errorf("%s: got %s, %d", text, got.host, got.port)
+		}
+	}
+}
+
+// The key comes from a file, standard input or the variable, and may be empty.
+func TestBenchKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("of file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		args        []string
+		environment []string
+		want        string
+	}{
+		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY=of variable"}, "of variable"},
+		{[]string{"localhost:9000", "--key-file", file}, nil, "of file"},
+		{[]string{"localhost:9000", "--key-file", file}, []string{"SOP_CHAT_KEY=of variable"}, "of file"},
+		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY_FILE=" + file}, "of file"},
+		{[]string{"localhost:9000", "--key-file", "-"}, nil, "of input"},
+		{[]string{"localhost:9000", "--key-file", empty}, nil, ""},
+	}
+	for _, test := range tests {
+		p := process(test.args, test.environment...)
+		p.Stdin = strings.NewReader("of input\n")
+		if got := benchOptionsOf(t, p).key; got != test.want {
+			t.Errorf("%q %q: got %q, want %q", test.args, test.environment, got, test.want)
+		}
+	}
+}
+
+func TestBenchWrongUsage(t *testing.T) {
+	const missing = "the key is missing: give it in a file with --key-file, or in SOP_CHAT_KEY"
+	keyed := []string{"SOP_CHAT_KEY=key"}
+	tests := []struct {
+		args        []string
+		environment []string
+		want        string
+	}{
+		{nil, keyed, "HOST:PORT is missing"},
+		{[]string{"9000"}, keyed, `"9000" is not HOST:PORT, such as localhost:9000`},
+		{[]string{"localhost"}, keyed, `"localhost" is not HOST:PORT, such as localhost:9000`},
+		{[]string{"localhost:0"}, keyed, `port "0" is not a number from 1 to 65535`},
+		{[]string{"localhost:http"}, keyed, `port "http" is not a number from 1 to 65535`},
+		{[]string{"localhost:9000", "key"}, keyed, `"key" is one argument too many; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
+		{[]string{"localhost:9000"}, nil, missing},
+		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY="}, missing},
+		{
+			[]string{"localhost:9000"},
+			[]string{"SOP_CHAT_KEY=key", "SOP_CHAT_KEY_FILE=file"},
+			"both SOP_CHAT_KEY and SOP_CHAT_KEY_FILE are set; unset one of them",
+		},
+		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY=" + strings.Repeat("k", 449)}, "the key is 449 bytes long; at most 448 fit"},
+		{[]string{"localhost:9000", "--clients=0"}, keyed, `--clients: "0" is not a whole number from 1 to 1000000`},
+		{[]string{"localhost:9000", "--clients=9"}, keyed, "10 senders are more than 9 clients"},
+		{[]string{"localhost:9000", "--clients=1", "--senders=1"}, keyed, "a sender needs another client that receives what it sends"},
+		{[]string{"localhost:9000", "--senders=-1"}, keyed, `--senders: "-1" is not a whole number from 0 to 1000000`},
+		{[]string{"localhost:9000", "--rate=fast"}, keyed, `--rate: "fast" is not a whole number from 0 to 100000000`},
+		{
+			[]string{"localhost:9000", "--rate=1000000", "--senders=1", "--duration=2h"},
+			keyed,
+			"each sender would send more than 4294967295 messages",
+		},
+		{[]string{"localhost:9000", "--window=0"}, keyed, `--window: "0" is not a whole number from 1 to 1048576`},
+		{[]string{"localhost:9000", "--duration=0"}, keyed, `--duration: "0" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
+		{[]string{"localhost:9000", "--warmup=-1s"}, keyed, `--warmup: "-1s" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
+		{[]string{"localhost:9000", "--pid=0"}, keyed, `--pid: "0" is not a whole number from 1 to 4194304`},
+		{[]string{"localhost:9000", "--json=maybe"}, keyed, `--json: "maybe" is not true or false`},
+		{[]string{"localhost:9000", "--senders=0", "--plot=a.svg"}, keyed, "there is no latency to plot without senders"},
+		{[]string{"localhost:9000", "--bogus"}, keyed, "there is no flag --bogus"},
+		{
+			[]string{"localhost:9000"},
+			[]string{"SOP_CHAT_KEY=key", "SOP_CHAT_RATE=fast"},
+			`SOP_CHAT_RATE: "fast" is not a whole number from 0 to 100000000`,
+		},
+	}
+	for _, test := range tests {
+		args := append([]string{"bench"}, test.args...)
+		status, stdout, stderr := result(t, process(args, test.environment...))
+		if status != 2 || stdout != "" {
+			t.Errorf("%q %q: status %d, standard output %q", args, test.environment, status, stdout)
+		}
+		if want := "sop-chat: " + test.want + "\nTry 'sop-chat --help'.\n"; stderr != want {
+			t.Errorf("%q %q:\n%swant:\n%s", args, test.environment, stderr, want)
+		}
+	}
+}
+
+// The help is what testdata/bench_help.txt shows; it explains every flag, with
+// its variable, and fits a terminal of 80 columns.
+func TestBenchHelp(t *testing.T) {
+	status, got, stderr := result(t, process([]string{"bench", "--help"}))
+	if status != 0 || stderr != "" {
+		t.Errorf("status %d, standard error %q", status, stderr)
+	}
+	golden := filepath.Join("testdata", "bench_help.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the help is no longer that of %s; run go test with -update if it should be:\n%s", golden, got)
+	}
+	for line := range strings.Lines(got) {
+		if len(line) > 80 {
+			t.Errorf("a line of %d columns: %s", len(line)-1, line)
+		}
+	}
+	newBench(process(nil), nil).Flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(got, "--"+f.Name+" ") || hasVariable(f) && !strings.Contains(got, "Variable: "+variable(f.Name)+".") {
+			t.Errorf("--%s or its variable is not explained", f.Name)
+		}
+	})
+}
+
+// The bar says what is going on and how far it is.
+func TestDescribeProgress(t *testing.T) {
+	for _, test := range []struct {
+		bench.Progress
+		want string
+	}{
+		{
+			bench.Progress{Phase: bench.Joining, Part: 0.5, Joined: 50},
+			"joining    ███████████████░░░░░░░░░░░░░░░ 50 clients",
+		},
+		{
+			bench.Progress{Phase: bench.Measuring, Part: 1, Joined: 100, Deliveries: 9_970_000},
+			"measuring  ██████████████████████████████ 9.97 million deliveries/s",
+		},
+		{
+			bench.Progress{Phase: bench.Draining, Part: 7, Joined: 100},
+			"waiting    ██████████████████████████████ 0.00 million deliveries/s",
+		},
+	} {
+		if got := describeProgress(test.Progress); got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
