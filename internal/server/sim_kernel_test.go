@@ -30,7 +30,10 @@ type watch struct {
 func (k *simKernel) Accept(listener int) (int, netip.AddrPort, syscall.Errno) {
 	w := k.world
 	if errno := w.fault(syscall.EINTR, syscall.ECONNABORTED, syscall.EMFILE, syscall.ENFILE,
-		syscall.ENOBUFS, syscall.ENOMEM, syscall.EPROTO, syscall.EPERM, syscall.EAGAIN); errno != 0 {
+		syscall.ENOBUFS, syscall.ENOMEM, syscall.EPROTO, syscall.EPERM, syscall.EAGAIN,
+		syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.ENONET,
+		syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH, syscall.ENOSR,
+		syscall.ESOCKTNOSUPPORT, syscall.EPROTONOSUPPORT, syscall.ETIMEDOUT); errno != 0 {
 		return -1, netip.AddrPort{}, errno
 	}
 	if listener != listenerFD || len(w.arriving) == 0 {
@@ -56,7 +59,8 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 	if errno != 0 {
 		return 0, errno
 	}
-	if errno := w.fault(syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.EIO); errno != 0 {
+	if errno := w.fault(syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
+		syscall.ENETDOWN, syscall.ECONNREFUSED, syscall.EPROTO, syscall.ENOTCONN, syscall.EIO); errno != 0 {
 		s.readError = true
 		s.breaks(errno)
 		return 0, errno
@@ -115,7 +119,8 @@ func (k *simKernel) send(fd, bytes int, call string) (*socket, int, syscall.Errn
 	if errno != 0 {
 		return s, 0, errno
 	}
-	if errno := w.fault(syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH); errno != 0 {
+	if errno := w.fault(syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH,
+		syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EPROTO, syscall.EPERM, syscall.EACCES, syscall.EIO); errno != 0 {
 		s.breaks(0)
 		return s, 0, errno
 	}
@@ -152,7 +157,7 @@ func (k *simKernel) Close(fd int) syscall.Errno {
 	}
 	w.fds[fd] = nil
 	s.fd = -1
-	return w.fault(syscall.EINTR, syscall.EIO)
+	return w.fault(syscall.EINTR, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT)
 }
 
 func (k *simKernel) Tune(fd int, unacknowledged time.Duration) { k.SetUserTimeout(fd, unacknowledged) }
@@ -170,7 +175,7 @@ func (k *simKernel) Add(fd int, generation uint32, want netpoll.Interest) syscal
 	w := k.world
 	if fd != listenerFD {
 		s := w.socket(fd, "epoll_ctl")
-		if errno := w.fault(syscall.ENOMEM, syscall.ENOSPC); errno != 0 {
+		if errno := w.fault(syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM); errno != 0 {
 			s.struck = true
 			return errno
 		}
