@@ -36,7 +36,7 @@ func TestEnvelopes(t *testing.T) {
 		}
 		for len(stream) > 0 {
 			n := min(size, len(stream))
-			if err := d.received(1, stream[:n]); err != nil {
+			if err := d.received(1, stream[:n], 0); err != nil {
 				t.Fatalf("in pieces of %d bytes: %v", size, err)
 			}
 			stream = stream[n:]
@@ -64,7 +64,7 @@ func TestSendersApart(t *testing.T) {
 	if d.receivers != 2 {
 		t.Errorf("%d clients receive a message, want 2", d.receivers)
 	}
-	if err := d.received(2, []byte("whatever")); err != nil {
+	if err := d.received(2, []byte("whatever"), 0); err != nil {
 		t.Errorf("what a sender is told is not ignored: %v", err)
 	}
 }

@@ -173,12 +173,12 @@ func (d *driver) writable(connection int) error {
 	return d.write(s, s.unsent, d.now())
 }
 
-func (d *driver) received(connection int, b []byte) error {
+func (d *driver) received(connection int, b []byte, ago time.Duration) error {
 	c := &d.clients[connection]
 	if !c.receives {
 		return nil
 	}
-	now := d.now()
+	now := d.now() - ago // when it arrived
 	if len(c.rest) > 0 {
 		had := len(c.rest)
 		c.rest = append(c.rest, b[:min(len(b), d.dialect.Deliver.size()-had)]...)

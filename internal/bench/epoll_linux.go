@@ -18,7 +18,7 @@ type epollTransport struct {
 	poller   *netpoll.Poller
 	sockets  []socket
 	events   [1024]netpoll.Event
-	buffer   []byte
+	reader   *stampedReader
 	stretch  [1][]byte // what a write hands to Writev
 	timer    int       // a timerfd: epoll_wait counts in milliseconds, which is too coarse
 	timerSet time.Time
@@ -47,7 +47,7 @@ func newTransport() (transport, error) {
 		poller.Destroy()
 		return nil, os.NewSyscallError("timerfd_create", err)
 	}
-	t := &epollTransport{poller: poller, timer: timer, buffer: make([]byte, readSize)}
+	t := &epollTransport{poller: poller, timer: timer, reader: newStampedReader()}
 	if errno := poller.Add(timer, timerGeneration, netpoll.Readable); errno != 0 {
 		t.close()
 		return nil, os.NewSyscallError("epoll_ctl", errno)
@@ -198,6 +198,7 @@ func (t *epollTransport) finishConnect(number int, h handler) error {
 	}
 	s.connecting = false
 	t.poller.Tune(s.fd, 0)
+	stampArrivals(s.fd)
 	if err := t.want(number, netpoll.Readable); err != nil {
 		return err
 	}
@@ -207,18 +208,18 @@ func (t *epollTransport) finishConnect(number int, h handler) error {
 // read reads once. If there is more, the next wait says so: so everyone has
 // his turn.
 func (t *epollTransport) read(number int, h handler) error {
-	n, errno := t.poller.Read(t.sockets[number].fd, t.buffer)
+	b, ago, errno := t.reader.read(t.sockets[number].fd)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return nil
 	case errno != 0:
 		t.shut(number)
-		return h.ended(number, os.NewSyscallError("read", errno))
-	case n == 0:
+		return h.ended(number, os.NewSyscallError("recvmsg", errno))
+	case len(b) == 0:
 		t.shut(number)
 		return h.ended(number, io.EOF)
 	}
-	return h.received(number, t.buffer[:n])
+	return h.received(number, b, ago)
 }
 
 // shut closes a connection, once.

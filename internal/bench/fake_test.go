@@ -134,7 +134,7 @@ func (f *fakeServer) hand(number int, h handler) error {
 	c := &f.clients[number]
 	for len(c.inbox) > 0 {
 		n := min(len(c.inbox), 700)
-		if err := h.received(number, c.inbox[:n]); err != nil {
+		if err := h.received(number, c.inbox[:n], 0); err != nil {
 			return err
 		}
 		c.inbox = c.inbox[n:]

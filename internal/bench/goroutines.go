@@ -109,7 +109,7 @@ func (t *goroutineTransport) handle(e event, h handler) error {
 		l.busy = false
 		return h.writable(l.number)
 	}
-	err := h.received(l.number, e.bytes)
+	err := h.received(l.number, e.bytes, 0)
 	l.taken <- struct{}{}
 	return err
 }

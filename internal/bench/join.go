@@ -106,7 +106,7 @@ func (e *entrance) connected(number int) error {
 	return err
 }
 
-func (e *entrance) received(number int, b []byte) error {
+func (e *entrance) received(number int, b []byte, _ time.Duration) error {
 	k := e.waiting[number]
 	if k == nil {
 		if messages, n, err := e.config.Dialect.unwrap(b, nil); len(messages) == 0 && n == len(b) && err == nil {

@@ -54,7 +54,7 @@ func (r *rig) listen(t testing.TB) int {
 	const cut = 100*wire.Size + 77
 	for client := rigSenders; client < rigClients; client++ {
 		for _, piece := range [][]byte{r.stream[:cut], r.stream[cut:]} {
-			if err := r.driver.received(client, piece); err != nil {
+			if err := r.driver.received(client, piece, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -67,7 +67,7 @@ func (r *rig) speak(t testing.TB) {
 	const share = rigBurst / rigSenders * wire.Size
 	for client := range rigSenders {
 		for _, others := range [][]byte{r.stream[:client*share], r.stream[(client+1)*share:]} {
-			if err := r.driver.received(client, others); err != nil {
+			if err := r.driver.received(client, others, 0); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -16,7 +16,7 @@ func (r *Report) Table() string {
 			whole(float64(r.Verified)))
 	}
 	if l := r.Latency; l != nil {
-		t.row("latency p50", whole(float64(l.P50)), "µs   from when a message was %s", l.since())
+		t.row("latency p50", whole(float64(l.P50)), "µs   from when a message was %s until it arrived", l.since())
 		t.row("        p90", whole(float64(l.P90)), "µs")
 		t.row("        p99", whole(float64(l.P99)), "µs")
 		t.row("        p99.9", whole(float64(l.P999)), "µs")

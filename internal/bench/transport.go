@@ -34,8 +34,9 @@ const readSize = 256 << 10
 type handler interface {
 	// connected says that a connection is there.
 	connected(number int) error
-	// received hands over bytes, which are the handler's until it returns.
-	received(number int, b []byte) error
+	// received hands over bytes, which are the handler's until it returns, and
+	// says for how long the last of them have been waiting to be read.
+	received(number int, b []byte, ago time.Duration) error
 	// writable says that a connection may take bytes again.
 	writable(number int) error
 	// ended says that a connection could not be made (connectError), that the

@@ -61,6 +61,8 @@ says what is wrong and ends with status 1.
 With --rate, latency counts from the moment a message was to be sent, even if
 it had to wait because the server was behind. Without, it counts from when it
 was sent: each sender keeps as many messages on their way as --window says.
+It ends when the message has arrived at a client; on Linux the kernel notes
+when that is.
 
 The generator works on one core. How much of it is used is shown; if it is all
 of it, and the server has some left, what is measured is the generator.`
