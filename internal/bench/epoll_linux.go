@@ -19,8 +19,8 @@ type epollTransport struct {
 	sockets  []socket
 	events   [1024]netpoll.Event
 	reader   *stampedReader
-	stretch  [1][]byte // what a write hands to Writev
-	timer    int       // a timerfd: epoll_wait counts in milliseconds, which is too coarse
+	stretch  [1][]byte // what a write hands to Send
+	timer    int       // a timerfd: Go's poller counts in milliseconds, which is too coarse
 	timerSet time.Time
 }
 
@@ -102,12 +102,12 @@ func dial(to netip.AddrPort) (int, error) {
 func (t *epollTransport) write(number int, b []byte) (int, error) {
 	s := &t.sockets[number]
 	t.stretch[0] = b
-	n, errno := t.poller.Writev(s.fd, t.stretch[:])
+	n, errno := t.poller.Send(s.fd, t.stretch[:])
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR || errno == unix.ENOBUFS:
 		n = 0
 	case errno != 0:
-		return 0, os.NewSyscallError("writev", errno)
+		return 0, os.NewSyscallError("send", errno)
 	}
 	if n < len(b) {
 		return n, t.want(number, netpoll.Readable|netpoll.Writable)
@@ -129,11 +129,10 @@ func (t *epollTransport) want(number int, wants netpoll.Interest) error {
 }
 
 func (t *epollTransport) wait(until time.Time, h handler) error {
-	timeout := time.Duration(-1)
-	if !t.setTimer(until) {
-		timeout = 0
+	if t.setTimer(until) {
+		until = time.Time{}
 	}
-	n, errno := t.poller.Wait(t.events[:], timeout)
+	n, errno := t.poller.Wait(t.events[:], until)
 	if errno != 0 && errno != unix.EINTR {
 		return os.NewSyscallError("epoll_wait", errno)
 	}
@@ -197,7 +196,7 @@ func (t *epollTransport) finishConnect(number int, h handler) error {
 		return h.ended(number, &connectError{err})
 	}
 	s.connecting = false
-	t.poller.Tune(s.fd, 0)
+	t.poller.Tune(s.fd, netip.Addr{}, 0)
 	stampArrivals(s.fd)
 	if err := t.want(number, netpoll.Readable); err != nil {
 		return err

@@ -50,7 +50,7 @@ func pair(t testing.TB) (a, b int) {
 func wait(t testing.TB, p *Poller) []Event {
 	t.Helper()
 	events := make([]Event, 8)
-	n, errno := p.Wait(events, patience)
+	n, errno := p.Wait(events, time.Now().Add(patience))
 	if errno != 0 || n == 0 {
 		t.Fatalf("Wait returns %d events, errno %v", n, errno)
 	}
@@ -68,7 +68,7 @@ func TestEvents(t *testing.T) {
 	if got, want := wait(t, p)[0], (Event{FD: a, Generation: 7, Writable: true}); got != want {
 		t.Errorf("an idle socket: %+v, want %+v", got, want)
 	}
-	if _, errno := p.Writev(b, [][]byte{[]byte("x")}); errno != 0 {
+	if _, errno := p.Send(b, [][]byte{[]byte("x")}); errno != 0 {
 		t.Fatal(errno)
 	}
 	if errno := p.Modify(a, 8, Readable); errno != 0 {
@@ -80,7 +80,7 @@ func TestEvents(t *testing.T) {
 	if errno := p.Modify(a, 9, 0); errno != 0 {
 		t.Fatal(errno)
 	}
-	if n, errno := p.Wait(make([]Event, 1), 0); n != 0 || errno != 0 {
+	if n, errno := p.Wait(make([]Event, 1), time.Now()); n != 0 || errno != 0 {
 		t.Errorf("a socket nobody waits for: %d events, errno %v", n, errno)
 	}
 	if errno := p.Modify(a, 9, Hangup); errno != 0 {
@@ -97,7 +97,7 @@ func TestEvents(t *testing.T) {
 	if errno := p.Remove(a); errno != 0 {
 		t.Fatal(errno)
 	}
-	if n, errno := p.Wait(make([]Event, 1), 0); n != 0 || errno != 0 {
+	if n, errno := p.Wait(make([]Event, 1), time.Now()); n != 0 || errno != 0 {
 		t.Errorf("a socket that was removed: %d events, errno %v", n, errno)
 	}
 }
@@ -112,7 +112,7 @@ func TestWake(t *testing.T) {
 	}
 	wakers.Wait()
 	events := make([]Event, 1)
-	if n, errno := p.Wait(events, patience); n != 0 || errno != 0 {
+	if n, errno := p.Wait(events, time.Now().Add(patience)); n != 0 || errno != 0 {
 		t.Errorf("Wait after Wake: %d events, errno %v", n, errno)
 	}
 	if p.woken.Load() {
@@ -121,7 +121,7 @@ func TestWake(t *testing.T) {
 	woken := make(chan struct{})
 	go func() {
 		defer close(woken)
-		p.Wait(events, -1)
+		p.Wait(events, time.Time{})
 	}()
 	p.Wake()
 	select {
@@ -146,7 +146,7 @@ func TestWakeIsNeverLost(t *testing.T) {
 	events := make([]Event, 1)
 	for seen := int64(0); seen < rounds; seen = told.Load() {
 		began := time.Now()
-		if _, errno := p.Wait(events, patience); errno != 0 {
+		if _, errno := p.Wait(events, time.Now().Add(patience)); errno != 0 {
 			t.Fatal(errno)
 		}
 		if time.Since(began) >= patience {
@@ -155,7 +155,7 @@ func TestWakeIsNeverLost(t *testing.T) {
 	}
 }
 
-// Read and Writev return counts and the system's errors, and pieces arrive in
+// Read and Send return counts and the system's errors, and pieces arrive in
 // order.
 func TestReadWrite(t *testing.T) {
 	p := newPoller(t)
@@ -164,15 +164,15 @@ func TestReadWrite(t *testing.T) {
 	if n, errno := p.Read(a, buf); n != 0 || errno != syscall.EAGAIN {
 		t.Errorf("reading nothing: %d, %v; want 0, EAGAIN", n, errno)
 	}
-	if n, errno := p.Writev(b, [][]byte{[]byte("ab"), []byte("c"), []byte("def")}); n != 6 || errno != 0 {
-		t.Errorf("Writev: %d, %v; want 6", n, errno)
+	if n, errno := p.Send(b, [][]byte{[]byte("ab"), []byte("c"), []byte("def")}); n != 6 || errno != 0 {
+		t.Errorf("Send: %d, %v; want 6", n, errno)
 	}
 	if n, errno := p.Read(a, buf); n != 6 || errno != 0 || !bytes.Equal(buf[:n], []byte("abcdef")) {
 		t.Errorf("Read: %q, %v", buf[:n], errno)
 	}
 	piece := [][]byte{make([]byte, 1<<20)}
 	for {
-		n, errno := p.Writev(b, piece)
+		n, errno := p.Send(b, piece)
 		if errno == syscall.EAGAIN {
 			break
 		}
@@ -181,7 +181,7 @@ func TestReadWrite(t *testing.T) {
 		}
 	}
 	unix.Shutdown(a, unix.SHUT_RDWR)
-	if _, errno := p.Writev(b, piece); errno != syscall.EPIPE {
+	if _, errno := p.Send(b, piece); errno != syscall.EPIPE {
 		t.Errorf("writing to a closed peer: %v, want EPIPE", errno)
 	}
 }
@@ -226,11 +226,14 @@ func TestListenAndAccept(t *testing.T) {
 			if peer.Addr().String() != test.peer || peer.String() != conn.LocalAddr().String() {
 				t.Errorf("the peer is %v, want %v", peer, conn.LocalAddr())
 			}
-			p.Tune(accepted, time.Minute)
+			p.Tune(accepted, peer.Addr(), time.Minute)
 			for option, want := range map[int]int{unix.TCP_NODELAY: 1, unix.TCP_USER_TIMEOUT: 60_000, unix.TCP_KEEPIDLE: keepAliveIdle} {
 				if got, err := unix.GetsockoptInt(accepted, unix.IPPROTO_TCP, option); got != want || err != nil {
 					t.Errorf("TCP option %d is %d (%v), want %d", option, got, err, want)
 				}
+			}
+			if got, err := unix.GetsockoptString(accepted, unix.IPPROTO_TCP, unix.TCP_CONGESTION); got != "reno" || err != nil {
+				t.Errorf("between two programs on this machine, congestion is controlled by %q (%v), want reno", got, err)
 			}
 			if _, _, errno := p.Accept(fd); errno != syscall.EAGAIN {
 				t.Errorf("a second Accept: %v, want EAGAIN", errno)
@@ -303,7 +306,7 @@ func TestWindowShut(t *testing.T) {
 	}
 	deadline := time.Now().Add(patience)
 	for piece := [][]byte{make([]byte, 1<<20)}; !p.WindowShut(accepted); {
-		if _, errno := p.Writev(accepted, piece); errno != 0 && errno != syscall.EAGAIN {
+		if _, errno := p.Send(accepted, piece); errno != 0 && errno != syscall.EAGAIN {
 			t.Fatal(errno)
 		}
 		if time.Now().After(deadline) {
@@ -325,12 +328,12 @@ func TestNoAllocations(t *testing.T) {
 	buf := make([]byte, 512)
 	stretches := [][]byte{buf[:256], buf[256:]}
 	if n := testing.AllocsPerRun(100, func() {
-		p.Writev(b, stretches)
-		p.Wait(events, 0)
+		p.Send(b, stretches)
+		p.Wait(events, time.Now())
 		p.Read(a, buf)
 		p.Read(a, buf) // EAGAIN
 		p.Wake()
-		p.Wait(events, -1)
+		p.Wait(events, time.Time{})
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -44,7 +44,7 @@ type Event struct {
 // wake-up's cost among very many, little enough to stay fair to the clock.
 const maxEvents = 1024
 
-// maxVectors is how many stretches one Writev passes on at most. IOV_MAX is
+// maxVectors is how many stretches one Send passes on at most. IOV_MAX is
 // 1024; fewer keep the call short.
 const maxVectors = 256
 
@@ -56,9 +56,15 @@ const wakeGeneration = 0
 type Poller struct {
 	epoll   int
 	eventfd int
+	parker  *parker
 	woken   atomic.Bool // a wake-up was asked for and Wait has not returned since
-	events  [maxEvents]unix.EpollEvent
 	vectors [maxVectors]unix.Iovec
+	message unix.Msghdr
+
+	events [maxEvents]unix.EpollEvent
+	most   int // of the events, how many the Wait under way takes
+	ready  int // how many there are
+	errno  syscall.Errno
 }
 
 // New returns a poller that waits for nothing but Wake. See epoll_create1(2)
@@ -74,6 +80,11 @@ func New() (*Poller, error) {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	p := &Poller{epoll: epoll, eventfd: eventfd}
+	p.parker, err = newParker(epoll, p.poll)
+	if err != nil {
+		unix.Close(eventfd)
+		return nil, err
+	}
 	if errno := p.Add(eventfd, wakeGeneration, unix.EPOLLIN); errno != 0 {
 		p.Destroy()
 		return nil, os.NewSyscallError("epoll_ctl", errno)
@@ -84,7 +95,7 @@ func New() (*Poller, error) {
 // Destroy closes the poller's own descriptors.
 func (p *Poller) Destroy() {
 	unix.Close(p.eventfd)
-	unix.Close(p.epoll)
+	p.parker.close()
 }
 
 // Add begins to wait for a descriptor, level-triggered. generation must not be
@@ -111,17 +122,14 @@ func (p *Poller) control(op, fd int, generation uint32, want Interest) syscall.E
 }
 
 // Wait fills events with what is ready and returns how many there are. It
-// waits at most timeout, rounded up to milliseconds; a negative one waits
-// without end. It returns early, with no event of its own, after Wake. EINTR
-// is returned as it comes.
-func (p *Poller) Wait(events []Event, timeout time.Duration) (int, syscall.Errno) {
-	raw := p.events[:min(len(events), maxEvents)]
-	n, errno := p.wait(raw, timeout)
-	if errno != 0 {
-		return 0, errno
-	}
+// waits until there is something, or until a time, of which the zero one never
+// comes. It returns early, with no event of its own, after Wake. EINTR is
+// returned as it comes.
+func (p *Poller) Wait(events []Event, until time.Time) (int, syscall.Errno) {
+	p.most = min(len(events), maxEvents)
+	p.parker.park(until)
 	ready := 0
-	for _, e := range raw[:n] {
+	for _, e := range p.events[:p.ready] {
 		generation := uint32(e.Pad)
 		if generation == wakeGeneration {
 			p.clearWake()
@@ -137,22 +145,18 @@ func (p *Poller) Wait(events []Event, timeout time.Duration) (int, syscall.Errno
 		}
 		ready++
 	}
-	return ready, 0
+	return ready, p.errno
 }
 
-func (p *Poller) wait(raw []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
-	ms := -1
-	if timeout >= 0 {
-		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+// poll takes down what is ready now, and reports whether that is anything.
+func (p *Poller) poll() bool {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
+		uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.most), 0, 0, 0)
+	p.ready, p.errno = int(n), errno
+	if errno != 0 {
+		p.ready = 0
 	}
-	if ms == 0 { // can't block, so the scheduler need not know
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
-			uintptr(unsafe.Pointer(&raw[0])), uintptr(len(raw)), 0, 0, 0)
-		return int(n), errno
-	}
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
-		uintptr(unsafe.Pointer(&raw[0])), uintptr(len(raw)), uintptr(ms), 0, 0)
-	return int(n), errno
+	return n != 0
 }
 
 // Wake makes the Wait that is under way, or the next one, return. Any

@@ -61,16 +61,26 @@ func (p *Poller) Read(fd int, b []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// Writev writes stretches of bytes, none of them empty, in one call, see
-// writev(2). It may write less than all, always from the front.
-func (p *Poller) Writev(fd int, stretches [][]byte) (int, syscall.Errno) {
-	vectors := p.vectors[:min(len(stretches), maxVectors)]
-	for i := range vectors {
-		vectors[i].Base = &stretches[i][0]
-		vectors[i].SetLen(len(stretches[i]))
+// Send sends stretches of bytes, none of them empty, in one call, see send(2).
+// It may send less than all, always from the front.
+func (p *Poller) Send(fd int, stretches [][]byte) (int, syscall.Errno) {
+	var n uintptr
+	var errno syscall.Errno
+	if len(stretches) == 1 { // as most often, and then there is less for the kernel to look at
+		b := stretches[0]
+		n, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+			uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+	} else {
+		vectors := p.vectors[:min(len(stretches), maxVectors)]
+		for i := range vectors {
+			vectors[i].Base = &stretches[i][0]
+			vectors[i].SetLen(len(stretches[i]))
+		}
+		p.message.Iov = &vectors[0]
+		p.message.SetIovlen(len(vectors))
+		n, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd),
+			uintptr(unsafe.Pointer(&p.message)), unix.MSG_NOSIGNAL)
 	}
-	n, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd),
-		uintptr(unsafe.Pointer(&vectors[0])), uintptr(len(vectors)))
 	if errno != 0 {
 		return 0, errno
 	}
@@ -99,9 +109,17 @@ const (
 // (TCP_NODELAY), and for a peer that vanishes without a word: keep-alive while
 // nothing is under way, TCP_USER_TIMEOUT while something is. On a descriptor
 // that isn't TCP it does nothing. See tcp(7).
-func (p *Poller) Tune(fd int, unacknowledged time.Duration) {
+//
+// A peer on this machine gets the plainest congestion control there is, which
+// every process may choose. There is nothing to be congested, and one that
+// paces, as BBR does where it is the system's choice, would set a timer for
+// each packet.
+func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
 	if setTCP(fd, unix.TCP_NODELAY, 1) != nil {
 		return
+	}
+	if peer.IsLoopback() {
+		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
 	}
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	setTCP(fd, unix.TCP_KEEPIDLE, keepAliveIdle)

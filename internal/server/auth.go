@@ -69,7 +69,7 @@ func (d *door) refuse(c *conn, why cause) {
 func (d *door) greet(c *conn) {
 	g := d.guestOf[c]
 	for g.done < wire.Size {
-		n, errno := d.loop.kernel.Writev(c.fd, [][]byte{g.message[g.done:]})
+		n, errno := d.loop.kernel.Send(c.fd, [][]byte{g.message[g.done:]})
 		switch errno {
 		case 0:
 			g.done += n

@@ -174,7 +174,7 @@ func (d *door) welcome(fd int, addr netip.AddrPort) {
 		return
 	}
 	d.makeSpace(addr.Addr())
-	d.loop.kernel.Tune(fd, d.loop.limits.peer)
+	d.loop.kernel.Tune(fd, addr.Addr(), d.loop.limits.peer)
 	if errno := d.loop.watches(c, netpoll.Readable); errno != 0 {
 		d.loop.end(c, causeErrno("epoll_ctl", errno))
 		return

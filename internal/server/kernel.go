@@ -17,18 +17,18 @@ import (
 type kernel interface {
 	Accept(listener int) (fd int, peer netip.AddrPort, errno syscall.Errno)
 	Read(fd int, b []byte) (int, syscall.Errno)
-	Writev(fd int, stretches [][]byte) (int, syscall.Errno)
+	Send(fd int, stretches [][]byte) (int, syscall.Errno)
 	Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno)
 	Close(fd int) syscall.Errno
 
-	Tune(fd int, unacknowledged time.Duration)
+	Tune(fd int, peer netip.Addr, unacknowledged time.Duration)
 	SetUserTimeout(fd int, d time.Duration)
 	WindowShut(fd int) bool
 
 	Add(fd int, generation uint32, want netpoll.Interest) syscall.Errno
 	Modify(fd int, generation uint32, want netpoll.Interest) syscall.Errno
 	Remove(fd int) syscall.Errno
-	Wait(events []netpoll.Event, timeout time.Duration) (int, syscall.Errno)
+	Wait(events []netpoll.Event, until time.Time) (int, syscall.Errno)
 	Wake()
 	Now() time.Time
 }

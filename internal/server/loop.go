@@ -120,7 +120,7 @@ func (l *loop) run() error {
 
 // turn is one wake-up: one wait, and all that follows from it.
 func (l *loop) turn() (running bool, err error) {
-	n, errno := l.kernel.Wait(l.events, l.timeout())
+	n, errno := l.kernel.Wait(l.events, l.deadline())
 	if errno != 0 && errno != syscall.EINTR {
 		return false, os.NewSyscallError("epoll_wait", errno)
 	}
@@ -212,11 +212,11 @@ func (l *loop) advance() {
 	}
 }
 
-// timeout returns how long the loop may wait, -1 for as long as nothing
-// happens.
-func (l *loop) timeout() time.Duration {
+// deadline returns until when the loop may wait at the most; zero is for as
+// long as nothing happens.
+func (l *loop) deadline() time.Time {
 	if len(l.drained) > 0 && !l.room.log.Held() && l.retryAt.IsZero() {
-		return 0
+		return l.now // which has passed
 	}
 	var next time.Time
 	earliest := func(t time.Time) {
@@ -230,10 +230,7 @@ func (l *loop) timeout() time.Duration {
 	if l.door != nil {
 		earliest(l.door.deadline())
 	}
-	if next.IsZero() {
-		return -1
-	}
-	return max(0, next.Sub(l.kernel.Now()))
+	return next
 }
 
 // watches begins to wait for a connection's events.

@@ -83,8 +83,8 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 	return 0, syscall.EAGAIN
 }
 
-func (k *simKernel) Writev(fd int, stretches [][]byte) (int, syscall.Errno) {
-	s, n, errno := k.send(fd, length(stretches), "writev")
+func (k *simKernel) Send(fd int, stretches [][]byte) (int, syscall.Errno) {
+	s, n, errno := k.send(fd, length(stretches), "send")
 	for left := n; left > 0; stretches = stretches[1:] {
 		take := min(left, len(stretches[0]))
 		s.out = append(s.out, stretches[0][:take]...)
@@ -160,7 +160,9 @@ func (k *simKernel) Close(fd int) syscall.Errno {
 	return w.fault(syscall.EINTR, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT)
 }
 
-func (k *simKernel) Tune(fd int, unacknowledged time.Duration) { k.SetUserTimeout(fd, unacknowledged) }
+func (k *simKernel) Tune(fd int, _ netip.Addr, unacknowledged time.Duration) {
+	k.SetUserTimeout(fd, unacknowledged)
+}
 
 func (k *simKernel) SetUserTimeout(fd int, d time.Duration) {
 	k.world.socket(fd, "setsockopt").userTimeout = d
@@ -229,7 +231,7 @@ func (k *simKernel) forget(fd int) {
 
 // Wait returns some of what is ready, in any order. It never blocks: the
 // simulation only lets a loop turn that has a reason to.
-func (k *simKernel) Wait(events []netpoll.Event, _ time.Duration) (int, syscall.Errno) {
+func (k *simKernel) Wait(events []netpoll.Event, _ time.Time) (int, syscall.Errno) {
 	w := k.world
 	if errno := w.fault(syscall.EINTR); errno != 0 {
 		return 0, errno
@@ -273,5 +275,6 @@ func (k *simKernel) Now() time.Time { return k.world.now }
 
 // mayRun reports whether a Wait of the loop would return.
 func (k *simKernel) mayRun(l *loop) bool {
-	return k.woken || len(k.ready()) > 0 || l.timeout() == 0
+	until := l.deadline()
+	return k.woken || len(k.ready()) > 0 || !until.IsZero() && !until.After(k.world.now)
 }

@@ -73,7 +73,7 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 			log.Lend(c.cursor, end)
 			n, errno = l.sendfile(c.fd, stretches)
 		} else {
-			n, errno = l.kernel.Writev(c.fd, stretches)
+			n, errno = l.kernel.Send(c.fd, stretches)
 		}
 		sent += n
 		if n == total {
