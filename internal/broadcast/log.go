@@ -32,9 +32,8 @@ type Position uint64
 //	               that lags
 //
 // The segment that holds position p lies in ring[p / SegmentSize % len(ring)].
-// A segment that all readers have passed moves to the free list and is the
-// first to be used again, so that a room in which nobody lags stays in the
-// processor's cache.
+// The memory of a segment that all readers have passed is the first to be used
+// again, so that a room in which nobody lags stays in the processor's cache.
 //
 // Appending takes a short lock once a batch. Reading takes none: what lies
 // below the head never changes, and it stays where it is until the reader's
@@ -52,15 +51,15 @@ type Log struct {
 	// own lock is taken after it, never before.
 	mu        sync.Mutex
 	ring      []*segment
-	firstLive uint64 // number of the oldest segment in the ring
-	nextLive  uint64 // number of the next segment to be put there
-	free      []*segment
-	tail      Position // no must-not-lose reader is before it; may be out of date
+	firstLive uint64     // number of the oldest segment in the ring
+	nextLive  uint64     // number of the next segment to be put there
+	spare     []*segment // without memory, for the next to be put there
+	tail      Position   // no must-not-lose reader is before it; may be out of date
 	notices   [noticesKept]*Notice
 }
 
 // New returns an empty log that lies in the program's own memory, see NewIn.
-func New(backlog, slack int) *Log { return NewIn(heap{}, backlog, slack) }
+func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 
 // NewIn returns an empty log that lies in some memory. backlog is how many bytes it keeps for readers
 // that lag before it is held. slack is how many bytes may still be appended
@@ -130,11 +129,12 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 		panic("broadcast: append beyond backlog and slack; appenders must ask Held first")
 	}
 	var seg *segment
-	if last := len(l.free) - 1; last >= 0 {
-		seg, l.free = l.free[last], l.free[:last]
+	if last := len(l.spare) - 1; last >= 0 {
+		seg, l.spare = l.spare[last], l.spare[:last]
 	} else {
-		seg = &segment{data: l.memory.Take()}
+		seg = new(segment)
 	}
+	seg.data = l.memory.Take()
 	l.ring[slot] = seg
 	l.nextLive = number + 1
 	return seg
@@ -148,11 +148,10 @@ func (l *Log) reclaim() {
 		slot := l.firstLive % uint64(len(l.ring))
 		seg := l.ring[slot]
 		l.ring[slot] = nil
-		if len(l.free) < keptSegments {
-			seg.reset(l.memory)
-			l.free = append(l.free, seg)
-		} else {
-			l.memory.Give(seg.data)
+		l.memory.Give(seg.data, seg.lent.Load())
+		if len(l.spare) < keptSegments {
+			seg.reset()
+			l.spare = append(l.spare, seg)
 		}
 	}
 }
@@ -208,7 +207,7 @@ func (l *Log) Gather(dst [][]byte, from, to Position, except *Sender) ([][]byte,
 
 // Lend says that the log from one position to another is about to be sent by
 // reference: its memory will be read after the caller's cursor has passed it.
-// It is not written to again before Memory.Renew has seen to that.
+// It is not written to again before Memory.Give has seen to that.
 func (l *Log) Lend(from, to Position) {
 	for at := from; at < to; at = (at/SegmentSize + 1) * SegmentSize {
 		if lent := &l.segmentAt(at).lent; !lent.Load() {

@@ -8,21 +8,34 @@ package broadcast
 // must then find what was there.
 type Memory interface {
 	// Take returns SegmentSize bytes to write to. What they hold does not
-	// matter.
+	// matter. It should be the memory that was in use last, to be found in the
+	// processor's cache, and lie behind what was taken before, to be sent with
+	// it in one go.
 	Take() []byte
-	// Renew returns memory to write to in place of some that was lent. It may
-	// be at the same address, if those to whom it was lent don't notice.
-	Renew(lent []byte) []byte
-	// Give takes back what Take or Renew returned, whether it was lent or not.
-	Give([]byte)
+	// Give takes back what Take returned. What was lent is still read by
+	// others: it is not to be taken again before they are detached from it.
+	Give(piece []byte, lent bool)
 	// Close ends the memory. Nobody touches it any more.
 	Close()
 }
 
-// heap is the memory of the program itself. It can't be lent.
-type heap struct{}
+// A heap is memory of the program itself. What is lent of it is left to who
+// reads it.
+type heap struct{ free [][]byte }
 
-func (heap) Take() []byte             { return make([]byte, SegmentSize) }
-func (heap) Renew(lent []byte) []byte { return make([]byte, SegmentSize) }
-func (heap) Give([]byte)              {}
-func (heap) Close()                   {}
+func (h *heap) Take() []byte {
+	if last := len(h.free) - 1; last >= 0 {
+		piece := h.free[last]
+		h.free = h.free[:last]
+		return piece
+	}
+	return make([]byte, SegmentSize)
+}
+
+func (h *heap) Give(piece []byte, lent bool) {
+	if !lent && len(h.free) < keptSegments {
+		h.free = append(h.free, piece)
+	}
+}
+
+func (h *heap) Close() {}

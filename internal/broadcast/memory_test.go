@@ -44,7 +44,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	reader.Advance(l.Head())
 	segment()
 	checkMemory(t, l, 1)
-	if got := len(l.free); got != keptSegments-1 {
+	if got := len(l.spare); got != keptSegments-1 {
 		t.Errorf("%d segments are kept beside the one in use, want %d", got, keptSegments-1)
 	}
 }
@@ -121,20 +121,20 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 	if live > most {
 		t.Fatalf("%d segments are in use, at most %d may be", live, most)
 	}
-	if len(l.free) > keptSegments || live+len(l.free) > len(l.ring) {
-		t.Fatalf("%d segments are kept beside %d in use, of a ring of %d", len(l.free), live, len(l.ring))
+	if len(l.spare) > keptSegments {
+		t.Fatalf("%d segments are kept, at most %d should be", len(l.spare), keptSegments)
 	}
-	for _, s := range l.free {
+	for _, s := range l.spare {
 		seen[s] = true
-		if s.from != [segmentMessages]*Sender{} {
-			t.Fatal("a free segment keeps a sender from being collected")
+		if s.from != [segmentMessages]*Sender{} || s.data != nil || s.lent.Load() {
+			t.Fatal("a spare segment keeps senders or memory from being used, or is lent")
 		}
 	}
-	if len(seen) != live+len(l.free) {
+	if len(seen) != live+len(l.spare) {
 		t.Fatal("a segment is used twice")
 	}
-	if m, ok := l.memory.(*ledger); ok && len(m.taken) != len(seen) {
-		t.Fatalf("the log has %d segments and the memory of %d", len(seen), len(m.taken))
+	if m, ok := l.memory.(*ledger); ok && len(m.taken) != live {
+		t.Fatalf("the log has %d segments and the memory of %d", live, len(m.taken))
 	}
 }
 
@@ -156,19 +156,15 @@ func (m *ledger) Take() []byte {
 	return piece
 }
 
-func (m *ledger) Renew(piece []byte) []byte {
-	if !m.lent[&piece[0]] {
-		m.t.Fatalf("memory is renewed that was not lent")
-	}
-	m.Give(piece)
-	return m.Take()
-}
-
-func (m *ledger) Give(piece []byte) {
+func (m *ledger) Give(piece []byte, lent bool) {
 	if !m.taken[&piece[0]] || len(piece) != SegmentSize {
 		m.t.Fatalf("memory is given back that was not taken")
 	}
+	if lent != m.lent[&piece[0]] {
+		m.t.Fatalf("memory is given back as lent: %v; it was: %v", lent, !lent)
+	}
 	delete(m.taken, &piece[0])
+	delete(m.lent, &piece[0])
 }
 
 func (m *ledger) Close() {

@@ -14,9 +14,9 @@ const (
 	// sent to everybody.
 	SegmentSize = segmentMessages * wire.Size
 
-	// keptSegments is how many unused segments the log keeps for the next
-	// message; what a reader that lagged had piled up beyond that goes back to
-	// the system.
+	// keptSegments is how many unused segments are kept for the next message;
+	// what a reader that lagged had piled up beyond that goes back to the
+	// system.
 	keptSegments = 16
 )
 
@@ -37,12 +37,10 @@ type segment struct {
 	lent atomic.Bool // parts of data were sent by reference, see Log.Lend
 }
 
-// reset makes a segment that is out of use ready for its next use, and lets its
-// senders be collected.
-func (s *segment) reset(m Memory) {
+// reset makes a segment that is out of use ready for its next use, without its
+// memory, and lets its senders be collected.
+func (s *segment) reset() {
+	s.data = nil
 	clear(s.from[:])
-	if s.lent.Load() {
-		s.data = m.Renew(s.data)
-		s.lent.Store(false)
-	}
+	s.lent.Store(false)
 }

@@ -12,22 +12,40 @@ import (
 
 // A Memory is a file that exists in memory only, see memfd_create(2), mapped
 // so that it can be written to and read like any memory, and sent with Sendfile
-// like any file. It is handed out in pieces of one size.
+// like any file. It is handed out in pieces of one size: those that have just
+// been used first, which are still in the processor's cache, or else one behind
+// the other, so that they can be sent in one go.
 //
 // Sendfile puts references to the file's pages into a socket's queue, not
 // copies. What a piece holds must therefore not change before the other side
-// has read it, and nobody can tell when that is. So a piece that is to be used
-// again is punched out of the file first: whoever refers to its pages keeps
-// them, and the file gets new ones.
+// has read it, and nobody can tell when that is. So a piece that was sent like
+// that is punched out of the file before it is used again: whoever refers to
+// its pages keeps them, and the file gets new ones.
 //
 // A Memory is not safe for use by several goroutines, except Offset and File.
 type Memory struct {
 	file   int
 	mapped []byte
-	piece  int
-	used   int   // bytes at the front that were handed out at some time
-	free   []int // offsets of pieces that were given back, the last one first
+	piece  int // bytes
+	states []pieceState
+	last   int // the piece taken last
+	front  int // no piece before it is free
+	taken  int // how many pieces are
+	warm   int // how many pieces are
 }
+
+// A pieceState says what a piece is used for.
+type pieceState uint8
+
+const (
+	cold  pieceState = iota // free, and the file has no pages for it
+	warm                    // free, with pages
+	taken                   // handed out
+)
+
+// keptWarm is how many free pieces keep their pages; getting new ones from the
+// system costs more than filling them.
+const keptWarm = 16
 
 // NewMemory returns a memory of some pieces of a size in bytes, which must be a
 // multiple of the system's page. It takes addresses, and no memory before it
@@ -47,33 +65,53 @@ func NewMemory(pieces, piece int) (*Memory, error) {
 		unix.Close(file)
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	return &Memory{file: file, mapped: mapped, piece: piece}, nil
+	return &Memory{file: file, mapped: mapped, piece: piece, states: make([]pieceState, pieces), last: -1}, nil
 }
 
-// Take returns a piece. It panics if there is none left.
+// Take returns a piece that is free. It panics if there is none.
 func (m *Memory) Take() []byte {
-	offset := m.used
-	if last := len(m.free) - 1; last >= 0 {
-		offset, m.free = m.free[last], m.free[:last]
-	} else {
-		m.used += m.piece
+	number := m.next()
+	if m.states[number] == warm {
+		m.warm--
 	}
+	m.states[number] = taken
+	m.taken++
+	m.last = number
+	offset := number * m.piece
 	return m.mapped[offset : offset+m.piece : offset+m.piece]
 }
 
-// Renew returns the piece with new pages; those that it had are left to whoever
-// refers to them.
-func (m *Memory) Renew(piece []byte) []byte {
-	m.punch(piece)
-	return piece
+// next chooses the piece to take: the one behind the last, unless that has no
+// pages and others do, or it is so far from the front that the pieces in use
+// would be scattered over the file; then the first that is free.
+func (m *Memory) next() int {
+	const scatter = 4
+	if n := m.last + 1; n < min(len(m.states), scatter*(m.taken+keptWarm)) &&
+		(m.states[n] == warm || m.states[n] == cold && m.warm == 0) {
+		return n
+	}
+	for m.states[m.front] == taken {
+		m.front++
+	}
+	return m.front
 }
 
-// Give takes a piece back and returns its pages to the system.
-func (m *Memory) Give(piece []byte) {
+// Give takes a piece back. If it was lent, that is sent with Sendfile, its pages
+// are left to whoever refers to them.
+func (m *Memory) Give(piece []byte, lent bool) {
+	number := int(m.Offset(piece)) / m.piece
+	m.front = min(m.front, number)
+	m.taken--
+	if !lent && m.warm < keptWarm {
+		m.states[number] = warm
+		m.warm++
+		return
+	}
 	m.punch(piece)
-	m.free = append(m.free, int(m.Offset(piece)))
+	m.states[number] = cold
 }
 
+// punch gives the pages of a piece back to the system.
 func (m *Memory) punch(piece []byte) {
 	const mode = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
 	for {

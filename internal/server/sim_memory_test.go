@@ -44,8 +44,13 @@ func (m *simMemory) Take() []byte {
 	return piece
 }
 
-// Renew detaches who refers to a piece; what they see changes no more.
-func (m *simMemory) Renew(piece []byte) []byte {
+// Give takes a piece back. If it was lent, who refers to it is detached: what
+// they see changes no more.
+func (m *simMemory) Give(piece []byte, lent bool) {
+	m.free = append(m.free, piece)
+	if !lent {
+		return
+	}
 	from := m.Offset(piece)
 	m.refs = slices.DeleteFunc(m.refs, func(r ref) bool {
 		at := m.Offset(r.live)
@@ -56,10 +61,7 @@ func (m *simMemory) Renew(piece []byte) []byte {
 		return true
 	})
 	clear(piece)
-	return piece
 }
-
-func (m *simMemory) Give(piece []byte) { m.free = append(m.free, m.Renew(piece)) }
 
 func (m *simMemory) Close() {
 	if m.closed {
@@ -74,9 +76,14 @@ func (m *simMemory) Offset(b []byte) int64 {
 	return int64(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&m.arena[0])))
 }
 
-// refer notes that the last bytes of a socket's queue are a reference.
+// refer notes that the last bytes of a socket's queue are references, one for
+// each piece that they lie in.
 func (m *simMemory) refer(s *socket, live []byte) {
-	m.refs = append(m.refs, ref{s, s.taken + len(s.out), live, bytes.Clone(live)})
+	for len(live) > 0 {
+		n := min(len(live), broadcast.SegmentSize-int(m.Offset(live))%broadcast.SegmentSize)
+		m.refs = append(m.refs, ref{s, s.taken + len(s.out) - len(live) + n, live[:n], bytes.Clone(live[:n])})
+		live = live[n:]
+	}
 }
 
 // taken checks what a client has just taken, and forgets what is through.

@@ -15,14 +15,15 @@ import (
 const maxWrite = 1 << 20
 
 // What is sent by reference saves the kernel a copy for each client, and costs
-// it the handling of pages, and new ones for the log. That can only pay when
-// very much is sent to very many: with tens of KiB for each of 1,000 or 5,000
-// clients it was measured to cost more than it saves.
+// it the handling of pages, and new ones for the log. So it pays when much is
+// sent to many: measured with 16 to 1,000 clients and 8 to 640 KiB for each, it
+// begins at about these, is 1.2 times dearer for 16 clients whatever the size,
+// and a third cheaper from 100 clients and 300 KiB on.
 const (
 	// minReference is how much has to be sent to a client at once, in bytes.
-	minReference = 512 << 10
+	minReference = 64 << 10
 	// minAudience is how many members the loop must have.
-	minAudience = 1024
+	minAudience = 32
 )
 
 // flush writes every member what it has yet to get, straight out of the log.
@@ -103,13 +104,20 @@ func (l *loop) byReference(bytes int) bool {
 }
 
 // sendfile sends stretches of the log by reference, as far as the socket takes
-// them. It may send some and then fail.
+// them, those that lie one behind the other in one call. It may send some and
+// then fail.
 func (l *loop) sendfile(fd int, stretches [][]byte) (sent int, errno syscall.Errno) {
 	memory := l.room.memory
-	for _, s := range stretches {
-		n, errno := l.kernel.Sendfile(fd, memory.File(), memory.Offset(s), len(s))
+	for len(stretches) > 0 {
+		offset, size := memory.Offset(stretches[0]), len(stretches[0])
+		stretches = stretches[1:]
+		for len(stretches) > 0 && memory.Offset(stretches[0]) == offset+int64(size) {
+			size += len(stretches[0])
+			stretches = stretches[1:]
+		}
+		n, errno := l.kernel.Sendfile(fd, memory.File(), offset, size)
 		sent += n
-		if n < len(s) {
+		if n < size {
 			return sent, errno
 		}
 	}
