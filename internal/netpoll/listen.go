@@ -54,6 +54,9 @@ func listen(at netip.AddrPort) (fd int, err error) {
 			return fd, os.NewSyscallError("setsockopt", err)
 		}
 	}
+	if systemCongestion() != plainCongestion { // and is known, so that Tune can give it back
+		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, plainCongestion)
+	}
 	if err := unix.Bind(fd, sockaddr); err != nil {
 		return fd, os.NewSyscallError("bind", err)
 	}

@@ -232,9 +232,9 @@ func TestListenAndAccept(t *testing.T) {
 					t.Errorf("TCP option %d is %d (%v), want %d", option, got, err, want)
 				}
 			}
-			if got, err := unix.GetsockoptString(accepted, unix.IPPROTO_TCP, unix.TCP_CONGESTION); got != "reno" || err != nil {
-				t.Errorf("between two programs on this machine, congestion is controlled by %q (%v), want reno", got, err)
-			}
+			checkCongestion(t, accepted, plainCongestion)
+			p.Tune(accepted, netip.MustParseAddr("192.0.2.1"), 0)
+			checkCongestion(t, accepted, systemCongestion())
 			if _, _, errno := p.Accept(fd); errno != syscall.EAGAIN {
 				t.Errorf("a second Accept: %v, want EAGAIN", errno)
 			}
@@ -245,6 +245,14 @@ func TestListenAndAccept(t *testing.T) {
 				t.Errorf("the port is not free again: %v", err)
 			}
 		})
+	}
+}
+
+// checkCongestion checks what controls a connection's congestion.
+func checkCongestion(t *testing.T, fd int, want string) {
+	t.Helper()
+	if got, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION); got != want || err != nil {
+		t.Errorf("congestion is controlled by %q (%v), want %q", got, err, want)
 	}
 }
 

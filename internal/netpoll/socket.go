@@ -109,17 +109,14 @@ const (
 // (TCP_NODELAY), and for a peer that vanishes without a word: keep-alive while
 // nothing is under way, TCP_USER_TIMEOUT while something is. On a descriptor
 // that isn't TCP it does nothing. See tcp(7).
-//
-// A peer on this machine gets the plainest congestion control there is, which
-// every process may choose. There is nothing to be congested, and one that
-// paces, as BBR does where it is the system's choice, would set a timer for
-// each packet.
+// What comes from another machine gets the system's congestion control back,
+// see plainCongestion.
 func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
 	if setTCP(fd, unix.TCP_NODELAY, 1) != nil {
 		return
 	}
-	if peer.IsLoopback() {
-		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
+	if system := systemCongestion(); !peer.IsLoopback() && system != plainCongestion {
+		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, system)
 	}
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	setTCP(fd, unix.TCP_KEEPIDLE, keepAliveIdle)
