@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"sop-chat/internal/server"
@@ -36,21 +35,10 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	saveMemory(p)
+	go saveMemory(ctx, p)
 	wait := show(s.Log(), o, p, logger)
 	invite(p.Stderr, o.port, bound, o.maxClients)
 	err = s.Serve(ctx)
 	wait()
 	return err
-}
-
-// saveMemory has garbage collected before much of it has piled up, unless the
-// environment says when (GOGC). A server makes hardly any once its clients are
-// in, so it costs next to nothing, and what the heap may grow to beyond that is
-// what a client takes.
-func saveMemory(p Process) {
-	const percent = 10
-	if _, set := p.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(percent)
-	}
 }

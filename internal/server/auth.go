@@ -12,69 +12,69 @@ import (
 // read reads a guest's authentication message, and not a byte beyond it: what
 // follows belongs to the loop that the guest will be seated at.
 func (d *door) read(c *conn) {
-	g := d.guestOf[c]
+	m := &d.message
+	have := 0
+	if c.partial != nil {
+		have = copy(m[:], c.partial.message[:c.partial.have])
+	}
 	for {
-		n, errno := d.loop.kernel.Read(c.fd, g.message[g.done:])
+		n, errno := d.loop.kernel.Read(c.fd, m[have:])
 		switch {
 		case errno == syscall.EINTR:
 			continue
 		case errno == syscall.EAGAIN:
+			d.loop.keep(c, m[:have])
 		case errno != 0:
 			d.loop.end(c, causeErrno("read", errno))
-		case n == 0 && g.done > 0:
-			d.loop.end(c, causeIncomplete(g.done))
 		case n == 0:
-			d.loop.end(c, causeEnd)
+			d.loop.keep(c, m[:have])
+			d.loop.end(c, d.loop.causeEnd(c))
 		default:
-			if g.done += n; g.done == wire.Size {
-				d.authenticate(c)
-				return
+			if have += n; have < wire.Size {
+				continue
 			}
-			continue
+			d.loop.dropPartial(c)
+			d.authenticate(c, m)
 		}
 		return
 	}
 }
 
 // authenticate decides on a guest whose authentication message is complete.
-func (d *door) authenticate(c *conn) {
-	g := d.guestOf[c]
-	m := &g.message
+func (d *door) authenticate(c *conn, m *wire.Message) {
 	c.Name = string(m.TrimmedName())
 	switch {
 	case !m.HasKey(d.loop.room.key):
-		d.refuse(c, causeKey)
+		d.refuse(c, m, causeKey)
 	case !d.loop.room.enter():
-		d.refuse(c, causeFull)
+		d.refuse(c, m, causeFull)
 	default:
 		d.loop.seated.Add(1)
 		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
 		c.state = greeting
-		g.done = 0
-		g.place = d.loop.room.log.Join(func() {})
-		d.greet(c)
+		d.guestOf[c].place = d.loop.room.log.Join(func() {})
+		d.greet(c, m[:])
 	}
 }
 
-func (d *door) refuse(c *conn, why cause) {
-	key := string(d.guestOf[c].message.Text())
-	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: key, Reason: why.words})
+func (d *door) refuse(c *conn, m *wire.Message, why cause) {
+	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words})
 	d.loop.end(c, why)
 }
 
-// greet sends the echo. Only when all of it is written does the guest become a
-// member, so nothing can come before it; and what is published meanwhile waits
-// for it in the log, so nothing is missed after it, in whichever loop it is
-// seated.
-func (d *door) greet(c *conn) {
-	g := d.guestOf[c]
-	for g.done < wire.Size {
-		n, errno := d.loop.kernel.Send(c.fd, [][]byte{g.message[g.done:]})
+// greet sends what is left of the echo. Only when all of it is written does the
+// guest become a member, so nothing can come before it; and what is published
+// meanwhile waits for it in the log, so nothing is missed after it, in whichever
+// loop it is seated.
+func (d *door) greet(c *conn, echo []byte) {
+	for len(echo) > 0 {
+		n, errno := d.loop.kernel.Send(c.fd, [][]byte{echo})
 		switch errno {
 		case 0:
-			g.done += n
+			echo = echo[n:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
+			d.loop.keep(c, echo)
 			d.loop.arm(c)
 			return
 		default:
@@ -82,7 +82,8 @@ func (d *door) greet(c *conn) {
 			return
 		}
 	}
-	place := g.place
+	d.loop.dropPartial(c)
+	place := d.guestOf[c].place
 	d.forget(c)
 	d.seat(c, place)
 }

@@ -49,10 +49,11 @@ type conn struct {
 	lag     *lag     // set while it has yet to get something
 }
 
-// A partial is the beginning of a message.
+// A partial is the beginning of a message, or while greeting the end of an
+// echo.
 type partial struct {
 	message wire.Message
-	have    int // bytes of it that have come
+	have    int // bytes of it that have come, or have yet to go
 }
 
 // A lag is what a loop keeps of a member whose socket took less than there was.

@@ -40,9 +40,10 @@ type door struct {
 	spare     []*guest // for the next ones
 	addresses map[netip.Addr]int
 	lastID    uint64
-	trimAt    time.Time // when to look who is beyond the bounds; zero if nobody is
-	openAt    time.Time // when to accept again after a shortage; zero if there is none
-	short     bool      // there is a shortage, and it was reported
+	message   wire.Message // the one that is being read
+	trimAt    time.Time    // when to look who is beyond the bounds; zero if nobody is
+	openAt    time.Time    // when to accept again after a shortage; zero if there is none
+	short     bool         // there is a shortage, and it was reported
 }
 
 // doorLimits bound the guests, see Config.
@@ -63,8 +64,14 @@ type guest struct {
 	since   time.Time
 	place   *broadcast.Cursor // while greeting: keeps what comes after the echo
 	element *list.Element
-	message wire.Message // its authentication message, and then its echo
-	done    int          // bytes of it that were read, or while greeting written
+}
+
+// said returns how much of its authentication message a guest has sent.
+func (g *guest) said() int {
+	if g.conn.partial == nil {
+		return 0
+	}
+	return g.conn.partial.have
 }
 
 func newDoor(l *loop, loops []*loop, listeners []int, lim doorLimits) (*door, syscall.Errno) {
@@ -94,7 +101,7 @@ func (d *door) work(events []netpoll.Event) {
 			continue
 		}
 		if c.state == greeting {
-			d.greet(c)
+			d.greet(c, c.partial.message[:c.partial.have])
 		} else {
 			d.read(c)
 		}
@@ -290,9 +297,9 @@ func (d *door) trim() {
 
 // giveWay ends a guest, unless it has spoken since it was last read.
 func (d *door) giveWay(g *guest) {
-	c, before := g.conn, g.done
+	c, before := g.conn, g.said()
 	d.read(c)
-	if c.state == pending && g.done == before {
+	if c.state == pending && g.said() == before {
 		d.loop.end(c, causeGaveWay)
 	}
 }
@@ -306,7 +313,7 @@ func (d *door) oldest(among func(*guest) bool) *guest {
 		if g.conn.state != pending || !among(g) {
 			continue
 		}
-		if g.done == 0 {
+		if g.said() == 0 {
 			return g
 		}
 		if oldest == nil {
