@@ -164,17 +164,66 @@ func TestTable(t *testing.T) {
 	if err := printTable(&out, o, results); err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "table.txt")
+	golden(t, "table.txt", out.String())
+}
+
+// golden compares with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.String() != string(want) {
-		t.Errorf("not what %s shows; run go test with -update if it should be:\n%s", golden, out.String())
+	if got != string(want) {
+		t.Errorf("not what %s shows; run go test with -update if it should be:\n%s", file, got)
+	}
+}
+
+// A chart has a line for each server that was measured, names that don't lie
+// on each other, and a table of the same numbers.
+func TestChart(t *testing.T) {
+	c := chart{title: "Cost & more", unit: "ns", series: []series{
+		{"a", []point{{10, 80}, {100, 40}, {1000, 38}}},
+		{"b", []point{{10, 500}, {100, 41}, {1000, 39}}},
+		{"fails", []point{{10, 2500}}},
+		{"none", nil},
+	}}
+	var svg, table bytes.Buffer
+	if err := c.draw(&svg); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "chart.svg", svg.String())
+	if err := c.print(&table, []int{10, 100, 1000}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "chart.txt", table.String())
+}
+
+// From real runs to the files.
+func TestGrowth(t *testing.T) {
+	defer func(cost, memory []int) { growths[0].sizes, growths[1].sizes = cost, memory }(growths[0].sizes, growths[1].sizes)
+	growths[0].sizes, growths[1].sizes = []int{3, 5}, []int{100}
+	binary, folder := filepath.Join(t.TempDir(), "sop-chat"), t.TempDir()
+	if err := build(t.Context(), "..", binary, "."); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{
+		"--sop-chat", binary, "--only", "sop-chat", "--growth", folder, "--senders", "2", "--rounds", "1",
+		"--warmup", "0", "--duration", "200ms",
+	}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range growths {
+		svg, err := os.ReadFile(filepath.Join(folder, g.file))
+		if err != nil || !strings.Contains(string(svg), ">sop-chat</text>") {
+			t.Errorf("%s has no line: %v", g.file, err)
+		}
 	}
 }

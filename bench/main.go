@@ -29,6 +29,7 @@ type options struct {
 	reference        string
 	only             string
 	sopChat          string
+	growth           string
 	others           others
 }
 
@@ -58,6 +59,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.growth != "" {
+		return measureGrowth(ctx, o, servers, o.growth, stdout, stderr)
+	}
 	results, err := compare(ctx, o, servers, stderr)
 	if err != nil {
 		return err
@@ -80,6 +84,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.reference, "reference", "sop-chat", "the server that the others are compared with")
 	flags.StringVar(&o.only, "only", "", "names of the servers to compare, with commas between them; all if empty")
 	flags.StringVar(&o.sopChat, "sop-chat", "", "the sop-chat to run; built from .. if empty")
+	flags.StringVar(&o.growth, "growth", "", "instead of the table: measures what a delivery and an idle client cost, "+
+		"from 10 clients to as many thousands as the limit on open files allows, and draws it into this folder")
 	flags.Var(&o.others, "server", "another server that speaks sop-chat's protocol on 127.0.0.1, as "+
 		"'name=command line with {port} and {key}'; can be given several times")
 	if err := flags.Parse(args); err != nil {
