@@ -1,0 +1,222 @@
+// Package client is a chat client for Go programs: it joins the room of a
+// sop-chat server, sends texts and receives those of the others.
+//
+//	c, err := client.Dial(ctx, "localhost:9000", "alice", "key")
+//	if err != nil {
+//		return err
+//	}
+//	defer c.Close()
+//	if err := c.Send(ctx, "hello"); err != nil {
+//		return err
+//	}
+//	for message, err := range c.Receive(ctx) {
+//		…
+//	}
+//
+// It knows the protocol and nothing of terminals or of trying again: who wants
+// to be in the room again after an error calls Dial again.
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+
+	"sop-chat/internal/wire"
+)
+
+// The most bytes that names and texts may have. Send splits longer texts.
+const (
+	MaxName = wire.NameSize
+	MaxText = wire.TextSize
+)
+
+// A Client is a connection to a room that has been let in.
+//
+// One goroutine may send (Send, Finish) while another one receives (Receive).
+// Close may be called by any, at any time and more than once.
+//
+// A program should receive even if it wants nothing but to send: a client that
+// reads nothing may in the end hold up the whole room, and is then
+// disconnected. Finish reads what is left by itself.
+type Client struct {
+	conn   net.Conn
+	name   string
+	strict bool
+	closed atomic.Bool
+
+	finished atomic.Bool // nothing more is sent, on purpose
+	sending  turn
+	sendErr  error // why nothing can be sent any more
+	outgoing []byte
+
+	receiving turn
+	received  []byte // of buffer, not yet handed out
+	buffer    []byte
+	end       error         // why nothing more can be received
+	ended     chan struct{} // closed when end is set
+}
+
+// A Message is what somebody else sent.
+type Message struct {
+	// Name is who sent it, as the message says. It may have blanks around it,
+	// and may be anybody's: a client puts there what it likes.
+	Name string
+	// Text is what was sent, possibly empty. Neither Name nor Text has to be
+	// UTF-8, and both may contain what acts on a terminal.
+	Text string
+}
+
+// readSize is how many bytes are read at once, at most.
+const readSize = 32 << 10
+
+// An Option changes how Dial joins.
+type Option func(*options)
+
+type options struct {
+	conn   net.Conn
+	tls    *tls.Config
+	strict bool
+}
+
+// WithTLS makes the connection a TLS one. A config without a ServerName gets
+// the host of the address; a nil config is an empty one.
+func WithTLS(config *tls.Config) Option {
+	return func(o *options) {
+		if config == nil {
+			config = new(tls.Config)
+		}
+		o.tls = config
+	}
+}
+
+// WithConn joins over a connection that is there already, instead of one to
+// the address, which then only serves to name the server. It becomes the
+// client's: Close closes it, and so does a Dial that fails.
+//
+// It should have a CloseWrite method, as those of TCP, TLS and Unix sockets do.
+// Without one, Finish can't wait for what the server has still to take.
+func WithConn(conn net.Conn) Option {
+	return func(o *options) { o.conn = conn }
+}
+
+// Strict makes Send fail with a TextTooLongError, instead of splitting a text
+// that is longer than MaxText.
+func Strict() Option {
+	return func(o *options) { o.strict = true }
+}
+
+// Dial joins the room at addr, "host:port", under a name, at most MaxName
+// bytes, with blanks around it cut off. It returns when the server has let the
+// client in.
+//
+// It fails with a RefusedError if the server does not let it in, with a
+// NameTooLongError, KeyTooLongError or ZeroByteError if name or key can't be
+// sent, with ctx's error once ctx is done, and otherwise with the error of the
+// network. When ctx ends later, that does nothing.
+func Dial(ctx context.Context, addr, name, key string, opts ...Option) (*Client, error) {
+	var o options
+	for _, option := range opts {
+		option(&o)
+	}
+	c, err := join(ctx, addr, strings.TrimSpace(name), key, o)
+	if err != nil && o.conn != nil {
+		o.conn.Close()
+	}
+	return c, err
+}
+
+func join(ctx context.Context, addr, name, key string, o options) (*Client, error) {
+	if err := checkFields(name, key); err != nil {
+		return nil, err
+	}
+	authentication, err := wire.New(name, key)
+	if err != nil {
+		return nil, err // of another kind than checkFields knows: none
+	}
+	conn, err := connect(ctx, addr, o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		conn:      conn,
+		name:      name,
+		strict:    o.strict,
+		sending:   newTurn(),
+		receiving: newTurn(),
+		buffer:    make([]byte, 0, readSize),
+		ended:     make(chan struct{}),
+	}
+	if err := c.authenticate(ctx, addr, &authentication); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// connect returns a connection that can be written to, the supplied or a new one.
+func connect(ctx context.Context, addr string, o options) (net.Conn, error) {
+	conn := o.conn
+	if conn == nil {
+		var dialer net.Dialer
+		var err error
+		if conn, err = dialer.DialContext(ctx, "tcp", addr); err != nil {
+			return nil, contextError(ctx, err)
+		}
+	}
+	if o.tls == nil {
+		return conn, nil
+	}
+	config := o.tls
+	if config.ServerName == "" && !config.InsecureSkipVerify {
+		config = config.Clone()
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			config.ServerName = host
+		}
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, contextError(ctx, fmt.Errorf("TLS with %s: %w", addr, err))
+	}
+	return secure, nil
+}
+
+// authenticate sends the first message and takes its echo.
+func (c *Client) authenticate(ctx context.Context, addr string, first *wire.Message) error {
+	defer interrupt(ctx, c.conn.SetDeadline)()
+	// If the server has closed, reading tells.
+	_, writeErr := c.conn.Write(first[:])
+	var echo wire.Message
+	n, err := io.ReadFull(c.conn, echo[:])
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err == nil && echo == *first:
+		return nil
+	case err == nil:
+		return &NotAChatError{Addr: addr}
+	case n > 0 && endOfStream(err):
+		return &NotAChatError{Addr: addr}
+	case n == 0 && endOfStream(err):
+		return &RefusedError{Addr: addr}
+	}
+	return errors.Join(err, writeErr)
+}
+
+// Name returns the name the client joined with, blanks cut off.
+func (c *Client) Name() string { return c.name }
+
+// Close ends the connection at once; calls that are under way fail with
+// net.ErrClosed. What was sent last may be lost, see Finish.
+func (c *Client) Close() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	return c.conn.Close()
+}

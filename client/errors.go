@@ -1,0 +1,108 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A RefusedError says that the server closed the connection instead of letting
+// the client in. The protocol does not tell the two reasons apart.
+type RefusedError struct{ Addr string }
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s did not let us in: the key is wrong, or the room is full", e.Addr)
+}
+
+// A NotAChatError says that the server answered something else than our name
+// and key, so it is none of ours.
+type NotAChatError struct{ Addr string }
+
+func (e *NotAChatError) Error() string {
+	return fmt.Sprintf("what answers at %s is not a sop-chat server", e.Addr)
+}
+
+// A ClosedError says that the server ended the connection, or that it broke.
+type ClosedError struct {
+	Err error // io.EOF, or how it broke
+}
+
+func (e *ClosedError) Error() string {
+	if errors.Is(e.Err, io.EOF) {
+		return "the server closed the connection"
+	}
+	return fmt.Sprintf("the connection broke: %v", e.Err)
+}
+
+func (e *ClosedError) Unwrap() error { return e.Err }
+
+// A NameTooLongError says that a name has more than MaxName bytes.
+type NameTooLongError struct{ Length int }
+
+func (e *NameTooLongError) Error() string {
+	return fmt.Sprintf("the name is %d bytes long; at most %d fit", e.Length, MaxName)
+}
+
+// A KeyTooLongError says that a key has more than MaxText bytes.
+type KeyTooLongError struct{ Length int }
+
+func (e *KeyTooLongError) Error() string {
+	return fmt.Sprintf("the key is %d bytes long; at most %d fit", e.Length, MaxText)
+}
+
+// A TextTooLongError says that a text has more than MaxText bytes, where it may
+// not be split.
+type TextTooLongError struct{ Length int }
+
+func (e *TextTooLongError) Error() string {
+	return fmt.Sprintf("the text is %d bytes long; at most %d fit", e.Length, MaxText)
+}
+
+// A ZeroByteError says that a field contains a zero byte, at which every reader
+// would take it to end.
+type ZeroByteError struct {
+	Field    string // "name", "key" or "text"
+	Position int
+}
+
+func (e *ZeroByteError) Error() string {
+	return fmt.Sprintf("the %s has a zero byte at position %d, which would end it there", e.Field, e.Position)
+}
+
+func checkFields(name, key string) error {
+	switch {
+	case len(name) > MaxName:
+		return &NameTooLongError{Length: len(name)}
+	case len(key) > MaxText:
+		return &KeyTooLongError{Length: len(key)}
+	}
+	if err := checkZero("name", name); err != nil {
+		return err
+	}
+	return checkZero("key", key)
+}
+
+func checkZero(field, s string) error {
+	if i := strings.IndexByte(s, 0); i >= 0 {
+		return &ZeroByteError{Field: field, Position: i}
+	}
+	return nil
+}
+
+// endOfStream reports whether a read or write failed because the other side
+// has closed, in whatever way.
+func endOfStream(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		slices.ContainsFunc(closings, func(c error) bool { return errors.Is(err, c) })
+}
+
+// contextError returns ctx's error if ctx is done, else err.
+func contextError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}

@@ -1,0 +1,87 @@
+package client_test
+
+import (
+	"io"
+	"net"
+	"slices"
+	"sync"
+
+	"sop-chat/internal/wire"
+)
+
+// A room is a server of a few lines, for tests and examples on every system:
+// it lets in who has the key, and forwards.
+type room struct {
+	net.Listener
+	key string
+
+	mu      sync.Mutex
+	members []net.Conn
+	all     sync.WaitGroup
+}
+
+func newRoom(key string) *room {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	return serve(l, key)
+}
+
+func serve(l net.Listener, key string) *room {
+	r := &room{Listener: l, key: key}
+	r.all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.all.Go(func() { r.converse(conn) })
+		}
+	})
+	return r
+}
+
+func (r *room) addr() string { return r.Addr().String() }
+
+// stop closes all connections and waits until everything has ended.
+func (r *room) stop() {
+	r.Close()
+	r.mu.Lock()
+	for _, member := range r.members {
+		member.Close()
+	}
+	r.mu.Unlock()
+	r.all.Wait()
+}
+
+func (r *room) converse(conn net.Conn) {
+	defer conn.Close()
+	var m wire.Message
+	if _, err := io.ReadFull(conn, m[:]); err != nil || !m.HasKey(r.key) {
+		return
+	}
+	r.mu.Lock()
+	conn.Write(m[:])
+	r.members = append(r.members, conn)
+	r.mu.Unlock()
+	for {
+		if _, err := io.ReadFull(conn, m[:]); err != nil {
+			break
+		}
+		r.forward(conn, &m)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members = slices.DeleteFunc(r.members, func(c net.Conn) bool { return c == conn })
+}
+
+func (r *room) forward(from net.Conn, m *wire.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, member := range r.members {
+		if member != from {
+			member.Write(m[:])
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"sop-chat/internal/wire"
+)
+
+// Send sends a text to all others in the room. One that is longer than MaxText
+// goes as several messages, see Split; they are written together. It returns
+// when the operating system has taken them, which says nothing of the server:
+// the protocol has no acknowledgements. Finish makes sure at the end.
+//
+// It fails with a ZeroByteError, or after Strict with a TextTooLongError, and
+// then nothing was sent; or with ctx's or the network's error, after which
+// nothing can be sent any more, because a part of a message may be on its way.
+// If ctx is done before, Send does nothing.
+func (c *Client) Send(ctx context.Context, text string) error {
+	if c.strict && len(text) > MaxText {
+		return &TextTooLongError{Length: len(text)}
+	}
+	if err := checkZero("text", text); err != nil {
+		return err
+	}
+	if err := c.sending.take(ctx); err != nil {
+		return err
+	}
+	defer c.sending.pass()
+	if err := c.mayWrite(ctx); err != nil {
+		return err
+	}
+	c.outgoing = c.outgoing[:0]
+	for part := range parts(text) {
+		m, err := wire.New(c.name, part)
+		if err != nil {
+			return err
+		}
+		c.outgoing = append(c.outgoing, m[:]...)
+	}
+	resume := interrupt(ctx, c.conn.SetWriteDeadline)
+	_, err := c.conn.Write(c.outgoing)
+	resume()
+	if err != nil {
+		c.sendErr = c.cause(ctx, err)
+		return c.sendErr
+	}
+	if cap(c.outgoing) > readSize {
+		c.outgoing = nil
+	}
+	return nil
+}
+
+// mayWrite reports why nothing can be written.
+func (c *Client) mayWrite(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case c.closed.Load():
+		return net.ErrClosed
+	}
+	return c.sendErr
+}
+
+// errFinished is why nothing can be sent after Finish.
+var errFinished = errors.New("the client has finished sending")
+
+// Finish ends the connection in order: it says to the server that nothing more
+// comes, and returns when the server has taken all that was sent and has closed
+// the connection. Received messages that nobody has asked for are thrown away;
+// a Receive that is under way gets them, and then ends without an error.
+//
+// It fails if the server ended otherwise, and once ctx is done. In either case
+// the connection is closed, and what was sent may not have arrived.
+func (c *Client) Finish(ctx context.Context) error {
+	defer c.Close()
+	if err := c.finishSending(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-c.receiving:
+		c.discard(ctx)
+		c.receiving.pass()
+	case <-c.ended: // by a Receive that is under way
+	case <-ctx.Done():
+	}
+	select {
+	case <-c.ended:
+	default:
+		return context.Cause(ctx)
+	}
+	if errors.Is(c.end, errEnd) {
+		return nil
+	}
+	return fmt.Errorf("what was sent last may not have arrived: %w", c.end)
+}
+
+// finishSending closes the sending direction.
+func (c *Client) finishSending(ctx context.Context) error {
+	if err := c.sending.take(ctx); err != nil {
+		return err
+	}
+	defer c.sending.pass()
+	if err := c.mayWrite(ctx); err != nil {
+		return err
+	}
+	c.sendErr = errFinished
+	c.finished.Store(true)
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok {
+		return c.Close()
+	}
+	defer interrupt(ctx, c.conn.SetWriteDeadline)()
+	if err := half.CloseWrite(); err != nil {
+		return c.cause(ctx, err)
+	}
+	return nil
+}
+
+// cause returns why a call on the connection failed: ctx, if it ended that,
+// Close, or the network.
+func (c *Client) cause(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case c.closed.Load():
+		return net.ErrClosed
+	case endOfStream(err):
+		return &ClosedError{Err: err}
+	}
+	return err
+}

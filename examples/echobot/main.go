@@ -1,0 +1,56 @@
+// Echobot joins a room and answers everything that is said to it:
+//
+//	SOP_CHAT_KEY=secret go run ./examples/echobot localhost:9000
+//
+// Say "echo hello", and it says hello. It ends with Ctrl+C or with the room.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+
+	"sop-chat/client"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: echobot HOST:PORT, with the key in SOP_CHAT_KEY")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1], os.Getenv("SOP_CHAT_KEY")); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, "echobot:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, addr, key string) error {
+	bot, err := client.Dial(ctx, addr, "echo", key)
+	if err != nil {
+		return err
+	}
+	defer bot.Close()
+	return answer(ctx, bot)
+}
+
+// answer answers until the room ends or ctx does.
+func answer(ctx context.Context, bot *client.Client) error {
+	for message, err := range bot.Receive(ctx) {
+		if err != nil {
+			return err
+		}
+		said, isForUs := strings.CutPrefix(message.Text, "echo ")
+		// Another bot of this name would answer for ever.
+		if !isForUs || message.Name == bot.Name() {
+			continue
+		}
+		if err := bot.Send(ctx, said); err != nil {
+			return err
+		}
+	}
+	return nil
+}
