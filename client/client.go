@@ -212,6 +212,11 @@ func (c *Client) authenticate(ctx context.Context, addr string, first *wire.Mess
 // Name returns the name the client joined with, blanks cut off.
 func (c *Client) Name() string { return c.name }
 
+// Buffered returns how many messages have come that Receive has not handed out
+// yet. It may be called inside a loop over Receive, to do something before that
+// waits again.
+func (c *Client) Buffered() int { return len(c.received) / wire.Size }
+
 // Close ends the connection at once; calls that are under way fail with
 // net.ErrClosed. What was sent last may be lost, see Finish.
 func (c *Client) Close() error {

@@ -195,9 +195,9 @@ func TestEnds(t *testing.T) {
 // Finish returns when the server has taken all that was sent, whoever reads
 // meanwhile.
 func TestFinish(t *testing.T) {
-	r := start(t)
 	for _, receives := range []bool{false, true} {
 		t.Run(fmt.Sprintf("receives %v", receives), func(t *testing.T) {
+			r := start(t)
 			a, b := join(t, r.addr(), "alice"), join(t, r.addr(), "bob")
 			var receiver sync.WaitGroup
 			if receives {

@@ -1,21 +1,18 @@
 package console
 
-// colours are those of the 256 that can be read on black and on white alike,
-// far enough from each other to be told apart.
-var colours = [...]string{
-	"\x1b[38;5;28m",
-	"\x1b[38;5;30m",
-	"\x1b[38;5;32m",
-	"\x1b[38;5;63m",
-	"\x1b[38;5;64m",
-	"\x1b[38;5;98m",
-	"\x1b[38;5;100m",
-	"\x1b[38;5;130m",
-	"\x1b[38;5;160m",
-	"\x1b[38;5;162m",
-	"\x1b[38;5;164m",
-	"\x1b[38;5;166m",
-}
+import "fmt"
+
+// palette are those of the 256 colours that can be read on black and on white
+// alike, far enough from each other to be told apart.
+var palette = [...]uint8{28, 30, 32, 63, 64, 98, 100, 130, 160, 162, 164, 166}
+
+// colours are the sequences for the palette.
+var colours = func() (sequences [len(palette)]string) {
+	for i, colour := range palette {
+		sequences[i] = fmt.Sprintf("\x1b[38;5;%dm", colour)
+	}
+	return sequences
+}()
 
 // What ends a colour, and what dims and ends that. They change nothing else
 // that the terminal is set to.
@@ -27,11 +24,17 @@ const (
 
 // colourOf returns the sequence for a name's colour, which is the same for as
 // long as the palette is.
-func colourOf(name string) string {
+func colourOf(name string) string { return colours[shade(name)] }
+
+// Colour returns a name's colour, of the 256 that terminals know. A client that
+// uses it shows everybody as the server's console does.
+func Colour(name string) uint8 { return palette[shade(name)] }
+
+func shade(name string) uint32 {
 	const offset, prime = 2166136261, 16777619 // FNV-1a
 	hash := uint32(offset)
 	for i := range len(name) {
 		hash = (hash ^ uint32(name[i])) * prime
 	}
-	return colours[hash%uint32(len(colours))]
+	return hash % uint32(len(palette))
 }

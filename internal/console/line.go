@@ -1,0 +1,35 @@
+package console
+
+import "time"
+
+// What a client shows, of which nobody knows more than a message says, is shown
+// in the same way as here.
+
+// AppendLine appends the line "name: text" for a message, as a Console without
+// times and colours prints it. Blanks around the name should be cut off.
+func AppendLine(dst, name, text []byte) []byte {
+	dst = appendName(dst, name)
+	dst = append(dst, ": "...)
+	dst = Escape(dst, text)
+	return append(dst, '\n')
+}
+
+// AppendName appends a name as it begins a line: escaped, with no ": " in it,
+// and without a beginning that only lines have that are no messages.
+func AppendName(dst, name []byte) []byte { return appendName(dst, name) }
+
+// A JSONWriter puts messages into the objects that a Console prints, as far as
+// a client knows what belongs there: time, event, name and text. It is for one
+// goroutine.
+type JSONWriter struct{ format *jsonFormat }
+
+// NewJSONWriter returns a JSONWriter.
+func NewJSONWriter() JSONWriter { return JSONWriter{newJSONFormat()} }
+
+// AppendMessage appends an object and a line break.
+func (w JSONWriter) AppendMessage(dst []byte, at time.Time, name, text []byte) []byte {
+	dst = w.format.begin(dst, at, "message")
+	dst = appendField(dst, "name", name)
+	dst = appendField(dst, "text", text)
+	return append(dst, "}\n"...)
+}
