@@ -26,6 +26,10 @@ var mayImport = map[string][]string{
 	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/netpoll", "golang.org/x/sys/unix"},
 	"internal/console":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast"},
 	"internal/bench":     {"sop-chat/internal/wire", "sop-chat/internal/netpoll", "golang.org/x/sys/unix", "github.com/HdrHistogram/hdrhistogram-go"},
+	"internal/terminal": {
+		"sop-chat/client", "sop-chat/internal/console", "golang.org/x/sys/unix", "charm.land/bubbletea/v2",
+		"charm.land/bubbles/v2/key", "charm.land/bubbles/v2/textarea", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
+	},
 	"internal/chattest":  {"sop-chat/internal/wire", "sop-chat/internal/server"},
 	"internal/e2e":       {},
 	"internal/command":   {"*"}, // wires all the others together

@@ -16,5 +16,8 @@ func main() {
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
+		OpenTerminal: func() (*os.File, error) {
+			return os.OpenFile("/dev/tty", os.O_RDWR, 0) // Windows has none
+		},
 	}))
 }

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -23,10 +21,7 @@ import (
 
 // benchOptions is what the load generator was told.
 type benchOptions struct {
-	host     string
-	port     uint16
-	key      string
-	keyFile  string
+	roomOptions
 	clients  int
 	senders  int
 	rate     int
@@ -107,8 +102,7 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.pid, "pid", "N", "", processID,
 		`The server's process on this machine (Linux only): shows its CPU time and its memory. `+
 			`For the memory of clients, it should have been started anew.`)
-	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
-		`Reads the room's key from a file ('-' is standard input). One line break at its end is not part of it.`)
+	o.defineKeyFile(flags)
 	define(flags, &o.json, "json", "", "false", truth,
 		`Shows the result as a JSON object.`)
 	define(flags, &o.plot, "plot", "FILE", "", anyText,
@@ -134,33 +128,11 @@ func processID(text string) (int, error) {
 
 // readArguments takes HOST:PORT and the key.
 func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
-	if len(args) == 0 {
-		return usagef("HOST:PORT is missing")
-	}
-	if len(args) > 1 {
-		return usagef("%q is one argument too many; the key goes into a file (--key-file) or %s", args[1], keyVariable)
-	}
-	host, port, err := net.SplitHostPort(args[0])
-	if err != nil {
-		return usagef("%q is not HOST:PORT, such as localhost:9000", args[0])
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || number == 0 {
-		return usagef("port %q is not a number from 1 to 65535", port)
-	}
-	o.host, o.port = host, uint16(number)
-	if host == "" {
-		o.host = "localhost"
-	}
-	if inVariable, _ := p.LookupEnv(keyVariable); inVariable == "" && o.keyFile == "" {
-		return usagef("the key is missing: give it in a file with --key-file, or in %s", keyVariable)
-	}
-	source := keySource{file: o.keyFile, fileByFlag: cmd.Flags().Changed("key-file")}
-	if o.key, err = source.read(p); err != nil {
+	if err := o.roomOptions.readArguments(cmd, args, p); err != nil {
 		return err
 	}
-	if err := checkKey(o.key, true); err != nil {
-		return err
+	if o.keyless {
+		return errNoKey
 	}
 	if o.plot != "" && o.senders == 0 {
 		return usagef("there is no latency to plot without senders")

@@ -30,8 +30,8 @@ func benchOptionsOf(t testing.TB, p Process) benchOptions {
 
 func TestBenchDefaults(t *testing.T) {
 	want := benchOptions{
-		host: "example.org", port: 9000, key: "key",
-		clients: 100, senders: 10, window: 256, warmup: 2 * time.Second, duration: 10 * time.Second,
+		roomOptions: roomOptions{host: "example.org", port: 9000, key: "key"},
+		clients:     100, senders: 10, window: 256, warmup: 2 * time.Second, duration: 10 * time.Second,
 	}
 	if got := benchOptionsOf(t, process([]string{"example.org:9000"}, "SOP_CHAT_KEY=key")); got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)

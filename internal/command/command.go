@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,13 +25,17 @@ type Process struct {
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
+	// OpenTerminal opens the terminal that the process belongs to, if there is
+	// one, whatever its standard streams are.
+	OpenTerminal func() (*os.File, error)
 }
 
 // The exit statuses.
 const (
 	statusOK     = 0
-	statusFailed = 1 // something failed at run time
-	statusUsage  = 2 // wrong usage
+	statusFailed = 1   // something failed at run time
+	statusUsage  = 2   // wrong usage
+	statusSignal = 128 // and the signal that ended what was not done, as shells have it
 )
 
 // lastWords is how long the process stays for a standard error that nobody
@@ -52,6 +57,9 @@ func Run(ctx context.Context, p Process) (status int) {
 	if err == nil {
 		return statusOK
 	}
+	if signal, ok := errors.AsType[signalError](err); ok {
+		return statusSignal + int(signal)
+	}
 	fmt.Fprintf(p.Stderr, "sop-chat: %v\n", err)
 	// What fails before the command begins is what cobra has to say about
 	// the arguments.
@@ -66,6 +74,7 @@ func Run(ctx context.Context, p Process) (status int) {
 // below it.
 func newRoot(p Process) *cobra.Command {
 	root := newServe(p, run)
+	root.AddCommand(newJoin(p, runJoin))
 	root.AddCommand(newBench(p, runBench))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)

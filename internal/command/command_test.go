@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 )
 
@@ -144,7 +143,6 @@ func with(flags ...string) []string { return append(flags, "9000", "key") }
 func TestMistypedCommand(t *testing.T) {
 	p := process([]string{"joni", "localhost"})
 	root := newRoot(p)
-	root.AddCommand(&cobra.Command{Use: "join", Run: func(*cobra.Command, []string) {}})
 	err := root.Execute()
 	if want := `"joni" is neither a port nor a command; is "join" meant?`; err == nil || err.Error() != want {
 		t.Errorf("%v; want %s", err, want)

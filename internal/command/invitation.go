@@ -66,20 +66,24 @@ func (i invitation) capacity() string {
 	return fmt.Sprintf("at most %d clients", i.maxClients)
 }
 
+// how gives the command that joins, as another machine would type it.
 func (i invitation) how() string {
 	fromOthers, fromHere := i.reachable()
 	if len(fromOthers) == 0 {
-		return fmt.Sprintf("only this machine can join, at %s with the key", fromHere)
+		return fmt.Sprintf("only this machine can join, with the key: sop-chat join %s", fromHere)
 	}
 	// A machine may have dozens, of containers and tunnels.
 	const most = 4
-	places := make([]string, 0, most)
+	var places []string
 	for _, addr := range fromOthers[:min(len(fromOthers), most)] {
 		places = append(places, netip.AddrPortFrom(addr, i.port).String())
 	}
-	line := fmt.Sprintf("others join at %s with the key", strings.Join(places, " or "))
+	line := fmt.Sprintf("others join with the key: sop-chat join %s", places[0])
 	if fromHere != "" {
-		line += fmt.Sprintf(" (on this machine: %s)", fromHere)
+		places = append(places, fromHere+" on this machine")
+	}
+	if len(places) > 1 {
+		line += fmt.Sprintf(" (or %s)", strings.Join(places[1:], ", "))
 	}
 	return line
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The first lines name the addresses at which others find the server: IPv4
+// The first lines give the command by which others find the server: IPv4
 // first, no loopback, and nothing that leads nowhere.
 func TestInvitation(t *testing.T) {
 	own := []string{"127.0.0.1", "2001:db8::5", "192.168.1.5", "::1", "fe80::1", "169.254.7.7"}
@@ -18,54 +18,54 @@ func TestInvitation(t *testing.T) {
 			[]string{"::"},
 			own, 4,
 			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +
-				"sop-chat: others join at 192.168.1.5:9000 or [2001:db8::5]:9000 with the key" +
-				" (on this machine: localhost:9000)\n",
+				"sop-chat: others join with the key: sop-chat join 192.168.1.5:9000" +
+				" (or [2001:db8::5]:9000, localhost:9000 on this machine)\n",
 		},
 		{
 			[]string{"0.0.0.0"},
 			own, 0,
 			"sop-chat: listening on port 9000, all IPv4 addresses; any number of clients\n" +
-				"sop-chat: others join at 192.168.1.5:9000 with the key (on this machine: localhost:9000)\n",
+				"sop-chat: others join with the key: sop-chat join 192.168.1.5:9000 (or localhost:9000 on this machine)\n",
 		},
 		{
 			[]string{"::"},
 			[]string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"},
 			1,
 			"sop-chat: listening on port 9000, all addresses; at most 1 client\n" +
-				"sop-chat: others join at 10.0.0.1:9000 or 10.0.0.2:9000 or 10.0.0.3:9000 or 10.0.0.4:9000" +
-				" with the key (on this machine: localhost:9000)\n",
+				"sop-chat: others join with the key: sop-chat join 10.0.0.1:9000" +
+				" (or 10.0.0.2:9000, 10.0.0.3:9000, 10.0.0.4:9000, localhost:9000 on this machine)\n",
 		},
 		{
 			[]string{"::"},
 			[]string{"127.0.0.1", "::1", "169.254.7.7", "fe80::1"},
 			4,
 			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +
-				"sop-chat: others join at 169.254.7.7:9000 with the key (on this machine: localhost:9000)\n",
+				"sop-chat: others join with the key: sop-chat join 169.254.7.7:9000 (or localhost:9000 on this machine)\n",
 		},
 		{
 			[]string{"::"},
 			[]string{"127.0.0.1", "::1"},
 			4,
 			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +
-				"sop-chat: only this machine can join, at localhost:9000 with the key\n",
+				"sop-chat: only this machine can join, with the key: sop-chat join localhost:9000\n",
 		},
 		{
 			[]string{"127.0.0.1", "::1"},
 			own, 4,
 			"sop-chat: listening on port 9000, 127.0.0.1 and ::1; at most 4 clients\n" +
-				"sop-chat: only this machine can join, at 127.0.0.1:9000 with the key\n",
+				"sop-chat: only this machine can join, with the key: sop-chat join 127.0.0.1:9000\n",
 		},
 		{
 			[]string{"192.0.2.1"},
 			own, 4,
 			"sop-chat: listening on port 9000, 192.0.2.1; at most 4 clients\n" +
-				"sop-chat: others join at 192.0.2.1:9000 with the key\n",
+				"sop-chat: others join with the key: sop-chat join 192.0.2.1:9000\n",
 		},
 		{
 			[]string{"fe80::1%eth0"},
 			own, 4,
 			"sop-chat: listening on port 9000, fe80::1%eth0; at most 4 clients\n" +
-				"sop-chat: others join at [fe80::1%eth0]:9000 with the key\n",
+				"sop-chat: others join with the key: sop-chat join [fe80::1%eth0]:9000\n",
 		},
 	}
 	for _, test := range tests {

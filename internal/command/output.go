@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -56,7 +55,7 @@ func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Opti
 	return options
 }
 
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

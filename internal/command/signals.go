@@ -23,25 +23,33 @@ func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
 // untilSignal returns a context that ends with the first of some signals. They
 // have their default effect again before it does, and after restore, so that a
-// second one ends the process at once.
+// second one ends the process at once. The context's cause is a signalError.
 func untilSignal(ctx context.Context, logger *slog.Logger, signals ...os.Signal) (_ context.Context, restore func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, signals...)
 	noticed := make(chan struct{})
 	go func() {
 		defer close(noticed)
-		defer cancel()
+		defer cancel(nil)
 		select {
 		case s := <-caught:
 			signal.Stop(caught)
 			logger.Debug("ending", "signal", s)
+			if number, ok := s.(syscall.Signal); ok {
+				cancel(signalError(number))
+			}
 		case <-ctx.Done():
 			signal.Stop(caught)
 		}
 	}()
 	return ctx, func() {
-		cancel()
+		cancel(nil)
 		<-noticed
 	}
 }
+
+// A signalError is the signal that ended something before it was done.
+type signalError syscall.Signal
+
+func (e signalError) Error() string { return "interrupted: " + syscall.Signal(e).String() }

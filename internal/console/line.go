@@ -1,6 +1,10 @@
 package console
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // What a client shows, of which nobody knows more than a message says, is shown
 // in the same way as here.
@@ -32,4 +36,18 @@ func (w JSONWriter) AppendMessage(dst []byte, at time.Time, name, text []byte) [
 	dst = appendField(dst, "name", name)
 	dst = appendField(dst, "text", text)
 	return append(dst, "}\n"...)
+}
+
+// Harmless returns a text without the characters that Escape does not let
+// through, except for line breaks: what is left of something that was pasted.
+func Harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case r < ' ' || r == 0x7f || r == utf8.RuneError || r > 0x7f && hostile(r):
+			return -1
+		}
+		return r
+	}, text)
 }

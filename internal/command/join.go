@@ -1,0 +1,213 @@
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sop-chat/client"
+	"sop-chat/internal/terminal"
+)
+
+// joinOptions is what the client was told.
+type joinOptions struct {
+	roomOptions
+	name  string
+	tls   bool
+	plain bool
+	json  bool
+	stay  bool
+}
+
+// A joinFunc does what the options say.
+type joinFunc func(ctx context.Context, o joinOptions, p Process) error
+
+const joinExamples = `  sop-chat join localhost:9000
+      asks for the key and shows the room; /help there says the rest
+
+  uptime | sop-chat join --name cron --key-file key.txt chat.example.org:9000
+      says one thing and leaves
+
+  sop-chat join --key-file key.txt chat.example.org:9000 | grep deploy
+      shows what is said about one thing`
+
+const joinAbout = `
+HOST:PORT is the server. The room's key is given in a file (--key-file), in the
+variable SOP_CHAT_KEY, or it is asked for and not shown.
+
+On a terminal it fills the screen, and joins again by itself when the connection
+breaks; what is typed meanwhile is sent then.
+
+Anywhere else, or with --plain, each line of standard input is a message, and
+each message that comes is a line "name: text", in which nothing acts on a
+terminal. When the input ends, it leaves as soon as the server has taken
+everything, with status 0. If the connection ends before, the status is 1. When
+nobody reads the output any more, as with '| head', it leaves too.
+
+Ctrl+C ends it with status 130 (in the full screen, where it is a key like
+others, with 0).`
+
+// newJoin returns the command that joins a room, by way of run.
+func newJoin(p Process, run joinFunc) *cobra.Command {
+	var o joinOptions
+	cmd := &cobra.Command{
+		Use:     "join [flags] HOST:PORT",
+		Short:   "Joins a room, in a full screen or line by line.",
+		Long:    joinAbout,
+		Example: joinExamples,
+		Args:    cobra.ArbitraryArgs, // told apart in readArguments
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := applyEnvironment(cmd.Flags(), p); err != nil {
+				return err
+			}
+			if err := o.readArguments(cmd, args, p); err != nil {
+				return err
+			}
+			return run(cmd.Context(), o, p)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	o.defineFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
+	define(flags, &o.name, "name", "NAME", "", anyText,
+		`Under which name you join, at most 64 bytes. Without it, your login name.`)
+	o.defineKeyFile(flags)
+	define(flags, &o.tls, "tls", "", "false", truth,
+		`Speaks TLS, to a server or proxy whose certificate is valid for HOST.`)
+	define(flags, &o.plain, "plain", "", "false", truth,
+		`Reads and prints lines even on a terminal.`)
+	define(flags, &o.json, "json", "", "false", truth,
+		`Prints a JSON object for each message, with time, name and text. It includes --plain.`)
+	define(flags, &o.stay, "stay", "", "false", truth,
+		`Goes on printing when the input has ended, for services and background jobs. It includes --plain.`)
+	flags.BoolP("help", "h", false, "Shows this help.")
+}
+
+func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+	if err := o.roomOptions.readArguments(cmd, args, p); err != nil {
+		return err
+	}
+	o.name = strings.TrimSpace(o.name)
+	if o.name == "" {
+		o.name = loginName(p)
+	}
+	if len(o.name) > client.MaxName {
+		return usagef("the name is %d bytes long; at most %d fit", len(o.name), client.MaxName)
+	}
+	o.plain = o.plain || o.json || o.stay
+	return nil
+}
+
+// loginName returns the name of who runs this, as much of it as fits.
+func loginName(p Process) string {
+	name := ""
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	for _, variable := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if name == "" {
+			name, _ = p.LookupEnv(variable)
+		}
+	}
+	_, short, hasDomain := strings.Cut(name, `\`) // of Windows
+	if hasDomain {
+		name = short
+	}
+	for len(name) > client.MaxName {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	if name = strings.TrimSpace(name); name == "" {
+		return "guest"
+	}
+	return name
+}
+
+// joinPatience is how long the server may take to let a client in.
+const joinPatience = 10 * time.Second
+
+// runJoin joins the room, and shows it.
+func runJoin(ctx context.Context, o joinOptions, p Process) error {
+	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	outliveReaders()
+	if err := o.askKey(ctx, p); err != nil {
+		return err
+	}
+	c, err := o.dial(ctx)
+	if err != nil {
+		return err
+	}
+	if o.plain || !canFillScreen(p) {
+		return terminal.Plain(ctx, c, terminal.PlainOptions{JSON: o.json, Stay: o.stay, In: p.Stdin, Out: p.Stdout})
+	}
+	err = terminal.Run(ctx, c, terminal.Options{
+		Dial: o.dial, Name: o.name, Room: o.address(),
+		In: p.Stdin, Out: p.Stdout, Environment: terminalEnvironment(p),
+	})
+	if err == nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// canFillScreen reports whether there is a terminal to read from and draw on.
+func canFillScreen(p Process) bool {
+	kind, _ := p.LookupEnv("TERM")
+	able := kind != "" && kind != "dumb" || runtime.GOOS == "windows"
+	return able && isTerminal(p.Stdin) && isTerminal(p.Stdout)
+}
+
+// terminalEnvironment returns what says which terminal it is.
+func terminalEnvironment(p Process) []string {
+	var environment []string
+	for _, name := range []string{
+		"TERM", "COLORTERM", "TERM_PROGRAM", "TMUX", "SSH_TTY", "WT_SESSION", "ConEmuANSI", "CLICOLOR", "CLICOLOR_FORCE",
+	} {
+		if value, set := p.LookupEnv(name); set {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	if value, _ := p.LookupEnv("NO_COLOR"); value != "" { // see no-color.org
+		environment = append(environment, "NO_COLOR=1")
+	}
+	return environment
+}
+
+// dial joins, and says in words why it can't.
+func (o *joinOptions) dial(ctx context.Context) (*client.Client, error) {
+	slow := fmt.Errorf("%s does not answer; is the address right?", o.address())
+	limited, cancel := context.WithTimeoutCause(ctx, joinPatience, slow)
+	defer cancel()
+	var options []client.Option
+	if o.tls {
+		options = append(options, client.WithTLS(&tls.Config{ServerName: o.host}))
+	}
+	c, err := client.Dial(limited, o.address(), o.name, o.key, options...)
+	if err == nil || ctx.Err() != nil {
+		return c, err
+	}
+	switch dns, isDNS := errors.AsType[*net.DNSError](err); {
+	case isDNS:
+		return nil, fmt.Errorf("%q can't be looked up: %s", o.host, dns.Err)
+	case isRefusal(err):
+		return nil, fmt.Errorf("nobody listens at %s; is the server running, and the port right?", o.address())
+	}
+	return nil, err
+}

@@ -1,0 +1,142 @@
+package command
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// joinOptionsOf returns what the client would be told.
+func joinOptionsOf(t testing.TB, p Process) joinOptions {
+	t.Helper()
+	var got joinOptions
+	cmd := newJoin(p, func(_ context.Context, o joinOptions, _ Process) error {
+		got = o
+		return nil
+	})
+	cmd.SetArgs(p.Args)
+	if err := cmd.Execute(); err != nil {
+		t.Fatalf("%q: %v", p.Args, err)
+	}
+	return got
+}
+
+// Every flag can be given as a variable too; the command line wins.
+func TestJoinFlagsAndVariables(t *testing.T) {
+	tests := []struct {
+		flag, text string
+		get        func(joinOptions) any
+		want       any
+	}{
+		{"name", " bob ", func(o joinOptions) any { return o.name }, "bob"},
+		{"tls", "true", func(o joinOptions) any { return o.tls }, true},
+		{"plain", "true", func(o joinOptions) any { return o.plain }, true},
+		{"json", "true", func(o joinOptions) any { return o.json && o.plain }, true},
+		{"stay", "true", func(o joinOptions) any { return o.stay && o.plain }, true},
+	}
+	for _, test := range tests {
+		set := "--" + test.flag + "=" + test.text
+		for _, p := range []Process{
+			process([]string{set, "localhost:9000"}),
+			process([]string{"localhost:9000", set}),
+			process([]string{"localhost:9000"}, variable(test.flag)+"="+test.text),
+			process([]string{"localhost:9000", set}, variable(test.flag)+"=false"),
+		} {
+			if got := test.get(joinOptionsOf(t, p)); got != test.want {
+				t.Errorf("%q: got %v, want %v", p.Args, got, test.want)
+			}
+		}
+	}
+}
+
+// Without a name it is that of the user, which always fits.
+func TestJoinName(t *testing.T) {
+	o := joinOptionsOf(t, process([]string{"localhost:9000"}))
+	if o.name == "" || len(o.name) > 64 || strings.TrimSpace(o.name) != o.name {
+		t.Errorf("the name is %q", o.name)
+	}
+	full := strings.Repeat("n", 64)
+	if o := joinOptionsOf(t, process([]string{"localhost:9000", "--name", full})); o.name != full {
+		t.Errorf("the name is %q", o.name)
+	}
+}
+
+// The key comes from a file or the variable, or somebody has to be asked.
+func TestJoinKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("of file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args        []string
+		environment []string
+		want        string
+		keyless     bool
+	}{
+		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY=of variable"}, "of variable", false},
+		{[]string{"localhost:9000", "--key-file", file}, []string{"SOP_CHAT_KEY=of variable"}, "of file", false},
+		{[]string{"localhost:9000", "--key-file", "-"}, nil, "of input", false},
+		{[]string{"localhost:9000"}, nil, "", true},
+	} {
+		p := process(test.args, test.environment...)
+		p.Stdin = strings.NewReader("of input\n")
+		if got := joinOptionsOf(t, p); got.key != test.want || got.keyless != test.keyless {
+			t.Errorf("%q %q: got %q, %v", test.args, test.environment, got.key, got.keyless)
+		}
+	}
+}
+
+func TestJoinWrongUsage(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "HOST:PORT is missing"},
+		{[]string{"9000"}, `"9000" is not HOST:PORT, such as localhost:9000`},
+		{[]string{"localhost:9000", "key"}, `"key" is one argument too many; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
+		{[]string{"localhost:9000", "--name", strings.Repeat("n", 65)}, "the name is 65 bytes long; at most 64 fit"},
+		{[]string{"localhost:9000"}, "the key is missing: give it in a file with --key-file, or in SOP_CHAT_KEY"},
+		{[]string{"localhost:9000", "--key", "secret"}, "there is no flag --key"},
+	} {
+		status, stdout, stderr := result(t, process(append([]string{"join"}, test.args...)))
+		if want := "sop-chat: " + test.want + "\nTry 'sop-chat --help'.\n"; status != 2 || stdout != "" || stderr != want {
+			t.Errorf("%q: status %d, %q\n%swant:\n%s", test.args, status, stdout, stderr, want)
+		}
+	}
+}
+
+// The help is what testdata/join_help.txt shows; it explains every flag, with
+// its variable, and fits a terminal of 80 columns.
+func TestJoinHelp(t *testing.T) {
+	status, got, stderr := result(t, process([]string{"join", "--help"}))
+	if status != 0 || stderr != "" {
+		t.Errorf("status %d, standard error %q", status, stderr)
+	}
+	golden := filepath.Join("testdata", "join_help.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the help is no longer that of %s; run go test with -update if it should be:\n%s", golden, got)
+	}
+	for line := range strings.Lines(got) {
+		if len(line) > 80 {
+			t.Errorf("a line of %d columns: %s", len(line)-1, line)
+		}
+	}
+	newJoin(process(nil), nil).Flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(got, "--"+f.Name+" ") || hasVariable(f) && !strings.Contains(got, "Variable: "+variable(f.Name)+".") {
+			t.Errorf("--%s or its variable is not explained", f.Name)
+		}
+	})
+}

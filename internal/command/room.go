@@ -1,0 +1,63 @@
+package command
+
+import (
+	"net"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// roomOptions say where a room is, and its key. They are what all clients have
+// in common.
+type roomOptions struct {
+	host    string
+	port    uint16
+	key     string
+	keyFile string
+	keyless bool // no key was given, so somebody has to be asked
+}
+
+func (r *roomOptions) defineKeyFile(flags *pflag.FlagSet) {
+	define(flags, &r.keyFile, "key-file", "FILE", "", anyText,
+		`Reads the room's key from a file ('-' is standard input). One line break at its end is not part of it.`)
+}
+
+// address returns HOST:PORT.
+func (r *roomOptions) address() string {
+	return net.JoinHostPort(r.host, strconv.Itoa(int(r.port)))
+}
+
+// readArguments takes HOST:PORT, and the key from wherever it is given.
+func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+	if len(args) == 0 {
+		return usagef("HOST:PORT is missing")
+	}
+	if len(args) > 1 {
+		return usagef("%q is one argument too many; the key goes into a file (--key-file) or %s", args[1], keyVariable)
+	}
+	host, port, err := net.SplitHostPort(args[0])
+	if err != nil {
+		return usagef("%q is not HOST:PORT, such as localhost:9000", args[0])
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return usagef("port %q is not a number from 1 to 65535", port)
+	}
+	r.host, r.port = host, uint16(number)
+	if host == "" {
+		r.host = "localhost"
+	}
+	if inVariable, _ := p.LookupEnv(keyVariable); inVariable == "" && r.keyFile == "" {
+		r.keyless = true
+		return nil
+	}
+	source := keySource{file: r.keyFile, fileByFlag: cmd.Flags().Changed("key-file")}
+	if r.key, err = source.read(p); err != nil {
+		return err
+	}
+	return checkKey(r.key, true)
+}
+
+// errNoKey is for where nobody can be asked.
+var errNoKey = usagef("the key is missing: give it in a file with --key-file, or in %s", keyVariable)

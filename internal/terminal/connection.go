@@ -1,0 +1,54 @@
+package terminal
+
+import (
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// connection takes an event of the connection.
+func (m *model) connection(e event) {
+	switch e := e.(type) {
+	case joined:
+		if !m.state.until.IsZero() {
+			m.note("back in the room")
+		} else {
+			m.note(fmt.Sprintf("joined %s as %s; /help shows what you can do", m.room, m.name))
+		}
+		m.state = state{online: true}
+	case lost:
+		m.state = state{}
+		m.note(fmt.Sprintf("%v; joining again, and what you write is sent then", e.err))
+	case joining:
+		m.state.joining = true
+	}
+}
+
+// wait begins to count down to the next attempt.
+func (m *model) wait(e waiting) tea.Cmd {
+	first := m.state.until.IsZero()
+	m.state = state{until: e.until}
+	if e.err != nil {
+		m.note(e.err.Error())
+	}
+	if first {
+		return ticking()
+	}
+	return nil
+}
+
+// status says how the connection is.
+func (m *model) status() string {
+	switch {
+	case m.state.online:
+		return fmt.Sprintf("%s at %s", m.name, m.room)
+	case m.state.joining:
+		return fmt.Sprintf("%s: reconnecting…", m.room)
+	case m.state.until.IsZero():
+		return fmt.Sprintf("%s: not connected", m.room)
+	}
+	// Rounded up, so that it ends with 1.
+	left := max(1, int((m.state.until.Sub(m.now())+time.Second-1)/time.Second))
+	return fmt.Sprintf("%s: reconnecting in %d s", m.room, left)
+}

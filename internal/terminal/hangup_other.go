@@ -1,0 +1,12 @@
+//go:build !linux
+
+package terminal
+
+import (
+	"context"
+	"io"
+)
+
+// hangup returns a channel that is closed when nobody reads the output any
+// more, on systems that tell. Others tell when something is written.
+func hangup(context.Context, io.Writer) <-chan struct{} { return nil }

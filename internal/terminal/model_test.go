@@ -1,0 +1,405 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// A desk is a postman that keeps what is posted.
+type desk struct {
+	posted []string
+	full   bool
+}
+
+func (d *desk) post(text string) bool {
+	if !d.full {
+		d.posted = append(d.posted, text)
+	}
+	return !d.full
+}
+
+func (d *desk) collect() []event { return nil }
+
+// A user is a model at a terminal of its own.
+type user struct {
+	*model
+	t    testing.TB
+	desk *desk
+	quit bool
+	bell bool
+}
+
+func newUser(t testing.TB, width, height int) *user {
+	d := new(desk)
+	u := &user{model: newModel("alice", "localhost:9000", d), t: t, desk: d}
+	u.now = func() time.Time { return noon }
+	u.update(tea.WindowSizeMsg{Width: width, Height: height})
+	u.happens(joined{})
+	return u
+}
+
+// update takes a message and does what follows from it at once, except for what
+// waits.
+func (u *user) update(msg tea.Msg) {
+	u.t.Helper()
+	_, cmd := u.Update(msg)
+	if _, isNews := msg.(news); isNews {
+		cmd = u.model.take(nil) // what was taken has been; the rest waits for more
+	}
+	u.do(cmd)
+}
+
+func (u *user) do(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case tea.BatchMsg:
+		for _, c := range msg {
+			u.do(c)
+		}
+	case tea.QuitMsg:
+		u.quit = true
+	case tea.RawMsg:
+		u.bell = msg.Msg == "\a"
+	}
+}
+
+// happens gives the model events.
+func (u *user) happens(events ...event) {
+	u.do(u.take(events))
+	u.resize(u.width, u.height)
+}
+
+func (u *user) hears(name, text string) { u.happens(received{noon, name, text}) }
+
+// types presses keys: a name of a key in angle brackets, or characters.
+func (u *user) types(keys ...string) {
+	u.t.Helper()
+	named := map[string]tea.KeyPressMsg{
+		"<enter>": {Code: tea.KeyEnter}, "<alt+enter>": {Code: tea.KeyEnter, Mod: tea.ModAlt},
+		"<shift+enter>": {Code: tea.KeyEnter, Mod: tea.ModShift},
+		"<up>":          {Code: tea.KeyUp}, "<down>": {Code: tea.KeyDown}, "<tab>": {Code: tea.KeyTab},
+		"<pgup>": {Code: tea.KeyPgUp}, "<pgdown>": {Code: tea.KeyPgDown}, "<home>": {Code: tea.KeyHome},
+		"<end>": {Code: tea.KeyEnd}, "<esc>": {Code: tea.KeyEscape},
+		"<ctrl+c>": {Code: 'c', Mod: tea.ModCtrl}, "<ctrl+d>": {Code: 'd', Mod: tea.ModCtrl},
+		"<ctrl+home>": {Code: tea.KeyHome, Mod: tea.ModCtrl}, "<ctrl+p>": {Code: 'p', Mod: tea.ModCtrl},
+		"<f1>": {Code: tea.KeyF1}, "<backspace>": {Code: tea.KeyBackspace},
+	}
+	for _, text := range keys {
+		if key, ok := named[text]; ok {
+			u.update(key)
+			continue
+		}
+		for _, r := range text {
+			u.update(tea.KeyPressMsg{Code: r, Text: string(r)})
+		}
+	}
+}
+
+// screen returns what is shown, without colours and trailing blanks.
+func (u *user) screen() string {
+	var lines []string
+	for line := range strings.Lines(sgr.ReplaceAllString(u.View().Content, "")) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (u *user) shows(texts ...string) {
+	u.t.Helper()
+	screen := u.screen()
+	for _, text := range texts {
+		if !strings.Contains(screen, text) {
+			u.t.Fatalf("there is no %q on the screen:\n%s", text, screen)
+		}
+	}
+}
+
+func (u *user) showsNot(text string) {
+	u.t.Helper()
+	if screen := u.screen(); strings.Contains(screen, text) {
+		u.t.Fatalf("there is %q on the screen:\n%s", text, screen)
+	}
+}
+
+// What is typed is posted, and stands below everything until it was sent.
+func TestSay(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.types("hello", "<enter>")
+	u.hears("bob", "hi")
+	u.shows("bob: hi\n12:04 … alice: hello")
+	u.happens(sent{1})
+	u.shows("bob: hi\n12:04 › alice: hello")
+	u.types("two", "<alt+enter>", "lines", "<shift+enter>", "or three", "<enter>", "  ", "<enter>", "<enter>")
+	if want := []string{"hello", "two\nlines\nor three"}; !slices.Equal(u.desk.posted, want) {
+		t.Errorf("posted %q, want %q", u.desk.posted, want)
+	}
+	u.shows("alice: two\n          lines\n          or three")
+	u.desk.full = true
+	u.types("too much", "<enter>")
+	u.shows("too much waits to be sent", "> too much")
+}
+
+// Everything that is received is shown, and nothing of it acts.
+func TestReceive(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.hears(" bob ", "\x1b[2J\a\u202eevil\u2028\\")
+	u.shows(`12:04   bob: \x1b[2J\x07\u{202e}evil\u{2028}\\`)
+	u.hears("bob", "/me waves")
+	u.shows("12:04   * bob waves")
+	u.hears("* bob", "waves")
+	u.shows(`12:04   \x2a bob: waves`)
+	u.hears("bob", "one\r\ntwo\n12:04 - you are out")
+	u.shows("bob: one\n          two\n          12:04 - you are out")
+	u.hears("bob", strings.Repeat("\n", 200))
+	u.shows(`bob:` + "\n          " + `\n\n\n`)
+}
+
+// Who is called hears and sees it; who writes under one's name is marked.
+func TestMention(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.do(u.take(news{received{noon, "bob", "hello Alice!"}}))
+	if u.shows("12:04 @ bob: hello Alice!"); !u.bell || !strings.HasPrefix(u.View().WindowTitle, "(1) ") {
+		t.Errorf("bell %v, title %q", u.bell, u.View().WindowTitle)
+	}
+	u.types("x")
+	if title := u.View().WindowTitle; title != "alice at localhost:9000" {
+		t.Errorf("title %q", title)
+	}
+	u.hears("alice ", "it was me")
+	u.shows("12:04 ! alice: it was me")
+	for text, want := range map[string]bool{
+		"alice": true, "ALICE, hi": true, "@alice": true, "malice": false, "alices": false, "malice alice": true, "": false,
+	} {
+		if mentions(text, "alice") != want {
+			t.Errorf("%q mentions alice: %v", text, !want)
+		}
+	}
+}
+
+// Commands do what they say, and what is none stays in the input.
+func TestCommands(t *testing.T) {
+	u := newUser(t, 80, 40)
+	u.types("/me waves", "<enter>", "//etc/passwd", "<enter>")
+	if want := []string{"/me waves", "/etc/passwd"}; !slices.Equal(u.desk.posted, want) {
+		t.Errorf("posted %q, want %q", u.desk.posted, want)
+	}
+	u.shows("… * alice waves")
+	u.types("/me", "<enter>")
+	u.shows("/me needs a text")
+	u.types("/etc/passwd is short", "<enter>")
+	u.shows("there is no command /etc/passwd;", "> /etc/passwd is short")
+	u.types("<ctrl+c>", "/help", "<enter>")
+	for _, c := range commands() {
+		u.shows("/" + c.name + c.usage + ": ")
+	}
+	u.types("/clear", "<enter>")
+	u.showsNot("/help shows")
+	if u.View().MouseMode == tea.MouseModeNone {
+		t.Error("the wheel does not scroll")
+	}
+	u.types("/mouse", "<enter>")
+	if u.View().MouseMode != tea.MouseModeNone {
+		t.Error("the mouse is not left to the terminal")
+	}
+	u.happens(sent{2})
+	u.types("/quit", "<enter>")
+	if !u.quit {
+		t.Error("/quit does not leave")
+	}
+}
+
+// Ctrl+C and Ctrl+D leave, but neither loses what was typed.
+func TestLeave(t *testing.T) {
+	for _, key := range []string{"<ctrl+c>", "<ctrl+d>"} {
+		u := newUser(t, 80, 24)
+		u.types("typed", key)
+		if u.quit {
+			t.Errorf("%s leaves with something in the input", key)
+		}
+		u.types("<ctrl+c>", key)
+		if !u.quit {
+			t.Errorf("%s does not leave", key)
+		}
+	}
+	u := newUser(t, 80, 24)
+	u.happens(lost{errors.New("gone")})
+	u.types("unsent", "<enter>", "/quit", "<enter>")
+	if u.shows("1 message would be lost"); u.quit {
+		t.Error("left with something unsent, and did not ask")
+	}
+	if u.types("/quit", "<enter>"); !u.quit {
+		t.Error("does not leave when told twice")
+	}
+}
+
+func TestHistory(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.types("one", "<enter>", "two", "<alt+enter>", "lines", "<enter>", "draft", "<up>")
+	u.shows("> two\n  lines")
+	u.types("<up>", "<up>")
+	u.shows("> one")
+	u.types("<up>") // there is nothing before
+	u.shows("> one")
+	u.types("<down>", "<down>")
+	u.shows("> draft")
+	u.types("<ctrl+c>", "<up>")
+	u.shows("> draft") // what was given up can be had back
+}
+
+func TestCompletion(t *testing.T) {
+	u := newUser(t, 80, 24)
+	for _, name := range []string{"Bob", "carol", "bobby", "alice"} {
+		u.hears(name, "hi")
+	}
+	u.types("bo", "<tab>")
+	u.shows("> bobby:")
+	u.types("<tab>")
+	u.shows("> Bob:")
+	u.types("<ctrl+c>", "thanks c", "<tab>")
+	u.shows("> thanks carol")
+	u.types("x", "<tab>") // no name
+	u.shows("> thanks carol x")
+}
+
+// The bytes are counted when few are left, and then the messages.
+func TestBudget(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.update(tea.PasteMsg{Content: strings.Repeat("x", 380)})
+	u.showsNot("left")
+	u.types("łłł")
+	u.shows("62 bytes left")
+	u.update(tea.PasteMsg{Content: strings.Repeat("x", 61)})
+	u.shows("1 byte left")
+	u.types("xx")
+	u.shows("2 messages")
+}
+
+// What is pasted is not sent yet, and nothing in it acts.
+func TestPaste(t *testing.T) {
+	u := newUser(t, 80, 24)
+	lines := strings.TrimSuffix(strings.Repeat("\tline\r\n", 100), "\r\n")
+	u.update(tea.PasteMsg{Content: lines})
+	if len(u.desk.posted) > 0 {
+		t.Fatal("pasting sends")
+	}
+	u.shows("3 messages")
+	u.types("<enter>")
+	if want := strings.TrimSuffix(strings.Repeat("    line\n", 100), "\n"); !slices.Equal(u.desk.posted, []string{want}) {
+		t.Errorf("posted %q", u.desk.posted)
+	}
+	u.happens(sent{1})
+	u.update(tea.PasteMsg{Content: "a\x1b[31m\u202eb\x00"})
+	u.shows("> a[31mb")
+	u.update(tea.PasteMsg{Content: strings.Repeat("ż", mostPasted)})
+	u.shows("only a part was pasted")
+	if text := u.input.text(); len(text) > mostPasted || !utf8.ValidString(text) {
+		t.Errorf("the input has %d bytes", len(text))
+	}
+}
+
+// The status line counts down, and says what was not sent.
+func TestReconnecting(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.happens(lost{errors.New("the server closed the connection")}, waiting{until: noon.Add(2500 * time.Millisecond)})
+	u.types("kept", "<enter>")
+	u.shows("the server closed the connection; joining again", "reconnecting in 3 s", "1 not sent", "… alice: kept")
+	u.now = func() time.Time { return noon.Add(2 * time.Second) }
+	u.shows("reconnecting in 1 s")
+	u.happens(joining{})
+	u.shows("reconnecting…")
+	u.happens(waiting{err: errors.New("nobody listens"), until: noon.Add(4 * time.Second)})
+	u.shows("nobody listens", "reconnecting in 2 s")
+	u.happens(joined{}, sent{1})
+	u.shows("back in the room\n12:04 › alice: kept", " alice at localhost:9000")
+	u.showsNot("not sent")
+}
+
+// Keys and the wheel scroll; new messages are counted, and one's own is seen.
+func TestScrolling(t *testing.T) {
+	u := newUser(t, 40, 10)
+	for i := range 100 {
+		u.hears("bob", fmt.Sprint("line ", i, "."))
+	}
+	u.types("<pgup>")
+	u.showsNot("line 99.")
+	u.shows("line 92.", "scrolled back")
+	u.hears("bob", "new")
+	u.shows("1 new below")
+	u.update(tea.MouseWheelMsg{Button: tea.MouseWheelUp})
+	u.shows("line 89.")
+	u.types("<home>")
+	u.shows("joined localhost:9000", "line 0.")
+	u.types("<end>")
+	u.shows("bob: new")
+	u.types("<ctrl+home>", "typed", "<home>")
+	u.shows("line 0.")
+	u.types("<enter>")
+	u.shows("alice: typed")
+	u.types("<pgup>", "<esc>")
+	u.shows("alice: typed")
+	u.types("<pgup>")
+	u.update(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	u.update(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	u.update(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	u.shows("alice: typed")
+}
+
+// A new day is announced.
+func TestDay(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.happens(received{noon.Add(24 * time.Hour), "bob", "good morning"})
+	u.shows("12:04 - Monday, 2 March 2026\n12:04   bob: good morning")
+}
+
+// The screen has as many rows as the terminal, none too wide, at every size and
+// with whatever is in it.
+func TestSizes(t *testing.T) {
+	u := newUser(t, 80, 24)
+	for range 50 {
+		u.hears("日本語", strings.Repeat("👨‍👩‍👧‍👦 שלום ", 12))
+	}
+	u.types(strings.Repeat("typed 日本 ", 20))
+	for _, size := range [][2]int{{80, 24}, {40, 10}, {200, 60}, {20, 5}, {1, 1}, {3, 2}, {80, 3}} {
+		u.update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		content := u.View().Content
+		if rows := strings.Count(content, "\n") + 1; rows > max(size[1], 2) {
+			t.Errorf("%v: %d rows", size, rows)
+		}
+		for line := range strings.Lines(sgr.ReplaceAllString(content, "")) {
+			if n := columns(strings.TrimRight(line, " \n") + " "); size[0] >= 20 && n > size[0]+1 {
+				t.Errorf("%v: %d columns in %q", size, n, line)
+			}
+		}
+	}
+}
+
+// A failure of the session ends the program with its words.
+func TestFailure(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.happens(failed{errors.New("a mistake")})
+	if !u.quit || u.failure == nil {
+		t.Error("the program goes on")
+	}
+}
+
+// However much comes at once, drawing looks only at what is seen.
+func BenchmarkFlood(b *testing.B) {
+	u := newUser(b, 200, 60)
+	events := make(news, 1000)
+	for i := range events {
+		events[i] = received{noon, "bob", strings.Repeat("word ", 80)}
+	}
+	for b.Loop() {
+		u.take(events)
+		u.View()
+	}
+}

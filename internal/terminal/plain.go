@@ -1,0 +1,143 @@
+package terminal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sop-chat/client"
+	"sop-chat/internal/console"
+)
+
+// PlainOptions say how lines are read and printed.
+type PlainOptions struct {
+	// JSON prints objects instead of "name: text".
+	JSON bool
+	// Stay goes on receiving when the input has ended.
+	Stay bool
+	// In is read for lines to send, Out gets a line for each message.
+	In  io.Reader
+	Out io.Writer
+}
+
+// errUnread is the end of an output that nobody reads any more.
+var errUnread = errors.New("nobody reads the output")
+
+// Plain sends each line of the input as a message and prints each message as a
+// line, until the input ends. It then returns when the server has taken all
+// that was sent. It closes c.
+//
+// It ends in the same way, without an error, when nobody reads the output any
+// more (as with "| head"), and with ctx's cause once ctx is done. It fails if
+// the connection ends before, or if the input has a zero byte in it, which no
+// message can have.
+//
+// A reader that waits in a Read of the input is left behind; that is for
+// programs that end.
+func Plain(ctx context.Context, c *client.Client, o PlainOptions) error {
+	defer c.Close()
+	receiving, stop := context.WithCancel(ctx)
+	defer stop()
+	received := make(chan error, 1)
+	go func() { received <- printMessages(c, o) }()
+	sent := make(chan error, 1)
+	go func() { sent <- sendLines(receiving, c, o.In) }()
+	unread := hangup(receiving, o.Out)
+
+	for {
+		select {
+		case err := <-sent:
+			if err == nil && o.Stay {
+				continue
+			}
+			return finish(ctx, c, received, err)
+		case err := <-received:
+			if errors.Is(err, errUnread) {
+				return finish(ctx, c, nil, nil)
+			}
+			if err != nil && ctx.Err() == nil {
+				return err
+			}
+			received = nil
+		case <-unread:
+			return finish(ctx, c, nil, nil)
+		case <-ctx.Done():
+			grace, cancel := context.WithTimeout(context.Background(), farewell)
+			defer cancel()
+			return finish(grace, c, received, context.Cause(ctx))
+		}
+	}
+}
+
+// finish waits until the server has taken what was sent and, if somebody still
+// prints, until everything was printed. It returns what is wrong already, or
+// what goes wrong now.
+func finish(ctx context.Context, c *client.Client, received <-chan error, wrong error) error {
+	err := c.Finish(ctx)
+	if received != nil && err == nil {
+		select {
+		case printErr := <-received:
+			if !errors.Is(printErr, errUnread) {
+				err = printErr
+			}
+		case <-ctx.Done():
+		}
+	}
+	if wrong != nil {
+		return wrong
+	}
+	return err
+}
+
+// printMessages prints what comes until the connection ends, many lines at once
+// if many have come.
+func printMessages(c *client.Client, o PlainOptions) error {
+	json := console.NewJSONWriter()
+	var lines []byte
+	for m, err := range c.Receive(context.Background()) {
+		if err != nil {
+			return err
+		}
+		name, text := []byte(strings.TrimSpace(m.Name)), []byte(m.Text)
+		if o.JSON {
+			lines = json.AppendMessage(lines, time.Now(), []byte(m.Name), text)
+		} else {
+			lines = console.AppendLine(lines, name, text)
+		}
+		if c.Buffered() > 0 {
+			continue
+		}
+		if _, err := o.Out.Write(lines); err != nil {
+			if isUnread(err) {
+				return errUnread
+			}
+			return fmt.Errorf("standard output: %w", err)
+		}
+		lines = lines[:0]
+	}
+	return nil
+}
+
+// sendLines sends each line of the input.
+func sendLines(ctx context.Context, c *client.Client, in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, longestLine+1)
+	lines.Split(splitLines)
+	for n := 1; lines.Scan(); n++ {
+		err := c.Send(ctx, lines.Text())
+		if zero, ok := errors.AsType[*client.ZeroByteError](err); ok {
+			return fmt.Errorf("line %d of the input was not sent: %w", n, zero)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("the input can't be read: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+//go:build linux
+
+package terminal
+
+import (
+	"context"
+	"testing"
+
+	"sop-chat/client"
+	"sop-chat/internal/chattest"
+	"sop-chat/internal/server"
+)
+
+func startServer(t testing.TB) *chattest.Server {
+	t.Helper()
+	return chattest.Start(t, server.Config{})
+}
+
+// dialer returns how a name joins a server.
+func dialer(addr, name string) Dial {
+	return func(ctx context.Context) (*client.Client, error) {
+		return client.Dial(ctx, addr, name, chattest.Key)
+	}
+}
+
+func dial(t testing.TB, d Dial) *client.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := d(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}

@@ -1,0 +1,201 @@
+//go:build linux
+
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sop-chat/client"
+)
+
+// A stay is a running session and what has happened in it so far.
+type stay struct {
+	*session
+	t      testing.TB
+	events []event
+}
+
+func startSession(t testing.TB, c *client.Client, d Dial) *stay {
+	s := &stay{session: newSession(d), t: t}
+	s.start(c)
+	t.Cleanup(func() { s.leave(patience) })
+	return s
+}
+
+// next waits for the next event.
+func (s *stay) next() event {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	if len(s.events) == 0 {
+		if s.events = s.inbox.take(ctx); s.events == nil {
+			s.t.Fatal("nothing happens")
+		}
+	}
+	e := s.events[0]
+	s.events = s.events[1:]
+	return e
+}
+
+func (s *stay) expect(want event) {
+	s.t.Helper()
+	got := s.next()
+	if r, ok := got.(received); ok {
+		r.at = time.Time{}
+		got = r
+	}
+	if got != want {
+		s.t.Fatalf("%T %+v happened, want %T %+v", got, got, want, want)
+	}
+}
+
+// Texts are sent in order, messages come, and leaving waits for the server.
+func TestSession(t *testing.T) {
+	srv := startServer(t)
+	bob := srv.Join(t, "bob")
+	d := dialer(srv.Addr.String(), "alice")
+	s := startSession(t, dial(t, d), d)
+	s.expect(joined{})
+	for i := range 100 {
+		s.post(fmt.Sprint(i))
+		bob.Expect("alice", fmt.Sprint(i))
+		s.expect(sent{1})
+	}
+	bob.Send("hi")
+	s.expect(received{name: "bob", text: "hi"})
+	s.post("last")
+	bob.Expect("alice", "last")
+	if err := s.leave(patience); err != nil {
+		t.Errorf("leaving: %v", err)
+	}
+}
+
+// When the server is gone, what is posted is kept, and sent in order when it is
+// back; attempts that fail are told and followed by others.
+func TestSessionRejoins(t *testing.T) {
+	first, second := startServer(t), startServer(t)
+	bob := second.Join(t, "bob")
+	var attempts atomic.Int32
+	refusal := errors.New("refused")
+	d := func(ctx context.Context) (*client.Client, error) {
+		if attempts.Add(1) == 1 {
+			return nil, refusal
+		}
+		return dialer(second.Addr.String(), "alice")(ctx)
+	}
+	s := startSession(t, dial(t, dialer(first.Addr.String(), "alice")), d)
+	s.expect(joined{})
+	first.Stop(t)
+	if l, ok := s.next().(lost); !ok {
+		t.Errorf("%+v happened", l)
+	}
+	for i := range 3 {
+		s.post(fmt.Sprint("kept ", i))
+	}
+	if w, ok := s.next().(waiting); !ok || w.err != nil {
+		t.Errorf("%+v happened", w)
+	}
+	s.expect(joining{})
+	if w, ok := s.next().(waiting); !ok || w.err != refusal {
+		t.Errorf("%+v happened", w)
+	}
+	s.expect(joining{})
+	s.expect(joined{})
+	for i := range 3 {
+		s.expect(sent{1})
+		bob.Expect("alice", fmt.Sprint("kept ", i))
+	}
+}
+
+// A mistake becomes an event, so that the terminal is restored before the end.
+func TestSessionPanics(t *testing.T) {
+	s := newSession(nil)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.guard(func() { panic("oh") })
+	}()
+	<-done
+	if f, ok := s.inbox.take(t.Context())[0].(failed); !ok || f.err == nil {
+		t.Errorf("%+v happened", f)
+	}
+}
+
+// Pauses grow to half a minute, and are never quite the same.
+func TestPauses(t *testing.T) {
+	var p pauses
+	for i, most := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
+		if got := p.next(); got > most*time.Second || got < most*time.Second*3/4 {
+			t.Errorf("pause %d is %v, want at most %v s and not much less", i, got, int(most))
+		}
+	}
+}
+
+// A screen that does not keep up gets the latest messages, and is told how many
+// it missed, before them.
+func TestInboxIsBounded(t *testing.T) {
+	b := newInbox()
+	b.add(joined{})
+	const n = 5*most + 123
+	for i := range n {
+		b.add(received{text: fmt.Sprint(i)})
+	}
+	missed, next := 0, 0
+	for i, e := range b.take(t.Context()) {
+		switch e := e.(type) {
+		case joined:
+			if i > 1 {
+				t.Errorf("joined is event %d", i)
+			}
+		case leftOut:
+			missed, next = e.messages, e.messages
+		case received:
+			if e.text != fmt.Sprint(next) {
+				t.Fatalf("%s comes where %d should", e.text, next)
+			}
+			next++
+		}
+	}
+	if next != n || missed < 3*most || n-missed < most {
+		t.Errorf("%d of %d are left out, and the last is %d", missed, n, next-1)
+	}
+}
+
+// take waits, and returns when ctx is done.
+func TestInboxWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newInbox()
+		b.add(joined{})
+		b.add(joining{})
+		if events := b.take(t.Context()); len(events) != 2 {
+			t.Errorf("%d events", len(events))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if events := b.take(ctx); events != nil {
+			t.Errorf("%v came out of nothing", events)
+		}
+	})
+}
+
+func TestOutboxIsBounded(t *testing.T) {
+	b := newOutbox()
+	for range mostUnsent {
+		if !b.add("x") {
+			t.Fatal("there is room")
+		}
+	}
+	if b.add("x") {
+		t.Error("there is no room")
+	}
+	b.remove()
+	if !b.add("last") {
+		t.Error("there is room again")
+	}
+}

@@ -1,0 +1,74 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// resize gives each part its place:
+//
+//	│ messages    what is left
+//	│ status      one row
+//	└ > input     as many rows as it needs, a third at most
+func (m *model) resize(width, height int) {
+	m.width, m.height = width, height
+	m.input.resize(width, height/3)
+	m.log.resize(width, max(0, height-1-m.input.area.Height()))
+}
+
+// View draws the model.
+func (m *model) View() tea.View {
+	rows := m.log.view()
+	var screen strings.Builder
+	screen.WriteString(strings.Repeat("\n", max(0, m.log.height-len(rows))))
+	for _, row := range rows {
+		screen.WriteString(row)
+		screen.WriteByte('\n')
+	}
+	screen.WriteString(m.statusLine())
+	screen.WriteByte('\n')
+	screen.WriteString(m.input.area.View())
+
+	v := tea.NewView(screen.String())
+	v.AltScreen = true
+	v.ReportFocus = true
+	v.WindowTitle = m.title()
+	if !m.mouseOff {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	if v.Cursor = m.input.area.Cursor(); v.Cursor != nil {
+		v.Cursor.Y += m.log.height + 1
+	}
+	return v
+}
+
+// statusLine says on the left how the connection is, and on the right what else
+// there is to know.
+func (m *model) statusLine() string {
+	var notes []string
+	if n := m.log.newBelow(); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d new below", n))
+	} else if m.log.scrolled {
+		notes = append(notes, "scrolled back")
+	}
+	if n := len(m.log.unsent); n > 0 && !m.online() {
+		notes = append(notes, fmt.Sprintf("%d not sent", n))
+	}
+	if budget := m.input.budget(); budget != "" {
+		notes = append(notes, budget)
+	}
+	right := cut(strings.Join(notes, ", "), m.width-1)
+	left := cut(" "+string(safe(m.status())), max(0, m.width-columns(right)-2))
+	gap := max(0, m.width-columns(left)-columns(right)-1)
+	return inverse.Render(left + strings.Repeat(" ", gap) + right + " ")
+}
+
+func (m *model) title() string {
+	title := fmt.Sprintf("%s at %s", m.name, m.room)
+	if m.mentions > 0 {
+		title = fmt.Sprintf("(%d) %s", m.mentions, title)
+	}
+	return safe(title)
+}

@@ -1,0 +1,94 @@
+package terminal
+
+import (
+	"github.com/charmbracelet/x/ansi"
+)
+
+// A span is a part of a text that makes a row: bytes from begin to end.
+type span struct{ begin, end int }
+
+// wrap breaks a text into rows that are at most width columns wide: at line
+// breaks, else after the last blank that fits, else anywhere between
+// characters. A blank at which a row ends is not shown. There is at least one
+// row. The text must be safe to show, see package console.
+func wrap(text string, width int) []span {
+	width = max(width, 1)
+	var rows []span
+	begin, columns := 0, 0
+	blank := -1 // the last one in this row; the next row would begin behind it
+	blankColumns := 0
+	for i := 0; i < len(text); {
+		n, w := cluster(text[i:])
+		switch {
+		case text[i] == '\n':
+			rows = append(rows, span{begin, i})
+			begin, columns, blank = i+1, 0, -1
+			i++
+			continue
+		case text[i] == ' ' && columns >= width: // it is not shown
+			rows = append(rows, span{begin, i})
+			begin, columns, blank = i+1, 0, -1
+			i++
+			continue
+		case columns+w > width && columns > 0:
+			if blank >= begin {
+				rows = append(rows, span{begin, blank})
+				begin, columns = blank+1, columns-blankColumns
+			} else {
+				rows = append(rows, span{begin, i})
+				begin, columns = i, 0
+			}
+			blank = -1
+			continue // it may still be too wide
+		}
+		columns += w
+		if text[i] == ' ' {
+			blank, blankColumns = i, columns
+		}
+		i += n
+	}
+	return append(rows, span{begin, len(text)})
+}
+
+// cluster returns the length of the first of those characters that are shown
+// as one, and how many columns it has. Terminals differ in how wide some emoji
+// are; none makes them wider than this.
+func cluster(text string) (n, columns int) {
+	if text[0] < 0x80 && (len(text) == 1 || text[1] < 0x80) {
+		return 1, 1
+	}
+	c, w := ansi.FirstGraphemeCluster(text, ansi.GraphemeWidth)
+	return len(c), max(w, ansi.StringWidthWc(c))
+}
+
+// columns returns how wide a text of one row is at most.
+func columns(text string) (n int) {
+	for len(text) > 0 {
+		size, w := cluster(text)
+		n += w
+		text = text[size:]
+	}
+	return n
+}
+
+// cut returns as much of the beginning of a text as fits into a width, with a
+// mark if that is not all.
+func cut(text string, width int) string {
+	if columns(text) <= width {
+		return text
+	}
+	const mark = "…"
+	used, end := 1, 0
+	for end < len(text) {
+		size, w := cluster(text[end:])
+		if used+w > width {
+			break
+		}
+		used += w
+		end += size
+	}
+	if width < 1 {
+		return ""
+	}
+	return text[:end] + mark
+}
