@@ -6,7 +6,11 @@
 // and nothing of how the server is made. Of this module it uses only
 // internal/wire, for the size of a message.
 //
-// The harness is in six files: main_test.go builds the binary, server_test.go
+// The client is tested in the same way: join_test.go runs it with pipes, and
+// tmux_test.go in a terminal, by keys and by what the screen shows; how that
+// should look is in testdata/screens, which -update renews.
+//
+// The harness of the server is in six files: main_test.go builds the binary, server_test.go
 // runs it, output_test.go holds what it prints, process_test.go measures it,
 // client_test.go is a client that checks every byte, and traffic_test.go makes
 // messages of which none can be lost, doubled or exchanged unseen. The other

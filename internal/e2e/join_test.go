@@ -98,8 +98,8 @@ func TestJoinLosesNothing(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	lines := scaled(5_000, 50_000)
+	bob := join(t, srv, "bob")
 	for range scaled(3, 10) {
-		bob := join(t, srv, "bob")
 		alice := startJoin(t, srv)
 		go func() {
 			in := bufio.NewWriter(alice.in)
@@ -116,7 +116,6 @@ func TestJoinLosesNothing(t *testing.T) {
 			}
 		}
 		alice.ends(0, "")
-		bob.Close()
 	}
 }
 
@@ -124,6 +123,9 @@ func TestJoinLosesNothing(t *testing.T) {
 // though nothing more comes and its input goes on.
 func TestJoinInShell(t *testing.T) {
 	t.Parallel()
+	if _, err := exec.LookPath("bash"); err != nil {
+		lacking(t, "bash")
+	}
 	srv := start(t)
 	bob := join(t, srv, "bob")
 	script := fmt.Sprintf(`%s join --name alice %s | head -2 | grep --line-buffered deploy; echo "${PIPESTATUS[*]}"`, binary, srv.address())

@@ -160,7 +160,7 @@ func TestReceive(t *testing.T) {
 	u.hears("bob", "one\r\ntwo\n12:04 - you are out")
 	u.shows("bob: one\n          two\n          12:04 - you are out")
 	u.hears("bob", strings.Repeat("\n", 200))
-	u.shows(`bob:` + "\n          " + `\n\n\n`)
+	u.shows(`bob: \n\n\n`)
 }
 
 // Who is called hears and sees it; who writes under one's name is marked.

@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"strings"
+
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -8,46 +10,54 @@ import (
 type span struct{ begin, end int }
 
 // wrap breaks a text into rows that are at most width columns wide: at line
-// breaks, else after the last blank that fits, else anywhere between
-// characters. A blank at which a row ends is not shown. There is at least one
+// breaks, else at the last blank that fits, or if the word behind it needs more
+// than a row, anywhere between characters. A blank at which a row ends is not shown. There is at least one
 // row. The text must be safe to show, see package console.
 func wrap(text string, width int) []span {
 	width = max(width, 1)
 	var rows []span
-	begin, columns := 0, 0
-	blank := -1 // the last one in this row; the next row would begin behind it
-	blankColumns := 0
+	begin, taken := 0, 0 // the row, and its columns
+	blank := -1          // the last one in this row; the next row would begin behind it
+	blankTaken := 0
 	for i := 0; i < len(text); {
 		n, w := cluster(text[i:])
 		switch {
 		case text[i] == '\n':
 			rows = append(rows, span{begin, i})
-			begin, columns, blank = i+1, 0, -1
+			begin, taken, blank = i+1, 0, -1
 			i++
 			continue
-		case text[i] == ' ' && columns >= width: // it is not shown
+		case text[i] == ' ' && taken >= width: // it is not shown
 			rows = append(rows, span{begin, i})
-			begin, columns, blank = i+1, 0, -1
+			begin, taken, blank = i+1, 0, -1
 			i++
 			continue
-		case columns+w > width && columns > 0:
-			if blank >= begin {
+		case taken+w > width && taken > 0:
+			if blank >= begin && columns(word(text[blank+1:])) <= width {
 				rows = append(rows, span{begin, blank})
-				begin, columns = blank+1, columns-blankColumns
+				begin, taken = blank+1, taken-blankTaken
 			} else {
 				rows = append(rows, span{begin, i})
-				begin, columns = i, 0
+				begin, taken = i, 0
 			}
 			blank = -1
 			continue // it may still be too wide
 		}
-		columns += w
+		taken += w
 		if text[i] == ' ' {
-			blank, blankColumns = i, columns
+			blank, blankTaken = i, taken
 		}
 		i += n
 	}
 	return append(rows, span{begin, len(text)})
+}
+
+// word returns what comes before the next blank or line break.
+func word(text string) string {
+	if i := strings.IndexAny(text, " \n"); i >= 0 {
+		return text[:i]
+	}
+	return text
 }
 
 // cluster returns the length of the first of those characters that are shown

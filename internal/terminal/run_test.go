@@ -1,0 +1,116 @@
+//go:build linux
+
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/creack/pty"
+	"golang.org/x/term"
+)
+
+// A terminalScreen keeps what is drawn on a terminal.
+type terminalScreen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *terminalScreen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *terminalScreen) waitFor(t testing.TB, text string) {
+	t.Helper()
+	deadline := time.After(patience)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		s.mu.Lock()
+		shown := s.text.String()
+		s.mu.Unlock()
+		if strings.Contains(shown, text) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("there is no %q in %q", text, shown)
+		}
+	}
+}
+
+// A clumsy model makes a mistake when a key is pressed.
+type clumsy struct{ tea.Model }
+
+func (c clumsy) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if key, ok := msg.(tea.KeyPressMsg); ok && key.String() == "x" {
+		panic("a mistake")
+	}
+	_, cmd := c.Model.Update(msg)
+	return c, cmd
+}
+
+// Whatever ends it, a mistake included, the terminal is as before.
+func TestRunRestoresTheTerminal(t *testing.T) {
+	reason := errors.New("enough")
+	for _, test := range []struct {
+		what string
+		end  func(keys *os.File, cancel context.CancelCauseFunc)
+		want string
+	}{
+		{"quit", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("\x03") }, ""},
+		{"context", func(_ *os.File, cancel context.CancelCauseFunc) { cancel(reason) }, ""},
+		{"panic", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("x") }, "a mistake in it"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			keys, terminal, err := pty.Open()
+			if err != nil {
+				t.Skipf("no terminal: %v", err)
+			}
+			defer keys.Close()
+			defer terminal.Close()
+			before, err := term.GetState(int(terminal.Fd()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := new(terminalScreen)
+			go io.Copy(shown, keys)
+
+			srv := startServer(t)
+			d := dialer(srv.Addr.String(), "alice")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			end := make(chan error, 1)
+			c := dial(t, d)
+			go func() {
+				end <- run(ctx, c, Options{
+					Dial: d, Name: "alice", Room: srv.Addr.String(), In: terminal, Out: terminal,
+					Environment: []string{"TERM=xterm-256color"},
+				}, func(m tea.Model) tea.Model { return clumsy{m} })
+			}()
+			const enter, leave = "\x1b[?1049h", "\x1b[?1049l"
+			shown.waitFor(t, "joined ")
+			shown.waitFor(t, enter)
+			test.end(keys, cancel)
+			if err := <-end; (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("it ended with %v", err)
+			}
+			shown.waitFor(t, leave)
+			after, err := term.GetState(int(terminal.Fd()))
+			if err != nil || *after != *before {
+				t.Errorf("the terminal was left in another state: %v", err)
+			}
+		})
+	}
+}
