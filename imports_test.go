@@ -30,9 +30,9 @@ var mayImport = map[string][]string{
 		"sop-chat/client", "sop-chat/internal/console", "golang.org/x/sys/unix", "charm.land/bubbletea/v2",
 		"charm.land/bubbles/v2/key", "charm.land/bubbles/v2/textarea", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
 	},
-	"internal/chattest":  {"sop-chat/internal/wire", "sop-chat/internal/server"},
-	"internal/e2e":       {},
-	"internal/command":   {"*"}, // wires all the others together
+	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/server"},
+	"internal/e2e":      {},
+	"internal/command":  {"*"}, // wires all the others together
 }
 
 // Packages import what their place in the design allows, and nothing else.

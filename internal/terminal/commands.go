@@ -30,7 +30,7 @@ Up, Down: what you typed before
 Tab completes a name
 PgUp, PgDn, the mouse wheel: scroll; Ctrl+Home, Ctrl+End: to the first, the last
 Esc: to the last; Ctrl+L draws the screen anew; Ctrl+Z suspends
-Ctrl+C empties the input, or leaves if it is empty; so does Ctrl+D
+Ctrl+C empties the input; if it is empty, Ctrl+C and Ctrl+D leave
 //text is sent as /text`
 
 const marksHelp = `› yours  … not yet sent  @ has your name in it  ! is sent under your name, by somebody else`
