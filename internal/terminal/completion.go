@@ -11,10 +11,10 @@ const mostSearched = 1000
 // A completion goes through the names that begin with what was typed, one with
 // each Tab.
 type completion struct {
-	before, after string // the rest of the input
-	names         []string
-	next          int
-	shown         string // the input it has made; any other ends it
+	before string // the rest of the input
+	names  []string
+	next   int
+	shown  string // the input it has made; any other ends it
 }
 
 // complete returns the input with the word before its end replaced by a name,
