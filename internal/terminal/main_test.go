@@ -7,11 +7,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// After a panic Bubble Tea does not wait for the goroutine that reads the keys.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/charmbracelet/ultraviolet.(*TerminalReader).StreamEvents.func1"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
 const patience = 30 * time.Second

@@ -50,15 +50,28 @@ func (s *terminalScreen) waitFor(t testing.TB, text string) {
 	}
 }
 
-// A clumsy model makes a mistake when a key is pressed.
-type clumsy struct{ tea.Model }
+// A clumsy model makes a mistake when x is pressed, or can't be drawn after y.
+type clumsy struct {
+	tea.Model
+	blind bool
+}
 
-func (c clumsy) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (c *clumsy) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if key, ok := msg.(tea.KeyPressMsg); ok && key.String() == "x" {
 		panic("a mistake")
 	}
+	if key, ok := msg.(tea.KeyPressMsg); ok && key.String() == "y" {
+		c.blind = true
+	}
 	_, cmd := c.Model.Update(msg)
 	return c, cmd
+}
+
+func (c *clumsy) View() tea.View {
+	if c.blind {
+		panic("a mistake")
+	}
+	return c.Model.View()
 }
 
 // Whatever ends it, a mistake included, the terminal is as before.
@@ -72,6 +85,7 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 		{"quit", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("\x03") }, ""},
 		{"context", func(_ *os.File, cancel context.CancelCauseFunc) { cancel(reason) }, ""},
 		{"panic", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("x") }, "a mistake in it"},
+		{"panic in View", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("y") }, "a mistake in it"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			keys, terminal, err := pty.Open()
@@ -97,7 +111,7 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 				end <- run(ctx, c, Options{
 					Dial: d, Name: "alice", Room: srv.Addr.String(), In: terminal, Out: terminal,
 					Environment: []string{"TERM=xterm-256color"},
-				}, func(m tea.Model) tea.Model { return clumsy{m} })
+				}, func(m tea.Model) tea.Model { return &clumsy{Model: m} })
 			}()
 			const enter, leave = "\x1b[?1049h", "\x1b[?1049l"
 			shown.waitFor(t, "joined ")

@@ -3,7 +3,6 @@ package terminal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -56,7 +55,7 @@ func (s *session) leave(patience time.Duration) error {
 func (s *session) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.inbox.add(failed{fmt.Errorf("the client failed, which is a mistake in it: %v\n%s", p, debug.Stack())})
+			s.inbox.add(failed{&mistakeError{p, debug.Stack()}})
 		}
 	}()
 	f()

@@ -13,9 +13,9 @@ package terminal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -57,8 +57,12 @@ func Run(ctx context.Context, c *client.Client, o Options) error {
 func run(ctx context.Context, c *client.Client, o Options, around func(tea.Model) tea.Model) error {
 	s := newSession(o.Dial)
 	m := newModel(o.Name, o.Room, s)
-	program := tea.NewProgram(around(m),
-		tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment),
+	var program *tea.Program
+	var mistake atomic.Pointer[error]
+	program = tea.NewProgram(guard{around(m), func(err error) {
+		mistake.CompareAndSwap(nil, &err)
+		go program.Quit() // from within it, that would wait for itself
+	}}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment),
 		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	defer context.AfterFunc(ctx, program.Quit)()
 
@@ -66,8 +70,8 @@ func run(ctx context.Context, c *client.Client, o Options, around func(tea.Model
 	_, err := program.Run()
 	leaveErr := s.leave(farewell)
 	switch {
-	case errors.Is(err, tea.ErrProgramPanic):
-		return errors.New("the client failed, which is a mistake in it; what is above says where")
+	case mistake.Load() != nil:
+		return *mistake.Load()
 	case err != nil:
 		return fmt.Errorf("the terminal: %w", err)
 	case m.failure != nil:
