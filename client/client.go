@@ -115,10 +115,11 @@ func Strict() Option {
 // bytes, with blanks around it cut off. It returns when the server has let the
 // client in.
 //
-// It fails with a RefusedError if the server does not let it in, with a
-// NameTooLongError, KeyTooLongError or ZeroByteError if name or key can't be
-// sent, with ctx's error once ctx is done, and otherwise with the error of the
-// network. When ctx ends later, that does nothing.
+// It fails with a RefusedError if the server does not let it in, a NotAChatError
+// if it answers something else, a NameTooLongError, KeyTooLongError or
+// ZeroByteError if name or key can't be sent, ctx's error (its cause) once ctx
+// is done, and otherwise with the error of the network. When ctx ends later, that
+// does nothing.
 func Dial(ctx context.Context, addr, name, key string, opts ...Option) (*Client, error) {
 	var o options
 	for _, option := range opts {

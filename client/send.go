@@ -16,9 +16,9 @@ import (
 // the protocol has no acknowledgements. Finish makes sure at the end.
 //
 // It fails with a ZeroByteError, or after Strict with a TextTooLongError, and
-// then nothing was sent; or with ctx's or the network's error, after which
-// nothing can be sent any more, because a part of a message may be on its way.
-// If ctx is done before, Send does nothing.
+// then nothing was sent; or with a ClosedError, ctx's error or another of the
+// network, after which nothing can be sent any more, because a part of a message
+// may be on its way. If ctx is done before, Send does nothing.
 func (c *Client) Send(ctx context.Context, text string) error {
 	if c.strict && len(text) > MaxText {
 		return &TextTooLongError{Length: len(text)}

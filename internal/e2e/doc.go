@@ -10,11 +10,11 @@
 // tmux_test.go in a terminal, by keys and by what the screen shows; how that
 // should look is in testdata/screens, which -update renews.
 //
-// The harness of the server is in six files: main_test.go builds the binary, server_test.go
-// runs it, output_test.go holds what it prints, process_test.go measures it,
-// client_test.go is a client that checks every byte, and traffic_test.go makes
-// messages of which none can be lost, doubled or exchanged unseen. The other
-// files are the tests, one file a theme.
+// The harness of the server is in six files: main_test.go builds the binary,
+// server_test.go runs it, output_test.go holds what it prints, process_test.go
+// measures it, client_test.go is a client that checks every byte, and
+// traffic_test.go makes messages of which none can be lost, doubled or exchanged
+// unseen. The other files are the tests, one file a theme.
 //
 // No test sleeps and hopes. That something happens is waited for; that nothing
 // happens is proven by what happens next: a client that was to get nothing is

@@ -136,6 +136,19 @@ func TestScreenFlood(t *testing.T) {
 	s.waitFor("bob: the last\nHH:MM   bob: more\n alice at")
 }
 
+// Who is called sees it in the window's title until the next key.
+func TestScreenTitle(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	bob := join(t, srv, "bob")
+	s := startScreen(t, srv, 80, 24)
+	title := func() string { return strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_title}")) }
+	bob.say("are you there, alice?")
+	eventually(t, "the title counts", func() bool { return title() == "(1) alice at "+srv.address() })
+	s.enter("y")
+	eventually(t, "the title is as before", func() bool { return title() == "alice at "+srv.address() })
+}
+
 // Keys and the wheel scroll.
 func TestScreenScroll(t *testing.T) {
 	t.Parallel()

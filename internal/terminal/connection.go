@@ -16,7 +16,7 @@ func (m *model) connection(e event) {
 		} else {
 			m.note(fmt.Sprintf("joined %s as %s; /help shows what you can do", m.room, m.name))
 		}
-		m.state = state{online: true}
+		m.state, m.told = state{online: true}, ""
 	case lost:
 		m.state = state{}
 		m.note(fmt.Sprintf("%v; joining again, and what you write is sent then", e.err))
@@ -29,8 +29,9 @@ func (m *model) connection(e event) {
 func (m *model) wait(e waiting) tea.Cmd {
 	first := m.state.until.IsZero()
 	m.state = state{until: e.until}
-	if e.err != nil {
-		m.note(e.err.Error())
+	if e.err != nil && e.err.Error() != m.told { // and not again with each attempt
+		m.told = e.err.Error()
+		m.note(m.told)
 	}
 	if first {
 		return ticking()

@@ -33,6 +33,7 @@ type model struct {
 	now        func() time.Time
 
 	state   state
+	told    string // why joining again has failed, as it was last said
 	log     scrollback
 	input   input
 	day     string // of the last entry

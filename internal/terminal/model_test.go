@@ -318,6 +318,10 @@ func TestReconnecting(t *testing.T) {
 	u.shows("reconnecting…")
 	u.happens(waiting{err: errors.New("nobody listens"), until: noon.Add(4 * time.Second)})
 	u.shows("nobody listens", "reconnecting in 2 s")
+	u.happens(waiting{err: errors.New("nobody listens"), until: noon.Add(4 * time.Second)})
+	if n := strings.Count(u.screen(), "nobody listens"); n != 1 {
+		t.Errorf("the same is said %d times", n)
+	}
 	u.happens(joined{}, sent{1})
 	u.shows("back in the room\n12:04 › alice: kept", " alice at localhost:9000")
 	u.showsNot("not sent")
