@@ -20,13 +20,20 @@ type Cursor struct {
 // called, from any goroutine, when there is something new for it to look at;
 // it must neither block nor call the log.
 func (l *Log) Join(wake func()) *Cursor {
-	return l.join(&Cursor{log: l, wake: wake})
+	return l.join(&Cursor{log: l, wake: wake}, l.Head)
 }
 
-func (l *Log) join(c *Cursor) *Cursor {
+// JoinBack is Join at the beginning of what the log retains, for a reader that
+// is to get what came before it.
+func (l *Log) JoinBack(wake func()) *Cursor {
+	return l.join(&Cursor{log: l, wake: wake}, l.back)
+}
+
+func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.at.Store(l.head.Load())
+	c.at.Store(uint64(at()))
+	l.tail = min(l.tail, c.Position()) // a reader may come from further back than all others
 	readers := append([]*Cursor(nil), *l.readers.Load()...)
 	readers = append(readers, c)
 	l.readers.Store(&readers)

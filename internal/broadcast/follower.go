@@ -59,7 +59,7 @@ func (l *Log) follow(maySkip bool) *Follower {
 	f := &Follower{log: l, maySkip: maySkip, wake: make(chan struct{}, 1)}
 	f.nextNotice = l.noticeNo.Load()
 	f.cursor = &Cursor{log: l, wake: f.ring, follower: f}
-	l.join(f.cursor) // from here on the log may push it
+	l.join(f.cursor, l.Head) // from here on the log may push it
 	f.next = f.cursor.Position()
 	return f
 }

@@ -21,7 +21,8 @@ import (
 type Position uint64
 
 // A Log is the ordered list of a room's messages, held in memory from the
-// oldest reader's cursor to the head, and bounded by its backlog.
+// oldest reader's cursor, or what it retains for readers to come, to the head,
+// and bounded by its backlog.
 //
 //	            firstLive                                   head
 //	                │                                        │
@@ -41,6 +42,7 @@ type Position uint64
 type Log struct {
 	memory   Memory
 	backlog  uint64 // from here on the room is held
+	retained uint64 // what is kept for readers to come, see Retain
 	head     atomic.Uint64
 	held     atomic.Bool
 	closed   atomic.Bool
@@ -74,6 +76,21 @@ func NewIn(memory Memory, backlog, slack int) *Log {
 
 // Segments returns how many segments such a log has at most.
 func Segments(backlog, slack int) int { return (backlog+slack+SegmentSize-1)/SegmentSize + 1 }
+
+// Retain has the log keep that many messages before its head, whoever has read
+// them, for readers that join there (JoinBack). There may be MaxRetained. It is
+// called before anything is appended.
+func (l *Log) Retain(messages int) {
+	if messages < 0 || messages > MaxRetained(int(l.backlog)) {
+		panic("broadcast: more is to be retained than the backlog has room for")
+	}
+	l.retained = uint64(messages) * wire.Size
+}
+
+// MaxRetained returns how many messages a log with such a backlog, in bytes,
+// can retain: a quarter of it. They lie in memory that the log may use anyway,
+// and a reader that has yet to read them is still far from holding the room.
+func MaxRetained(backlog int) int { return backlog / 4 / wire.Size }
 
 // Head returns the position after the last published message. Everything
 // before it that the caller's cursor has not passed may be read.
@@ -143,7 +160,8 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 // reclaim frees the segments that every reader has passed. The caller holds
 // l.mu.
 func (l *Log) reclaim() {
-	keep := min(uint64(l.oldest(func(*Cursor) bool { return true }))/SegmentSize, l.nextLive)
+	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.back())
+	keep := min(uint64(oldest)/SegmentSize, l.nextLive)
 	for ; l.firstLive < keep; l.firstLive++ {
 		slot := l.firstLive % uint64(len(l.ring))
 		seg := l.ring[slot]
@@ -154,6 +172,12 @@ func (l *Log) reclaim() {
 			l.spare = append(l.spare, seg)
 		}
 	}
+}
+
+// back returns where what is retained begins.
+func (l *Log) back() Position {
+	head := l.head.Load()
+	return Position(head - min(head, l.retained))
 }
 
 // oldest returns the position of the furthest reader back among those for

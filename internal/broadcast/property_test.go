@@ -40,6 +40,7 @@ type machine struct {
 	memory    *ledger
 	lent      []loan
 	backlog   uint64
+	retained  int
 	batch     int // the most messages in a batch
 	segments  int // the most segments in the log
 	mayAppend [2]bool
@@ -72,6 +73,8 @@ func newMachine(t *rapid.T) *machine {
 	m.segments = 1 + (int(m.backlog)+slack+SegmentSize-1)/SegmentSize
 	m.memory = newLedger(t)
 	m.log = NewIn(m.memory, int(m.backlog), slack)
+	m.retained = rapid.IntRange(0, MaxRetained(int(m.backlog))).Draw(t, "messages retained")
+	m.log.Retain(m.retained)
 	m.JoinLoop(t)
 	return m
 }
@@ -101,7 +104,7 @@ func (m *machine) Append(t *rapid.T) {
 		}
 		left -= run
 	}
-	oldest, before := m.log.oldest(func(*Cursor) bool { return true }), m.positions()
+	oldest, before := min(m.log.oldest(func(*Cursor) bool { return true }), m.back()), m.positions()
 	m.log.Append(b, m.now)
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
@@ -152,12 +155,26 @@ func (m *machine) joinClient(t *rapid.T, l *loop) *client {
 	return c
 }
 
-// Reserve takes a place in the log for a client to come.
+// Reserve takes a place in the log for a client to come, at the head or at the
+// beginning of what is retained.
 func (m *machine) Reserve(t *rapid.T) {
 	if len(m.places) == 2 {
 		t.Skip("enough places")
 	}
-	m.places = append(m.places, m.log.Join(func() {}))
+	join, want := m.log.Join, m.head()
+	if rapid.Bool().Draw(t, "back") {
+		join, want = m.log.JoinBack, m.back()
+	}
+	place := join(func() {})
+	if place.Position() != want {
+		t.Fatalf("a place is taken at %d, want %d; the head is %d", place.Position(), want, m.head())
+	}
+	m.places = append(m.places, place)
+}
+
+// back returns where what is retained begins.
+func (m *machine) back() Position {
+	return m.head() - min(m.head(), Position(m.retained)*wire.Size)
 }
 
 // Seat lets a client join at a place that was kept for it. Its loop may have to

@@ -105,6 +105,11 @@ func TestWrongUsage(t *testing.T) {
 		{args: with("--backlog=16EiB"), want: `--backlog: "16EiB" is not a size from 64KiB to 64GiB, such as 32MiB`},
 		{args: with("--backlog=-1MiB"), want: `--backlog: "-1MiB" is not a size from 64KiB to 64GiB, such as 32MiB`},
 		{args: with("--backlog=much"), want: `--backlog: "much" is not a size from 64KiB to 64GiB, such as 32MiB`},
+		{args: with("--replay=-1"), want: `--replay: "-1" is not a whole number from 0 to 1000000`},
+		{
+			args: with("--replay=33", "--backlog=64KiB"),
+			want: "--replay 33 is too much for a --backlog of 64 KiB, of which a quarter can be replayed: 32 messages",
+		},
 		{args: with("--console=xml"), want: `--console: "xml" is not text, json or off`},
 		{args: with("--log-level=loud"), want: `--log-level: "loud" is not debug, info, warn or error`},
 		{args: with("--allow-empty-key=maybe"), want: `--allow-empty-key: "maybe" is not true or false`},

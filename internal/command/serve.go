@@ -7,8 +7,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"sop-chat/internal/broadcast"
 )
 
 // serveOptions is what the server was told on the command line, in the
@@ -24,6 +27,7 @@ type serveOptions struct {
 	authTimeout   time.Duration
 	stallTimeout  time.Duration
 	backlog       int
+	replay        int
 	loops         int // or automatic
 	console       string
 	logLevel      slog.Level
@@ -100,6 +104,10 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.backlog, "backlog", "SIZE", "32MiB", size,
 		`How much the room keeps for clients that lag before those who write have to wait. `+
 			`From 64KiB to 64GiB.`)
+	define(flags, &o.replay, "replay", "N", "0", wholeNumber(0, 1_000_000),
+		`How many of the room's last messages a client is sent when it joins, before those that `+
+			`are new. The GUI client shows them with the time at which they arrive, and long `+
+			`lists make it slow: 20 suits it.`)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -136,7 +144,19 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if o.key, err = source.read(p); err != nil {
 		return err
 	}
-	return checkKey(o.key, o.allowEmptyKey)
+	if err := checkKey(o.key, o.allowEmptyKey); err != nil {
+		return err
+	}
+	return o.checkReplay()
+}
+
+// checkReplay reports that the backlog is too small for what is to be replayed.
+func (o *serveOptions) checkReplay() error {
+	if most := broadcast.MaxRetained(o.backlog); o.replay > most {
+		return usagef("--replay %d is too much for a --backlog of %s, of which a quarter can be replayed: %d messages",
+			o.replay, humanize.IBytes(uint64(o.backlog)), most)
+	}
+	return nil
 }
 
 // badPort says that a word is no port, and what it may have been meant to be.

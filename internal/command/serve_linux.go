@@ -25,6 +25,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,
 		Backlog:              o.backlog,
+		Replay:               o.replay,
 		Loops:                o.loopsFor(runtime.GOMAXPROCS(0)),
 		Logger:               logger,
 	})

@@ -17,7 +17,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 	help := run(t, nil, binary, "--help").stdout
 	for _, name := range []string{
-		"max-clients", "max-pending", "bind", "stage", "auth-timeout", "stall-timeout", "backlog",
+		"max-clients", "max-pending", "replay", "bind", "stage", "auth-timeout", "stall-timeout", "backlog",
 		"console", "log-level", "key-file", "allow-empty-key",
 	} {
 		variable := "SOP_CHAT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))

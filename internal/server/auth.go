@@ -52,7 +52,7 @@ func (d *door) authenticate(c *conn, m *wire.Message) {
 		d.loop.seated.Add(1)
 		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
 		c.state = greeting
-		d.guestOf[c].place = d.loop.room.log.Join(func() {})
+		d.guestOf[c].place = d.loop.room.log.JoinBack(func() {})
 		d.greet(c, m[:])
 	}
 }

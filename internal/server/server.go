@@ -46,6 +46,9 @@ type Config struct {
 	// Backlog is how many bytes of messages the room keeps for clients that
 	// lag, before those who send have to wait.
 	Backlog int
+	// Replay is how many of the room's last messages a client is sent when it
+	// joins, before those that are new. There may be broadcast.MaxRetained.
+	Replay int
 	// Loops is how many event loops there are; 0 is 1.
 	Loops int
 	// Logger takes diagnostics. It must not block.
@@ -71,12 +74,14 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{
+	s := &Server{
 		config: config,
 		room: newRoom(config.Key, config.MaxClients, config.Backlog, config.Loops, func(segments int) fileMemory {
 			return newMemory(segments, config.Logger)
 		}),
-	}, nil
+	}
+	s.room.log.Retain(config.Replay)
+	return s, nil
 }
 
 // newMemory returns memory that can be sent by reference, or nil where the
@@ -92,7 +97,8 @@ func newMemory(segments int, logger *slog.Logger) fileMemory {
 }
 
 // Log returns the room's log. Who is to see everything follows it before
-// Serve is called.
+// Serve is called. What is appended to it before that is replayed to those who
+// join, as if it had been said in the room.
 func (s *Server) Log() *broadcast.Log { return s.room.log }
 
 // Listen listens on an address; port 0 is one that is free. The port is taken

@@ -30,7 +30,9 @@ type simClient struct {
 	gone    bool   // it closed its end in both directions
 
 	inbox  []byte
-	echoed int // how much had been said when it had its echo; -1 before
+	echoed bool
+	came   int // how much had been said when it was accepted
+	begin  int // index of the first message it must get: what is replayed, then all that is said
 	next   int // index of the next message it must get; -1 before the first
 
 	// What the log says of it.
@@ -63,7 +65,7 @@ func (c *simClient) message(n int) wire.Message {
 
 // connect brings a new client.
 func (w *world) connect() {
-	c := &simClient{world: w, number: w.born, key: simKey, echoed: -1, next: -1}
+	c := &simClient{world: w, number: w.born, key: simKey, next: -1}
 	w.born++
 	if w.chance(8) {
 		c.key = "the kex"
@@ -122,7 +124,7 @@ func (c *simClient) speak() {
 	if c.closing || len(c.sending) > 128*wire.Size {
 		return
 	}
-	if c.sent == 0 && c.partial == 0 && len(c.sending) == 0 && c.whole == 0 && c.echoed < 0 && c.socket.in == nil {
+	if c.sent == 0 && c.partial == 0 && len(c.sending) == 0 && c.whole == 0 && !c.echoed && c.socket.in == nil {
 		c.say(0) // it was silent so far
 	}
 	n := 1
@@ -216,13 +218,13 @@ func (c *simClient) take(n int) {
 	for len(c.inbox) >= wire.Size {
 		m := wire.Message(c.inbox[:wire.Size])
 		c.inbox = c.inbox[wire.Size:]
-		if c.echoed >= 0 {
+		if c.echoed {
 			w.oracle.received(c, &m)
 			continue
 		}
 		if m != c.message(0) || c.key != simKey {
 			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
 		}
-		c.echoed = len(w.oracle.order)
+		c.echoed = true
 	}
 }

@@ -44,7 +44,7 @@ type world struct {
 // A simConfig is what a seed chooses of the server's settings.
 type simConfig struct {
 	loops, places, pending, perAddress int
-	backlog                            int
+	backlog, replay                    int
 	clients                            int // how many are there at a time
 }
 
@@ -79,6 +79,9 @@ func newWorld(seed uint64) *world {
 		backlog:    broadcast.SegmentSize * (1 + w.rng.IntN(6)),
 		clients:    2 + w.rng.IntN(12),
 	}
+	if w.chance(2) {
+		w.config.replay = w.rng.IntN(broadcast.MaxRetained(w.config.backlog) + 1)
+	}
 	w.room = newRoom(simKey, w.config.places, w.config.backlog, w.config.loops, func(segments int) fileMemory {
 		if w.chance(3) {
 			return nil
@@ -86,6 +89,7 @@ func newWorld(seed uint64) *world {
 		w.memory = newSimMemory(w, segments)
 		return w.memory
 	})
+	w.room.log.Retain(w.config.replay)
 	w.oracle = newOracle(w)
 	logger := slog.New(slog.DiscardHandler)
 	limits := limits{

@@ -40,14 +40,14 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
-	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.holds == 0 || total.evicted == 0) {
+	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.evicted == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
 
 // simCounts say what a simulation went through.
 type simCounts struct {
-	steps, clients, messages, listeners, holds, evicted int
+	steps, clients, messages, listeners, replayed, holds, evicted int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -55,6 +55,7 @@ func (a *simCounts) add(b simCounts) {
 	a.clients += b.clients
 	a.messages += b.messages
 	a.listeners += b.listeners
+	a.replayed += b.replayed
 	a.holds += b.holds
 	a.evicted += b.evicted
 }
@@ -90,6 +91,9 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	for _, c := range w.clients {
 		if c.next > 0 {
 			counts.listeners++
+			if c.begin < c.came {
+				counts.replayed++
+			}
 		}
 		if c.evicted {
 			counts.evicted++
@@ -338,12 +342,12 @@ func (c *simClient) checkEnded() {
 // checkHeard: who is in the room has heard all that was said.
 func (c *simClient) checkHeard() {
 	w := c.world
-	if c.echoed < 0 {
+	if !c.echoed {
 		w.failf("%v is in the room and has no echo", c)
 	}
 	from := c.next
 	if from < 0 {
-		from = c.echoed
+		from = c.begin
 	}
 	if missed := w.oracle.next(from, c); missed < len(w.oracle.order) {
 		w.failf("%v has not heard message %d of %d: %d of %v", c, missed, len(w.oracle.order),

@@ -1,0 +1,83 @@
+package broadcast
+
+import (
+	"testing"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// A log keeps as many messages as it retains for readers to come, though
+// nobody reads it.
+func TestRetain(t *testing.T) {
+	const retained = segmentMessages + 1
+	l := New(16*SegmentSize, SegmentSize)
+	l.Retain(retained)
+	h := new(history)
+	for range 3 * segmentMessages {
+		want := l.Head() - min(l.Head(), retained*wire.Size)
+		cursor := l.JoinBack(func() {})
+		if got := cursor.Position(); got != want {
+			t.Fatalf("with %d messages, a reader joins at %d, want %d", len(h.messages), got, want)
+		}
+		c := &client{at: want, next: int(want / wire.Size)}
+		c.read(t, l, h, l.Head(), 10, func(total int) int { return total })
+		cursor.Leave()
+		h.write(l, "a")
+	}
+	checkMemory(t, l, 3)
+}
+
+// A reader that joins further back than all others counts from the start: it
+// holds the room when it is a backlog behind, and not any later.
+func TestJoinBackHolds(t *testing.T) {
+	const backlog = 8
+	l, h := New(backlog*wire.Size, wire.Size), new(history)
+	l.Retain(MaxRetained(backlog * wire.Size))
+	reader := l.Join(func() {})
+	for range backlog {
+		h.write(l, "a")
+	}
+	reader.Advance(l.Head())
+	h.write(l, "a") // the log looks where the readers are
+	reader.Advance(l.Head())
+	l.JoinBack(func() {})
+	for n := MaxRetained(backlog * wire.Size); n < backlog; n++ {
+		if l.Held() {
+			t.Fatalf("held by a reader that is %d messages behind", n)
+		}
+		h.write(l, "a")
+		reader.Advance(l.Head())
+	}
+	if !l.Held() {
+		t.Error("not held by a reader that is a backlog behind")
+	}
+}
+
+// More than the backlog has room for is a mistake of the caller.
+func TestRetainRefuses(t *testing.T) {
+	for _, messages := range []int{-1, 129} {
+		if !panics(func() { New(4*SegmentSize, 0).Retain(messages) }) {
+			t.Errorf("a log retains %d messages", messages)
+		}
+	}
+	New(4*SegmentSize, 0).Retain(128)
+}
+
+// What is retained costs no memory beyond it.
+func TestRetainMemory(t *testing.T) {
+	l := New(1000*SegmentSize, SegmentSize)
+	l.Retain(20)
+	reader := l.Join(func() {})
+	b := NewBatch(10 * wire.Size)
+	used := map[*segment]bool{}
+	for range 50 * segmentMessages / 10 {
+		b.Add(alice, 10*wire.Size)
+		l.Append(b, time.Time{})
+		used[l.segmentAt(l.Head()-1)] = true
+		reader.Advance(l.Head())
+	}
+	if len(used) > 3 {
+		t.Errorf("%d segments were used, want 3 at most", len(used))
+	}
+}
