@@ -34,6 +34,7 @@ type Follower struct {
 	log     *Log
 	cursor  *Cursor
 	maySkip bool
+	isAhead bool // sees what is appended before it is published
 
 	mu sync.Mutex // keeps the log from moving the cursor while it is copied from
 
@@ -48,15 +49,15 @@ type Follower struct {
 // FollowLossless returns a follower that gets every message from now on. If it
 // lags by the log's backlog, the room is held until it has caught up. Notices
 // may still be left out.
-func (l *Log) FollowLossless() *Follower { return l.follow(false) }
+func (l *Log) FollowLossless() *Follower { return l.follow(&Follower{}) }
 
 // FollowSkipping returns a follower that never holds anybody up: when the
 // memory that it has yet to read is needed, it is moved on, and told how much
 // it missed.
-func (l *Log) FollowSkipping() *Follower { return l.follow(true) }
+func (l *Log) FollowSkipping() *Follower { return l.follow(&Follower{maySkip: true}) }
 
-func (l *Log) follow(maySkip bool) *Follower {
-	f := &Follower{log: l, maySkip: maySkip, wake: make(chan struct{}, 1)}
+func (l *Log) follow(f *Follower) *Follower {
+	f.log, f.wake = l, make(chan struct{}, 1)
 	f.nextNotice = l.noticeNo.Load()
 	f.cursor = &Cursor{log: l, wake: f.ring, follower: f}
 	l.join(f.cursor, l.Head) // from here on the log may push it
@@ -80,7 +81,7 @@ func (f *Follower) Next(ctx context.Context, dst []Entry) (int, error) {
 			return n, nil
 		}
 		f.sleeping.Store(true)
-		closed := f.log.closed.Load()
+		closed := f.log.closed.Load() && f.horizon() == f.log.End()
 		n := f.take(dst) // again: what came before sleeping was set woke nobody
 		if n > 0 || closed {
 			f.wakeUp()
@@ -110,7 +111,7 @@ func (f *Follower) wakeUp() {
 func (f *Follower) take(dst []Entry) int {
 	// The head comes first: a notice that stands before it is then already
 	// to be seen.
-	head := f.log.Head()
+	head := f.horizon()
 	f.takeNotices()
 	complete := f.nextNotice == f.log.noticeNo.Load()
 	n := 0
@@ -141,6 +142,14 @@ func (f *Follower) take(dst []Entry) int {
 		}
 	}
 	return n
+}
+
+// horizon returns up to where the follower may see the log.
+func (f *Follower) horizon() Position {
+	if f.isAhead {
+		return f.log.End()
+	}
+	return f.log.Head()
 }
 
 // takeNotices refills pending if it is empty, and counts the notices that were
@@ -204,5 +213,16 @@ func (f *Follower) push(p Position) {
 	}
 }
 
+// IsHolding reports whether the room is held, and would be if this follower
+// were the only one that lags.
+func (f *Follower) IsHolding() bool {
+	return f.log.Held() && uint64(f.log.End()-f.cursor.Position()) > f.log.released()
+}
+
 // Close ends the follower; the log keeps nothing for it any more.
-func (f *Follower) Close() { f.cursor.Leave() }
+func (f *Follower) Close() {
+	if f.isAhead {
+		f.log.open()
+	}
+	f.cursor.Leave()
+}

@@ -19,6 +19,7 @@ var (
 type history struct {
 	messages []sent
 	notices  []announced
+	hidden   int // messages at the end that only the gate sees
 }
 
 type sent struct {
@@ -31,8 +32,14 @@ type announced struct {
 	before int // the number of the message before which it stands
 }
 
-// head returns where the log ends.
-func (h *history) head() Position { return Position(len(h.messages)) * wire.Size }
+// published returns how many messages everybody sees.
+func (h *history) published() int { return len(h.messages) - h.hidden }
+
+// head returns where what everybody sees ends.
+func (h *history) head() Position { return Position(h.published()) * wire.Size }
+
+// end returns where the log ends.
+func (h *history) end() Position { return Position(len(h.messages)) * wire.Size }
 
 // message returns the message with the given number as it was sent.
 func (h *history) message(number int) wire.Message {

@@ -43,15 +43,15 @@ func (l *Log) reconsider() {
 	}
 	l.mu.Unlock()
 	if ended {
-		l.Wake(nil)
+		l.wake(nil)
 	}
 }
 
 // lagging reports whether a reader that must not lose anything is at least
-// that many bytes behind the head. The caller holds l.mu.
+// that many bytes behind the end. The caller holds l.mu.
 func (l *Log) lagging(bytes uint64) bool {
 	l.tail = l.oldest(func(c *Cursor) bool { return c.follower == nil || !c.follower.maySkip })
-	return l.head.Load()-uint64(l.tail) >= bytes
+	return l.end.Load()-uint64(l.tail) >= bytes
 }
 
 // A Stall watches one client that lags and tells when it has held the room up

@@ -41,9 +41,11 @@ type Position uint64
 // own cursor has passed it.
 type Log struct {
 	memory   Memory
-	backlog  uint64 // from here on the room is held
-	retained uint64 // what is kept for readers to come, see Retain
-	head     atomic.Uint64
+	backlog  uint64        // from here on the room is held
+	retained uint64        // what is kept for readers to come, see Retain
+	head     atomic.Uint64 // what is before it is published
+	end      atomic.Uint64 // what is before it was appended; the head, unless there is a gate
+	gate     atomic.Pointer[Follower]
 	held     atomic.Bool
 	closed   atomic.Bool
 	readers  atomic.Pointer[[]*Cursor]
@@ -96,6 +98,10 @@ func MaxRetained(backlog int) int { return backlog / 4 / wire.Size }
 // before it that the caller's cursor has not passed may be read.
 func (l *Log) Head() Position { return Position(l.head.Load()) }
 
+// End returns the position after the last message that was appended. It is the
+// head, unless there is a follower that goes ahead (FollowAhead).
+func (l *Log) End() Position { return Position(l.end.Load()) }
+
 // Append publishes a batch's messages, in its order, and empties the batch.
 // The caller must have seen Held return false since its last Append.
 func (l *Log) Append(b *Batch, now time.Time) {
@@ -107,11 +113,11 @@ func (l *Log) Append(b *Batch, now time.Time) {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	head := l.head.Load()
+	end := l.end.Load()
 	for _, r := range b.runs {
 		for n := r.bytes; n > 0; {
-			seg := l.segmentForAppend(head / SegmentSize)
-			offset := head % SegmentSize
+			seg := l.segmentForAppend(end / SegmentSize)
+			offset := end % SegmentSize
 			k := copy(seg.data[offset:], data[:n])
 			first := offset / wire.Size
 			for i := first; i < first+uint64(k/wire.Size); i++ {
@@ -119,13 +125,16 @@ func (l *Log) Append(b *Batch, now time.Time) {
 				seg.at[i] = at
 			}
 			data = data[k:]
-			head += uint64(k)
+			end += uint64(k)
 			n -= k
 		}
 	}
 	b.reset()
-	l.head.Store(head)
-	if head-uint64(l.tail) >= l.backlog {
+	l.end.Store(end)
+	if l.gate.Load() == nil {
+		l.head.Store(end)
+	}
+	if end-uint64(l.tail) >= l.backlog {
 		l.hold()
 	}
 }
@@ -303,7 +312,7 @@ func (l *Log) Followed() bool {
 // the followers that show notices. It keeps n.
 func (l *Log) Announce(n *Notice) {
 	l.mu.Lock()
-	n.at = l.Head()
+	n.at = l.End()
 	number := l.noticeNo.Load()
 	l.notices[number%noticesKept] = n
 	l.noticeNo.Store(number + 1)
@@ -316,8 +325,17 @@ func (l *Log) Announce(n *Notice) {
 }
 
 // Wake tells every reader but one, the caller's own, that there is something
-// new. A loop calls it once a wake-up, after its last Append.
+// new. A loop calls it once a wake-up, after its last Append. If there is a
+// gate, there is something new only for that.
 func (l *Log) Wake(except *Cursor) {
+	if gate := l.gate.Load(); gate != nil {
+		gate.ring()
+		return
+	}
+	l.wake(except)
+}
+
+func (l *Log) wake(except *Cursor) {
 	for _, c := range *l.readers.Load() {
 		if c != except {
 			c.wake()
@@ -329,7 +347,7 @@ func (l *Log) Wake(except *Cursor) {
 // all of it get io.EOF. Its memory is closed when the last reader has left.
 func (l *Log) Close() {
 	l.closed.Store(true)
-	l.Wake(nil)
+	l.wake(nil)
 	l.closeMemory()
 }
 

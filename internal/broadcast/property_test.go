@@ -27,6 +27,8 @@ func logIsItsHistory(t *rapid.T) {
 		actions["Append"+again] = m.Append
 		actions["Read"+again] = m.Read
 		actions["Next"+again] = m.Next
+		actions["GoAhead"+again] = m.GoAhead
+		actions["Publish"+again] = m.Publish
 	}
 	t.Repeat(actions)
 	m.finish(t)
@@ -47,6 +49,7 @@ type machine struct {
 	loops     []*loop
 	places    []*Cursor // that keep the log for clients to come
 	listeners []*listener
+	gate      *listener // nil if there is none
 	held      bool
 	now       time.Time
 }
@@ -75,6 +78,9 @@ func newMachine(t *rapid.T) *machine {
 	m.log = NewIn(m.memory, int(m.backlog), slack)
 	m.retained = rapid.IntRange(0, MaxRetained(int(m.backlog))).Draw(t, "messages retained")
 	m.log.Retain(m.retained)
+	if rapid.Bool().Draw(t, "gate") {
+		m.gate = newGate(m.log, &m.history)
+	}
 	m.JoinLoop(t)
 	return m
 }
@@ -101,6 +107,9 @@ func (m *machine) Append(t *rapid.T) {
 		for range run {
 			put(b, from, len(m.messages))
 			m.messages = append(m.messages, sent{from, m.now})
+			if m.gate != nil {
+				m.hidden++
+			}
 		}
 		left -= run
 	}
@@ -110,7 +119,7 @@ func (m *machine) Append(t *rapid.T) {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
 	}
 	// Who may skip is moved only if there is no memory otherwise.
-	needed := (uint64(m.head())-1)/SegmentSize - uint64(oldest)/SegmentSize + 1
+	needed := (uint64(m.end())-1)/SegmentSize - uint64(oldest)/SegmentSize + 1
 	if !slices.Equal(before, m.positions()) && needed <= uint64(m.segments) {
 		t.Fatalf("a reader was moved when the log needed %d of its %d segments", needed, m.segments)
 	}
@@ -118,7 +127,7 @@ func (m *machine) Append(t *rapid.T) {
 		m.held = true
 	}
 	caller := pick(t, "loop of the appender", m.loops...)
-	m.wakes(t, func() { m.log.Wake(caller.cursor) }, func(l *loop) bool { return l != caller })
+	m.wakes(t, func() { m.log.Wake(caller.cursor) }, func(l *loop) bool { return l != caller && m.gate == nil })
 }
 
 func (m *machine) JoinLoop(t *rapid.T) {
@@ -275,6 +284,42 @@ func (m *machine) Next(t *rapid.T) {
 	m.moves(t, func() { f.read(t, &m.history, most) })
 }
 
+// GoAhead lets the gate read some of what only it sees.
+func (m *machine) GoAhead(t *rapid.T) {
+	if m.gate == nil {
+		t.Skip("no gate")
+	}
+	most := rapid.IntRange(1, 200).Draw(t, "entries")
+	m.moves(t, func() { m.gate.read(t, &m.history, most) })
+}
+
+// Publish lets everybody see what the gate has read.
+func (m *machine) Publish(t *rapid.T) {
+	if m.gate == nil {
+		t.Skip("no gate")
+	}
+	before := m.hidden
+	m.hidden = len(m.messages) - m.gate.next
+	released := m.held && m.lag() <= m.backlog*3/4
+	m.wakes(t, m.gate.follower.Publish, func(*loop) bool { return m.hidden != before || released })
+	if m.lag() <= m.backlog*3/4 {
+		m.held = false
+	}
+}
+
+// OpenGate ends what the gate was for: everybody sees all there is.
+func (m *machine) OpenGate(t *rapid.T) {
+	if m.gate == nil || !rapid.Bool().Draw(t, "really") {
+		t.Skip("no gate, or not yet")
+	}
+	gate := m.gate
+	m.gate, m.hidden = nil, 0
+	m.wakes(t, gate.follower.Close, func(*loop) bool { return true })
+	if m.lag() <= m.backlog*3/4 {
+		m.held = false
+	}
+}
+
 // Announce announces a few notices, or now and then more than the log keeps.
 func (m *machine) Announce(t *rapid.T) {
 	n := pick(t, "notices", 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 63, 64, 65, 130, noticesKept+1)
@@ -287,8 +332,8 @@ func (m *machine) Announce(t *rapid.T) {
 
 // Check compares the log's state with what the rule and the history say.
 func (m *machine) Check(t *rapid.T) {
-	if got := m.log.Head(); got != m.head() {
-		t.Fatalf("the head is %d, want %d", got, m.head())
+	if head, end := m.log.Head(), m.log.End(); head != m.head() || end != m.end() {
+		t.Fatalf("the head is %d and the end %d, want %d and %d", head, end, m.head(), m.end())
 	}
 	if got := m.log.Held(); got != m.held {
 		t.Fatalf("Held() = %v with a reader %d bytes behind, a backlog of %d; want %v", got, m.lag(), m.backlog, m.held)
@@ -298,6 +343,12 @@ func (m *machine) Check(t *rapid.T) {
 
 // finish lets everybody read on to the end, and leave.
 func (m *machine) finish(t *rapid.T) {
+	if m.gate != nil {
+		for more := true; more; {
+			m.moves(t, func() { more = m.gate.read(t, &m.history, 200) })
+		}
+		m.Publish(t)
+	}
 	for _, l := range m.loops {
 		for _, c := range l.clients {
 			c.read(t, m.log, &m.history, m.head(), len(m.messages), func(total int) int { return total })
@@ -328,6 +379,9 @@ func (m *machine) finish(t *rapid.T) {
 	for _, f := range m.listeners {
 		f.follower.Close()
 	}
+	if m.gate != nil {
+		m.gate.follower.Close()
+	}
 	if !m.memory.closed {
 		t.Fatal("the memory is not closed though all have left")
 	}
@@ -338,7 +392,7 @@ func (m *machine) finish(t *rapid.T) {
 	}
 }
 
-// lag returns how far behind the furthest reader is that must not lose
+// lag returns how far behind the end the furthest reader is that must not lose
 // anything.
 func (m *machine) lag() uint64 {
 	at := m.head()
@@ -353,7 +407,7 @@ func (m *machine) lag() uint64 {
 			at = min(at, Position(f.next)*wire.Size)
 		}
 	}
-	return uint64(m.head() - at)
+	return uint64(m.end() - at)
 }
 
 // moves does what may end a hold, and checks that everybody is woken if it

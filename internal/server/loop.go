@@ -184,9 +184,9 @@ func (l *loop) publish() {
 	log := l.room.log
 	log.Append(l.batch, l.now)
 	log.Wake(l.cursor)
-	head := log.Head()
+	end := log.End()
 	for _, c := range l.authors {
-		c.lastOwn = head
+		c.lastOwn = end
 	}
 	clear(l.authors)
 	l.authors = l.authors[:0]

@@ -41,6 +41,11 @@ type simClient struct {
 	published                       int
 }
 
+// comes says that the client is accepted when so much has been said.
+func (c *simClient) comes(said int) {
+	c.came, c.begin = said, max(0, said-c.world.config.replay)
+}
+
 func (c *simClient) String() string {
 	return fmt.Sprintf("client %d (sent %d, published %d, left %v %q)", c.number, c.sent, c.published, c.left, c.reason)
 }

@@ -76,8 +76,9 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			w.failf("%v is accepted with the key %q", c, n.Key)
 		}
 		c.accepted = true
-		c.came = len(o.order)
-		c.begin = max(0, c.came-w.config.replay)
+		if w.gate == nil {
+			c.comes(len(o.order))
+		}
 	case broadcast.Refused:
 		if n.Key != c.key || c.key == simKey && n.Reason != causeFull.words {
 			w.failf("%v is refused with the key %q: %s", c, n.Key, n.Reason)

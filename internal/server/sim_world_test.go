@@ -38,6 +38,7 @@ type world struct {
 	loops  []*loop
 	stop   atomic.Bool
 	oracle *oracle
+	gate   *simGate // nil if what is appended is published at once
 	config simConfig
 }
 
@@ -91,6 +92,9 @@ func newWorld(seed uint64) *world {
 	})
 	w.room.log.Retain(w.config.replay)
 	w.oracle = newOracle(w)
+	if w.chance(3) {
+		w.gate = newSimGate(w)
+	}
 	logger := slog.New(slog.DiscardHandler)
 	limits := limits{
 		stall: simStallTimeout,

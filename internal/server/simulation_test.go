@@ -118,6 +118,8 @@ func (w *world) step() {
 			}
 			w.pass(100 * time.Millisecond)
 		}
+	case w.gate != nil && w.chance(20):
+		w.gate.publish()
 	case w.chance(2) && len(w.clients) > 0:
 		c := w.clients[w.rng.IntN(len(w.clients))]
 		for range 4 { // those who are long gone have little to do
@@ -141,6 +143,9 @@ func (w *world) turn(l *loop) {
 	running, err := l.turn()
 	if err != nil || !running {
 		w.failf("a loop ends: running %v, error %v", running, err)
+	}
+	if w.gate != nil {
+		w.gate.look()
 	}
 	w.oracle.look()
 }
@@ -277,7 +282,7 @@ func (w *world) workOff(who func(*simClient) bool) {
 
 // busy does something of that, and reports whether there was anything.
 func (w *world) busy(who func(*simClient) bool) bool {
-	did := false
+	did := w.gate != nil && w.gate.publish()
 	for _, i := range w.rng.Perm(len(w.loops)) {
 		if l := w.loops[i]; l.kernel.(*simKernel).mayRun(l) {
 			w.turn(l)
@@ -378,8 +383,11 @@ func (w *world) shutdown() {
 	for _, l := range w.loops {
 		l.shutdown()
 	}
-	w.oracle.look()
 	w.room.log.Close()
+	if w.gate != nil {
+		w.gate.follower.Close()
+	}
+	w.oracle.look()
 	w.oracle.follower.Close()
 	if w.memory != nil && !w.memory.closed {
 		w.failf("the log's memory is left")
