@@ -110,14 +110,6 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 	flags.BoolP("help", "h", false, "Shows this help.")
 }
 
-// durationOrNone reads durations from 0 on.
-func durationOrNone(text string) (time.Duration, error) {
-	if d, err := time.ParseDuration(text); err == nil && d == 0 {
-		return 0, nil
-	}
-	return duration(text)
-}
-
 // processID reads the number of a process, or nothing.
 func processID(text string) (int, error) {
 	if text == "" {

@@ -28,7 +28,10 @@ type serveOptions struct {
 	stallTimeout  time.Duration
 	backlog       int
 	replay        int
-	loops         int // or automatic
+	history       string
+	historySync   time.Duration
+	retain        time.Duration // 0: for good
+	loops         int           // or automatic
 	console       string
 	logLevel      slog.Level
 	stage         int
@@ -108,6 +111,15 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How many of the room's last messages a client is sent when it joins, before those that `+
 			`are new. The GUI client shows them with the time at which they arrive, and long `+
 			`lists make it slow: 20 suits it.`)
+	define(flags, &o.history, "history", "FILE", "", anyText,
+		`Keeps all that is said in an SQLite database, for --replay after a restart and for the `+
+			`command history. It is created if it is not there.`)
+	define(flags, &o.historySync, "history-sync", "D", "200ms", durationOrNone,
+		`How long a message may wait to be written to the history, and so what may be missing in `+
+			`it after the server was killed. With 0, everything is on the disk before anybody `+
+			`receives it.`)
+	define(flags, &o.retain, "retain", "AGE", "", ageOrNone,
+		`Removes what is older from the history: 90d, 12h, 4w. Without it, everything is kept.`)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -147,7 +159,10 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := checkKey(o.key, o.allowEmptyKey); err != nil {
 		return err
 	}
-	return o.checkReplay()
+	if err := o.checkReplay(); err != nil {
+		return err
+	}
+	return o.checkHistory(cmd)
 }
 
 // checkReplay reports that the backlog is too small for what is to be replayed.

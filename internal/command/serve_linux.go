@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"time"
@@ -36,10 +37,14 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	if err != nil {
 		return err
 	}
+	kept, err := keep(ctx, s.Log(), o, logger)
+	if err != nil {
+		return err
+	}
 	go saveMemory(ctx, p)
 	wait := show(s.Log(), o, p, logger)
 	invite(p.Stderr, o.port, bound, o.maxClients)
-	err = s.Serve(ctx)
+	err = errors.Join(s.Serve(ctx), kept())
 	wait()
 	return err
 }

@@ -35,6 +35,7 @@ func TestDefaults(t *testing.T) {
 		authTimeout:  10 * time.Second,
 		stallTimeout: 10 * time.Second,
 		backlog:      32 << 20,
+		historySync:  200 * time.Millisecond,
 		loops:        automatic,
 		console:      "text",
 		logLevel:     slog.LevelInfo,
@@ -67,6 +68,8 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"backlog", "64 MB", func(o serveOptions) any { return o.backlog }, 64_000_000},
 		{"backlog", "1048576", func(o serveOptions) any { return o.backlog }, 1 << 20},
 		{"backlog", "64GiB", func(o serveOptions) any { return o.backlog }, 64 << 30},
+		{"replay", "20", func(o serveOptions) any { return o.replay }, 20},
+		{"history", "chat.db", func(o serveOptions) any { return o.history }, "chat.db"},
 		{"console", "json", func(o serveOptions) any { return o.console }, "json"},
 		{"log-level", "debug", func(o serveOptions) any { return o.logLevel }, slog.LevelDebug},
 		{"allow-empty-key", "true", func(o serveOptions) any { return o.allowEmptyKey }, true},
@@ -84,6 +87,30 @@ func TestFlagsAndVariables(t *testing.T) {
 			if got := test.get(options(t, p)); got != test.want {
 				t.Errorf("%q: got %v, want %v", p.Args, got, test.want)
 			}
+		}
+	}
+}
+
+func TestHistoryFlags(t *testing.T) {
+	o := options(t, process([]string{"--history", "chat.db", "--history-sync", "0", "--retain", "90d", "9000", "key"}))
+	if o.history != "chat.db" || o.historySync != 0 || o.retain != 90*24*time.Hour {
+		t.Errorf("%+v", o)
+	}
+}
+
+// An age is in any units up to weeks.
+func TestAge(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"90d": 90 * day, "4w": 28 * day, "1w2d3h": 9*day + 3*time.Hour, "36h": 36 * time.Hour, "1.5h": 90 * time.Minute, "5s": 5 * time.Second,
+	} {
+		if got, err := age(text); got != want || err != nil {
+			t.Errorf("%q is %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "0", "0d", "90", "d", "-1d", "1d-2h", "-2h", "1d2w", "many", "1.5d", "70000d", "40000w", "9999999999h"} {
+		if got, err := age(text); err == nil {
+			t.Errorf("%q is %v", text, got)
 		}
 	}
 }

@@ -76,6 +76,59 @@ func duration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// durationOrNone reads durations from 0 on.
+func durationOrNone(text string) (time.Duration, error) {
+	if d, err := time.ParseDuration(text); err == nil && d == 0 {
+		return 0, nil
+	}
+	return duration(text)
+}
+
+// age reads how long ago something was: weeks and days, and what
+// time.ParseDuration reads, such as 90d or 1w2d12h.
+func age(text string) (time.Duration, error) {
+	const most = 200 * 365 * 24 * time.Hour // times are counted in nanoseconds
+	var sum time.Duration
+	rest := text
+	for _, unit := range []struct {
+		letter string
+		length time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		before, after, found := strings.Cut(rest, unit.letter)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(before, 10, 16)
+		if err != nil || time.Duration(n) > most/unit.length {
+			return 0, badAge(text)
+		}
+		sum, rest = sum+time.Duration(n)*unit.length, after
+	}
+	if rest != "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 || d > most {
+			return 0, badAge(text)
+		}
+		sum += d
+	}
+	if sum <= 0 || sum > most {
+		return 0, badAge(text)
+	}
+	return sum, nil
+}
+
+func badAge(text string) error {
+	return fmt.Errorf("%q is not an age, such as 30m, 12h, 90d or 4w", text)
+}
+
+// ageOrNone reads an age, or nothing.
+func ageOrNone(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return age(text)
+}
+
 // size reads numbers of bytes that fit an int of this machine.
 func size(text string) (int, error) {
 	const least, most = 64 << 10, 64 << 30

@@ -1,0 +1,67 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/history"
+	"sop-chat/internal/wire"
+)
+
+// roomName is the name in the history of the one room there is.
+const roomName = "main"
+
+// checkHistory reports options about the history that have no effect.
+func (o *serveOptions) checkHistory(cmd *cobra.Command) error {
+	switch {
+	case o.history != "" && o.stage <= 2:
+		return usagef("--history keeps what is said from stage 3 on, not in stage %d", o.stage)
+	case o.history == "" && cmd.Flags().Changed("retain"):
+		return usagef("--retain removes from a history, and there is none without --history")
+	case o.history == "" && cmd.Flags().Changed("history-sync"):
+		return usagef("--history-sync is about a history, and there is none without --history")
+	}
+	return nil
+}
+
+// keep begins to keep in a file what is said in a room, if --history says so.
+// Before that it puts into the room's log what is to be replayed. Nobody may
+// append to the log or follow it yet. Once the log is closed, wait returns when
+// all was kept, or an error if that was not possible.
+func keep(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.Logger) (wait func() error, err error) {
+	if o.history == "" {
+		return func() error { return nil }, nil
+	}
+	archive, err := history.Open(o.history, history.Config{
+		Room:   roomName,
+		Window: o.historySync,
+		Retain: o.retain,
+		Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	last, err := archive.Last(o.replay)
+	if err != nil {
+		return nil, errors.Join(err, archive.Close())
+	}
+	restore(log, last)
+	archive.Follow(log)
+	result := make(chan error, 1)
+	go func() { result <- archive.Run(ctx) }()
+	return func() error { return errors.Join(<-result, archive.Close()) }, nil
+}
+
+// restore puts messages into a log as if they had been said in its room.
+func restore(log *broadcast.Log, messages []history.Message) {
+	batch := broadcast.NewBatch(wire.Size)
+	for i := range messages {
+		m := &messages[i]
+		batch.Add(&m.From, copy(batch.Free(), m.Wire[:]))
+		log.Append(batch, m.Time)
+	}
+}

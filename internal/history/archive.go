@@ -1,0 +1,205 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A Config says how an Archive keeps messages.
+type Config struct {
+	// Room is the name of the room.
+	Room string
+	// Window is how long a message may wait for others to be written with it,
+	// and so what may be missing after the process was killed. 0 has every
+	// message written, and synced, before anybody receives it.
+	Window time.Duration
+	// Retain is for how long messages are kept; 0 is for good.
+	Retain time.Duration
+	// Logger is told when the file can't be written, and when it can again. Nil
+	// discards that.
+	Logger *slog.Logger
+}
+
+// batchSize is how many messages a transaction has at most: enough that its
+// cost is that of its rows, few enough that it takes some milliseconds.
+const batchSize = 2048
+
+// An Archive writes what is said in a room to a file. It is one more reader of
+// the room's log: what the file's disk can't keep up with waits in the log's
+// backlog, and then holds the room.
+//
+// Its methods are called in the order in which they stand here, by one
+// goroutine at a time. A file has one Archive at a time, and any number of
+// Readers.
+type Archive struct {
+	config   Config
+	lock     *os.File
+	file     *file
+	insert   *sql.Stmt
+	follower *broadcast.Follower
+	entries  []broadcast.Entry // of the batch that is to be written
+	last     int64             // the sequence of the message that was written last
+	missing  int64             // messages after it that could not be kept
+	fails    bool              // the file can't be written; the logger knows
+	expireAt time.Time         // when to look for messages that are too old; zero: never
+}
+
+// Open opens a file to write to, and creates it if there is none. It fails if
+// the file is something else, or is written to by another server.
+func Open(path string, c Config) (*Archive, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	l, err := lock(path)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	a := &Archive{config: c, lock: l, entries: make([]broadcast.Entry, batchSize)}
+	if err := a.open(path); err != nil {
+		return nil, explain(path, errors.Join(err, a.Close()))
+	}
+	if c.Retain > 0 {
+		a.expireAt = time.Now()
+	}
+	return a, nil
+}
+
+func (a *Archive) open(path string) (err error) {
+	ctx := context.Background()
+	if a.file, err = openToWrite(ctx, path); err != nil {
+		return err
+	}
+	if err := migrate(ctx, a.file.conn, migrations); err != nil {
+		return err
+	}
+	var last sql.NullInt64
+	if err := a.file.conn.QueryRowContext(ctx, "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'").Scan(&last); err != nil {
+		return err
+	}
+	a.last = last.Int64
+	a.insert, err = a.file.conn.PrepareContext(ctx, "INSERT INTO message ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?)")
+	return err
+}
+
+// Last returns the last messages, n at most, the oldest first.
+func (a *Archive) Last(n int) ([]Message, error) {
+	var last []Message
+	rows, err := a.file.conn.QueryContext(context.Background(), "SELECT "+columns+" FROM message ORDER BY sequence DESC LIMIT ?", n)
+	if err != nil {
+		return nil, explain(a.file.path, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m Message
+		if err := m.scan(rows); err != nil {
+			return nil, explain(a.file.path, err)
+		}
+		last = append(last, m)
+	}
+	slices.Reverse(last)
+	return last, explain(a.file.path, rows.Err())
+}
+
+// Follow has the archive keep what is said from now on. Nobody may append to
+// the log at the same time.
+func (a *Archive) Follow(log *broadcast.Log) {
+	if a.config.Window == 0 {
+		a.follower = log.FollowAhead()
+	} else {
+		a.follower = log.FollowLossless()
+	}
+}
+
+// Run writes what is said until the log is closed and all of it was written,
+// and returns nil. If the file can't be written, it goes on trying, and the
+// room goes on for as long as the log's backlog has room; then the oldest
+// messages are left out, unless nobody may receive what is not kept (Window).
+// It returns an error if messages could not be kept when the log was closed;
+// once ctx is done, it does not try for long.
+func (a *Archive) Run(ctx context.Context) error {
+	defer a.follower.Close()
+	for {
+		n, ended := a.gather()
+		if err := a.keep(ctx, a.entries[:n]); err != nil {
+			return err
+		}
+		if a.config.Window == 0 {
+			a.follower.Publish()
+		}
+		if ended {
+			return a.checkWhole()
+		}
+		a.expire(time.Now())
+	}
+}
+
+// checkWhole returns an error if messages are missing in the end.
+func (a *Archive) checkWhole() error {
+	if a.missing == 0 {
+		return nil
+	}
+	return fmt.Errorf("the history %q lacks the last %d messages, because it could not be written", a.file.path, a.missing)
+}
+
+// gather fills entries with messages: those there are, and those that come
+// within the window. It may return without any, when something else is to be
+// done. ended reports that there will be no more.
+func (a *Archive) gather() (n int, ended bool) {
+	n, ended = a.next(0, a.expireAt)
+	for n > 0 && n < len(a.entries) && !ended {
+		due := min(a.config.Window, time.Until(a.entries[0].Time.Add(a.config.Window)))
+		if due <= 0 {
+			break
+		}
+		before := n
+		n, ended = a.next(n, time.Now().Add(due))
+		if n == before {
+			break
+		}
+	}
+	return n, ended
+}
+
+// next waits for messages until some time (zero: for as long as it takes), and
+// puts them after the first n entries. It returns how many there are then.
+func (a *Archive) next(n int, until time.Time) (_ int, ended bool) {
+	ctx := context.Background()
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	for {
+		k, err := a.follower.Next(ctx, a.entries[n:])
+		if err != nil {
+			return n, errors.Is(err, io.EOF)
+		}
+		messages := slices.DeleteFunc(a.entries[n:n+k], func(e broadcast.Entry) bool {
+			return e.Notice != nil || e.SkippedNotices > 0
+		})
+		if n += len(messages); len(messages) > 0 {
+			return n, false
+		}
+	}
+}
+
+// Close closes the file. What Run has written is kept.
+func (a *Archive) Close() error {
+	var err error
+	if a.insert != nil {
+		err = a.insert.Close()
+	}
+	if a.file != nil {
+		err = errors.Join(err, a.file.close())
+	}
+	return errors.Join(err, a.lock.Close())
+}

@@ -1,0 +1,32 @@
+//go:build unix
+
+package history
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lock keeps other servers from writing to the same file. It creates the file
+// if there is none. What it returns is closed after the database: closing it
+// earlier would end SQLite's own locks.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = errors.New("another running server writes to it")
+	} else if err != nil {
+		err = fmt.Errorf("locking it: %w", os.NewSyscallError("flock", err))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

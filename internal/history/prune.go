@@ -1,0 +1,97 @@
+package history
+
+import (
+	"context"
+	"time"
+)
+
+// Prune removes the messages from before a time, gives the space they took back
+// to the system, and returns how many they were. progress, which may be nil, is
+// called with how many are removed of how many. A server may write to the file
+// meanwhile. When ctx is done, what was removed by then is removed.
+func Prune(ctx context.Context, path string, before time.Time, progress func(done, all int64)) (done int64, err error) {
+	if err := exists(path); err != nil {
+		return 0, err
+	}
+	f, err := openToWrite(ctx, path)
+	if err != nil {
+		return 0, explain(path, err)
+	}
+	defer f.close()
+	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
+		return 0, explain(path, err)
+	}
+	var all int64
+	if err := f.conn.QueryRowContext(ctx, "SELECT count(*) FROM message WHERE time < ?", before.UnixNano()).Scan(&all); err != nil {
+		return 0, explain(path, err)
+	}
+	for done < all {
+		if ctx.Err() != nil {
+			return done, ctx.Err()
+		}
+		n, err := f.removeSome(before)
+		if err != nil {
+			return done, explain(path, err)
+		}
+		if done += n; n == 0 {
+			break
+		}
+		if progress != nil {
+			progress(done, all)
+		}
+	}
+	if done > 0 {
+		err = f.shrink(ctx)
+	}
+	return done, explain(path, err)
+}
+
+// shrink gives back the space that removed messages took.
+func (f *file) shrink(ctx context.Context) error {
+	// The index of words notes first that some are gone, and forgets them when
+	// its parts are merged: a little at a time, until nothing changes.
+	const mergePages, leastChanges = 500, 2
+	for ctx.Err() == nil {
+		var before, after int64
+		err := f.conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&before)
+		if err == nil {
+			_, err = f.exec("INSERT INTO search (search, rank) VALUES ('merge', ?)", -mergePages)
+		}
+		if err == nil {
+			err = f.conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&after)
+		}
+		if err != nil {
+			return err
+		}
+		if after-before < leastChanges {
+			break
+		}
+	}
+	for ctx.Err() == nil {
+		var free int64
+		if err := f.conn.QueryRowContext(ctx, "PRAGMA freelist_count").Scan(&free); err != nil {
+			return err
+		}
+		if free == 0 {
+			break
+		}
+		if err := f.vacuum(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := f.exec("PRAGMA wal_checkpoint(truncate)") // as far as others let it
+	return err
+}
+
+// vacuum gives some free pages back.
+func (f *file) vacuum(ctx context.Context) error {
+	// It takes a step for each page, and each has to be asked for.
+	rows, err := f.conn.QueryContext(ctx, "PRAGMA incremental_vacuum(1000)")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}

@@ -1,0 +1,111 @@
+package history
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// A Reader reads a file, also while an Archive writes to it. It is for one
+// goroutine.
+type Reader struct{ file *file }
+
+// OpenReader opens a file to read.
+func OpenReader(ctx context.Context, path string) (*Reader, error) {
+	f, err := openToRead(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{f}, nil
+}
+
+// Close closes the file.
+func (r *Reader) Close() error { return r.file.close() }
+
+// A Filter says which messages are meant. Its zero value means all.
+type Filter struct {
+	// Since is the time from which on; zero is from the beginning.
+	Since time.Time
+	// From is the name the sender authenticated with; empty is anybody.
+	From string
+	// After is the sequence after which they come.
+	After int64
+	// Last is how many at most, the last ones; 0 is all.
+	Last int
+}
+
+// where returns the conditions that a row of message m meets.
+func (f *Filter) where() (conditions string, args []any) {
+	conditions = "m.sequence > ?"
+	args = append(args, f.After)
+	if !f.Since.IsZero() {
+		conditions += " AND m.time >= ?"
+		args = append(args, f.Since.UnixNano())
+	}
+	if f.From != "" {
+		conditions += " AND m.authenticated_name = ?"
+		args = append(args, []byte(f.From))
+	}
+	return conditions, args
+}
+
+// source returns message m, by the index that leads to the fewest rows.
+func (f *Filter) source() string {
+	switch {
+	case !f.Since.IsZero():
+		return "message m INDEXED BY message_time"
+	case f.From != "":
+		return "message m INDEXED BY message_authenticated_name"
+	}
+	return "message m"
+}
+
+// Messages returns the messages that a filter means, in their order. Each is
+// valid until the next. If reading fails, the error comes last.
+func (r *Reader) Messages(ctx context.Context, f Filter) iter.Seq2[*Message, error] {
+	where, args := f.where()
+	query := "SELECT " + columns + " FROM " + f.source() + " WHERE " + where + " ORDER BY sequence"
+	if f.Last > 0 {
+		query = "SELECT * FROM (" + query + " DESC LIMIT ?) ORDER BY sequence"
+		args = append(args, f.Last)
+	}
+	return each(ctx, r.file, query, args, (*Message).scan)
+}
+
+// each returns what the rows of a query are scanned into, one after the other
+// into the same. If reading fails, the error comes last.
+func each[T any](ctx context.Context, f *file, query string, args []any, scan func(*T, row) error) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		rows, err := f.conn.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(nil, explain(f.path, err))
+			return
+		}
+		defer rows.Close()
+		var value T
+		for rows.Next() {
+			if err := scan(&value, rows); err != nil {
+				yield(nil, explain(f.path, err))
+				return
+			}
+			if !yield(&value, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, explain(f.path, err))
+		}
+	}
+}
+
+// Count returns how many messages a filter means.
+func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {
+	where, args := f.where()
+	query := "SELECT 1 FROM " + f.source() + " WHERE " + where
+	if f.Last > 0 {
+		query += " LIMIT ?"
+		args = append(args, f.Last)
+	}
+	err = r.file.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", args...).Scan(&n)
+	return n, explain(r.file.path, err)
+}

@@ -1,0 +1,101 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// The form of the file. A file says in its user_version how many of the
+// migrations it has been through, and in its application_id that it is ours.
+
+// applicationID is "sopc".
+const applicationID = 0x736f7063
+
+// migrations make the file what it is: each leads from the form before it to
+// the next. Those that were ever released don't change any more.
+var migrations = []string{
+	// 1: the messages, and an index of their words.
+	//
+	// name and text are the bytes of the message's fields without the zeros at
+	// their end, so that the 512 bytes can be restored. What people see of them
+	// ends at the first zero.
+	//
+	// The index of words is one with external content: it has no copy of the
+	// texts, which would be half as much again, and finds them in the view
+	// searchable to mark what was found. columnsize=0 leaves out the length of
+	// each text, which only ranking needs; what is found comes in its order. There
+	// is no trigger that indexes a new message: with one, SQLite would write the
+	// index for each message, and not for each batch.
+	`CREATE TABLE message (
+		sequence           INTEGER PRIMARY KEY AUTOINCREMENT,
+		time               INTEGER NOT NULL, -- nanoseconds since 1970, UTC
+		room               TEXT NOT NULL,
+		name               BLOB NOT NULL,    -- as it was in the message
+		authenticated_name BLOB NOT NULL,    -- as it was when the sender joined
+		address            TEXT NOT NULL,    -- of the sender, with the port; may be empty
+		text               BLOB NOT NULL
+	);
+	CREATE INDEX message_time ON message (time);
+	CREATE INDEX message_authenticated_name ON message (authenticated_name);
+
+	CREATE VIEW searchable AS SELECT sequence, CAST(CASE instr(text, x'00')
+		WHEN 0 THEN text ELSE substr(text, 1, instr(text, x'00') - 1) END AS TEXT) AS text FROM message;
+	CREATE VIRTUAL TABLE search USING fts5 (
+		text, content='searchable', content_rowid='sequence', columnsize=0,
+		tokenize='unicode61 remove_diacritics 2'
+	);
+	CREATE TRIGGER message_deleted BEFORE DELETE ON message BEGIN
+		INSERT INTO search (search, rowid, text) SELECT 'delete', sequence, text FROM searchable WHERE sequence = old.sequence;
+	END;
+	CREATE TRIGGER message_before_update BEFORE UPDATE ON message BEGIN
+		INSERT INTO search (search, rowid, text) SELECT 'delete', sequence, text FROM searchable WHERE sequence = old.sequence;
+	END;
+	CREATE TRIGGER message_after_update AFTER UPDATE ON message BEGIN
+		INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence = new.sequence;
+	END;`,
+}
+
+// migrate brings a file to the latest form. A file that is empty gets it all.
+func migrate(ctx context.Context, c *sql.Conn, migrations []string) error {
+	version, err := check(ctx, c, len(migrations), true)
+	if err != nil {
+		return err
+	}
+	for ; version < len(migrations); version++ {
+		step := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+			migrations[version], applicationID, version+1)
+		if _, err := c.ExecContext(ctx, step); err != nil {
+			c.ExecContext(ctx, "ROLLBACK") // fails if there is nothing to roll back
+			return fmt.Errorf("bringing the file to form %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+// check returns the form of a file. It is an error if the file is not ours, or
+// in a form that is newer than the latest. One that is empty counts as ours if
+// it may be.
+func check(ctx context.Context, c *sql.Conn, latest int, mayBeEmpty bool) (version int, err error) {
+	var id, tables int
+	err = c.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
+		(SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)`).Scan(&version, &id, &tables)
+	switch {
+	case err != nil:
+		return 0, err
+	case tables == 0 && id == 0 && mayBeEmpty:
+		return 0, nil
+	case tables == 0 && id == 0:
+		return 0, errForm("it is empty")
+	case id != applicationID:
+		return 0, errForm("it is an SQLite database of another program")
+	case version > latest:
+		return 0, errForm(fmt.Sprintf("it was written by a newer version of sop-chat (its form is %d, and this version knows %d)", version, latest))
+	}
+	return version, nil
+}
+
+// An errForm says why a file is no history.
+type errForm string
+
+func (e errForm) Error() string { return string(e) }

@@ -1,0 +1,85 @@
+package history
+
+import (
+	"context"
+	"time"
+)
+
+// Stats counts messages.
+type Stats struct {
+	// Messages is how many there are, First and Last when they begin and end.
+	Messages    int
+	First, Last time.Time
+	// People are those who wrote, who wrote most first.
+	People []PersonCount
+	// Hours are how many were written in each hour of the day, local time.
+	Hours [24]int
+}
+
+// A PersonCount says how many messages somebody wrote.
+type PersonCount struct {
+	Name     string // as it authenticated
+	Messages int
+}
+
+// Stats counts the messages from a time on; zero is from the beginning.
+func (r *Reader) Stats(ctx context.Context, since time.Time) (*Stats, error) {
+	var s Stats
+	err := r.countPeople(ctx, &s, since)
+	if err == nil {
+		err = r.countHours(ctx, &s, since)
+	}
+	return &s, explain(r.file.path, err)
+}
+
+func (r *Reader) countPeople(ctx context.Context, s *Stats, since time.Time) error {
+	query, args := "SELECT authenticated_name, count(*) FROM message INDEXED BY message_authenticated_name", []any(nil)
+	if !since.IsZero() {
+		query, args = "SELECT authenticated_name, count(*) FROM message INDEXED BY message_time WHERE time >= ?", []any{since.UnixNano()}
+	}
+	rows, err := r.file.conn.QueryContext(ctx, query+" GROUP BY 1 ORDER BY 2 DESC, 1", args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p PersonCount
+		var name []byte
+		if err := rows.Scan(&name, &p.Messages); err != nil {
+			return err
+		}
+		p.Name = string(name)
+		s.People = append(s.People, p)
+		s.Messages += p.Messages
+	}
+	return rows.Err()
+}
+
+// countHours counts quarters of an hour, which are what time zones differ by,
+// so that SQLite has to know of none.
+func (r *Reader) countHours(ctx context.Context, s *Stats, since time.Time) error {
+	const quarter = 15 * time.Minute
+	from := int64(0)
+	if !since.IsZero() {
+		from = since.UnixNano()
+	}
+	rows, err := r.file.conn.QueryContext(ctx, `SELECT time / ?, count(*), min(time), max(time) FROM message INDEXED BY message_time
+		WHERE time >= ? GROUP BY 1 ORDER BY 1`, int64(quarter), from)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number, first, last int64
+		var n int
+		if err := rows.Scan(&number, &n, &first, &last); err != nil {
+			return err
+		}
+		s.Hours[time.Unix(0, number*int64(quarter)).Hour()] += n
+		if s.First.IsZero() {
+			s.First = time.Unix(0, first)
+		}
+		s.Last = time.Unix(0, last)
+	}
+	return rows.Err()
+}
