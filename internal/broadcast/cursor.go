@@ -40,6 +40,16 @@ func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 	return c
 }
 
+// limit returns how far behind the end the reader may be before the room is held.
+func (c *Cursor) limit() uint64 {
+	if c.follower != nil {
+		if limit := c.follower.limit.Load(); limit > 0 {
+			return limit
+		}
+	}
+	return c.log.backlog
+}
+
 // Position returns where the cursor is.
 func (c *Cursor) Position() Position { return Position(c.at.Load()) }
 

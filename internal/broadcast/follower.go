@@ -34,7 +34,8 @@ type Follower struct {
 	log     *Log
 	cursor  *Cursor
 	maySkip bool
-	isAhead bool // sees what is appended before it is published
+	isAhead bool          // sees what is appended before it is published
+	limit   atomic.Uint64 // see Limit; 0: the backlog
 
 	mu sync.Mutex // keeps the log from moving the cursor while it is copied from
 
@@ -213,10 +214,26 @@ func (f *Follower) push(p Position) {
 	}
 }
 
+// Limit has the room held when the follower, which must not lose anything, is so
+// many bytes behind the end. 0, or more than the backlog, is the backlog.
+func (f *Follower) Limit(bytes int) {
+	l := f.log
+	limit := min(uint64(bytes), l.backlog)
+	f.limit.Store(limit)
+	l.mu.Lock()
+	if limit > 0 {
+		l.least = min(l.least, limit)
+	}
+	l.mu.Unlock()
+	if l.held.Load() {
+		l.reconsider()
+	}
+}
+
 // IsHolding reports whether the room is held, and would be if this follower
 // were the only one that lags.
 func (f *Follower) IsHolding() bool {
-	return f.log.Held() && uint64(f.log.End()-f.cursor.Position()) > f.log.released()
+	return f.log.Held() && isStillFar(uint64(f.log.End()-f.cursor.Position()), f.cursor.limit())
 }
 
 // Close ends the follower; the log keeps nothing for it any more.

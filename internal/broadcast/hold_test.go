@@ -109,3 +109,36 @@ func TestStall(t *testing.T) {
 		})
 	}
 }
+
+// A follower with a limit holds the room when it is that far behind, and lets
+// it go on when it is within three quarters of that, or has no limit any more.
+func TestLimit(t *testing.T) {
+	for _, test := range []struct {
+		what string
+		end  func(*listener, *history)
+	}{
+		{"read", func(f *listener, h *history) { f.read(t, h, 1) }},
+		{"raise", func(f *listener, _ *history) { f.follower.Limit(6 * wire.Size) }},
+		{"none", func(f *listener, _ *history) { f.follower.Limit(0) }},
+		{"leave", func(f *listener, _ *history) { f.follower.Close() }},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			l, h := New(100*wire.Size, wire.Size), new(history)
+			f := newListener(l, h, false)
+			f.follower.Limit(4 * wire.Size)
+			for range 4 {
+				if l.Held() {
+					t.Fatal("held too early")
+				}
+				h.write(l, "a")
+			}
+			if !l.Held() || !f.follower.IsHolding() {
+				t.Fatal("not held by a follower at its limit")
+			}
+			test.end(f, h)
+			if l.Held() {
+				t.Fatal("still held")
+			}
+		})
+	}
+}

@@ -59,6 +59,7 @@ type Log struct {
 	nextLive  uint64     // number of the next segment to be put there
 	spare     []*segment // without memory, for the next to be put there
 	tail      Position   // no must-not-lose reader is before it; may be out of date
+	least     uint64     // no limit of such a reader is below it; likewise
 	notices   [noticesKept]*Notice
 }
 
@@ -71,7 +72,7 @@ func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 // they learn of it. The log never holds more than the two together, rounded up
 // to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
-	l := &Log{memory: memory, backlog: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
+	l := &Log{memory: memory, backlog: uint64(backlog), least: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
 	return l
 }
@@ -134,7 +135,7 @@ func (l *Log) Append(b *Batch, now time.Time) {
 	if l.gate.Load() == nil {
 		l.head.Store(end)
 	}
-	if end-uint64(l.tail) >= l.backlog {
+	if end-uint64(l.tail) >= l.least {
 		l.hold()
 	}
 }

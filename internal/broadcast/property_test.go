@@ -80,6 +80,7 @@ func newMachine(t *rapid.T) *machine {
 	m.log.Retain(m.retained)
 	if rapid.Bool().Draw(t, "gate") {
 		m.gate = newGate(m.log, &m.history)
+		m.gate.limit = m.backlog
 	}
 	m.JoinLoop(t)
 	return m
@@ -123,7 +124,7 @@ func (m *machine) Append(t *rapid.T) {
 	if !slices.Equal(before, m.positions()) && needed <= uint64(m.segments) {
 		t.Fatalf("a reader was moved when the log needed %d of its %d segments", needed, m.segments)
 	}
-	if m.lag() >= m.backlog {
+	if m.isTooFar() {
 		m.held = true
 	}
 	caller := pick(t, "loop of the appender", m.loops...)
@@ -262,7 +263,24 @@ func (m *machine) Follow(t *rapid.T) {
 	if len(m.listeners) == 4 {
 		t.Skip("enough followers")
 	}
-	m.listeners = append(m.listeners, newListener(m.log, &m.history, rapid.Bool().Draw(t, "may skip")))
+	f := newListener(m.log, &m.history, rapid.Bool().Draw(t, "may skip"))
+	f.limit = m.backlog
+	m.listeners = append(m.listeners, f)
+}
+
+// Limit has a follower hold the room earlier than the others, or no longer.
+func (m *machine) Limit(t *rapid.T) {
+	all := slices.DeleteFunc(append(m.gates(), m.listeners...), func(f *listener) bool { return f.maySkip })
+	if len(all) == 0 {
+		t.Skip("no followers")
+	}
+	f := pick(t, "follower", all...)
+	limit := rapid.Uint64Range(0, m.backlog+wire.Size).Draw(t, "limit")
+	f.limit = m.backlog
+	if limit > 0 {
+		f.limit = min(limit, m.backlog)
+	}
+	m.moves(t, func() { f.follower.Limit(int(limit)) })
 }
 
 func (m *machine) Unfollow(t *rapid.T) {
@@ -300,9 +318,9 @@ func (m *machine) Publish(t *rapid.T) {
 	}
 	before := m.hidden
 	m.hidden = len(m.messages) - m.gate.next
-	released := m.held && m.lag() <= m.backlog*3/4
+	released := m.held && m.isClose()
 	m.wakes(t, m.gate.follower.Publish, func(*loop) bool { return m.hidden != before || released })
-	if m.lag() <= m.backlog*3/4 {
+	if m.isClose() {
 		m.held = false
 	}
 }
@@ -315,7 +333,7 @@ func (m *machine) OpenGate(t *rapid.T) {
 	gate := m.gate
 	m.gate, m.hidden = nil, 0
 	m.wakes(t, gate.follower.Close, func(*loop) bool { return true })
-	if m.lag() <= m.backlog*3/4 {
+	if m.isClose() {
 		m.held = false
 	}
 }
@@ -336,7 +354,7 @@ func (m *machine) Check(t *rapid.T) {
 		t.Fatalf("the head is %d and the end %d, want %d and %d", head, end, m.head(), m.end())
 	}
 	if got := m.log.Held(); got != m.held {
-		t.Fatalf("Held() = %v with a reader %d bytes behind, a backlog of %d; want %v", got, m.lag(), m.backlog, m.held)
+		t.Fatalf("Held() = %v with an end of %d and a backlog of %d; want %v", got, m.end(), m.backlog, m.held)
 	}
 	checkMemory(t, m.log, m.segments)
 }
@@ -392,29 +410,48 @@ func (m *machine) finish(t *rapid.T) {
 	}
 }
 
-// lag returns how far behind the end the furthest reader is that must not lose
-// anything.
-func (m *machine) lag() uint64 {
-	at := m.head()
+// anyLag reports whether a reader that must not lose anything is far behind the
+// end, for its limit.
+func (m *machine) anyLag(isFar func(lag, limit uint64) bool) bool {
+	end := m.end()
+	far := isFar(uint64(end-m.head()), m.backlog)
 	for _, l := range m.loops {
-		at = min(at, l.at)
+		far = far || isFar(uint64(end-l.at), m.backlog)
 	}
 	for _, place := range m.places {
-		at = min(at, place.Position())
+		far = far || isFar(uint64(end-place.Position()), m.backlog)
 	}
-	for _, f := range m.listeners {
+	for _, f := range append(m.listeners, m.gates()...) {
 		if !f.maySkip {
-			at = min(at, Position(f.next)*wire.Size)
+			far = far || isFar(uint64(end-Position(f.next)*wire.Size), f.limit)
 		}
 	}
-	return uint64(m.end() - at)
+	return far
+}
+
+func (m *machine) gates() []*listener {
+	if m.gate == nil {
+		return nil
+	}
+	return []*listener{m.gate}
+}
+
+// isTooFar reports whether a reader that must not lose anything is as far
+// behind the end as it may be.
+func (m *machine) isTooFar() bool {
+	return m.anyLag(func(lag, limit uint64) bool { return lag >= limit })
+}
+
+// isClose reports whether all of them are within three quarters of that.
+func (m *machine) isClose() bool {
+	return !m.anyLag(func(lag, limit uint64) bool { return lag > limit-limit/4 })
 }
 
 // moves does what may end a hold, and checks that everybody is woken if it
 // does and nobody if it doesn't.
 func (m *machine) moves(t *rapid.T, move func()) {
-	m.wakes(t, move, func(*loop) bool { return m.held && m.lag() <= m.backlog*3/4 })
-	if m.lag() <= m.backlog*3/4 {
+	m.wakes(t, move, func(*loop) bool { return m.held && m.isClose() })
+	if m.isClose() {
 		m.held = false
 	}
 }

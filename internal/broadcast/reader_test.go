@@ -84,8 +84,9 @@ type listener struct {
 	follower   *Follower
 	maySkip    bool
 	isAhead    bool
-	next       int // the number of the message it is to get next
-	nextNotice int // and of the notice
+	limit      uint64 // how far it may be behind before the room is held
+	next       int    // the number of the message it is to get next
+	nextNotice int    // and of the notice
 	entries    []Entry
 }
 

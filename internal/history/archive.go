@@ -34,8 +34,7 @@ type Config struct {
 const batchSize = 2048
 
 // An Archive writes what is said in a room to a file. It is one more reader of
-// the room's log: what the file's disk can't keep up with waits in the log's
-// backlog, and then holds the room.
+// the room's log, and holds the room when more is said than its disk takes.
 //
 // Its methods are called in the order in which they stand here, by one
 // goroutine at a time. A file has one Archive at a time, and any number of
@@ -47,10 +46,11 @@ type Archive struct {
 	insert   *sql.Stmt
 	follower *broadcast.Follower
 	entries  []broadcast.Entry // of the batch that is to be written
-	last     int64             // the sequence of the message that was written last
-	missing  int64             // messages after it that could not be kept
-	fails    bool              // the file can't be written; the logger knows
-	expireAt time.Time         // when to look for messages that are too old; zero: never
+	pace     pace
+	last     int64     // the sequence of the message that was written last
+	missing  int64     // messages after it that could not be kept
+	fails    bool      // the file can't be written; the logger knows
+	expireAt time.Time // when to look for messages that are too old; zero: never
 }
 
 // Open opens a file to write to, and creates it if there is none. It fails if
@@ -63,7 +63,7 @@ func Open(path string, c Config) (*Archive, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	a := &Archive{config: c, lock: l, entries: make([]broadcast.Entry, batchSize)}
+	a := &Archive{config: c, lock: l, entries: make([]broadcast.Entry, batchSize), pace: pace{firstPace}}
 	if err := a.open(path); err != nil {
 		return nil, explain(path, errors.Join(err, a.Close()))
 	}
@@ -117,6 +117,7 @@ func (a *Archive) Follow(log *broadcast.Log) {
 	} else {
 		a.follower = log.FollowLossless()
 	}
+	a.follower.Limit(a.pace.limit(a.config.Window))
 }
 
 // Run writes what is said until the log is closed and all of it was written,
@@ -156,7 +157,8 @@ func (a *Archive) checkWhole() error {
 func (a *Archive) gather() (n int, ended bool) {
 	n, ended = a.next(0, a.expireAt)
 	for n > 0 && n < len(a.entries) && !ended {
-		due := min(a.config.Window, time.Until(a.entries[0].Time.Add(a.config.Window)))
+		window := a.config.Window / 2 // see pace
+		due := min(window, time.Until(a.entries[0].Time.Add(window)))
 		if due <= 0 {
 			break
 		}

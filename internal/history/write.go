@@ -10,7 +10,7 @@ import (
 
 // write writes messages in one transaction.
 func (a *Archive) write(entries []broadcast.Entry) error {
-	sequence := a.last + a.missing
+	sequence, began := a.last+a.missing, time.Now()
 	err := a.file.transact(func() error {
 		for i := range entries {
 			e := &entries[i]
@@ -29,6 +29,7 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 	})
 	if err == nil {
 		a.last, a.missing = sequence, 0
+		a.pace.measure(len(entries), time.Since(began))
 	}
 	return err
 }
@@ -57,9 +58,11 @@ func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
 		missing := a.missing
 		err := a.write(entries)
 		if err == nil {
+			a.follower.Limit(a.pace.limit(a.config.Window))
 			a.recovered(missing)
 			return nil
 		}
+		a.follower.Limit(0)
 		a.failed(err)
 		for again := time.After(tryAgain); again != nil; {
 			select {

@@ -1,0 +1,266 @@
+package e2e
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/url"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"sop-chat/internal/history"
+	"sop-chat/internal/wire"
+)
+
+// What is said is kept, byte for byte, with who said it, and after a restart it
+// is replayed.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	for _, window := range []string{"200ms", "0"} {
+		t.Run(window, func(t *testing.T) {
+			path := historyFile(t)
+			flags := []string{"--history", path, "--history-sync", window, "--replay", "3"}
+			first := start(t, flags...)
+			a, b := join(t, first, "alice"), join(t, first, "bob")
+			var said []wire.Message
+			for i := range 5 {
+				m := message(" alice ", fmt.Sprintf("%d \xff\x1b[2J", i))
+				copy(m[500:], "behind the terminator")
+				a.send(m)
+				b.expect(m)
+				said = append(said, m)
+			}
+			first.signal(syscall.SIGINT)
+			first.expectEnd(0)
+
+			kept := readHistory(t, path, 0)
+			if len(kept) != len(said) {
+				t.Fatalf("%d messages were kept, want %d", len(kept), len(said))
+			}
+			for i, m := range kept {
+				if m.Wire != said[i] || m.From.Name != "alice" || m.From.Addr.String() != a.LocalAddr().String() || m.Room != "main" {
+					t.Errorf("message %d was kept as %q of %q from %v in %q", i, m.Wire.Text(), m.From.Name, m.From.Addr, m.Room)
+				}
+			}
+			second := start(t, flags...)
+			c := join(t, second, "carol")
+			c.expect(said[2:]...)
+			d := join(t, second, "dave")
+			d.expect(said[2:]...)
+			c.expectNothing(d)
+			second.signal(syscall.SIGINT)
+			second.expectEnd(0)
+			if kept := readHistory(t, path, 0); len(kept) != len(said)+1 {
+				t.Errorf("%d messages are there after a restart and one more message, want %d", len(kept), len(said)+1)
+			}
+			checkHistory(t, path)
+		})
+	}
+}
+
+// SIGINT in the middle of a flood: whatever anybody received is kept, in the
+// order in which it was received.
+func TestHistoryAfterSIGINT(t *testing.T) {
+	t.Parallel()
+	for _, window := range []string{"200ms", "0"} {
+		t.Run(window, func(t *testing.T) {
+			path := historyFile(t)
+			srv := start(t, "--history", path, "--history-sync", window)
+			w := startWitness(t, srv)
+			w.waitFor(t, 3000)
+			srv.signal(syscall.SIGINT)
+			srv.expectEnd(0)
+			w.checkKept(t, readHistory(t, path, 0), time.Time{})
+			checkHistory(t, path)
+		})
+	}
+}
+
+// kill -9 at any time under load: the file is whole, what is in it is what was
+// received, in that order, and what is missing is no older than the window.
+// With a window of 0 nothing is missing.
+func TestHistoryAfterKill(t *testing.T) {
+	t.Parallel()
+	kills := scaled(6, 100)
+	for _, window := range []time.Duration{0, 200 * time.Millisecond} {
+		t.Run(window.String(), func(t *testing.T) {
+			var path string
+			for i := range kills / 2 {
+				if i%5 == 0 { // checking it takes longer the longer it is
+					path = historyFile(t)
+				}
+				before := lastOf(t, path)
+				srv := start(t, "--history", path, "--history-sync", window.String())
+				w := startWitness(t, srv)
+				w.waitFor(t, 1)
+				atRandom := time.NewTimer(rand.N(400 * time.Millisecond))
+				<-atRandom.C
+				killed := time.Now()
+				if window == 0 {
+					killed = time.Time{} // nothing may be missing
+				}
+				srv.kill()
+				checkHistory(t, path)
+				w.checkKept(t, readHistory(t, path, before), killed.Add(-window))
+			}
+		})
+	}
+}
+
+// However much more is said than a disk takes, and however large the backlog
+// is: nothing waits for longer than the window to be written.
+func TestHistoryUnderFlood(t *testing.T) {
+	t.Parallel()
+	const window = 200 * time.Millisecond
+	path := historyFile(t)
+	srv := start(t, "--history", path, "--history-sync", window.String(), "--backlog", "1GiB")
+	w := startWitness(t, srv)
+	flooded := time.NewTimer(2 * time.Second)
+	<-flooded.C
+	killed := time.Now()
+	srv.kill()
+	w.checkKept(t, readHistory(t, path, 0), killed.Add(-window))
+}
+
+func historyFile(t testing.TB) string { return filepath.Join(t.TempDir(), "history.db") }
+
+// readHistory returns what was kept after some message.
+func readHistory(t testing.TB, path string, after int64) []history.Message {
+	t.Helper()
+	r, err := history.OpenReader(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var all []history.Message
+	for m, err := range r.Messages(t.Context(), history.Filter{After: after}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, *m)
+	}
+	return all
+}
+
+// lastOf returns the number of the last message, or 0 if there is no file yet.
+func lastOf(t testing.TB, path string) int64 {
+	t.Helper()
+	r, err := history.OpenReader(t.Context(), path)
+	if err != nil {
+		return 0
+	}
+	defer r.Close()
+	for m, err := range r.Messages(t.Context(), history.Filter{Last: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Sequence
+	}
+	return 0
+}
+
+// checkHistory ensures that the file is whole, and its index of words too.
+func checkHistory(t testing.TB, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, OmitHost: true}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var result string
+	if err := db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&result); err != nil || result != "ok" {
+		t.Fatalf("integrity_check: %v, %s", err, result)
+	}
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO search (search, rank) VALUES ('integrity-check', 1)"); err != nil {
+		t.Fatalf("the index of words: %v", err)
+	}
+}
+
+// A witness hears all that is said in a room, from two who say as much as they
+// can, and when.
+type witness struct {
+	heard chan struct{} // closed when the connection has ended
+	count atomic.Int64
+	order []wire.Message
+	at    []time.Time
+	err   error
+}
+
+func startWitness(t testing.TB, srv *server) *witness {
+	t.Helper()
+	c := join(t, srv, "witness")
+	w := &witness{heard: make(chan struct{})}
+	go w.hear(c)
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	for _, name := range []string{"first", "second"} {
+		sender := join(t, srv, name)
+		deaf := beside(t, func() error { _, err := io.Copy(io.Discard, sender); return err })
+		sent := beside(t, func() error {
+			for n := 0; ctx.Err() == nil; n += batch {
+				if err := sender.flood(n, n+batch); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		t.Cleanup(func() { sender.Close(); deaf.result(); sent.result() })
+	}
+	return w
+}
+
+func (w *witness) hear(c *client) {
+	defer close(w.heard)
+	in := io.Reader(c)
+	for {
+		var m wire.Message
+		if _, err := io.ReadFull(in, m[:]); err != nil {
+			if !isClose(err) && !errors.Is(err, syscall.ETIMEDOUT) {
+				w.err = err
+			}
+			return
+		}
+		w.order, w.at = append(w.order, m), append(w.at, time.Now())
+		w.count.Add(1)
+	}
+}
+
+// waitFor returns when the witness has heard so many messages.
+func (w *witness) waitFor(t testing.TB, n int64) {
+	t.Helper()
+	eventually(t, "the witness hears something", func() bool { return w.count.Load() >= n })
+}
+
+// checkKept compares what was kept with what the witness heard until its
+// connection ended: they begin alike, and what it heard before some time is
+// kept; if that is zero, all of it is.
+func (w *witness) checkKept(t testing.TB, kept []history.Message, before time.Time) {
+	t.Helper()
+	<-w.heard
+	if w.err != nil {
+		t.Fatal(w.err)
+	}
+	for i := range min(len(kept), len(w.order)) {
+		if kept[i].Wire != w.order[i] {
+			t.Fatalf("message %d was heard as %q of %q and kept as %q of %q", i,
+				w.order[i].Text(), w.order[i].Name(), kept[i].Wire.Text(), kept[i].Wire.Name())
+		}
+	}
+	missing := len(w.order) - len(kept)
+	if missing <= 0 {
+		return
+	}
+	// On a machine that has other things to do, a disk may take its time.
+	const mercy = time.Second
+	tooOld := before.Sub(w.at[len(kept)])
+	t.Logf("%d of %d messages are missing, the first of which was heard %v before they had to be kept", missing, len(w.order), tooOld)
+	if before.IsZero() || tooOld > mercy {
+		t.Errorf("%d of %d messages are missing, the first of which was heard %v before they had to be kept", missing, len(w.order), tooOld)
+	}
+}

@@ -1,0 +1,36 @@
+package history
+
+import (
+	"testing"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// As much may wait as is written in half a window; few messages say nothing of
+// how fast the disk is.
+func TestPace(t *testing.T) {
+	p := pace{firstPace}
+	if got, want := p.limit(200*time.Millisecond), 1000*wire.Size; got != want {
+		t.Errorf("the limit is %d at first, want %d", got, want)
+	}
+	p.measure(enough-1, time.Hour)
+	if p.perSecond != firstPace {
+		t.Errorf("%v a second after a few that took long", p.perSecond)
+	}
+	for range 100 {
+		p.measure(1000, 10*time.Millisecond)
+	}
+	if got := p.limit(200*time.Millisecond) / wire.Size; got < 9900 || got > 10_000 {
+		t.Errorf("%d messages may wait for a disk that takes 10,000 in half a window", got)
+	}
+	if p.limit(0) != p.limit(patientWindow) {
+		t.Error("without a window there is no limit of its own")
+	}
+	for range 100 {
+		p.measure(1000, time.Hour)
+	}
+	if got := p.limit(time.Millisecond); got != 2*enough*wire.Size {
+		t.Errorf("the limit is %d for a disk that takes nothing", got)
+	}
+}
