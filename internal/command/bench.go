@@ -165,7 +165,7 @@ func runBench(ctx context.Context, o benchOptions, p Process) error {
 		return err
 	}
 	bar := newBar(p.Stderr)
-	config.Progress = bar.show
+	config.Progress = func(p bench.Progress) { bar.show(describeProgress(p)) }
 	report, err := bench.Run(ctx, config)
 	bar.remove()
 	if ctx.Err() != nil {

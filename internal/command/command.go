@@ -76,6 +76,7 @@ func newRoot(p Process) *cobra.Command {
 	root := newServe(p, run)
 	root.AddCommand(newJoin(p, runJoin))
 	root.AddCommand(newBench(p, runBench))
+	root.AddCommand(newHistory(p))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)

@@ -35,7 +35,11 @@ func showCommands(out io.Writer, cmd *cobra.Command) {
 	if !cmd.HasAvailableSubCommands() {
 		return
 	}
-	fmt.Fprint(out, "Other commands, each with a --help of its own:\n")
+	what := "Commands"
+	if !cmd.HasParent() { // it is one itself
+		what = "Other commands"
+	}
+	fmt.Fprintf(out, "%s, each with a --help of its own:\n", what)
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
 			fmt.Fprintf(out, "  %-*s%s\n", flagColumn-2, sub.Name(), sub.Short)

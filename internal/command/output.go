@@ -46,13 +46,16 @@ func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Opti
 	if o.console == "json" {
 		options.Format = console.JSON
 	}
-	if isTerminal(p.Stdout) {
-		noColor, _ := p.LookupEnv("NO_COLOR") // see no-color.org
-		kind, _ := p.LookupEnv("TERM")
-		options.Times = true
-		options.Colours = noColor == "" && kind != "dumb"
-	}
+	options.Times = isTerminal(p.Stdout)
+	options.Colours = hasColours(p)
 	return options
+}
+
+// hasColours reports whether standard output is to have colours.
+func hasColours(p Process) bool {
+	noColor, _ := p.LookupEnv("NO_COLOR") // see no-color.org
+	kind, _ := p.LookupEnv("TERM")
+	return isTerminal(p.Stdout) && noColor == "" && kind != "dumb"
 }
 
 func isTerminal(stream any) bool {

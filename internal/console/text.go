@@ -33,6 +33,13 @@ func newTextFormat(times, colours bool) *textFormat {
 }
 
 func (t *textFormat) message(dst []byte, e *broadcast.Entry) []byte {
+	dst = t.heading(dst, e)
+	dst = Escape(dst, e.Message.Text())
+	return append(dst, '\n')
+}
+
+// heading appends what a message's line begins with, up to its text.
+func (t *textFormat) heading(dst []byte, e *broadcast.Entry) []byte {
 	dst = t.begin(dst, e.Time)
 	name, own := e.Message.TrimmedName(), e.From.Name
 	if string(name) == own {
@@ -48,9 +55,7 @@ func (t *textFormat) message(dst []byte, e *broadcast.Entry) []byte {
 		dst = escapeQuoted(dst, name)
 		dst = append(dst, '"')
 	}
-	dst = append(dst, ": "...)
-	dst = Escape(dst, e.Message.Text())
-	return append(dst, '\n')
+	return append(dst, ": "...)
 }
 
 // appendName appends a name that begins a line, in which it escapes what would

@@ -8,7 +8,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -148,7 +152,8 @@ func readHistory(t testing.TB, path string, after int64) []history.Message {
 	return all
 }
 
-// lastOf returns the number of the last message, or 0 if there is no file yet.
+// lastOf returns the number of the last message there ever was, or 0 if there is
+// no file yet.
 func lastOf(t testing.TB, path string) int64 {
 	t.Helper()
 	r, err := history.OpenReader(t.Context(), path)
@@ -156,13 +161,11 @@ func lastOf(t testing.TB, path string) int64 {
 		return 0
 	}
 	defer r.Close()
-	for m, err := range r.Messages(t.Context(), history.Filter{Last: 1}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m.Sequence
+	last, err := r.LastSequence(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return 0
+	return last
 }
 
 // checkHistory ensures that the file is whole, and its index of words too.
@@ -263,4 +266,98 @@ func (w *witness) checkKept(t testing.TB, kept []history.Message, before time.Ti
 	if before.IsZero() || tooOld > mercy {
 		t.Errorf("%d of %d messages are missing, the first of which was heard %v before they had to be kept", missing, len(w.order), tooOld)
 	}
+}
+
+// The file is read while the server writes to it: whoever follows is shown all
+// that is said, and a reader that has seen enough is no reason to complain.
+func TestHistoryWhileRunning(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	srv := start(t, "--history", path, "--history-sync", "10ms")
+	a, b := join(t, srv, "alice"), join(t, srv, "bob")
+	b.expect(a.say("first"))
+	eventually(t, "the first message is kept", func() bool { return lastOf(t, path) == 1 })
+
+	follower := exec.Command(binary, "history", "list", path, "--follow")
+	shown := new(output)
+	follower.Stdout, follower.Stderr, follower.Env = shown, shown, environment()
+	if err := follower.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- follower.Wait(); shown.Close() }()
+	shown.waitForLine(t, "alice: first")
+	const messages = 3000
+	sent := beside(t, func() error { return a.flood(0, messages) })
+	if err := b.reader("alice").readAll(messages); err != nil {
+		t.Fatal(err)
+	}
+	wait(sent)
+	shown.waitForLine(t, fmt.Sprint("alice: ", messages-1))
+	if err := follower.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("list --follow ends with %v", err)
+	}
+	if n := len(shown.lines()); n != messages+1 {
+		t.Errorf("%d lines are shown, want %d", n, messages+1)
+	}
+
+	for _, command := range []string{
+		`history list "$1" --last 0`, `history search "$1" alice 1* --last 0`, `history export "$1"`,
+		`history export "$1" --format html`, `history export "$1" --format csv`, `history export "$1" --format json`, `history stats "$1"`,
+	} {
+		got := run(t, nil, "sh", "-c", `"$0" `+command+` | head -1`, binary, path)
+		if got.status != 0 || got.stderr != "" && !strings.Contains(got.stderr, "nothing is found") {
+			t.Errorf("%s: status %d, %s", command, got.status, got.stderr)
+		}
+	}
+	if got := run(t, nil, binary, "history", "prune", path, "--older-than", time.Now().Format(time.RFC3339Nano)); got.status != 0 {
+		t.Errorf("prune: status %d, %s", got.status, got.stderr)
+	}
+	b.expect(a.say("after that"))
+	srv.signal(syscall.SIGINT)
+	srv.expectEnd(0)
+	checkHistory(t, path)
+	if kept := readHistory(t, path, 0); len(kept) != 1 || string(kept[0].Wire.Text()) != "after that" {
+		t.Errorf("%d messages are left", len(kept))
+	}
+}
+
+// A second server, and one that is given something else, say what is wrong and
+// end.
+func TestHistoryRefused(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	srv := start(t, "--history", path)
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(other, []byte("not a database\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ path, says string }{
+		{path, "another running server writes to it"},
+		{other, "it is not an SQLite database"},
+		{filepath.Join(other, "x"), "not a directory"},
+	} {
+		got := run(t, nil, binary, "--history", test.path, strconv.Itoa(freePort(t)), key)
+		last := got.stderr[strings.LastIndex(strings.TrimSuffix(got.stderr, "\n"), "\n")+1:]
+		if got.status != 1 || !strings.Contains(last, test.says) || !strings.HasPrefix(last, "sop-chat: ") {
+			t.Errorf("%s: status %d, %s", test.path, got.status, got.stderr)
+		}
+	}
+	srv.expectAlive()
+}
+
+// What is older than --retain says is removed while the server runs.
+func TestHistoryRetain(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	srv := start(t, "--history", path, "--history-sync", "1ms", "--retain", "2s")
+	a, b := join(t, srv, "alice"), join(t, srv, "bob")
+	b.expect(a.say("first"))
+	eventually(t, "it is kept", func() bool { return lastOf(t, path) == 1 })
+	eventually(t, "it is removed", func() bool { return len(readHistory(t, path, 0)) == 0 })
+	b.expect(a.say("second"))
+	eventually(t, "the next is kept", func() bool { return lastOf(t, path) == 2 })
 }

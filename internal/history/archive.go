@@ -82,7 +82,7 @@ func (a *Archive) open(path string) (err error) {
 		return err
 	}
 	var last sql.NullInt64
-	if err := a.file.conn.QueryRowContext(ctx, "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'").Scan(&last); err != nil {
+	if err := a.file.conn.QueryRowContext(ctx, lastSequence).Scan(&last); err != nil {
 		return err
 	}
 	a.last = last.Int64

@@ -27,6 +27,12 @@ var words = func() []string {
 	return all
 }()
 
+// pause is how long it takes until the next message.
+const pause = 2 * time.Second
+
+// end returns when the last of some messages was said.
+func end(messages int) time.Time { return noon.Add(time.Duration(messages) * pause) }
+
 // fill writes messages to a file, as a room does that never pauses.
 func fill(b testing.TB, path string, messages int) time.Duration {
 	a, err := Open(path, Config{Room: "main", Window: time.Millisecond})
@@ -50,7 +56,7 @@ func fill(b testing.TB, path string, messages int) time.Duration {
 			for range 1 + random.IntN(15) {
 				text.WriteString(words[zipf.Uint64()] + " ")
 			}
-			at = at.Add(time.Duration(random.IntN(int(2 * time.Second))))
+			at = at.Add(pause)
 			batch[i] = broadcast.Entry{From: from, Time: at}
 			copy(batch[i].Message[:], from.Name)
 			copy(batch[i].Message[wire.NameSize:], text.String())
@@ -66,7 +72,7 @@ func fill(b testing.TB, path string, messages int) time.Duration {
 }
 
 // How fast messages are written, how large the file gets, and how long it then
-// takes to find something in it: docs/history.md shows the result of
+// takes to find something in it. docs/history.md shows what this says:
 //
 //	SOP_CHAT_HISTORY_SIZES=10000,100000,1000000 go test ./internal/history -run '^$' -bench Size -benchtime 20x
 func BenchmarkSize(b *testing.B) {
@@ -79,19 +85,68 @@ func BenchmarkSize(b *testing.B) {
 		if _, err := fmt.Sscan(size, &messages); err != nil {
 			b.Fatal(err)
 		}
-		path := newFile(b)
-		b.Run(size+"/append", func(b *testing.B) {
-			for range b.N {
-				os.Remove(path)
-				took := fill(b, path, messages)
-				about, err := os.Stat(path)
+		benchmarkSize(b, messages)
+	}
+}
+
+func benchmarkSize(b *testing.B, messages int) {
+	path := newFile(b)
+	took := fill(b, path, messages)
+	about, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := func(what string, do func(*Reader) error) {
+		b.Run(fmt.Sprintf("%d/%s", messages, what), func(b *testing.B) {
+			for b.Loop() {
+				r, err := OpenReader(b.Context(), path) // as a command does
+				if err == nil {
+					err = do(r)
+				}
 				if err != nil {
 					b.Fatal(err)
 				}
+				r.Close()
+			}
+			if what == "list" {
 				b.ReportMetric(float64(messages)/took.Seconds(), "messages/s")
 				b.ReportMetric(float64(about.Size())/float64(messages), "B/message")
-				b.ReportMetric(float64(about.Size())/1e6, "MB")
 			}
 		})
+	}
+	last := Filter{Last: 50}
+	run("list", list(b, last))
+	run("list-from", list(b, Filter{Last: 50, From: "person 7"}))
+	run("list-since", list(b, Filter{Since: end(messages).Add(-time.Hour)}))
+	run("search-common", search(b, words[0], last))
+	run("search-rare", search(b, words[len(words)/2], last))
+	run("search-two", search(b, words[3]+" "+words[40], last))
+	run("search-prefix", search(b, words[0][:2]+"*", last))
+	run("stats", func(r *Reader) error { _, err := r.Stats(b.Context(), time.Time{}); return err })
+}
+
+func list(b *testing.B, f Filter) func(*Reader) error {
+	return func(r *Reader) error {
+		for _, err := range r.Messages(b.Context(), f) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func search(b *testing.B, query string, f Filter) func(*Reader) error {
+	return func(r *Reader) error {
+		hits, err := r.Search(b.Context(), query, f)
+		if err != nil {
+			return err
+		}
+		for _, err := range hits {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }

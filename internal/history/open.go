@@ -67,15 +67,36 @@ func openToRead(ctx context.Context, path string) (*file, error) {
 	}
 	// Not mode=ro: the first to open a file and the last to close it have to tidy
 	// up beside it. query_only keeps from changing what is in it.
-	f, err := open(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}})
-	if err == nil {
-		_, err = check(ctx, f.conn, len(migrations), false)
-		if err == nil {
-			return f, nil
-		}
-		f.close()
+	f, err := openChecked(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}})
+	if mayNotWrite(err) && isAtRest(path) {
+		f, err = openChecked(ctx, path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
 	}
-	return nil, explain(path, err)
+	return f, explain(path, err)
+}
+
+func openChecked(ctx context.Context, path string, options url.Values) (*file, error) {
+	f, err := open(ctx, path, options)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// mayNotWrite reports whether an error says that nothing can be written to a
+// file, or beside it.
+func mayNotWrite(err error) bool {
+	c := code(err)
+	return c == sqlite3.SQLITE_READONLY || c == sqlite3.SQLITE_CANTOPEN
+}
+
+// isAtRest reports whether nobody has a file open, so that it holds all there is.
+func isAtRest(path string) bool {
+	_, err := os.Stat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (f *file) close() error {
@@ -112,7 +133,7 @@ func explain(path string, err error) error {
 		return nil
 	}
 	if form, is := errors.AsType[errForm](err); is {
-		return fmt.Errorf("%q is not a history of this program: %w", path, form)
+		return fmt.Errorf("%q %w", path, form)
 	}
 	if code(err) == sqlite3.SQLITE_NOTADB {
 		return fmt.Errorf("%q is not a history of this program: it is not an SQLite database", path)
@@ -130,7 +151,7 @@ func reason(err error) error {
 	case sqlite3.SQLITE_READONLY:
 		return errors.New("it may not be written to")
 	case sqlite3.SQLITE_CANTOPEN:
-		return errors.New("it can't be opened; are the file and its folder there, and may they be written to?")
+		return errors.New("it can't be opened; it and its folder have to be there, and to be readable")
 	case sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("the file is damaged: %w", err)
 	}

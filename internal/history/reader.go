@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"database/sql"
 	"iter"
 	"time"
 )
@@ -97,6 +98,16 @@ func each[T any](ctx context.Context, f *file, query string, args []any, scan fu
 		}
 	}
 }
+
+// LastSequence returns the sequence of the last message there ever was, or 0.
+func (r *Reader) LastSequence(ctx context.Context) (int64, error) {
+	var last sql.NullInt64
+	err := r.file.conn.QueryRowContext(ctx, lastSequence).Scan(&last)
+	return last.Int64, explain(r.file.path, err)
+}
+
+// lastSequence is the query for the sequence of the last message there ever was.
+const lastSequence = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'"
 
 // Count returns how many messages a filter means.
 func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {

@@ -86,16 +86,16 @@ func check(ctx context.Context, c *sql.Conn, latest int, mayBeEmpty bool) (versi
 	case tables == 0 && id == 0 && mayBeEmpty:
 		return 0, nil
 	case tables == 0 && id == 0:
-		return 0, errForm("it is empty")
+		return 0, errForm("is not a history of this program: it is empty")
 	case id != applicationID:
-		return 0, errForm("it is an SQLite database of another program")
+		return 0, errForm("is not a history of this program: it is an SQLite database of another program")
 	case version > latest:
-		return 0, errForm(fmt.Sprintf("it was written by a newer version of sop-chat (its form is %d, and this version knows %d)", version, latest))
+		return 0, errForm(fmt.Sprintf("was written by a newer version of sop-chat (its form is %d, and this version knows %d)", version, latest))
 	}
 	return version, nil
 }
 
-// An errForm says why a file is no history.
+// An errForm says of a file why it is no history, or none that can be read.
 type errForm string
 
 func (e errForm) Error() string { return string(e) }

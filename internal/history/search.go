@@ -63,6 +63,7 @@ func columnsOf(table string) string {
 // FTS5 string, which means nothing else. It is empty if there are none.
 func expression(query string) string {
 	var terms []string
+	query = strings.ReplaceAll(query, "\x00", " ") // would end the string for SQLite
 	for i, part := range strings.Split(query, `"`) {
 		isPhrase := i%2 == 1
 		words := []string{part}

@@ -1,0 +1,156 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sop-chat/internal/history"
+)
+
+const historyExamples = `  sop-chat --history chat.db 9000 secret
+      runs a server that keeps what is said in chat.db
+
+  sop-chat history list chat.db
+      shows the last messages in it, also while the server runs
+
+  sop-chat history search chat.db lunch
+      shows where there was talk of lunch
+
+  sop-chat history export chat.db --format html > chat.html
+      makes a page of it`
+
+const historyAbout = `
+FILE is an SQLite database that a server writes with --history. All commands but
+prune leave it as it is, and all may run while the server does.`
+
+// newHistory returns the command that reads what a server has kept, with those
+// below it.
+func newHistory(p Process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "history COMMAND FILE",
+		Short:   "Shows, searches, exports and prunes what a server kept.",
+		Long:    historyAbout,
+		Example: historyExamples,
+		Args:    cobra.ArbitraryArgs,
+
+		DisableFlagsInUseLine: true,
+
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var names []string
+			for _, sub := range cmd.Commands() {
+				names = append(names, sub.Name())
+			}
+			all := strings.Join(names, ", ")
+			if len(args) == 0 {
+				return usagef("a command is missing: %s", all)
+			}
+			return usagef("%q is none of the commands: %s", args[0], all)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	cmd.AddCommand(newHistoryList(p), newHistorySearch(p), newHistoryExport(p), newHistoryStats(p), newHistoryPrune(p))
+	return cmd
+}
+
+// A historyRun does what a command is for with the arguments after its name.
+type historyRun func(ctx context.Context, args []string) error
+
+// newHistoryCommand returns a command below history that takes some arguments;
+// if more is set, the last of them may be several words.
+func newHistoryCommand(p Process, cmd *cobra.Command, more bool, run historyRun) *cobra.Command {
+	names := strings.Fields(strings.TrimPrefix(cmd.Use, cmd.Name()))
+	names = names[1:] // without [flags]
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := applyEnvironment(cmd.Flags(), p); err != nil {
+			return err
+		}
+		if len(args) < len(names) {
+			return usagef("%s is missing", names[len(args)])
+		}
+		if len(args) > len(names) && !more {
+			return usagef("%q is one argument too many", args[len(names)])
+		}
+		ctx, restore := untilSignal(cmd.Context(), slog.New(slog.DiscardHandler), os.Interrupt, syscall.SIGTERM)
+		defer restore()
+		err := run(ctx, args)
+		switch {
+		case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+			return nil // who reads has seen enough
+		case err != nil && ctx.Err() != nil:
+			return errors.New("interrupted")
+		}
+		return err
+	}
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// historyFilter is which messages a command is about.
+type historyFilter struct {
+	last  int // or automatic
+	since time.Time
+	from  string
+}
+
+func (f *historyFilter) define(flags *pflag.FlagSet) {
+	define(flags, &f.since, "since", "TIME", "", pastOrNone,
+		`Only what was said from then on: an age, such as 30m, 2h or 7d, or a date, such as `+
+			`2026-11-24 or "2026-11-24 16:02".`)
+	define(flags, &f.from, "from", "NAME", "", anyText,
+		`Only what was said by those who joined under that name.`)
+}
+
+// filter returns the filter; standard is how many messages there are at most,
+// unless it was said otherwise.
+func (f *historyFilter) filter(standard int) history.Filter {
+	last := f.last
+	if last == automatic {
+		last = standard
+	}
+	return history.Filter{Since: f.since, From: f.from, Last: last}
+}
+
+// lastLimit reads how many messages are shown.
+var lastLimit = orAutomatic(wholeNumber(0, 1<<31-1))
+
+// pastOrNone reads a time in the past, or nothing.
+func pastOrNone(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return past(text)
+}
+
+// past reads a time in the past: how long ago it was, or a local date.
+func past(text string) (time.Time, error) {
+	if d, err := age(text); err == nil {
+		return time.Now().Add(-d), nil
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither an age, such as 30m, 12h, 90d or 4w, nor a date, such as 2026-11-24 or 2026-11-24 16:02", text)
+}
+
+// read opens a file and does something with it.
+func read(ctx context.Context, path string, do func(*history.Reader) error) error {
+	r, err := history.OpenReader(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(r), r.Close())
+}

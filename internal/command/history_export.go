@@ -1,0 +1,206 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"sop-chat/internal/console"
+	"sop-chat/internal/history"
+)
+
+const exportExamples = `  sop-chat history export chat.db --format html > chat.html
+      makes a page to read in a browser
+
+  sop-chat history export chat.db --format json --since 7d | jq .text
+      hands the messages of a week to another program`
+
+const exportAbout = `
+Writes messages to standard output. The formats are:
+
+text: lines as list shows them.
+
+json: an object a line. A field that is not valid UTF-8 is followed by its exact
+bytes, under the same name with _base64.
+
+csv: a table for spreadsheets, with a line of headings. Control characters are
+shown as list shows them, and so is a '=', '+', '-' or '@' that begins a field,
+which a spreadsheet would take for a formula.
+
+html: one page with all that belongs to it.`
+
+// newHistoryExport returns the command that writes messages for others to read.
+func newHistoryExport(p Process) *cobra.Command {
+	var f historyFilter
+	var format string
+	cmd := newHistoryCommand(p, &cobra.Command{
+		Use:     "export [flags] FILE",
+		Short:   "Writes messages as text, JSON, CSV or a page of HTML.",
+		Long:    exportAbout,
+		Example: exportExamples,
+	}, false, func(ctx context.Context, args []string) error {
+		return read(ctx, args[0], func(r *history.Reader) error { return export(ctx, r, f.filter(0), format, p) })
+	})
+	define(cmd.Flags(), &format, "format", "FORMAT", "text", oneOf("text", "json", "csv", "html"),
+		`How they are written: text, json, csv or html.`)
+	define(cmd.Flags(), &f.last, "last", "N", "0", wholeNumber(0, 1<<31-1),
+		`How many messages are written at most, the last ones. 0 is all.`)
+	f.define(cmd.Flags())
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	return cmd
+}
+
+// An exporter writes messages in one format. finish writes what comes after
+// them, and whatever was held back.
+type exporter interface {
+	message(m *history.Message) error
+	finish() error
+}
+
+func export(ctx context.Context, r *history.Reader, filter history.Filter, format string, p Process) error {
+	e, err := newExporter(format, bufio.NewWriterSize(p.Stdout, 64<<10), filter)
+	if err != nil {
+		return err
+	}
+	bar := new(bar)
+	if !isTerminal(p.Stdout) { // or the line would be among the messages
+		bar = newBar(p.Stderr)
+	}
+	defer bar.remove()
+	progress, err := newExportProgress(ctx, r, filter, bar)
+	if err != nil {
+		return err
+	}
+	for m, err := range r.Messages(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		if err := e.message(m); err != nil {
+			return err
+		}
+		progress.one()
+	}
+	return e.finish()
+}
+
+func newExporter(format string, out *bufio.Writer, filter history.Filter) (exporter, error) {
+	switch format {
+	case "json":
+		return &jsonExporter{out: out}, nil
+	case "csv":
+		return newCSVExporter(out)
+	case "html":
+		return newHTMLExporter(out)
+	}
+	lines := newHistoryLines(out, false)
+	lines.whole = filter.From == ""
+	return textExporter{lines, out}, nil
+}
+
+// exportProgress shows how many messages were written.
+type exportProgress struct {
+	bar       *bar
+	done, all int
+}
+
+func newExportProgress(ctx context.Context, r *history.Reader, filter history.Filter, b *bar) (*exportProgress, error) {
+	e := &exportProgress{bar: b}
+	if !b.isShown() {
+		return e, nil
+	}
+	var err error
+	e.all, err = r.Count(ctx, filter)
+	return e, err
+}
+
+// one says that one more was written.
+func (e *exportProgress) one() {
+	const often = 5000
+	if e.done++; !e.bar.isShown() || e.done%often > 0 {
+		return
+	}
+	e.bar.show(barLine("exporting", float64(e.done)/float64(max(e.all, e.done)),
+		fmt.Sprintf("%s of %s messages", humanize.Comma(int64(e.done)), humanize.Comma(int64(e.all)))))
+}
+
+type textExporter struct {
+	*historyLines
+	to *bufio.Writer
+}
+
+func (t textExporter) finish() error {
+	if err := t.out.Flush(); err != nil {
+		return err
+	}
+	return t.to.Flush()
+}
+
+type jsonExporter struct {
+	out  *bufio.Writer
+	line []byte
+}
+
+// exportTime is how times are written for programs: UTC, RFC 3339, all digits,
+// so that they can be sorted as text.
+const exportTime = "2006-01-02T15:04:05.000000000Z07:00"
+
+func (j *jsonExporter) message(m *history.Message) error {
+	j.line = append(j.line[:0], `{"sequence":`...)
+	j.line = strconv.AppendInt(j.line, m.Sequence, 10)
+	j.line = console.AppendJSON(j.line, "time", []byte(m.Time.UTC().Format(exportTime)))
+	j.line = console.AppendJSON(j.line, "room", []byte(m.Room))
+	j.line = console.AppendJSON(j.line, "name", m.Wire.Name())
+	j.line = console.AppendJSON(j.line, "authenticated_name", []byte(m.From.Name))
+	if m.From.Addr.IsValid() {
+		j.line = console.AppendJSON(j.line, "address", []byte(m.From.Addr.String()))
+	}
+	j.line = console.AppendJSON(j.line, "text", m.Wire.Text())
+	_, err := j.out.Write(append(j.line, "}\n"...))
+	return err
+}
+
+func (j *jsonExporter) finish() error { return j.out.Flush() }
+
+type csvExporter struct{ out *csv.Writer }
+
+func newCSVExporter(out io.Writer) (csvExporter, error) {
+	c := csvExporter{csv.NewWriter(out)}
+	return c, c.out.Write([]string{"sequence", "time", "room", "name", "authenticated_name", "address", "text"})
+}
+
+func (c csvExporter) message(m *history.Message) error {
+	address := ""
+	if m.From.Addr.IsValid() {
+		address = m.From.Addr.String()
+	}
+	return c.out.Write([]string{
+		strconv.FormatInt(m.Sequence, 10), m.Time.UTC().Format(time.RFC3339Nano), cell([]byte(m.Room)),
+		cell(m.Wire.Name()), cell([]byte(m.From.Name)), address, cell(m.Wire.Text()),
+	})
+}
+
+// cell returns a field that neither acts on a terminal nor is taken for a
+// formula.
+func cell(field []byte) string {
+	var shown []byte
+	if len(field) > 0 {
+		switch field[0] {
+		case '=', '+', '-', '@':
+			shown = fmt.Appendf(nil, `\x%02x`, field[0])
+			field = field[1:]
+		}
+	}
+	return string(console.Escape(shown, field))
+}
+
+func (c csvExporter) finish() error {
+	c.out.Flush()
+	return c.out.Error()
+}

@@ -1,0 +1,104 @@
+package command
+
+import (
+	"bufio"
+	_ "embed"
+	"hash/fnv"
+	"html/template"
+	"strings"
+	"time"
+
+	"sop-chat/internal/console"
+	"sop-chat/internal/history"
+)
+
+// The page is written as its messages come: the head, then for each day its
+// heading and its messages, then the foot. All of it goes through html/template,
+// which lets no text pass for markup.
+
+//go:embed history.html
+var historyPage string
+
+var historyTemplates = template.Must(template.New("").Parse(historyPage))
+
+type htmlExporter struct {
+	out      *bufio.Writer
+	day      string
+	messages int
+}
+
+// A pageDay is what the heading of a day shows.
+type pageDay struct {
+	Name  string
+	First bool // of all
+}
+
+// A pageFoot is what stands at the end.
+type pageFoot struct {
+	Any      bool // there are messages
+	Messages string
+}
+
+// A pageMessage is what a message shows.
+type pageMessage struct {
+	Colour    uint32 // of the name
+	Name      string // as the sender joined
+	Claimed   string // as the message says, if that is another name
+	IsClaimed bool
+	Time      string
+	Machine   string // the time, for programs
+	Text      string
+}
+
+func newHTMLExporter(out *bufio.Writer) (*htmlExporter, error) {
+	return &htmlExporter{out: out}, historyTemplates.ExecuteTemplate(out, "head", nil)
+}
+
+func (h *htmlExporter) message(m *history.Message) error {
+	h.messages++
+	if day := m.Time.Format("Monday, 2 January 2006"); day != h.day {
+		if err := historyTemplates.ExecuteTemplate(h.out, "day", pageDay{day, h.day == ""}); err != nil {
+			return err
+		}
+		h.day = day
+	}
+	claimed := string(m.Wire.TrimmedName())
+	return historyTemplates.ExecuteTemplate(h.out, "message", pageMessage{
+		Colour:    colourNumber(m.From.Name),
+		Name:      shown(m.From.Name),
+		Claimed:   shown(claimed),
+		IsClaimed: claimed != m.From.Name,
+		Time:      m.Time.Format(time.TimeOnly),
+		Machine:   m.Time.Format(time.RFC3339),
+		Text:      shown(string(m.Wire.Text())),
+	})
+}
+
+func (h *htmlExporter) finish() error {
+	foot := pageFoot{h.messages > 0, count(int64(h.messages), "message")}
+	if err := historyTemplates.ExecuteTemplate(h.out, "foot", foot); err != nil {
+		return err
+	}
+	return h.out.Flush()
+}
+
+// shown returns a field as a page shows it: escaped as on a console, but for
+// line breaks.
+func shown(field string) string {
+	var all []byte
+	for i, line := range strings.Split(field, "\n") {
+		if i > 0 {
+			all = append(all, '\n')
+		}
+		all = console.Escape(all, []byte(strings.TrimSuffix(line, "\r")))
+	}
+	return string(all)
+}
+
+// colourNumber returns which of the page's colours a name has.
+func colourNumber(name string) uint32 {
+	const colours = 12
+	hash := fnv.New32a()
+	hash.Write([]byte(name))
+	return hash.Sum32() % colours
+}

@@ -1,0 +1,93 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sop-chat/internal/history"
+)
+
+const listExamples = `  sop-chat history list chat.db --last 10 --follow
+      shows the last ten messages, and all that come
+
+  sop-chat history list chat.db --since 2h --from alice
+      shows what alice has said in the last two hours`
+
+const listAbout = `
+Shows messages as the server's console does, with the date. FILE is what the
+server was given with --history.`
+
+// newHistoryList returns the command that shows messages.
+func newHistoryList(p Process) *cobra.Command {
+	var f historyFilter
+	var follow bool
+	cmd := newHistoryCommand(p, &cobra.Command{
+		Use:     "list [flags] FILE",
+		Short:   "Shows the last messages, or those of some time or person.",
+		Long:    listAbout,
+		Example: listExamples,
+	}, false, func(ctx context.Context, args []string) error {
+		return read(ctx, args[0], func(r *history.Reader) error { return list(ctx, r, &f, follow, p) })
+	})
+	define(cmd.Flags(), &f.last, "last", "N", "auto", lastLimit,
+		`How many messages are shown at most, the last ones. 0 is all. auto is 50, or all with --since.`)
+	f.define(cmd.Flags())
+	define(cmd.Flags(), &follow, "follow", "", "false", truth,
+		`Goes on to show what is said, until Ctrl+C.`)
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	return cmd
+}
+
+// shownAtOnce is how many messages are shown unless it is said otherwise.
+const shownAtOnce = 50
+
+// lookForMore is how often it is looked whether there are new messages.
+const lookForMore = 200 * time.Millisecond
+
+func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool, p Process) error {
+	standard := shownAtOnce
+	if !f.since.IsZero() {
+		standard = 0
+	}
+	lines := newHistoryLines(p.Stdout, hasColours(p))
+	lines.whole = f.from == ""
+	filter := f.filter(standard)
+	last, err := r.LastSequence(ctx)
+	if err != nil {
+		return err
+	}
+	if err := showAll(ctx, r, filter, lines); err != nil || !follow {
+		return err
+	}
+	again := time.NewTicker(lookForMore)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-again.C:
+		}
+		filter = history.Filter{From: f.from, After: max(last, lines.last)}
+		if err := showAll(ctx, r, filter, lines); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// showAll writes the messages that a filter means.
+func showAll(ctx context.Context, r *history.Reader, filter history.Filter, lines *historyLines) error {
+	for m, err := range r.Messages(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		if err := lines.message(m); err != nil {
+			return err
+		}
+	}
+	return lines.out.Flush()
+}

@@ -1,0 +1,63 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"sop-chat/internal/history"
+)
+
+const pruneExamples = `  sop-chat history prune chat.db --older-than 90d
+      removes what was said more than 90 days ago`
+
+const pruneAbout = `
+Removes old messages for good, and gives the space they took back to the system.
+The server may go on writing meanwhile. To have it remove them by itself, start
+it with --retain.`
+
+// newHistoryPrune returns the command that removes old messages.
+func newHistoryPrune(p Process) *cobra.Command {
+	var before time.Time
+	cmd := newHistoryCommand(p, &cobra.Command{
+		Use:     "prune [flags] FILE",
+		Short:   "Removes what is older than it is to be kept.",
+		Long:    pruneAbout,
+		Example: pruneExamples,
+	}, false, func(ctx context.Context, args []string) error { return prune(ctx, args[0], before, p) })
+	define(cmd.Flags(), &before, "older-than", "TIME", "", pastOrNone,
+		`Which messages are removed: those older than an age, such as 12h, 90d or 4w, or from before a date, `+
+			`such as 2026-11-24. It has to be given.`)
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	return cmd
+}
+
+func prune(ctx context.Context, path string, before time.Time, p Process) error {
+	if before.IsZero() {
+		return usagef("--older-than is missing: it says what is to be removed, such as --older-than 90d")
+	}
+	bar := newBar(p.Stderr)
+	done, err := history.Prune(ctx, path, before, func(done, all int64) {
+		bar.show(barLine("removing", float64(done)/float64(all), fmt.Sprintf("%s of %s messages", humanize.Comma(done), humanize.Comma(all))))
+	})
+	bar.remove()
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted; %s were removed", count(done, "message"))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s removed\n", count(done, "message"))
+	return err
+}
+
+// count returns a number of things in words.
+func count(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return humanize.Comma(n) + " " + what
+}

@@ -1,0 +1,70 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sop-chat/internal/history"
+)
+
+const searchExamples = `  sop-chat history search chat.db lunch today
+      shows messages with both words
+
+  sop-chat history search chat.db '"see you" tomor*' --since 7d
+      shows those of a week with the two words one after the other, and a word
+      that begins with tomor`
+
+const searchAbout = `
+QUERY is one or more words. A message is found if it has all of them, in any
+order; upper and lower case and accents make no difference. Words between double
+quotes have to follow each other, and a word that ends in * stands for all that
+begin like it. What was found is marked.`
+
+// newHistorySearch returns the command that finds messages.
+func newHistorySearch(p Process) *cobra.Command {
+	var f historyFilter
+	cmd := newHistoryCommand(p, &cobra.Command{
+		Use:     "search [flags] FILE QUERY",
+		Short:   "Shows the messages in which some words were said.",
+		Long:    searchAbout,
+		Example: searchExamples,
+	}, true, func(ctx context.Context, args []string) error {
+		return read(ctx, args[0], func(r *history.Reader) error {
+			return search(ctx, r, strings.Join(args[1:], " "), &f, p)
+		})
+	})
+	define(cmd.Flags(), &f.last, "last", "N", "50", wholeNumber(0, 1<<31-1),
+		`How many messages are shown at most, the last ones. 0 is all.`)
+	f.define(cmd.Flags())
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	return cmd
+}
+
+func search(ctx context.Context, r *history.Reader, query string, f *historyFilter, p Process) error {
+	hits, err := r.Search(ctx, query, f.filter(shownAtOnce))
+	if errors.Is(err, history.ErrNoWords) {
+		return usagef("there is no word to search for in %q", query)
+	}
+	if err != nil {
+		return err
+	}
+	lines := newHistoryLines(p.Stdout, hasColours(p))
+	found := 0
+	for h, err := range hits {
+		if err != nil {
+			return err
+		}
+		if err := lines.hit(h); err != nil {
+			return err
+		}
+		found++
+	}
+	if found == 0 {
+		fmt.Fprintf(p.Stderr, "sop-chat: nothing is found for %q\n", query)
+	}
+	return lines.out.Flush()
+}

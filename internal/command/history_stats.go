@@ -1,0 +1,142 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"sop-chat/internal/console"
+	"sop-chat/internal/history"
+)
+
+const statsExamples = `  sop-chat history stats chat.db --since 7d
+      shows who wrote how much in the last week, and when`
+
+const statsAbout = `
+Counts messages for each person, by the name that they joined with, and for each
+hour of the day, in local time.`
+
+// newHistoryStats returns the command that counts messages.
+func newHistoryStats(p Process) *cobra.Command {
+	var since time.Time
+	cmd := newHistoryCommand(p, &cobra.Command{
+		Use:     "stats [flags] FILE",
+		Short:   "Shows who writes how much, and when.",
+		Long:    statsAbout,
+		Example: statsExamples,
+	}, false, func(ctx context.Context, args []string) error {
+		return read(ctx, args[0], func(r *history.Reader) error {
+			s, err := r.Stats(ctx, since)
+			if err != nil {
+				return err
+			}
+			return showStats(s, p, width(p))
+		})
+	})
+	define(cmd.Flags(), &since, "since", "TIME", "", pastOrNone,
+		`Only what was said from then on: an age, such as 30m, 2h or 7d, or a date, such as 2026-11-24.`)
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	return cmd
+}
+
+// width returns how many columns standard output has.
+func width(p Process) int {
+	const standard, least = 80, 40
+	if file, ok := p.Stdout.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+			return max(columns, least)
+		}
+	}
+	return standard
+}
+
+const (
+	mostPeople  = 20
+	longestName = 20
+)
+
+// A barRow is one line of a bar chart.
+type barRow struct {
+	name  string
+	count int
+}
+
+func showStats(s *history.Stats, p Process, width int) error {
+	out := bufio.NewWriter(p.Stdout)
+	if s.Messages == 0 {
+		fmt.Fprintln(out, "no messages")
+		return out.Flush()
+	}
+	people := "1 person"
+	if len(s.People) != 1 {
+		people = fmt.Sprintf("%s people", humanize.Comma(int64(len(s.People))))
+	}
+	fmt.Fprintf(out, "%s by %s, %s to %s\n\n", count(int64(s.Messages), "message"), people,
+		s.First.Format("2006-01-02 15:04"), s.Last.Format("2006-01-02 15:04"))
+	showBars(out, peopleRows(s.People), width)
+	fmt.Fprint(out, "\nby the hour of the day:\n\n")
+	hours := make([]barRow, len(s.Hours))
+	for hour, n := range s.Hours {
+		hours[hour] = barRow{fmt.Sprintf("%02d", hour), n}
+	}
+	showBars(out, hours, width)
+	return out.Flush()
+}
+
+// peopleRows returns a row for each person, and one for all beyond the first.
+func peopleRows(people []history.PersonCount) []barRow {
+	var rows []barRow
+	for _, person := range people[:min(len(people), mostPeople)] {
+		name := string(console.Escape(nil, []byte(person.Name)))
+		if utf8.RuneCountInString(name) > longestName {
+			name = string([]rune(name)[:longestName-1]) + "…"
+		}
+		rows = append(rows, barRow{name, person.Messages})
+	}
+	if rest := people[len(rows):]; len(rest) > 0 {
+		others := barRow{name: fmt.Sprintf("* %d others", len(rest))}
+		for _, person := range rest {
+			others.count += person.Messages
+		}
+		rows = append(rows, others)
+	}
+	return rows
+}
+
+// showBars draws rows so that the longest fits the width.
+func showBars(out *bufio.Writer, rows []barRow, width int) {
+	longest, most := 0, 0
+	for _, row := range rows {
+		longest, most = max(longest, utf8.RuneCountInString(row.name)), max(most, row.count)
+	}
+	numbers := len(humanize.Comma(int64(most)))
+	space := max(width-longest-numbers-4, 1)
+	for _, row := range rows {
+		padding := strings.Repeat(" ", longest-utf8.RuneCountInString(row.name))
+		line := fmt.Sprintf("  %s%s %*s", row.name, padding, numbers, humanize.Comma(int64(row.count)))
+		if row.count > 0 {
+			line += " " + drawBar(row.count, most, space)
+		}
+		fmt.Fprintln(out, line)
+	}
+}
+
+// drawBar returns a bar of at most some columns, to an eighth of a column; what
+// is more than nothing has at least that.
+func drawBar(n, most, columns int) string {
+	const eighths = " ▏▎▍▌▋▊▉"
+	length := max(n*columns*8/most, 1)
+	bar := strings.Repeat("█", length/8)
+	if rest := length % 8; rest > 0 {
+		bar += string([]rune(eighths)[rest])
+	}
+	return bar
+}

@@ -1,0 +1,184 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is no history is told apart, and is left as it is.
+func TestOpenRefuses(t *testing.T) {
+	for _, test := range []struct {
+		what        string
+		make        func(t *testing.T, path string)
+		write, read string // what is said to who opens it to do so
+	}{
+		{
+			"a text", func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("hello ", 1000)) },
+			"is not a history of this program: it is not an SQLite database",
+			"is not a history of this program: it is not an SQLite database",
+		},
+		{
+			"another program's database", func(t *testing.T, path string) { execute(t, path, "CREATE TABLE a (b)") },
+			"is not a history of this program: it is an SQLite database of another program",
+			"is not a history of this program: it is an SQLite database of another program",
+		},
+		{
+			"a newer form", func(t *testing.T, path string) {
+				newRoom(t, path, Config{}).finish()
+				execute(t, path, "PRAGMA user_version = 7")
+			},
+			"was written by a newer version of sop-chat (its form is 7, and this version knows 1)",
+			"was written by a newer version of sop-chat (its form is 7, and this version knows 1)",
+		},
+		{"an empty file", func(t *testing.T, path string) { writeFile(t, path, "") }, "", "is not a history of this program: it is empty"},
+		{"nothing", func(t *testing.T, path string) {}, "", "there is no file"},
+		{
+			"a folder", func(t *testing.T, path string) {
+				if err := os.Mkdir(path, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}, "is a directory", "is not a file",
+		},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			path := newFile(t)
+			test.make(t, path)
+			before, _ := os.ReadFile(path)
+			r, err := OpenReader(t.Context(), path)
+			expectError(t, "reading", err, test.read)
+			if err == nil {
+				r.Close()
+			}
+			_, err = Prune(t.Context(), path, time.Now(), nil)
+			expectError(t, "pruning", err, test.read)
+			if test.write != "" {
+				if after, _ := os.ReadFile(path); string(after) != string(before) {
+					t.Error("the file has changed")
+				}
+			}
+			a, err := Open(path, Config{})
+			expectError(t, "writing", err, test.write)
+			if err == nil {
+				a.Close()
+			}
+			if after, _ := os.ReadFile(path); test.write != "" && string(after) != string(before) {
+				t.Error("the file has changed")
+			}
+		})
+	}
+}
+
+func expectError(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: %v, want %q", what, err, want)
+	}
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// execute does something to a file behind the program's back.
+func execute(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file has one archive at a time.
+func TestOneArchive(t *testing.T) {
+	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
+	_, err := Open(r.path, Config{})
+	expectError(t, "a second archive", err, "another running server writes to it")
+	r.say(alice, "alice", "hello", noon) // the first is not disturbed
+	r.finish()
+	a, err := Open(r.path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+}
+
+// A file's name may be anything.
+func TestStrangeNames(t *testing.T) {
+	for _, name := range []string{"a b.db", "a?mode=memory", "a#b%20c", ":memory:", "ü", "-x"} {
+		path := filepath.Join(t.TempDir(), name)
+		r := newRoom(t, path, Config{Window: time.Millisecond})
+		r.say(alice, "alice", "hello", noon)
+		r.finish()
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+		if n := len(read(t, path, Filter{})); n != 1 {
+			t.Errorf("%q: %d messages", name, n)
+		}
+	}
+}
+
+// Nothing is left beside a file that nobody has open, and it can be read where
+// nothing may be written.
+func TestReadOnlyFolder(t *testing.T) {
+	path := written(t, "alice: hello")
+	folder := filepath.Dir(path)
+	if err := errors.Join(os.Chmod(path, 0o444), os.Chmod(folder, 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(folder, 0o755) })
+	r := openReader(t, path)
+	if n := len(collect(t, r, Filter{})); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+	r.Close()
+	if beside, err := os.ReadDir(folder); err != nil || len(beside) != 1 {
+		t.Errorf("beside the file are %v, %v", beside, err)
+	}
+}
+
+// Each migration is done once, in a transaction of its own; one that fails
+// leaves the file as it was.
+func TestMigrate(t *testing.T) {
+	ctx := context.Background()
+	f, err := open(ctx, newFile(t), url.Values{"mode": {"rwc"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	steps := []string{"CREATE TABLE a (b)", "INSERT INTO a VALUES (1)", "INSERT INTO a VALUES (2)"}
+	for n := 1; n <= len(steps); n++ {
+		for range 2 {
+			if err := migrate(ctx, f.conn, steps[:n]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := migrate(ctx, f.conn, append(steps, "INSERT INTO a VALUES (3); INSERT INTO none VALUES (1)")); err == nil {
+		t.Error("a migration that fails is done")
+	}
+	var rows, version int
+	if err := f.conn.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM a), (SELECT user_version FROM pragma_user_version)").Scan(&rows, &version); err != nil {
+		t.Fatal(err)
+	}
+	if rows != 2 || version != 3 {
+		t.Errorf("%d rows in form %d, want 2 in form 3", rows, version)
+	}
+	if err := migrate(ctx, f.conn, steps[:2]); err == nil {
+		t.Error("a file in a newer form is taken")
+	}
+}
