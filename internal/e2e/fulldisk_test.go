@@ -18,11 +18,8 @@ func smallDisk(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	err := syscall.Mount("sop-chat", dir, "tmpfs", 0, "size=2m,mode=0777")
-	if errors.Is(err, syscall.EPERM) {
-		if os.Getuid() == 0 { // in a container that forbids it, whoever runs the tests
-			t.Skipf("mounting a small file system: %v", err)
-		}
-		lacking(t, "the right to mount a small file system: "+err.Error())
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+		t.Skipf("a small file system can't be mounted, which takes root and no container that forbids it: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

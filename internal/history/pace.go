@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math"
 	"time"
 
 	"sop-chat/internal/wire"
@@ -39,6 +40,7 @@ func (p *pace) limit(window time.Duration) int {
 	if window == 0 {
 		window = patientWindow
 	}
+	const most = math.MaxInt32 / wire.Size
 	messages := p.perSecond * (window / 2).Seconds()
-	return int(max(messages, 2*enough)) * wire.Size
+	return int(min(max(messages, 2*enough), most)) * wire.Size
 }

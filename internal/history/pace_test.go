@@ -24,6 +24,9 @@ func TestPace(t *testing.T) {
 	if got := p.limit(200*time.Millisecond) / wire.Size; got < 9900 || got > 10_000 {
 		t.Errorf("%d messages may wait for a disk that takes 10,000 in half a window", got)
 	}
+	if got := p.limit(24 * time.Hour); got < 1<<30 {
+		t.Errorf("%d bytes may wait for a day", got)
+	}
 	if p.limit(0) != p.limit(patientWindow) {
 		t.Error("without a window there is no limit of its own")
 	}
