@@ -103,8 +103,8 @@ func (l *Log) Head() Position { return Position(l.head.Load()) }
 // head, unless there is a follower that goes ahead (FollowAhead).
 func (l *Log) End() Position { return Position(l.end.Load()) }
 
-// Append publishes a batch's messages, in its order, and empties the batch.
-// The caller must have seen Held return false since its last Append.
+// Append publishes a batch's messages, in its order, and empties the batch. If
+// there is a gate, it is left to that to publish them. The caller must have seen Held return false since its last Append.
 func (l *Log) Append(b *Batch, now time.Time) {
 	if b.used == 0 {
 		return
