@@ -48,8 +48,11 @@ func Chat(key string) Dialect {
 			if len(answer) < len(hello) {
 				return false, nil
 			}
-			if !bytes.Equal(answer, hello) {
-				return false, fmt.Errorf("the server's echo is not what was sent, but %q", answer)
+			if !bytes.HasPrefix(answer, hello) {
+				return false, fmt.Errorf("the server's echo is not what was sent, but %.80q", answer)
+			}
+			if len(answer) > len(hello) {
+				return false, errNotAlone
 			}
 			return true, nil
 		},

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,5 +107,28 @@ func TestEcho(t *testing.T) {
 	}
 	if _, err := d.Welcome(hello, d.Hello("bob", true)); err == nil {
 		t.Error("another message passes for the echo")
+	}
+}
+
+// A client of a chat room is in when it has its echo, and nothing else.
+func TestWelcome(t *testing.T) {
+	d := Chat("key")
+	hello := d.Hello("bench-0", true)
+	for _, test := range []struct {
+		what   string
+		answer []byte
+		whole  bool
+		fails  bool
+	}{
+		{"nothing yet", nil, false, false},
+		{"a part of the echo", hello[:100], false, false},
+		{"the echo", hello, true, false},
+		{"something else", d.Hello("bench-1", true), false, true},
+		{"the echo and a message", slices.Concat(hello, hello), false, true},
+	} {
+		whole, err := d.Welcome(hello, test.answer)
+		if whole != test.whole || (err != nil) != test.fails {
+			t.Errorf("%s: %v, %v", test.what, whole, err)
+		}
 	}
 }

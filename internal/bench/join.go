@@ -97,6 +97,10 @@ func (e *entrance) begin(number int) error {
 	return err
 }
 
+// errNotAlone says that a client received something before any had sent.
+var errNotAlone = errors.New("messages came before any client had sent one: " +
+	"the room has other members, or it replays what was said before (--replay)")
+
 func (e *entrance) connected(number int) error {
 	hello := e.waiting[number].hello
 	n, err := e.transport.write(number, hello)
@@ -112,8 +116,7 @@ func (e *entrance) received(number int, b []byte, _ time.Duration) error {
 		if messages, n, err := e.config.Dialect.unwrap(b, nil); len(messages) == 0 && n == len(b) && err == nil {
 			return nil // nothing but what is to be ignored
 		}
-		return fmt.Errorf("client %d received %d bytes before any client sent something: the room has other members",
-			number, len(b))
+		return fmt.Errorf("client %d: %w", number, errNotAlone)
 	}
 	k.answer = append(k.answer, b...)
 	whole, err := e.config.Dialect.Welcome(k.hello, k.answer)

@@ -66,11 +66,11 @@ type Log struct {
 // New returns an empty log that lies in the program's own memory, see NewIn.
 func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 
-// NewIn returns an empty log that lies in some memory. backlog is how many bytes it keeps for readers
-// that lag before it is held. slack is how many bytes may still be appended
-// after that: all that the appenders have read, but not yet appended, when
-// they learn of it. The log never holds more than the two together, rounded up
-// to segments.
+// NewIn returns an empty log that lies in some memory. backlog is how many bytes
+// it keeps for readers that lag before it is held. slack is how many bytes may
+// still be appended after that: all that the appenders have read, but not yet
+// appended, when they learn of it. The log never holds more than the two
+// together, rounded up to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
 	l := &Log{memory: memory, backlog: uint64(backlog), least: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
@@ -104,7 +104,8 @@ func (l *Log) Head() Position { return Position(l.head.Load()) }
 func (l *Log) End() Position { return Position(l.end.Load()) }
 
 // Append publishes a batch's messages, in its order, and empties the batch. If
-// there is a gate, it is left to that to publish them. The caller must have seen Held return false since its last Append.
+// there is a gate, it is left to that to publish them. The caller must have seen
+// Held return false since its last Append.
 func (l *Log) Append(b *Batch, now time.Time) {
 	if b.used == 0 {
 		return

@@ -10,14 +10,23 @@ import (
 
 var messageLine = regexp.MustCompile(`^c\d\d\d: \d+$`)
 
-// A hundred clients who all send at the same time see one order: what each
+// Hundreds of clients who all send at the same time see one order: what each
 // receives is what an observer receives, less its own messages. Nothing is
-// lost or doubled, and the console prints the same order.
+// lost or doubled, and the console prints the same order; also if several loops
+// share the clients.
 func TestOneOrder(t *testing.T) {
 	t.Parallel()
-	const clients = 100
-	each := scaled(20, 500)
-	srv := start(t, "--max-clients", "0")
+	for _, test := range []struct{ loops, clients int }{{1, 100}, {4, 260}} {
+		t.Run(fmt.Sprint(test.loops, " loops"), func(t *testing.T) {
+			t.Parallel()
+			const deliveries = 100 * 100
+			testOneOrder(t, test.loops, test.clients, scaled(20, 500)*deliveries/(test.clients*test.clients))
+		})
+	}
+}
+
+func testOneOrder(t *testing.T, loops, clients, each int) {
+	srv := start(t, "--max-clients", "0", "--loops", fmt.Sprint(loops))
 	observer := join(t, srv, "observer")
 	all := joinMany(t, srv, clients)
 
