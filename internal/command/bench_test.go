@@ -164,7 +164,7 @@ func TestBenchWrongUsage(t *testing.T) {
 		if status != 2 || stdout != "" {
 			t.Errorf("%q %q: status %d, standard output %q", args, test.environment, status, stdout)
 		}
-		if want := "sop-chat: " + test.want + "\nTry 'sop-chat --help'.\n"; stderr != want {
+		if want := "sop-chat: " + test.want + "\nTry 'sop-chat bench --help'.\n"; stderr != want {
 			t.Errorf("%q %q:\n%swant:\n%s", args, test.environment, stderr, want)
 		}
 	}

@@ -53,7 +53,7 @@ func Run(ctx context.Context, p Process) (status int) {
 	begun := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
 
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return statusOK
 	}
@@ -64,7 +64,7 @@ func Run(ctx context.Context, p Process) (status int) {
 	// What fails before the command begins is what cobra has to say about
 	// the arguments.
 	if _, wrong := errors.AsType[usageError](err); wrong || !begun {
-		fmt.Fprintln(p.Stderr, "Try 'sop-chat --help'.")
+		fmt.Fprintf(p.Stderr, "Try '%s --help'.\n", cmd.CommandPath())
 		return statusUsage
 	}
 	return statusFailed

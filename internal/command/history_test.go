@@ -323,7 +323,11 @@ func TestHistoryWrongUsage(t *testing.T) {
 		{[]string{"prune", "FILE"}, "--older-than is missing: it says what is to be removed, such as --older-than 90d"},
 	} {
 		status, stdout, stderr := historyResult(t, path, test.args...)
-		if want := "sop-chat: " + test.want + "\nTry 'sop-chat --help'.\n"; status != 2 || stdout != "" || stderr != want {
+		command := "history"
+		if len(test.args) > 0 && test.args[0] != "lst" {
+			command += " " + test.args[0]
+		}
+		if want := "sop-chat: " + test.want + "\nTry 'sop-chat " + command + " --help'.\n"; status != 2 || stdout != "" || stderr != want {
 			t.Errorf("%q: status %d, %q\n%swant:\n%s", test.args, status, stdout, stderr, want)
 		}
 	}

@@ -103,7 +103,7 @@ func TestJoinWrongUsage(t *testing.T) {
 		{[]string{"localhost:9000", "--key", "secret"}, "there is no flag --key"},
 	} {
 		status, stdout, stderr := result(t, process(append([]string{"join"}, test.args...)))
-		if want := "sop-chat: " + test.want + "\nTry 'sop-chat --help'.\n"; status != 2 || stdout != "" || stderr != want {
+		if want := "sop-chat: " + test.want + "\nTry 'sop-chat join --help'.\n"; status != 2 || stdout != "" || stderr != want {
 			t.Errorf("%q: status %d, %q\n%swant:\n%s", test.args, status, stdout, stderr, want)
 		}
 	}
