@@ -35,7 +35,8 @@ func logIsItsHistory(t *rapid.T) {
 }
 
 // A machine is a room in which anything happens, step by step, beside the
-// history and the rule that it has to follow.
+// history and the rule that it has to follow. What can't be done at some step is
+// left undone, and not skipped: the fuzzer likes to ask for it again and again.
 type machine struct {
 	history
 	log       *Log
@@ -96,7 +97,7 @@ func (m *machine) Look(t *rapid.T) {
 func (m *machine) Append(t *rapid.T) {
 	i := rapid.IntRange(0, len(m.mayAppend)-1).Draw(t, "appender")
 	if !m.mayAppend[i] && m.log.Held() {
-		t.Skip("held")
+		return // held
 	}
 	m.mayAppend[i] = false
 
@@ -133,7 +134,7 @@ func (m *machine) Append(t *rapid.T) {
 
 func (m *machine) JoinLoop(t *rapid.T) {
 	if len(m.loops) == 3 {
-		t.Skip("enough loops")
+		return // enough loops
 	}
 	l := &loop{at: m.head()}
 	l.cursor = m.log.Join(func() { l.woken++ })
@@ -143,7 +144,7 @@ func (m *machine) JoinLoop(t *rapid.T) {
 
 func (m *machine) LeaveLoop(t *rapid.T) {
 	if len(m.loops) == 1 {
-		t.Skip("the last loop stays")
+		return // the last loop stays
 	}
 	i := rapid.IntRange(0, len(m.loops)-1).Draw(t, "loop")
 	l := m.loops[i]
@@ -154,7 +155,7 @@ func (m *machine) LeaveLoop(t *rapid.T) {
 func (m *machine) JoinClient(t *rapid.T) {
 	l := pick(t, "loop", m.loops...)
 	if len(l.clients) == 3 {
-		t.Skip("enough clients")
+		return // enough clients
 	}
 	m.joinClient(t, l)
 }
@@ -169,7 +170,7 @@ func (m *machine) joinClient(t *rapid.T, l *loop) *client {
 // beginning of what is retained.
 func (m *machine) Reserve(t *rapid.T) {
 	if len(m.places) == 2 {
-		t.Skip("enough places")
+		return // enough places
 	}
 	join, want := m.log.Join, m.head()
 	if rapid.Bool().Draw(t, "back") {
@@ -192,7 +193,7 @@ func (m *machine) back() Position {
 func (m *machine) Seat(t *rapid.T) {
 	l := pick(t, "loop", m.loops...)
 	if len(m.places) == 0 || len(l.clients) == 3 {
-		t.Skip("nobody to seat, or nowhere")
+		return // nobody to seat, or nowhere
 	}
 	place := m.places[0]
 	m.places = m.places[1:]
@@ -205,7 +206,7 @@ func (m *machine) Seat(t *rapid.T) {
 func (m *machine) LeaveClient(t *rapid.T) {
 	l := pick(t, "loop", m.loops...)
 	if len(l.clients) == 0 {
-		t.Skip("no clients")
+		return // no clients
 	}
 	i := rapid.IntRange(0, len(l.clients)-1).Draw(t, "client")
 	l.clients = slices.Delete(l.clients, i, i+1)
@@ -261,7 +262,7 @@ func (m *machine) advance(t *rapid.T, l *loop) {
 
 func (m *machine) Follow(t *rapid.T) {
 	if len(m.listeners) == 4 {
-		t.Skip("enough followers")
+		return // enough followers
 	}
 	f := newListener(m.log, &m.history, rapid.Bool().Draw(t, "may skip"))
 	f.limit = m.backlog
@@ -272,7 +273,7 @@ func (m *machine) Follow(t *rapid.T) {
 func (m *machine) Limit(t *rapid.T) {
 	all := slices.DeleteFunc(append(m.gates(), m.listeners...), func(f *listener) bool { return f.maySkip })
 	if len(all) == 0 {
-		t.Skip("no followers")
+		return // no followers
 	}
 	f := pick(t, "follower", all...)
 	limit := rapid.Uint64Range(0, m.backlog+wire.Size).Draw(t, "limit")
@@ -285,7 +286,7 @@ func (m *machine) Limit(t *rapid.T) {
 
 func (m *machine) Unfollow(t *rapid.T) {
 	if len(m.listeners) == 0 {
-		t.Skip("no followers")
+		return // no followers
 	}
 	i := rapid.IntRange(0, len(m.listeners)-1).Draw(t, "follower")
 	f := m.listeners[i]
@@ -295,7 +296,7 @@ func (m *machine) Unfollow(t *rapid.T) {
 
 func (m *machine) Next(t *rapid.T) {
 	if len(m.listeners) == 0 {
-		t.Skip("no followers")
+		return // no followers
 	}
 	f := pick(t, "follower", m.listeners...)
 	most := rapid.IntRange(1, 200).Draw(t, "entries")
@@ -305,7 +306,7 @@ func (m *machine) Next(t *rapid.T) {
 // GoAhead lets the gate read some of what only it sees.
 func (m *machine) GoAhead(t *rapid.T) {
 	if m.gate == nil {
-		t.Skip("no gate")
+		return // no gate
 	}
 	most := rapid.IntRange(1, 200).Draw(t, "entries")
 	m.moves(t, func() { m.gate.read(t, &m.history, most) })
@@ -314,7 +315,7 @@ func (m *machine) GoAhead(t *rapid.T) {
 // Publish lets everybody see what the gate has read.
 func (m *machine) Publish(t *rapid.T) {
 	if m.gate == nil {
-		t.Skip("no gate")
+		return // no gate
 	}
 	before := m.hidden
 	m.hidden = len(m.messages) - m.gate.next
@@ -328,7 +329,7 @@ func (m *machine) Publish(t *rapid.T) {
 // OpenGate ends what the gate was for: everybody sees all there is.
 func (m *machine) OpenGate(t *rapid.T) {
 	if m.gate == nil || !rapid.Bool().Draw(t, "really") {
-		t.Skip("no gate, or not yet")
+		return // no gate, or not yet
 	}
 	gate := m.gate
 	m.gate, m.hidden = nil, 0
