@@ -1,0 +1,47 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+)
+
+// longest is a message whose fields are full, but for a blank before its name.
+func longest(t testing.TB) Message {
+	t.Helper()
+	m, err := New(" "+strings.Repeat("n", NameSize-1), strings.Repeat("t", TextSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Reading a message allocates nothing.
+func TestReadingAllocatesNothing(t *testing.T) {
+	m := longest(t)
+	if n := testing.AllocsPerRun(100, func() {
+		m.Name()
+		m.TrimmedName()
+		m.Text()
+		m.HasKey("key")
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// What it costs to find the fields of a message, and to check a key.
+func BenchmarkMessage(b *testing.B) {
+	m := longest(b)
+	b.Run("fields", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			m.TrimmedName()
+			m.Text()
+		}
+	})
+	b.Run("key", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			m.HasKey("key")
+		}
+	})
+}
