@@ -35,6 +35,9 @@ type door struct {
 	listeners []int
 	limits    doorLimits
 
+	hatch      *hatch      // where connections are handed over
+	foundlings []foundling // which were, and are welcomed in the next wake-up
+
 	guests    *list.List // of *guest, oldest first
 	guestOf   map[*conn]*guest
 	spare     []*guest // for the next ones
@@ -74,11 +77,12 @@ func (g *guest) said() int {
 	return g.conn.partial.have
 }
 
-func newDoor(l *loop, loops []*loop, listeners []int, lim doorLimits) (*door, syscall.Errno) {
+func newDoor(l *loop, loops []*loop, listeners []int, h *hatch, lim doorLimits) (*door, syscall.Errno) {
 	d := &door{
 		loop:      l,
 		loops:     loops,
 		listeners: listeners,
+		hatch:     h,
 		limits:    lim,
 		guests:    list.New(),
 		guestOf:   make(map[*conn]*guest),
@@ -90,6 +94,7 @@ func newDoor(l *loop, loops []*loop, listeners []int, lim doorLimits) (*door, sy
 		}
 	}
 	l.door = d
+	h.open(l.kernel.Wake)
 	return d, 0
 }
 
@@ -112,6 +117,7 @@ func (d *door) work(events []netpoll.Event) {
 			d.accept(events[i].FD)
 		}
 	}
+	d.adopt()
 	d.expire()
 	d.trim()
 }

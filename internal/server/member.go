@@ -126,6 +126,9 @@ func (l *loop) close(e ending) {
 // shutdown closes every connection.
 func (l *loop) shutdown() {
 	l.receive()
+	if l.door != nil {
+		l.door.abandon()
+	}
 	for _, c := range l.conns {
 		if c != nil {
 			l.end(c, causeShutdown)

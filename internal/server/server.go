@@ -4,8 +4,9 @@
 // that know the key, reads their messages, publishes them in the room's log,
 // and writes everybody what is new, from event loops that never block.
 //
-// It knows no console, no archive and no gateway: those are readers of the log
-// and are handed to nobody here. It knows no way in but a listener.
+// It knows no console, no archive and no gateway. The first two are readers of
+// the log and are handed to nobody here; a gateway hands over descriptors that
+// are no different from those of the listeners (Adopt).
 package server
 
 import (
@@ -56,12 +57,13 @@ type Config struct {
 }
 
 // A Server serves one room. Its methods may be called in this order: Listen as
-// often as wanted, Serve once. Log may be called at any time.
+// often as wanted, Serve once. Log and Adopt may be called at any time.
 type Server struct {
 	config    Config
 	room      *room
 	listeners []int
 	loops     []*loop
+	hatch     hatch
 	stopping  atomic.Bool
 }
 
@@ -129,6 +131,7 @@ func (s *Server) Addrs() []netip.AddrPort {
 // what every loop needs.
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.room.log.Close()
+	defer s.closeHatch()
 	defer func() {
 		for _, fd := range s.listeners {
 			netpoll.Close(fd)
@@ -143,6 +146,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			p.Destroy()
 		}
 	}()
+	defer s.closeHatch() // so that it wakes no loop whose poller is gone
 	if err := s.prepare(pollers); err != nil {
 		return err
 	}
@@ -172,7 +176,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}
-	_, errno := newDoor(s.loops[0], s.loops, s.listeners, doorLimits{
+	_, errno := newDoor(s.loops[0], s.loops, s.listeners, &s.hatch, doorLimits{
 		pending:           s.config.MaxPending,
 		pendingPerAddress: s.config.MaxPendingPerAddress,
 		authTimeout:       s.config.AuthTimeout,

@@ -93,7 +93,13 @@ func (w *world) connect() {
 		c.socket.outCap += 8 << 10 // what a tenth of a second takes
 	}
 	w.clients = append(w.clients, c)
-	w.arriving = append(w.arriving, c.socket)
+	if w.chance(4) { // by a gateway
+		w.install(c.socket)
+		w.hatch.adopt(c.socket.fd, c.socket.addr)
+		w.adopted++
+	} else {
+		w.arriving = append(w.arriving, c.socket)
+	}
 	if !w.chance(8) { // some say nothing at first
 		c.say(0)
 		c.push()

@@ -30,6 +30,8 @@ type world struct {
 
 	fds      []*socket // by descriptor
 	arriving []*socket // connected, not yet accepted
+	hatch    hatch     // where others are handed over
+	adopted  int       // how many were
 	clients  []*simClient
 	born     int
 
@@ -108,7 +110,7 @@ func newWorld(seed uint64) *world {
 		k := &simKernel{world: w}
 		w.loops = append(w.loops, newLoop(k, w.room, logger, limits, &w.stop))
 	}
-	_, errno := newDoor(w.loops[0], w.loops, []int{listenerFD}, doorLimits{
+	_, errno := newDoor(w.loops[0], w.loops, []int{listenerFD}, &w.hatch, doorLimits{
 		pending:           w.config.pending,
 		pendingPerAddress: w.config.perAddress,
 		authTimeout:       simAuthTimeout,

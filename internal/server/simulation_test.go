@@ -40,14 +40,14 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
-	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.evicted == 0) {
+	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
 
 // simCounts say what a simulation went through.
 type simCounts struct {
-	steps, clients, messages, listeners, replayed, holds, evicted int
+	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -56,6 +56,7 @@ func (a *simCounts) add(b simCounts) {
 	a.messages += b.messages
 	a.listeners += b.listeners
 	a.replayed += b.replayed
+	a.adopted += b.adopted
 	a.holds += b.holds
 	a.evicted += b.evicted
 }
@@ -86,7 +87,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	w.settle()
 	w.checkSettled()
 	w.shutdown()
-	counts.steps, counts.clients = steps, w.born
+	counts.steps, counts.clients, counts.adopted = steps, w.born, w.adopted
 	counts.messages = len(w.oracle.order)
 	for _, c := range w.clients {
 		if c.next > 0 {
@@ -235,6 +236,9 @@ func (w *world) rest(who func(*simClient) bool) {
 	w.faults = faults
 	if len(w.arriving) > 0 {
 		w.failf("%d connections wait to be accepted", len(w.arriving))
+	}
+	if n := len(w.hatch.waiting) + len(w.loops[0].door.foundlings); n > 0 {
+		w.failf("%d connections wait to be adopted", n)
 	}
 	held := w.room.log.Held()
 	for _, c := range w.clients {

@@ -1,0 +1,121 @@
+//go:build linux
+
+package server_test
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"sop-chat/internal/chattest"
+	"sop-chat/internal/server"
+	"sop-chat/internal/wire"
+)
+
+// far makes a pair of sockets, and returns one end and the descriptor of the
+// other.
+func far(t *testing.T) (net.Conn, int) {
+	t.Helper()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(pair[0]), "far end")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(chattest.Patience))
+	return conn, pair[1]
+}
+
+func authenticate(t *testing.T, conn net.Conn, name, key string) {
+	t.Helper()
+	m, err := wire.New(name, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(m[:]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func receive(t *testing.T, conn net.Conn) (name, text string) {
+	t.Helper()
+	var m wire.Message
+	if _, err := io.ReadFull(conn, m[:]); err != nil {
+		t.Fatal(err)
+	}
+	return string(m.Name()), string(m.Text())
+}
+
+func expectEnd(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || os.IsTimeout(err) {
+		t.Fatalf("read %d bytes, %v; want the end", n, err)
+	}
+}
+
+var peer = netip.MustParseAddrPort("192.0.2.7:4711")
+
+// Who is handed over takes a place, receives what others say and is received by
+// them; also if it came before the server began to serve.
+func TestAdopt(t *testing.T) {
+	s := chattest.Listen(t, server.Config{MaxClients: 3})
+	early, fd := far(t)
+	s.Adopt(fd, peer)
+	authenticate(t, early, "early", chattest.Key)
+	s.Serve(t)
+	if name, key := receive(t, early); name != "early" || key != chattest.Key {
+		t.Fatalf("the echo is %q %q", name, key)
+	}
+	late, fd := far(t)
+	s.Adopt(fd, peer)
+	authenticate(t, late, "late", chattest.Key)
+	receive(t, late)
+	alice := s.Join(t, "alice")
+	alice.Send("hello")
+	for _, conn := range []net.Conn{early, late} {
+		if name, text := receive(t, conn); name != "alice" || text != "hello" {
+			t.Errorf("received %q from %q", text, name)
+		}
+	}
+	authenticate(t, late, "late", "hello, alice")
+	alice.Expect("late", "hello, alice")
+
+	s.Connect(t).ExpectEnd() // the room is full
+	another, fd := far(t)
+	s.Adopt(fd, peer)
+	expectEnd(t, another)
+}
+
+// A wrong key, and none at all, end who was handed over as they end others.
+func TestAdoptRefuses(t *testing.T) {
+	s := chattest.Start(t, server.Config{AuthTimeout: 50 * time.Millisecond})
+	for _, key := range []string{"guess", ""} {
+		conn, fd := far(t)
+		s.Adopt(fd, peer)
+		if key != "" {
+			authenticate(t, conn, "eve", key)
+		}
+		expectEnd(t, conn)
+	}
+}
+
+// Nobody is left when the server has ended, however late he comes.
+func TestAdoptAtTheEnd(t *testing.T) {
+	s := chattest.Start(t, server.Config{})
+	waiting, fd := far(t)
+	s.Adopt(fd, peer)
+	s.Stop(t)
+	expectEnd(t, waiting)
+	late, fd := far(t)
+	s.Adopt(fd, peer)
+	expectEnd(t, late)
+}
