@@ -28,6 +28,8 @@ type Process struct {
 	// OpenTerminal opens the terminal that the process belongs to, if there is
 	// one, whatever its standard streams are.
 	OpenTerminal func() (*os.File, error)
+
+	errIsTerminal bool // Stderr leads to one
 }
 
 // The exit statuses.
@@ -45,6 +47,7 @@ const lastWords = 250 * time.Millisecond
 // Run runs the command that the arguments name until it is done or ctx is, and
 // returns the exit status. What went wrong it has said on standard error.
 func Run(ctx context.Context, p Process) (status int) {
+	p.errIsTerminal = isTerminal(p.Stderr)
 	spool := newSpool(p.Stderr)
 	defer spool.Close(lastWords)
 	p.Stderr = spool

@@ -31,7 +31,8 @@ type serveOptions struct {
 	history       string
 	historySync   time.Duration
 	retain        time.Duration // 0: for good
-	loops         int           // or automatic
+	web           webOptions
+	loops         int // or automatic
 	console       string
 	logLevel      slog.Level
 	stage         int
@@ -120,6 +121,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`receives it.`)
 	define(flags, &o.retain, "retain", "AGE", "", ageOrNone,
 		`Removes what is older from the history: 90d, 12h, 4w. Without it, everything is kept.`)
+	o.web.defineFlags(flags)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -162,7 +164,10 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.checkReplay(); err != nil {
 		return err
 	}
-	return o.checkHistory(cmd)
+	if err := o.checkHistory(cmd); err != nil {
+		return err
+	}
+	return o.web.check(o.stage)
 }
 
 // checkReplay reports that the backlog is too small for what is to be replayed.

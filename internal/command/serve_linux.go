@@ -37,6 +37,11 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	if err != nil {
 		return err
 	}
+	site, err := openWeb(ctx, o, s, logger)
+	if err != nil {
+		return err
+	}
+	defer site.close()
 	kept, err := keep(ctx, s.Log(), o, logger)
 	if err != nil {
 		return err
@@ -44,6 +49,8 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	go saveMemory(ctx, p)
 	wait := show(s.Log(), o, p, logger)
 	invite(p.Stderr, o.port, bound, o.maxClients)
+	site.start(o, logger)
+	site.invite(o, p)
 	err = errors.Join(s.Serve(ctx), kept())
 	wait()
 	return err

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestDefaults(t *testing.T) {
 		logLevel:     slog.LevelInfo,
 		stage:        4,
 	}
-	if got := options(t, process([]string{"9000", "key"})); got != want {
+	if got := options(t, process([]string{"9000", "key"})); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

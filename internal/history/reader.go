@@ -31,6 +31,8 @@ type Filter struct {
 	From string
 	// After is the sequence after which they come.
 	After int64
+	// Before is the sequence before which they come; 0 is any.
+	Before int64
 	// Last is how many at most, the last ones; 0 is all.
 	Last int
 }
@@ -39,6 +41,10 @@ type Filter struct {
 func (f *Filter) where() (conditions string, args []any) {
 	conditions = "m.sequence > ?"
 	args = append(args, f.After)
+	if f.Before > 0 {
+		conditions += " AND m.sequence < ?"
+		args = append(args, f.Before)
+	}
 	if !f.Since.IsZero() {
 		conditions += " AND m.time >= ?"
 		args = append(args, f.Since.UnixNano())

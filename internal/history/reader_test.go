@@ -48,6 +48,8 @@ func TestFilter(t *testing.T) {
 		{Filter{After: 3}, "45"},
 		{Filter{After: 1, From: "bob", Since: at(1), Last: 5}, "25"},
 		{Filter{After: 5}, ""},
+		{Filter{Before: 3}, "12"},
+		{Filter{Before: 5, Last: 2}, "34"},
 	} {
 		var got strings.Builder
 		for _, m := range read(t, path, test.filter) {

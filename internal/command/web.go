@@ -1,0 +1,190 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"rsc.io/qr"
+)
+
+// webOptions say how people join from a browser.
+type webOptions struct {
+	at      webAddress
+	origins []string       // others than the host itself
+	proxies []netip.Prefix // that are trusted
+}
+
+// A webAddress is where the page is served; without a port it is not.
+type webAddress struct {
+	host string
+	port uint16
+}
+
+func (w *webOptions) defineFlags(flags *pflag.FlagSet) {
+	define(flags, &w.at, "web", "ADDRESS", "", webListen,
+		`Serves a page on which people join from a browser, on a port (:8080) of all addresses, or of `+
+			`one (127.0.0.1:8080). The first lines say the link that invites them.`)
+	define(flags, &w.origins, "web-origin", "URLS", "", webOrigins,
+		`Where the page is found from outside, if a proxy stands before --web, such as `+
+			`https://chat.example.com; several are separated by commas. Pages of other places can't `+
+			`connect.`)
+	define(flags, &w.proxies, "trusted-proxy", "IP", "", prefixes,
+		`The addresses or networks (10.0.0.0/8) of the proxies before --web, separated by commas. Of `+
+			`their word, X-Forwarded-For, the address of a client is taken.`)
+}
+
+// check reports options that have no effect.
+func (w *webOptions) check(stage int) error {
+	switch {
+	case w.at.port != 0 && stage <= 2:
+		return usagef("--web lets people join from stage 3 on, not in stage %d", stage)
+	case w.at.port == 0 && len(w.origins) > 0:
+		return usagef("--web-origin is about a page, and there is none without --web")
+	case w.at.port == 0 && len(w.proxies) > 0:
+		return usagef("--trusted-proxy is about a page, and there is none without --web")
+	}
+	return nil
+}
+
+// webListen reads where to listen.
+func webListen(text string) (webAddress, error) {
+	if text == "" {
+		return webAddress{}, nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	number, wrong := strconv.ParseUint(port, 10, 16)
+	if err != nil || wrong != nil || number == 0 {
+		return webAddress{}, fmt.Errorf("%q is not an address with a port, such as :8080 or 127.0.0.1:8080", text)
+	}
+	if host == "" {
+		host = "::"
+	}
+	return webAddress{host, uint16(number)}, nil
+}
+
+// webOrigins reads origins as browsers write them.
+func webOrigins(text string) ([]string, error) {
+	var origins []string
+	for _, word := range separated(text) {
+		u, err := url.Parse(strings.TrimSuffix(word, "/"))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" ||
+			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return nil, fmt.Errorf("%q is not the beginning of a link, such as https://chat.example.com", word)
+		}
+		origins = append(origins, u.Scheme+"://"+strings.ToLower(u.Host))
+	}
+	return origins, nil
+}
+
+// prefixes reads networks and single addresses.
+func prefixes(text string) ([]netip.Prefix, error) {
+	var found []netip.Prefix
+	for _, word := range separated(text) {
+		if addr, err := netip.ParseAddr(word); err == nil {
+			addr = addr.Unmap().WithZone("")
+			found = append(found, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		prefix, err := netip.ParsePrefix(word)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an IP address nor a network, such as 127.0.0.1 or 10.0.0.0/8", word)
+		}
+		found = append(found, prefix)
+	}
+	return found, nil
+}
+
+// separated returns what stands between commas.
+func separated(text string) []string {
+	words := strings.Split(text, ",")
+	for i, word := range words {
+		words[i] = strings.TrimSpace(word)
+	}
+	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
+}
+
+// A webInvitation is what is said to those who join from a browser.
+type webInvitation struct {
+	invitation          // of the page's port
+	origins    []string // where the page is found from outside, if not there
+	key        string
+}
+
+// links returns the links by which others join, or this machine if there are
+// none. The key is in the part that browsers keep for themselves.
+func (w webInvitation) links() (links []string, onlyHere bool) {
+	fragment := "/#key=" + strings.ReplaceAll(url.QueryEscape(w.key), "+", "%20")
+	for _, origin := range w.origins {
+		links = append(links, origin+fragment)
+	}
+	if len(links) > 0 {
+		return links, false
+	}
+	fromOthers, fromHere := w.reachable()
+	for _, addr := range fromOthers {
+		if addr.Zone() == "" { // browsers know no zones
+			links = append(links, "http://"+netip.AddrPortFrom(addr, w.port).String()+fragment)
+		}
+	}
+	if len(links) == 0 && fromHere != "" {
+		return []string{"http://" + fromHere + fragment}, true
+	}
+	return links, false
+}
+
+// show writes the invitation, on a terminal with a picture of its first link to
+// be taken by a telephone.
+func (w webInvitation) show(out io.Writer, withPicture bool) {
+	links, onlyHere := w.links()
+	switch {
+	case len(links) == 0:
+		return
+	case onlyHere:
+		fmt.Fprintf(out, "sop-chat: only this machine can join from a browser: %s\n", links[0])
+		return
+	}
+	const most = 4
+	fmt.Fprintf(out, "sop-chat: others join from a browser: %s\n", links[0])
+	for _, link := range links[1:min(len(links), most)] {
+		fmt.Fprintf(out, "sop-chat: or: %s\n", link)
+	}
+	if withPicture {
+		if code, err := qr.Encode(links[0], qr.L); err == nil { // or the link is too long for one
+			fmt.Fprint(out, picture(code))
+		}
+	}
+}
+
+// picture draws a QR code, two rows of it in a line, black on white whatever
+// the terminal's colours are.
+func picture(code *qr.Code) string {
+	const (
+		margin = 2 // of white; four are asked for, two are enough in practice
+		begin  = "\x1b[30;107m"
+		end    = "\x1b[0m"
+	)
+	halves := []string{" ", "▀", "▄", "█"}
+	var b strings.Builder
+	for y := -margin; y < code.Size+margin; y += 2 {
+		b.WriteString(begin)
+		for x := -margin; x < code.Size+margin; x++ {
+			half := 0
+			if code.Black(x, y) {
+				half |= 1
+			}
+			if code.Black(x, y+1) {
+				half |= 2
+			}
+			b.WriteString(halves[half])
+		}
+		b.WriteString(end + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,105 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"sop-chat/internal/gateway"
+	"sop-chat/internal/server"
+	"sop-chat/internal/web"
+)
+
+// lastFrames is how long the process stays for browsers that are slow to say
+// farewell.
+const lastFrames = 250 * time.Millisecond
+
+// A website is the page and its WebSockets, if --web says so.
+type website struct {
+	listeners []net.Listener
+	bound     []netip.Addr
+	gateway   *gateway.Gateway
+	serving   sync.WaitGroup
+	stop      context.CancelFunc
+}
+
+// openWeb takes the page's port.
+func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog.Logger) (*website, error) {
+	w := &website{}
+	if o.web.at.port == 0 {
+		return w, nil
+	}
+	var err error
+	w.bound, err = listenAll(ctx, o.web.at.host, o.web.at.port, w.listen)
+	if err != nil {
+		w.close()
+		return nil, fmt.Errorf("--web: %w", err)
+	}
+	w.gateway = gateway.New(gateway.Config{
+		Adopt:       s.Adopt,
+		Origins:     o.web.origins,
+		Proxies:     o.web.proxies,
+		PeerTimeout: peerTimeout,
+		Logger:      logger,
+	})
+	return w, nil
+}
+
+func (w *website) listen(at netip.AddrPort) error {
+	address := at.String()
+	if at.Addr() == netip.IPv6Unspecified() {
+		address = fmt.Sprintf(":%d", at.Port()) // of IPv4 too, and of that alone where there is no IPv6
+	}
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		w.listeners = append(w.listeners, l)
+	}
+	return err
+}
+
+// start begins to serve the page.
+func (w *website) start(o serveOptions, logger *slog.Logger) {
+	if w.gateway == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop = cancel
+	w.serving.Go(func() {
+		web.Serve(ctx, w.listeners, web.Config{
+			Gateway: w.gateway,
+			Key:     o.key,
+			History: o.history,
+			Replay:  o.replay,
+			Logger:  logger,
+		})
+	})
+}
+
+// close ends the page, and its WebSockets when the server has ended.
+func (w *website) close() {
+	if w.stop == nil {
+		for _, l := range w.listeners {
+			l.Close()
+		}
+		return
+	}
+	w.stop()
+	w.serving.Wait()
+	w.gateway.Close(lastFrames)
+}
+
+// invite says how to join from a browser.
+func (w *website) invite(o serveOptions, p Process) {
+	if w.gateway == nil {
+		return
+	}
+	webInvitation{
+		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses()},
+		origins:    o.web.origins,
+		key:        o.key,
+	}.show(p.Stderr, p.errIsTerminal)
+}

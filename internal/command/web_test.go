@@ -1,0 +1,127 @@
+package command
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"rsc.io/qr"
+)
+
+// The page's address always has a port; the host may be left out.
+func TestWebListen(t *testing.T) {
+	for text, want := range map[string]webAddress{
+		"":               {},
+		":8080":          {"::", 8080},
+		"127.0.0.1:8080": {"127.0.0.1", 8080},
+		"[::1]:8080":     {"::1", 8080},
+		"localhost:80":   {"localhost", 80},
+	} {
+		if got, err := webListen(text); err != nil || got != want {
+			t.Errorf("%q is %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"8080", ":", ":0", ":65536", ":http", "::1:8080", "http://localhost:8080"} {
+		if got, err := webListen(text); err == nil {
+			t.Errorf("%q is %v, want an error", text, got)
+		}
+	}
+}
+
+// Origins are what browsers send; a slash at the end is forgiven.
+func TestWebOrigins(t *testing.T) {
+	got, err := webOrigins("https://Chat.example.com/, http://[::1]:8080,")
+	if want := []string{"https://chat.example.com", "http://[::1]:8080"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the origins are %q, %v; want %q", got, err, want)
+	}
+	for _, text := range []string{"chat.example.com", "*", "ftp://a", "https://a/chat", "https://u@a", "https://a?b", "https://"} {
+		if got, err := webOrigins(text); err == nil {
+			t.Errorf("%q is %q, want an error", text, got)
+		}
+	}
+}
+
+// Proxies are addresses or networks.
+func TestPrefixes(t *testing.T) {
+	got, err := prefixes("127.0.0.1, 10.0.0.0/8,::1")
+	want := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("the proxies are %v, %v; want %v", got, err, want)
+	}
+	for _, text := range []string{"proxy", "10.0.0.0/33", "1.2.3.4:80"} {
+		if got, err := prefixes(text); err == nil {
+			t.Errorf("%q is %v, want an error", text, got)
+		}
+	}
+}
+
+// Links lead to addresses that others can reach, or to where a proxy is, and
+// bring the key along, whatever is in it.
+func TestWebInvitation(t *testing.T) {
+	own := addrs([]string{"127.0.0.1", "2001:db8::5", "192.168.1.5", "::1", "fe80::1"})
+	tests := []struct {
+		bound   []string
+		own     []netip.Addr
+		origins []string
+		key     string
+		want    string
+	}{
+		{
+			[]string{"::"},
+			own, nil, "a key&#%+ü",
+			"sop-chat: others join from a browser: http://192.168.1.5:8080/#key=a%20key%26%23%25%2B%C3%BC\n" +
+				"sop-chat: or: http://[2001:db8::5]:8080/#key=a%20key%26%23%25%2B%C3%BC\n",
+		},
+		{
+			[]string{"127.0.0.1"},
+			own,
+			[]string{"https://chat.example.com"},
+			"key",
+			"sop-chat: others join from a browser: https://chat.example.com/#key=key\n",
+		},
+		{
+			[]string{"127.0.0.1"},
+			own, nil, "key",
+			"sop-chat: only this machine can join from a browser: http://127.0.0.1:8080/#key=key\n",
+		},
+		{
+			[]string{"::"},
+			addrs([]string{"127.0.0.1", "::1"}), nil, "key",
+			"sop-chat: only this machine can join from a browser: http://localhost:8080/#key=key\n",
+		},
+	}
+	for _, test := range tests {
+		var out bytes.Buffer
+		webInvitation{invitation{port: 8080, bound: addrs(test.bound), own: test.own}, test.origins, test.key}.show(&out, false)
+		if got := out.String(); got != test.want {
+			t.Errorf("bound to %v:\n%swant:\n%s", test.bound, got, test.want)
+		}
+	}
+}
+
+// The picture has every module of the code, and white around it.
+func TestPicture(t *testing.T) {
+	code, err := qr.Encode("http://192.168.1.5:8080/#key=key", qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(picture(code), "\n"), "\n")
+	for i, line := range lines {
+		line = strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[30;107m"), "\x1b[0m")
+		row := []rune(line)
+		if len(row) != code.Size+4 {
+			t.Fatalf("line %d is %d columns wide, want %d", i, len(row), code.Size+4)
+		}
+		for x, half := range row {
+			upper, lower := strings.ContainsRune("▀█", half), strings.ContainsRune("▄█", half)
+			if y := 2*i - 2; upper != code.Black(x-2, y) || lower != code.Black(x-2, y+1) {
+				t.Fatalf("line %d, column %d is %q", i, x, half)
+			}
+		}
+	}
+	if len(lines) != (code.Size+4+1)/2 {
+		t.Errorf("there are %d lines for %d modules", len(lines), code.Size)
+	}
+}

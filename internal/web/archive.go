@@ -1,0 +1,138 @@
+//go:build linux
+
+package web
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"sop-chat/internal/history"
+	"sop-chat/internal/wire"
+)
+
+const (
+	pageSize = 100 // messages that are sent for one turn of the wheel
+	mostHits = 200 // messages that a search finds at most, the last ones
+)
+
+// about says what the room offers besides chatting. It needs no key, and says
+// nothing of what is in the room.
+func about(c Config) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		sendJSON(w, map[string]any{"history": c.History != "", "replay": c.Replay})
+	}
+}
+
+// An archive answers requests for what was said before. All of them need the
+// room's key, as joining does.
+type archive struct {
+	config Config
+	places chan struct{} // of requests that read the file at the same time
+}
+
+func newArchive(c Config) *archive { return &archive{c, make(chan struct{}, 4)} }
+
+// A message is one as the page gets it.
+type message struct {
+	Sequence int64  `json:"sequence"`
+	Time     int64  `json:"time"` // in milliseconds since 1970
+	Name     string `json:"name"`
+	From     string `json:"from"` // the name it joined with
+	Text     string `json:"text"`
+}
+
+// ServeHTTP sends the last messages, those before the sequence in before, or
+// those with the words in q; the oldest first.
+func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if !a.hasKey(r) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "wrong key", http.StatusUnauthorized)
+		return
+	}
+	query := r.URL.Query()
+	filter := history.Filter{Last: pageSize}
+	if before := query.Get("before"); before != "" {
+		n, err := strconv.ParseInt(before, 10, 64)
+		if err != nil || n < 1 {
+			http.Error(w, strconv.Quote(before)+" is not a message's sequence", http.StatusBadRequest)
+			return
+		}
+		filter.Before = n
+	}
+	select {
+	case a.places <- struct{}{}:
+		defer func() { <-a.places }()
+	case <-r.Context().Done():
+		return
+	}
+	messages, err := a.read(r.Context(), filter, query.Get("q"), query.Has("q"))
+	switch {
+	case errors.Is(err, history.ErrNoWords):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case err != nil:
+		a.config.Logger.Warn("a browser can't be shown what was said", "reason", err)
+		http.Error(w, "the history can't be read", http.StatusInternalServerError)
+	default:
+		sendJSON(w, map[string]any{"messages": messages})
+	}
+}
+
+// hasKey reports whether a request has the room's key: in base64, because a
+// header can't have every character that a key can.
+func (a *archive) hasKey(r *http.Request) bool {
+	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	key, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil || len(key) > wire.TextSize {
+		return false
+	}
+	var m wire.Message
+	copy(m[wire.NameSize:], key)
+	return m.HasKey(a.config.Key)
+}
+
+func (a *archive) read(ctx context.Context, f history.Filter, words string, isSearch bool) ([]message, error) {
+	reader, err := history.OpenReader(ctx, a.config.History)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	if !isSearch {
+		return collect(reader.Messages(ctx, f), func(m *history.Message) *history.Message { return m })
+	}
+	f.Last = mostHits
+	hits, err := reader.Search(ctx, words, f)
+	if err != nil {
+		return nil, err
+	}
+	return collect(hits, func(h *history.Hit) *history.Message { return &h.Message })
+}
+
+func collect[T any](found iter.Seq2[T, error], of func(T) *history.Message) ([]message, error) {
+	messages := []message{} // in JSON, nil would be no list
+	for each, err := range found {
+		if err != nil {
+			return nil, err
+		}
+		m := of(each)
+		messages = append(messages, message{
+			Sequence: m.Sequence,
+			Time:     m.Time.UnixMilli(),
+			Name:     string(m.Wire.Name()),
+			From:     m.From.Name,
+			Text:     string(m.Wire.Text()),
+		})
+	}
+	return messages, nil
+}
+
+func sendJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(value)
+}

@@ -1,0 +1,87 @@
+// How a page that nobody looks at says that there is something to read.
+
+import { plain } from "./text.js";
+
+const title = document.title;
+
+export class Alerts {
+  #unread = 0;
+  #notify;
+  #sound;
+  #audio = null;
+
+  // notify and sound are the boxes that switch those on.
+  constructor(notify, sound) {
+    this.#notify = notify;
+    this.#sound = sound;
+    // Notifications exist only where the page came by a safe way.
+    const can = "Notification" in globalThis && isSecureContext;
+    notify.closest("label").hidden = !can;
+    notify.checked = can && Notification.permission === "granted" && localStorage.getItem("notify") === "on";
+    sound.checked = localStorage.getItem("sound") === "on";
+    notify.addEventListener("change", async () => {
+      if (notify.checked && (await Notification.requestPermission()) !== "granted") {
+        notify.checked = false;
+      }
+      localStorage.setItem("notify", notify.checked ? "on" : "off");
+    });
+    sound.addEventListener("change", () => {
+      localStorage.setItem("sound", sound.checked ? "on" : "off");
+      if (sound.checked) {
+        this.#beep();
+      }
+    });
+    for (const event of ["focus", "visibilitychange"]) {
+      addEventListener(event, () => this.#looked());
+    }
+    document.addEventListener("visibilitychange", () => this.#looked());
+  }
+
+  // arrived says that there is a message.
+  arrived(message) {
+    if (document.hasFocus() && !document.hidden) {
+      return;
+    }
+    this.#unread++;
+    this.#show();
+    if (this.#sound.checked) {
+      this.#beep();
+    }
+    if (this.#notify.checked) {
+      const notification = new Notification(plain(message.name), { body: plain(message.text), tag: "sop-chat" });
+      notification.onclick = () => {
+        focus();
+        notification.close();
+      };
+    }
+  }
+
+  #looked() {
+    if (document.hasFocus() && !document.hidden) {
+      this.#unread = 0;
+      this.#show();
+    }
+  }
+
+  #show() {
+    document.title = this.#unread > 0 ? `(${this.#unread}) ${title}` : title;
+  }
+
+  // beep sounds at most once in a while.
+  #beep() {
+    this.#audio ??= new AudioContext();
+    const audio = this.#audio;
+    if (audio.busyUntil > audio.currentTime) {
+      return;
+    }
+    audio.busyUntil = audio.currentTime + 1;
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    tone.frequency.value = 660;
+    volume.gain.setValueAtTime(0.08, audio.currentTime);
+    volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.25);
+    tone.connect(volume).connect(audio.destination);
+    tone.start();
+    tone.stop(audio.currentTime + 0.25);
+  }
+}

@@ -1,0 +1,53 @@
+// What was said before this page came, if the server keeps it.
+
+export class History {
+  #key;
+
+  constructor(key) {
+    this.#key = key;
+  }
+
+  // about returns what the room offers: {history, replay}.
+  static async about() {
+    try {
+      return await (await fetch("api/room")).json();
+    } catch {
+      return { history: false, replay: 0 };
+    }
+  }
+
+  // before returns messages before a sequence, or the last ones, the oldest
+  // first.
+  before(sequence) {
+    return this.#get(sequence ? { before: sequence } : {});
+  }
+
+  search(words) {
+    return this.#get({ q: words });
+  }
+
+  async #get(query) {
+    const key = btoa(String.fromCharCode(...new TextEncoder().encode(this.#key)));
+    const response = await fetch("api/messages?" + new URLSearchParams(query), {
+      headers: { Authorization: "Bearer " + key },
+    });
+    if (!response.ok) {
+      throw new Error((await response.text()).trim() || response.statusText);
+    }
+    const { messages } = await response.json();
+    return messages.map((m) => ({ ...m, time: new Date(m.time) }));
+  }
+}
+
+const same = (a, b) => a.name === b.name && a.text === b.text;
+
+// overlap returns how many of the first of b are the last of a, in the same
+// order: messages that came by two ways.
+export function overlap(a, b, most = Infinity) {
+  for (let n = Math.min(a.length, b.length, most); n > 0; n--) {
+    if (b.slice(0, n).every((message, i) => same(message, a[a.length - n + i]))) {
+      return n;
+    }
+  }
+  return 0;
+}

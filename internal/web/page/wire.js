@@ -1,0 +1,72 @@
+// The one and only message: 512 bytes, a name and a text in UTF-8, each padded
+// with zero bytes. See docs/protocol.md.
+
+export const size = 512;
+export const nameSize = 64;
+export const textSize = 448;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+// bytes returns how long a text is on the wire.
+export const bytes = (text) => encoder.encode(text).length;
+
+// encode returns a message. A field that is too long is cut off, which callers
+// prevent; what is after a zero character nobody would see, so there is none.
+export function encode(name, text) {
+  const message = new Uint8Array(size);
+  encoder.encodeInto(name.replaceAll("\0", ""), message.subarray(0, nameSize));
+  encoder.encodeInto(text.replaceAll("\0", ""), message.subarray(nameSize));
+  return message;
+}
+
+// decode returns the name and the text of a message. Bytes that are not UTF-8
+// become U+FFFD.
+export function decode(message) {
+  return { name: field(message.subarray(0, nameSize)), text: field(message.subarray(nameSize, size)) };
+}
+
+function field(padded) {
+  const end = padded.indexOf(0);
+  return decoder.decode(end < 0 ? padded : padded.subarray(0, end));
+}
+
+// split cuts a text into parts that fit a message, between characters as people
+// see them: an emoji or a letter with its accents stays whole, unless it alone
+// is longer than a message.
+export function split(text) {
+  const parts = [];
+  let part = "";
+  let length = 0;
+  for (const piece of pieces(text)) {
+    const more = bytes(piece);
+    if (length + more > textSize) {
+      parts.push(part);
+      part = "";
+      length = 0;
+    }
+    part += piece;
+    length += more;
+  }
+  parts.push(part);
+  return parts;
+}
+
+// pieces returns what must not be cut.
+function* pieces(text) {
+  for (const piece of graphemes(text)) {
+    if (bytes(piece) <= textSize) {
+      yield piece;
+    } else {
+      yield* piece; // by code points
+    }
+  }
+}
+
+function graphemes(text) {
+  if (!Intl.Segmenter) {
+    return text.match(/\r\n|\P{M}[\p{M}\u200d\ufe0f]*(?:(?<=\u200d)\P{M}[\p{M}\u200d\ufe0f]*)*|\p{M}+/gsu) ?? [];
+  }
+  const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text);
+  return Array.from(segments, (s) => s.segment);
+}

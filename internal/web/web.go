@@ -1,0 +1,97 @@
+//go:build linux
+
+// Package web serves the page with which people join from a browser: a few
+// files that are part of the program, the WebSocket that the page talks
+// through, and what was said before, if that is kept.
+//
+// It knows HTTP and nothing of rooms: what the page sends and receives passes
+// through the gateway unread.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"sop-chat/internal/gateway"
+)
+
+// A Config says what is served.
+type Config struct {
+	// Gateway takes the page's WebSockets.
+	Gateway *gateway.Gateway
+	// Key is what one has to give to read what was said before.
+	Key string
+	// History is the path of the file in which that is kept; empty if it is not.
+	History string
+	// Replay is how many messages of it a client is sent when it joins.
+	Replay int
+	// Logger takes diagnostics.
+	Logger *slog.Logger
+}
+
+// Limits of the HTTP server. A page is a few small requests; what is slower than
+// this keeps a connection open for something else.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = time.Minute
+	maxHeader     = 16 << 10
+)
+
+// Serve serves on listeners until ctx is done and closes them. WebSockets go on
+// until their rooms end: then the gateway is to be closed.
+func Serve(ctx context.Context, listeners []net.Listener, c Config) {
+	server := http.Server{
+		Handler:           Handler(c),
+		ReadTimeout:       headerTimeout, // of all that is sent; nobody has a body to send
+		ReadHeaderTimeout: headerTimeout,
+		WriteTimeout:      idleTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug), // what clients do wrong
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
+	unhook := context.AfterFunc(ctx, func() { server.Close() })
+	defer unhook()
+	for range listeners {
+		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+			c.Logger.Error("nobody can join from a browser any more", "reason", err)
+		}
+	}
+}
+
+// Handler returns what answers the page's requests.
+func Handler(c Config) http.Handler {
+	mux := http.NewServeMux()
+	for _, f := range files() {
+		mux.Handle("GET "+f.path, f)
+	}
+	mux.Handle("GET /ws", c.Gateway)
+	mux.Handle("GET /api/room", about(c))
+	if c.History != "" {
+		mux.Handle("GET /api/messages", newArchive(c))
+	}
+	return guarded(mux)
+}
+
+// guarded sets what every answer has to say about what a browser may do with
+// it: nothing but what the page needs, and nothing from or for anybody else.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+			"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}

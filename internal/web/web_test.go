@@ -1,0 +1,189 @@
+//go:build linux
+
+package web
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/gateway"
+	"sop-chat/internal/history"
+	"sop-chat/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func config() Config {
+	return Config{
+		Gateway: gateway.New(gateway.Config{Adopt: func(int, netip.AddrPort) {}}),
+		Key:     "ключ",
+		Logger:  slog.New(slog.DiscardHandler),
+	}
+}
+
+func get(t *testing.T, h http.Handler, target string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest("GET", target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+// The page is small, asks nobody else for anything, and has no script or style
+// in its markup, which the policy forbids.
+func TestPage(t *testing.T) {
+	total := 0
+	for _, f := range files() {
+		total += len(f.content)
+		for _, found := range regexp.MustCompile(`(?:https?:)?//[a-z][^\s"'/]*\.[^\s"']*`).FindAllString(string(f.content), -1) {
+			if !strings.HasPrefix(found, "http://www.w3.org/2000/svg") {
+				t.Errorf("%s refers to %s", f.path, found)
+			}
+		}
+	}
+	if total >= 100_000 {
+		t.Errorf("the page is %d bytes, want less than 100,000", total)
+	}
+	index, err := fs.ReadFile(page, "page/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := regexp.MustCompile(`(?i)<style|<script(?: [^>]*)?>[^<]| on\w+=| style=`).Find(index); found != nil {
+		t.Errorf("the policy forbids %q", found)
+	}
+}
+
+// Every answer, also a refusal, says what a browser may do with it, and a file
+// is sent once.
+func TestHeaders(t *testing.T) {
+	h := Handler(config())
+	for path, status := range map[string]int{"/": 200, "/app.js": 200, "/style.css": 200, "/icon.svg": 200, "/index.html": 404, "/page/app.js": 404, "/api/room": 200, "/ws": 426, "/api/messages": 404} {
+		resp := get(t, h, path)
+		if resp.StatusCode != status {
+			t.Errorf("%s: status %d, want %d", path, resp.StatusCode, status)
+		}
+		policy := resp.Header.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+		if resp.Header.Get("Referrer-Policy") != "no-referrer" || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: the headers are %v", path, resp.Header)
+		}
+		if tag := resp.Header.Get("ETag"); tag != "" {
+			if again := get(t, h, path, "If-None-Match", tag); again.StatusCode != http.StatusNotModified {
+				t.Errorf("%s: the second time the status is %d", path, again.StatusCode)
+			}
+		} else if status == 200 && path != "/api/room" {
+			t.Errorf("%s has no tag", path)
+		}
+	}
+	if got := get(t, h, "/app.js").Header.Get("Content-Type"); got != "text/javascript; charset=utf-8" {
+		t.Errorf("a script is %q", got)
+	}
+}
+
+// What was said is sent in pages and found again, to who has the key.
+func TestArchive(t *testing.T) {
+	c := config()
+	c.History = filepath.Join(t.TempDir(), "chat.db")
+	keep(t, c.History, 250)
+	h := Handler(c)
+	right := "Bearer " + base64.StdEncoding.EncodeToString([]byte(c.Key))
+	for _, key := range []string{"", "Bearer ", right + "AAAA", "Bearer ключ", "Bearer " + base64.StdEncoding.EncodeToString([]byte("guess"))} {
+		if resp := get(t, h, "/api/messages", "Authorization", key); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("with %q the status is %d", key, resp.StatusCode)
+		}
+	}
+	for query, want := range map[string]struct {
+		status, n   int
+		first, last int64
+	}{
+		"":                              {200, 100, 151, 250},
+		"?before=151":                   {200, 100, 51, 150},
+		"?before=11":                    {200, 10, 1, 10},
+		"?before=1":                     {200, 0, 0, 0},
+		"?before=0":                     {status: 400},
+		"?before=x":                     {status: 400},
+		"?q=number":                     {200, 200, 51, 250},
+		"?q=" + url.QueryEscape(`"7 <`): {200, 1, 7, 7},
+		"?q=nothing":                    {200, 0, 0, 0},
+		"?q=":                           {status: 400},
+	} {
+		resp := get(t, h, "/api/messages"+query, "Authorization", right)
+		if resp.StatusCode != want.status {
+			body, _ := io.ReadAll(resp.Body)
+			t.Errorf("%q: status %d, %s; want %d", query, resp.StatusCode, body, want.status)
+		}
+		if resp.StatusCode != 200 {
+			continue
+		}
+		var got struct{ Messages []message }
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Messages == nil {
+			t.Fatalf("%q: %v", query, err)
+		}
+		if len(got.Messages) != want.n {
+			t.Errorf("%q: %d messages, want %d", query, len(got.Messages), want.n)
+			continue
+		}
+		if want.n == 0 {
+			continue
+		}
+		first, last := got.Messages[0], got.Messages[want.n-1]
+		if first.Sequence != want.first || last.Sequence != want.last {
+			t.Errorf("%q: from %d to %d, want from %d to %d", query, first.Sequence, last.Sequence, want.first, want.last)
+		}
+		if wantText := fmt.Sprintf("number %d <b>", first.Sequence); first.Text != wantText || first.Name != " alice" || first.From != "alice" || first.Time != first.Sequence*1000 {
+			t.Errorf("%q: the first is %+v", query, first)
+		}
+	}
+}
+
+// keep writes messages to a file, one a second since 1970.
+func keep(t *testing.T, path string, messages int) {
+	t.Helper()
+	archive, err := history.Open(path, history.Config{Room: "main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := broadcast.New(1<<20, 1<<20)
+	archive.Follow(log)
+	done := make(chan error)
+	go func() { done <- archive.Run(context.Background()) }()
+	batch := broadcast.NewBatch(wire.Size)
+	sender := &broadcast.Sender{Name: "alice"}
+	for i := range messages {
+		m, err := wire.New(" alice", fmt.Sprintf("number %d <b>", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Add(sender, copy(batch.Free(), m[:]))
+		log.Append(batch, time.Unix(int64(i+1), 0))
+	}
+	log.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
