@@ -111,17 +111,17 @@ func TestPicture(t *testing.T) {
 	for i, line := range lines {
 		line = strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[30;107m"), "\x1b[0m")
 		row := []rune(line)
-		if len(row) != code.Size+4 {
-			t.Fatalf("line %d is %d columns wide, want %d", i, len(row), code.Size+4)
+		if len(row) != code.Size+8 {
+			t.Fatalf("line %d is %d columns wide, want %d", i, len(row), code.Size+8)
 		}
 		for x, half := range row {
 			upper, lower := strings.ContainsRune("▀█", half), strings.ContainsRune("▄█", half)
-			if y := 2*i - 2; upper != code.Black(x-2, y) || lower != code.Black(x-2, y+1) {
+			if y := 2*i - 4; upper != code.Black(x-4, y) || lower != code.Black(x-4, y+1) {
 				t.Fatalf("line %d, column %d is %q", i, x, half)
 			}
 		}
 	}
-	if len(lines) != (code.Size+4+1)/2 {
+	if len(lines) != (code.Size+8+1)/2 {
 		t.Errorf("there are %d lines for %d modules", len(lines), code.Size)
 	}
 }

@@ -10,6 +10,11 @@
 // tmux_test.go in a terminal, by keys and by what the screen shows; how that
 // should look is in testdata/screens, which -update renews.
 //
+// The page is tested in the same way, in a real browser (web_test.go, with the
+// harness in browser_test.go). testdata/axe is axe-core, which looks for what
+// keeps people out of a page; it has a licence of its own and is no part of the
+// program.
+//
 // The harness of the server is in six files: main_test.go builds the binary,
 // server_test.go runs it, output_test.go holds what it prints, process_test.go
 // measures it, client_test.go is a client that checks every byte, and

@@ -108,12 +108,12 @@ export class Connection {
     if (!this.#joined || this.#socket.readyState !== WebSocket.OPEN) {
       return;
     }
-    for (const item of this.#waiting) {
+    while (this.#waiting.length > 0) {
+      const item = this.#waiting.shift();
       this.#socket.send(encode(this.#name, item.text));
       this.#underway.push(item);
       this.#on.sent(item);
     }
-    this.#waiting = [];
     this.#underway = this.#unsentOf(this.#underway);
   }
 

@@ -93,5 +93,5 @@ export function hue(name) {
   for (let i = 0; i < name.length; i++) {
     hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
   }
-  return ((hash >>> 8) % 24) * 15;
+  return Math.floor((Math.imul(hash, 0x9e3779b1) >>> 8) / 2 ** 24 * 24) * 15;
 }

@@ -1,0 +1,369 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"sop-chat/internal/wire"
+)
+
+// Two pages and a TCP client talk; a page that is loaded again goes back by
+// itself, and so do both when the server was away, with what was written
+// meanwhile.
+func TestWebTalk(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	first := startWeb(t)
+	alice, bob := b.open(first.link(), desktop), b.open(first.link(), desktop)
+	alice.join("alice")
+	bob.join("bob")
+	tcp := join(t, first.server, "carol")
+
+	alice.say("hello 日本語 👍")
+	bob.hears("alice", "hello 日本語 👍")
+	tcp.expect(message("alice", "hello 日本語 👍"))
+	tcp.send(message("carol", "hi, both"))
+	alice.hears("carol", "hi, both")
+	bob.hears("carol", "hi, both")
+	bob.say("one\ntwo")
+	tcp.expect(message("bob", "one\ntwo"))
+	alice.hears("bob", "one\ntwo")
+	if n := alice.count(".message.own"); n != 1 {
+		t.Errorf("alice sees %d messages of her own, want 1", n)
+	}
+
+	alice.do(chromedp.Reload())
+	alice.waitJoined("alice")
+	tcp.send(message("carol", "there again?"))
+	alice.hears("carol", "there again?")
+
+	first.signal(syscall.SIGINT)
+	first.expectEnd(0)
+	for _, p := range []*page{alice, bob} {
+		p.wait("the loss", `/trying again in \d+ s/.test(document.getElementById("status").textContent)`)
+	}
+	alice.say("written meanwhile")
+	alice.wait("a message that waits", `document.querySelector(".message.unsent") && document.getElementById("status").textContent !== ""`)
+	second := startWebAt(t, first.port, first.webPort)
+	late := join(t, second.server, "late")
+	late.expect(message("alice", "written meanwhile"))
+	alice.waitJoined("alice")
+	bob.waitJoined("bob")
+	alice.wait("everything to be sent", `!document.querySelector(".message.unsent")`)
+	bob.say("back")
+	alice.hears("bob", "back")
+}
+
+// Who has the wrong key, or finds the room full, is told so, and may try again.
+func TestWebRefused(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t, "--max-clients", "1")
+	p := b.open(srv.link(), desktop)
+	p.wait("the form", `document.activeElement.id === "name"`)
+	p.fill("#name", "eve")
+	p.fill("#key", "guess")
+	p.click("#join button")
+	const refused = `document.getElementById("refusal").textContent === "Wrong key, or the room is full."`
+	p.wait("the refusal", refused)
+	p.fill("#key", key)
+	p.join("eve")
+	other := b.open(srv.link(), desktop)
+	other.fill("#name", "late")
+	other.click("#join button")
+	other.wait("the refusal", refused)
+	p.click("#settings summary")
+	p.click("#leave")
+	other.wait("a place", `(document.querySelector("#join button").click(), !document.getElementById("room").hidden)`)
+}
+
+// What others send is text, whatever it is. Nothing of it runs, is markup or
+// hides.
+func TestWebHostile(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	eve := join(t, srv.server, "eve")
+	markup := `<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>`
+	for _, text := range []string{
+		markup,
+		"javascript:window.harmed=1 data:text/html,x",
+		"see http://example.com/a?b=c&d, (https://example.com/x_(y)) or http://\u202eexample.org!",
+		"\x1b[31mred\x07 \u202egnp.exe \u200b\xff\xfe end",
+		"tab\there\r\nnext\rline",
+	} {
+		eve.send(message("eve", text))
+	}
+	eve.send(message("<b>eve</b>\n\u202e", "last"))
+	p.hears(`<b>eve</b>\n\u{202e}`, "last")
+	p.hears("eve", markup)
+	p.hears("eve", "\\x1b[31mred\\x07 \\u{202e}gnp.exe \\u{200b}\ufffd\ufffd end")
+	p.hears("eve", "tab\there\nnext\\rline")
+	if eval[bool](p, "Boolean(window.harmed)") || p.count("#messages img, #messages script, #messages b b") > 0 {
+		t.Error("what eve sent has become part of the page")
+	}
+	links := eval[[]string](p, `[...document.querySelectorAll("#messages a")].map((a) => a.href + " " + a.rel + " " + a.target)`)
+	want := []string{"http://example.com/a?b=c&d noopener noreferrer _blank", "https://example.com/x_(y) noopener noreferrer _blank"}
+	if fmt.Sprint(links) != fmt.Sprint(want) {
+		t.Errorf("the links are %q, want %q", links, want)
+	}
+}
+
+// Five thousand messages at once leave the page as quick as it was, and no
+// larger than it may be.
+func TestWebFlood(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	flood := join(t, srv.server, "flood")
+	eval[bool](p, `(() => {
+		window.longest = 0;
+		let last = performance.now();
+		const tick = () => {
+			const now = performance.now();
+			window.longest = Math.max(window.longest, now - last);
+			last = now;
+			requestAnimationFrame(tick);
+		};
+		requestAnimationFrame(tick);
+		return true;
+	})()`)
+	const messages = 5000
+	for i := range messages {
+		flood.send(message("flood", fmt.Sprintf("number %d %s", i+1, strings.Repeat("x", i%300))))
+	}
+	flood.send(message("flood", "the last"))
+	p.hears("flood", "the last")
+	if n := p.count("#messages .message"); n != 2000 {
+		t.Errorf("%d messages are on the page, want 2000", n)
+	}
+	atBottom := `(() => { const m = document.getElementById("messages"); return m.scrollHeight - m.scrollTop - m.clientHeight < 2; })()`
+	p.wait("the last message to be in view", atBottom)
+	if longest := eval[float64](p, "window.longest"); longest > 3000 { // milliseconds, on a busy machine
+		t.Errorf("the page stood still for %.0f ms", longest)
+	}
+
+	// Who reads what is above stays there, and is told what is below.
+	eval[int](p, `document.getElementById("messages").scrollTop = 3000`)
+	p.wait("the scroll", `document.getElementById("messages").scrollTop === 3000`)
+	before := eval[string](p, `document.elementFromPoint(500, 300).textContent`)
+	flood.send(message("flood", "below"))
+	p.wait("the button", `document.getElementById("new").textContent === "1 new ↓"`)
+	if after := eval[string](p, `document.elementFromPoint(500, 300).textContent`); after != before {
+		t.Errorf("the page moved from %q to %q", before, after)
+	}
+	p.click("#new")
+	p.wait("the last message to be in view", atBottom)
+	p.wait("the button to go", `document.getElementById("new").hidden`)
+}
+
+// A text that is longer than a message is sent in several, none of which ends
+// within a character.
+func TestWebSplit(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	tcp := join(t, srv.server, "bob")
+	family := "👩‍👩‍👧‍👦" // 25 bytes
+	text := strings.Repeat("a", 440) + strings.Repeat(family, 20) + strings.Repeat("e\u0301", 300) + "\u200d" + strings.Repeat("ö", 500)
+	p.say(text)
+	for got := ""; got != text; {
+		m := tcp.receive()
+		part := string(m.Text())
+		if part == "" || !strings.HasPrefix(text[len(got):], part) {
+			t.Fatalf("received %q after %d of %d bytes", part, len(got), len(text))
+		}
+		got += part
+		rest := text[len(got):]
+		if strings.HasPrefix(rest, "\u200d") || strings.HasPrefix(rest, "\u0301") || strings.HasSuffix(part, "\u200d") && rest != "" && len(part) < wire.TextSize-60 {
+			t.Errorf("a part ends with %q before %.20q", part[len(part)-8:], rest)
+		}
+	}
+}
+
+// By keyboard alone: join, write lines, send, look back, switch the sound on,
+// and leave.
+func TestWebKeyboard(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	tcp := join(t, srv.server, "bob")
+	p.wait("the form", `document.activeElement.id === "name"`)
+	p.press("alice")
+	p.pressEnter()
+	p.waitJoined("alice")
+	p.wait("the box for a message", `document.activeElement.id === "text"`)
+	p.press("one")
+	p.pressShiftEnter()
+	p.press("two")
+	p.pressEnter()
+	tcp.expect(message("alice", "one\ntwo"))
+	p.pressEnter()
+	p.press("three")
+	p.pressEnter() // nothing is sent for nothing
+	tcp.expect(message("alice", "three"))
+	p.pressShiftTab()
+	p.wait("the messages", `document.activeElement.id === "messages"`)
+	p.pressShiftTab()
+	p.wait("the settings", `document.activeElement.tagName === "SUMMARY"`)
+	p.pressEnter()
+	p.wait("the settings to open", `document.getElementById("settings").open`)
+	for range 4 {
+		if eval[string](p, "document.activeElement.id") == "sound" {
+			break
+		}
+		p.press(kb.Tab)
+	}
+	p.press(" ")
+	p.wait("the sound", `document.getElementById("sound").checked`)
+	p.press(kb.Escape)
+	p.wait("the settings to close", `!document.getElementById("settings").open`)
+	p.pressEnter()
+	p.press(kb.Tab)
+	p.press(kb.Tab)
+	p.press(kb.Tab)
+	p.wait("the way out", `document.activeElement.id === "leave"`)
+	p.pressEnter()
+	p.wait("the form", `document.activeElement.id === "name"`)
+}
+
+// A page that nobody looks at counts what is unread in its title.
+func TestWebUnread(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	eval[bool](p, `(document.hasFocus = () => false, true)`)
+	bob.send(message("bob", "one"))
+	bob.send(message("bob", "two"))
+	p.wait("the count", `document.title === "(2) sop-chat"`)
+	eval[bool](p, `(delete document.hasFocus, dispatchEvent(new Event("focus")))`)
+	p.wait("the count to go", `document.title === "sop-chat"`)
+}
+
+// What was said before is there for those who scroll up, once, with its times,
+// and can be found.
+func TestWebHistory(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	for _, replay := range []string{"0", "20"} {
+		t.Run("replay "+replay, func(t *testing.T) {
+			srv := startWeb(t, "--history", historyFile(t), "--replay", replay)
+			bob := join(t, srv.server, "bob")
+			const messages = 350
+			for i := range messages {
+				bob.send(message("bob", fmt.Sprintf("number %d", i+1)))
+			}
+			p := b.open(srv.link(), desktop)
+			p.t = t
+			p.join("alice")
+			p.hears("bob", "number 350")
+			p.say("my own")
+			bob.expect(message("alice", "my own"))
+			for p.count(".message") < messages+1 {
+				n := p.count(".message")
+				eval[int](p, `document.getElementById("messages").scrollTop = 0`)
+				p.wait("older messages", fmt.Sprintf(`document.querySelectorAll(".message").length > %d`, n))
+			}
+			texts := eval[[]string](p, `[...document.querySelectorAll("#messages .text")].map((e) => e.textContent)`)
+			for i, text := range texts {
+				if want := fmt.Sprintf("number %d", i+1); i < messages && text != want || len(texts) != messages+1 {
+					t.Fatalf("of %d messages, %d is %q", len(texts), i, text)
+				}
+			}
+			p.click("#open-search")
+			p.press("number 17")
+			p.pressEnter()
+			p.wait("the hit", `document.querySelector("#hits .text")?.textContent === "number 17"`)
+		})
+	}
+}
+
+// The page fits a phone: nothing is cut off at the side, and what is to be
+// touched is large enough.
+func TestWebPhone(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), phone)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	bob.send(message(strings.Repeat("n", 64), strings.Repeat("w", 448)))
+	bob.send(message("bob", "https://example.com/"+strings.Repeat("long", 100)))
+	p.say(strings.Repeat("a line\n", 30))
+	p.wait("the messages", `document.querySelectorAll(".message").length === 3`)
+	const wide = `[...document.querySelectorAll("body *")].filter((e) => !e.closest(".unseen, [hidden]") &&
+		e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + "#" + e.id + "." + e.className)`
+	if found := eval[[]string](p, wide); len(found) > 0 {
+		t.Errorf("cut off at the side: %q", found)
+	}
+	if eval[bool](p, "document.documentElement.scrollHeight > innerHeight + 1") {
+		t.Error("the page is higher than the screen")
+	}
+	small := eval[[]string](p, `[...document.querySelectorAll("button, summary, textarea")].filter((e) => e.offsetParent &&
+		e.getBoundingClientRect().height < 36).map((e) => e.id || e.textContent)`)
+	if len(small) > 0 {
+		t.Errorf("too small to touch: %q", small)
+	}
+}
+
+// Nothing on the page keeps anybody out, by all the rules that axe-core has.
+func TestWebAudit(t *testing.T) {
+	t.Parallel()
+	axe, err := os.ReadFile("testdata/axe/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := startBrowser(t)
+	srv := startWeb(t, "--history", historyFile(t))
+	for _, scheme := range []string{"light", "dark"} {
+		for _, size := range []screenSize{desktop, phone} {
+			p := b.open(srv.link(), size)
+			p.prefer(scheme)
+			audit := func(what string) {
+				p.do(chromedp.Evaluate[chromedp.Void](string(axe)))
+				found := eval[[]string](p, `axe.run(document, {rules: {"region": {enabled: true}}}).then((r) => r.violations.map((v) =>
+					v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`)
+				for _, f := range found {
+					t.Errorf("%s, %s, %d wide: %s", what, scheme, size.width, f)
+				}
+			}
+			p.wait("the form", `document.activeElement.id === "name"`)
+			audit("the door")
+			p.join("alice")
+			bob := join(t, srv.server, "bob")
+			for i := range 26 { // a name of each colour, or nearly
+				bob.send(message(fmt.Sprintf("%c%d", 'a'+i, i), "hello \x1b https://example.com"))
+			}
+			p.say("hello")
+			p.wait("the messages", `document.querySelectorAll(".message").length >= 27`)
+			p.wait("the animations to end", `document.getAnimations().length === 0`)
+			audit("the room")
+			p.click("#settings summary")
+			audit("the settings")
+			p.wait("what the room offers", `!document.getElementById("open-search").hidden`)
+			p.click("#settings summary")
+			p.click("#open-search")
+			audit("the search")
+			p.press(kb.Escape)
+			p.click("#settings summary")
+			p.click("#leave")
+			bob.Close()
+		}
+	}
+}
