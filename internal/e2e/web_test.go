@@ -2,13 +2,16 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/coder/websocket"
 
 	"sop-chat/internal/wire"
 )
@@ -44,7 +47,9 @@ func TestWebTalk(t *testing.T) {
 	alice.hears("carol", "there again?")
 
 	first.signal(syscall.SIGINT)
-	first.expectEnd(0)
+	if status, took := first.waitEnd(); status.ExitStatus() != 0 || took > 5*time.Second {
+		t.Errorf("the server ended with %v, after %v", status.ExitStatus(), took)
+	}
 	for _, p := range []*page{alice, bob} {
 		p.wait("the loss", `/trying again in \d+ s/.test(document.getElementById("status").textContent)`)
 	}
@@ -333,6 +338,9 @@ func TestWebAudit(t *testing.T) {
 	srv := startWeb(t, "--history", historyFile(t))
 	for _, scheme := range []string{"light", "dark"} {
 		for _, size := range []screenSize{desktop, phone} {
+			if scaled(0, 1) == 0 && (scheme == "dark") != (size == phone) {
+				continue // half of them, for want of time
+			}
 			p := b.open(srv.link(), size)
 			p.prefer(scheme)
 			audit := func(what string) {
@@ -365,5 +373,45 @@ func TestWebAudit(t *testing.T) {
 			p.click("#leave")
 			bob.Close()
 		}
+	}
+}
+
+// A port that is taken ends the server with words that say so.
+func TestWebPortInUse(t *testing.T) {
+	t.Parallel()
+	first := startWeb(t)
+	second := setup{flags: []string{"--web", fmt.Sprintf("127.0.0.1:%d", first.webPort)}}.launch(t)
+	second.expectEnd(1)
+	if said := second.stderr.String(); !strings.Contains(said, fmt.Sprintf("--web: port %d is already in use", first.webPort)) {
+		t.Errorf("the server says:\n%s", said)
+	}
+}
+
+// Behind a proxy that is trusted, the room is shown the address that the proxy
+// gives; nobody else is believed.
+func TestWebProxy(t *testing.T) {
+	t.Parallel()
+	for _, trusted := range []bool{true, false} {
+		flags, want := []string{"--web-origin", "https://chat.example.com"}, `"web" from 127.0.0.1:`
+		if trusted {
+			flags, want = append(flags, "--trusted-proxy", "127.0.0.0/8"), `"web" from 198.51.100.7:0 `
+		}
+		srv := setup{flags: append(flags, "--web", fmt.Sprintf("127.0.0.1:%d", freePort(t)))}
+		port := strings.TrimPrefix(srv.flags[len(srv.flags)-1], "127.0.0.1:")
+		running := srv.start(t)
+		running.stderr.waitForLine(t, "https://chat.example.com/#key="+key)
+		conn, _, err := websocket.Dial(t.Context(), "ws://127.0.0.1:"+port+"/ws", &websocket.DialOptions{
+			HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+			HTTPHeader: http.Header{"X-Forwarded-For": {"203.0.113.5, 198.51.100.7"}, "Origin": {"https://chat.example.com"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.CloseNow()
+		auth := message("web", key)
+		if err := conn.Write(t.Context(), websocket.MessageBinary, auth[:]); err != nil {
+			t.Fatal(err)
+		}
+		running.stdout.waitForLine(t, want)
 	}
 }

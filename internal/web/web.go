@@ -37,8 +37,10 @@ type Config struct {
 // this keeps a connection open for something else.
 const (
 	headerTimeout = 10 * time.Second
-	idleTimeout   = time.Minute
+	answerTimeout = time.Minute
+	idleTimeout   = 15 * time.Second
 	maxHeader     = 16 << 10
+	maxVisitors   = 1024 // connections that are no WebSockets, or not yet
 )
 
 // Serve serves on listeners until ctx is done and closes them. WebSockets go on
@@ -48,9 +50,10 @@ func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 		Handler:           Handler(c),
 		ReadTimeout:       headerTimeout, // of all that is sent; nobody has a body to send
 		ReadHeaderTimeout: headerTimeout,
-		WriteTimeout:      idleTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         newVisitors(maxVisitors).changed,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug), // what clients do wrong
 	}
 	failed := make(chan error, len(listeners))
