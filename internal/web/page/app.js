@@ -3,7 +3,7 @@
 
 import { Alerts } from "./alerts.js";
 import { Connection } from "./connection.js";
-import { History, overlap } from "./history.js";
+import { History, overlap, unseen } from "./history.js";
 import { element, Log } from "./log.js";
 import { bytes, nameSize, split, textSize } from "./wire.js";
 
@@ -123,7 +123,7 @@ function message({ name, text }) {
 function endBurst() {
   const items = burst ?? [];
   burst = null;
-  for (const item of items.slice(overlap(log.messages, items, about.replay))) {
+  for (const item of unseen(items, log.messages, about.replay)) {
     log.add(item);
     alerts.arrived(item);
   }
@@ -168,6 +168,7 @@ $("leave").addEventListener("click", () => {
   clearInterval(ticking);
   sessionStorage.removeItem("joined");
   log.clear();
+  burst = null;
   history = null;
   $("settings").open = false;
   showRoom(false);

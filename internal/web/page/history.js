@@ -43,11 +43,25 @@ const same = (a, b) => a.name === b.name && a.text === b.text;
 
 // overlap returns how many of the first of b are the last of a, in the same
 // order: messages that came by two ways.
-export function overlap(a, b, most = Infinity) {
-  for (let n = Math.min(a.length, b.length, most); n > 0; n--) {
+export function overlap(a, b) {
+  for (let n = Math.min(a.length, b.length); n > 0; n--) {
     if (b.slice(0, n).every((message, i) => same(message, a[a.length - n + i]))) {
       return n;
     }
   }
   return 0;
+}
+
+// unseen returns items without those of the first few that are among the last
+// that were seen. They need not be in the same order: what oneself wrote was
+// seen before the room had it.
+export function unseen(items, seen, few) {
+  const left = seen.slice(-2 * few);
+  return items.filter((item, i) => {
+    const at = i < few ? left.findIndex((other) => same(item, other)) : -1;
+    if (at >= 0) {
+      left.splice(at, 1);
+    }
+    return at < 0;
+  });
 }
