@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"sop-chat/internal/bench"
 )
 
@@ -168,38 +166,6 @@ func TestBenchWrongUsage(t *testing.T) {
 			t.Errorf("%q %q:\n%swant:\n%s", args, test.environment, stderr, want)
 		}
 	}
-}
-
-// The help is what testdata/bench_help.txt shows; it explains every flag, with
-// its variable, and fits a terminal of 80 columns.
-func TestBenchHelp(t *testing.T) {
-	status, got, stderr := result(t, process([]string{"bench", "--help"}))
-	if status != 0 || stderr != "" {
-		t.Errorf("status %d, standard error %q", status, stderr)
-	}
-	golden := filepath.Join("testdata", "bench_help.txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the help is no longer that of %s; run go test with -update if it should be:\n%s", golden, got)
-	}
-	for line := range strings.Lines(got) {
-		if len(line) > 80 {
-			t.Errorf("a line of %d columns: %s", len(line)-1, line)
-		}
-	}
-	newBench(process(nil), nil).Flags().VisitAll(func(f *pflag.Flag) {
-		if !strings.Contains(got, "--"+f.Name+" ") || hasVariable(f) && !strings.Contains(got, "Variable: "+variable(f.Name)+".") {
-			t.Errorf("--%s or its variable is not explained", f.Name)
-		}
-	})
 }
 
 // The bar says what is going on and how far it is.

@@ -3,43 +3,61 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// The help is what testdata/help.txt shows; -update renews it.
+// Each command's help is what testdata shows (-update renews it), explains every
+// flag, with its variable, and fits a terminal of 80 columns.
 func TestHelp(t *testing.T) {
-	status, got, stderr := result(t, process([]string{"--help"}))
-	if status != 0 || stderr != "" {
-		t.Errorf("status %d, standard error %q", status, stderr)
+	var shown func(cmd *cobra.Command, args ...string)
+	shown = func(cmd *cobra.Command, args ...string) {
+		name := strings.Join(append(args, "help.txt"), "_")
+		t.Run(name, func(t *testing.T) {
+			status, help, stderr := result(t, process(append(args, "--help")))
+			if status != 0 || stderr != "" {
+				t.Errorf("status %d, standard error %q", status, stderr)
+			}
+			checkGolden(t, filepath.Join("testdata", name), help)
+			checkHelp(t, cmd, help)
+		})
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				shown(sub, append(slices.Clone(args), sub.Name())...)
+			}
+		}
 	}
-	golden := filepath.Join("testdata", "help.txt")
+	shown(newRoot(process(nil)))
+}
+
+func checkGolden(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the help is no longer that of %s; run go test with -update if it should be:\n%s", golden, got)
+		t.Errorf("not what %s shows; run go test with -update if it should be:\n%s", file, got)
 	}
 }
 
-// The help explains every flag, with its variable, and fits a terminal of 80
-// columns.
-func TestHelpIsWhole(t *testing.T) {
-	_, help, _ := result(t, process([]string{"-h"}))
+func checkHelp(t *testing.T, cmd *cobra.Command, help string) {
+	t.Helper()
 	for line := range strings.Lines(help) {
 		if len(line) > 80 {
 			t.Errorf("a line of %d columns: %s", len(line)-1, line)
 		}
 	}
-	newServe(process(nil), nil).Flags().VisitAll(func(f *pflag.Flag) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !strings.Contains(help, "--"+f.Name+" ") {
 			t.Errorf("--%s is not explained", f.Name)
 		}

@@ -403,39 +403,6 @@ func TestPeopleRows(t *testing.T) {
 	}
 }
 
-// The help is what testdata shows; -update renews it.
-func TestHistoryHelp(t *testing.T) {
-	for _, name := range []string{"", "list", "search", "export", "stats", "prune"} {
-		args := []string{"history", "--help"}
-		golden := filepath.Join("testdata", "history_help.txt")
-		if name != "" {
-			args = []string{"history", name, "--help"}
-			golden = filepath.Join("testdata", "history_"+name+"_help.txt")
-		}
-		status, got, stderr := result(t, process(args))
-		if status != 0 || stderr != "" {
-			t.Errorf("status %d, standard error %q", status, stderr)
-		}
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("the help is no longer that of %s; run go test with -update if it should be:\n%s", golden, got)
-		}
-		for line := range strings.Lines(got) {
-			if len(line) > 80 {
-				t.Errorf("a line of %d columns: %s", len(line)-1, line)
-			}
-		}
-	}
-}
-
 // The flags can be set in the environment.
 func TestHistoryVariable(t *testing.T) {
 	p := process([]string{"history", "list", keptFile(t, talk...)}, "SOP_CHAT_LAST=1")

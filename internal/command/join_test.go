@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/spf13/pflag"
 )
 
 // joinOptionsOf returns what the client would be told.
@@ -107,36 +105,4 @@ func TestJoinWrongUsage(t *testing.T) {
 			t.Errorf("%q: status %d, %q\n%swant:\n%s", test.args, status, stdout, stderr, want)
 		}
 	}
-}
-
-// The help is what testdata/join_help.txt shows; it explains every flag, with
-// its variable, and fits a terminal of 80 columns.
-func TestJoinHelp(t *testing.T) {
-	status, got, stderr := result(t, process([]string{"join", "--help"}))
-	if status != 0 || stderr != "" {
-		t.Errorf("status %d, standard error %q", status, stderr)
-	}
-	golden := filepath.Join("testdata", "join_help.txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the help is no longer that of %s; run go test with -update if it should be:\n%s", golden, got)
-	}
-	for line := range strings.Lines(got) {
-		if len(line) > 80 {
-			t.Errorf("a line of %d columns: %s", len(line)-1, line)
-		}
-	}
-	newJoin(process(nil), nil).Flags().VisitAll(func(f *pflag.Flag) {
-		if !strings.Contains(got, "--"+f.Name+" ") || hasVariable(f) && !strings.Contains(got, "Variable: "+variable(f.Name)+".") {
-			t.Errorf("--%s or its variable is not explained", f.Name)
-		}
-	})
 }
