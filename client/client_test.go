@@ -283,20 +283,20 @@ func TestContexts(t *testing.T) {
 func TestSendInterrupted(t *testing.T) {
 	here, there := net.Pipe()
 	defer there.Close()
+	reason := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() {
 		b := make([]byte, wire.Size)
 		there.Read(b)
 		there.Write(b)
-		there.Read(b[:100]) // of the text
+		there.Read(b[:100]) // of the text; so Send is under way
+		cancel(reason)
 	}()
 	c, err := client.Dial(within(t), "", "alice", "key", client.WithConn(here))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	reason := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(context.Background())
-	go cancel(reason)
 	for range 2 {
 		if err := c.Send(ctx, "hello"); !errors.Is(err, reason) {
 			t.Errorf("Send: %v", err)
