@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -75,12 +76,19 @@ func (p *process) stop() {
 	}
 }
 
-// freeAddr returns an address on which nobody listens.
+// freeAddr returns an address on which nobody listens. Its port is not one of
+// those that outgoing connections get (ip_local_port_range in ip(7)), or one of
+// them could take it before the server does.
 func freeAddr() (netip.AddrPort, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, err
+	const first, last, tries = 10_000, 30_000, 100
+	var failed error
+	for range tries {
+		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(first+rand.IntN(last-first)))
+		l, err := net.Listen("tcp", at.String())
+		if err == nil {
+			return at, l.Close()
+		}
+		failed = err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort(), nil
+	return netip.AddrPort{}, failed
 }
