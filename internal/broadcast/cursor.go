@@ -33,31 +33,29 @@ func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.at.Store(uint64(at()))
-	l.tail = min(l.tail, c.Position()) // a reader may come from further back than all others
 	readers := append([]*Cursor(nil), *l.readers.Load()...)
 	readers = append(readers, c)
 	l.readers.Store(&readers)
+	l.measure() // it may come from further back than all others
 	return c
 }
 
-// limit returns how far behind the end the reader may be before the room is held.
-func (c *Cursor) limit() uint64 {
-	if c.follower != nil {
-		if limit := c.follower.limit.Load(); limit > 0 {
-			return limit
-		}
+// marks returns the reader's watermarks.
+func (c *Cursor) marks() marks {
+	if c.follower == nil {
+		return marksOf(c.log.backlog)
 	}
-	return c.log.backlog
+	return c.follower.marks()
 }
 
 // Position returns where the cursor is.
 func (c *Cursor) Position() Position { return Position(c.at.Load()) }
 
-// Advance moves the cursor to p. If that lets a held room go on, all readers
-// are woken.
+// Advance moves the cursor to p. If the room is then no longer held, or pressed,
+// all readers are woken.
 func (c *Cursor) Advance(p Position) {
 	c.at.Store(uint64(p))
-	if c.log.held.Load() {
+	if c.log.pressed.Load() {
 		c.log.reconsider()
 	}
 }
@@ -74,7 +72,7 @@ func (c *Cursor) Leave() {
 	}
 	l.readers.Store(&readers)
 	l.mu.Unlock()
-	if l.held.Load() {
+	if l.pressed.Load() {
 		l.reconsider()
 	}
 	if l.closed.Load() {

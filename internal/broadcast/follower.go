@@ -34,8 +34,8 @@ type Follower struct {
 	log     *Log
 	cursor  *Cursor
 	maySkip bool
-	isAhead bool          // sees what is appended before it is published
-	limit   atomic.Uint64 // see Limit; 0: the backlog
+	isAhead bool                  // sees what is appended before it is published
+	own     atomic.Pointer[marks] // its watermarks, if not those of the backlog; see Limit
 
 	mu sync.Mutex // keeps the log from moving the cursor while it is copied from
 
@@ -198,7 +198,7 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 		f.next = min(at, limit)
 	}
 	f.mu.Unlock()
-	if !f.maySkip && f.log.held.Load() {
+	if !f.maySkip && f.log.pressed.Load() {
 		f.log.reconsider()
 	}
 	return n
@@ -214,26 +214,37 @@ func (f *Follower) push(p Position) {
 	}
 }
 
-// Limit has the room held when the follower, which must not lose anything, is so
-// many bytes behind the end. 0, or more than the backlog, is the backlog.
+// Limit sets how many bytes the follower, which must not lose anything, may be
+// behind the end before the room is held, in place of the backlog; the room is
+// pressed from half of that on. There is no more than the backlog. 0 is the
+// backlog, and presses nobody: it is for a follower that is going to leave
+// messages out when the room is held for it.
 func (f *Follower) Limit(bytes int) {
 	l := f.log
-	limit := min(uint64(bytes), l.backlog)
-	f.limit.Store(limit)
-	l.mu.Lock()
-	if limit > 0 {
-		l.least = min(l.least, limit)
+	own := holdOnly(l.backlog)
+	if bytes > 0 {
+		own = marksOf(min(uint64(bytes), l.backlog))
 	}
+	f.own.Store(&own)
+	l.mu.Lock()
+	l.measure() // what is appended may press the room earlier than before
 	l.mu.Unlock()
-	if l.held.Load() {
+	if l.pressed.Load() {
 		l.reconsider()
 	}
+}
+
+func (f *Follower) marks() marks {
+	if own := f.own.Load(); own != nil {
+		return *own
+	}
+	return marksOf(f.log.backlog)
 }
 
 // IsHolding reports whether the room is held, and would be if this follower
 // were the only one that lags.
 func (f *Follower) IsHolding() bool {
-	return f.log.Held() && isStillFar(uint64(f.log.End()-f.cursor.Position()), f.cursor.limit())
+	return f.log.Held() && uint64(f.log.End()-f.cursor.Position()) > f.marks().highEnd
 }
 
 // Close ends the follower; the log keeps nothing for it any more.

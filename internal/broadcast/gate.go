@@ -33,7 +33,7 @@ func (f *Follower) Publish() {
 	}
 	l.head.Store(uint64(f.next))
 	l.wake(f.cursor)
-	if l.held.Load() {
+	if l.pressed.Load() {
 		l.reconsider()
 	}
 }

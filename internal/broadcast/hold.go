@@ -1,95 +1,126 @@
 package broadcast
 
-import "time"
-
-// The rule for readers that lag. A log keeps at most its backlog. When the
-// oldest reader that must not lose anything is that far behind, the room is
-// held: loops stop reading from its senders, and TCP makes those wait. So
-// nothing is ever lost, and memory stays bounded. When every such reader is
-// within three quarters of the backlog again, the room goes on. A follower may
-// have a smaller limit than the backlog (Limit).
+// Readers that lag. Two watermarks bound how far a reader that must not lose
+// anything may be behind the end of the log:
 //
-// A reader that keeps the room held without moving would stop it for good, so
-// a Stall tells when its time is up. Who lags while the room is not held, for
-// however long, is left alone.
+//	                low watermark           high watermark
+//	      free           │      pressed          │   held
+//	├────────────────────┼───────────────────────┤
+//	0                limit / 2                 limit       how far behind
+//
+// While a reader is above the low one, the room is pressed: its senders are to
+// be read by shares, see Space. So one that floods runs at that reader's pace,
+// and what lies between the watermarks is left for those that just talk. While
+// a reader is above the high one, the room is held: nobody may append, and TCP
+// makes the senders wait. So nothing is ever lost, and memory stays bounded.
+//
+// The limit is the backlog. A follower may have one of its own (Limit).
+
+// Pressed reports whether the room is pressed. A room that is held is.
+func (l *Log) Pressed() bool { return l.pressed.Load() }
 
 // Held reports whether the room is held: nobody may append until it is not.
 func (l *Log) Held() bool { return l.held.Load() }
 
-// released is how far behind the end a reader with some limit must be at most
-// for a held room to go on. The distance to the limit keeps the room from
-// stopping and going with every message.
-func released(limit uint64) uint64 { return limit - limit/4 }
+// Space returns how many bytes may be appended before the room is held, while
+// it is pressed, as of when that was last looked at.
+func (l *Log) Space() int { return int(l.space.Load()) }
 
-func isTooFar(lag, limit uint64) bool   { return lag >= limit }
-func isStillFar(lag, limit uint64) bool { return lag > released(limit) }
+// Headroom returns how many bytes may surely be appended before the room is
+// pressed.
+func (l *Log) Headroom() int {
+	return max(0, int(l.pressAt.Load()-l.end.Load()))
+}
 
-// hold looks where the readers really are and holds the room if it must. The
-// caller holds l.mu.
-func (l *Log) hold() {
-	if !l.lagging(isTooFar) {
-		return
+// marks are a reader's watermarks, and where what they begin ends again, each
+// as the bytes that the reader is behind the end.
+type marks struct{ low, lowEnd, high, highEnd uint64 }
+
+// marksOf returns the watermarks for a limit. Between each and its end is some
+// distance, so that the room does not stop and go with every message. That of
+// the high one is small: while the room is held, those that talk wait.
+func marksOf(limit uint64) marks {
+	low := limit / 2
+	return marks{low: low, lowEnd: low - low/8, high: limit, highEnd: limit - min(limit/4, SegmentSize)}
+}
+
+// holdOnly returns the watermarks of a reader that presses nobody.
+func holdOnly(limit uint64) marks {
+	m := marksOf(limit)
+	m.low, m.lowEnd = m.high, m.highEnd
+	return m
+}
+
+// A load is what the readers that must not lose anything weigh on the room.
+type load struct {
+	presses, holds     bool   // it is to be pressed, or held
+	pressesOn, holdsOn bool   // it stays so if it is
+	space              uint64 // see Space
+}
+
+// measure returns the load, and sets when it has to be measured again. What is
+// not yet published counts too. The caller holds l.mu.
+func (l *Log) measure() load {
+	end, now := l.end.Load(), load{space: l.backlog}
+	pressAt := uint64(1<<64 - 1)
+	count := func(at uint64, m marks) {
+		lag := end - at
+		now.presses = now.presses || lag >= m.low
+		now.pressesOn = now.pressesOn || lag > m.lowEnd
+		now.holds = now.holds || lag >= m.high
+		now.holdsOn = now.holdsOn || lag > m.highEnd
+		now.space = min(now.space, m.high-min(lag, m.high))
+		pressAt = min(pressAt, at+m.low)
 	}
-	l.held.Store(true)
-	// A reader that advanced between the look and the store saw no hold, and
-	// will not end it; so look once more.
-	if !l.lagging(isTooFar) {
-		l.held.Store(false)
+	count(l.head.Load(), marksOf(l.backlog))
+	for _, c := range *l.readers.Load() {
+		if c.follower == nil || !c.follower.maySkip {
+			count(c.at.Load(), c.marks())
+		}
+	}
+	l.pressAt.Store(pressAt)
+	l.space.Store(now.space)
+	return now
+}
+
+// restrain presses or holds the room if it must. The caller holds l.mu, and
+// wakes the loops.
+func (l *Log) restrain() {
+	now := l.measure()
+	if now.presses {
+		l.pressed.Store(true)
+	}
+	if now.holds {
+		l.held.Store(true)
+	}
+	if now.presses || now.holds {
+		// A reader that advanced between the look and the store saw nothing
+		// to end, and will not end it; so look once more.
+		l.relax()
 	}
 }
 
-// reconsider ends the hold if all readers came close enough.
+// relax ends what the readers are no longer far enough behind for, and reports
+// whether there was anything. The caller holds l.mu.
+func (l *Log) relax() (ended bool) {
+	now := l.measure()
+	if l.held.Load() && !now.holdsOn {
+		l.held.Store(false)
+		ended = true
+	}
+	if l.pressed.Load() && !now.pressesOn {
+		l.pressed.Store(false)
+		ended = true
+	}
+	return ended
+}
+
+// reconsider wakes all readers if the room is no longer held, or pressed.
 func (l *Log) reconsider() {
 	l.mu.Lock()
-	ended := l.held.Load() && !l.lagging(isStillFar)
-	if ended {
-		l.held.Store(false)
-	}
+	ended := l.relax()
 	l.mu.Unlock()
 	if ended {
 		l.wake(nil)
 	}
-}
-
-// lagging reports whether a reader that must not lose anything is far behind
-// the end, for its limit. What is not yet published counts too. The caller
-// holds l.mu.
-func (l *Log) lagging(isFar func(lag, limit uint64) bool) bool {
-	end, tail, least := l.end.Load(), l.head.Load(), l.backlog
-	lagging := isFar(end-tail, l.backlog)
-	for _, c := range *l.readers.Load() {
-		if c.follower != nil && c.follower.maySkip {
-			continue
-		}
-		at, limit := c.at.Load(), c.limit()
-		tail, least = min(tail, at), min(least, limit)
-		lagging = lagging || isFar(end-at, limit)
-	}
-	l.tail, l.least = Position(tail), least
-	return lagging
-}
-
-// A Stall watches one client that lags and tells when it has held the room up
-// for too long: for a whole timeout the room was held, the client was among
-// those that kept it so, and it did not get a segment further. Its zero value
-// is ready to use.
-type Stall struct {
-	running bool
-	since   time.Time
-	from    Position
-}
-
-// Exceeded reports whether the client, which stands at p, is to be
-// disconnected. It is to be asked again and again for as long as the client
-// lags, several times in a timeout.
-func (s *Stall) Exceeded(l *Log, p Position, now time.Time, timeout time.Duration) bool {
-	if !l.Held() || uint64(l.Head()-p) <= released(l.backlog) {
-		s.running = false
-		return false
-	}
-	if !s.running || p-s.from >= SegmentSize {
-		s.running, s.since, s.from = true, now, p
-		return false
-	}
-	return now.Sub(s.since) >= timeout
 }

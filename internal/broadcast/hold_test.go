@@ -2,13 +2,12 @@ package broadcast
 
 import (
 	"testing"
-	"time"
 
 	"sop-chat/internal/wire"
 )
 
 // A room is held from when a reader that must not lose anything is a whole
-// backlog behind, until it is within three quarters again. One that may skip
+// backlog behind, until it is a segment closer, or a quarter of a small backlog. One that may skip
 // holds nobody.
 func TestHeld(t *testing.T) {
 	const backlog = 8
@@ -60,53 +59,31 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// A client's time is up when, for a whole timeout, the room was held, the
-// client was among those that kept it so, and it got no segment further.
-func TestStall(t *testing.T) {
-	const (
-		s       = SegmentSize
-		head    = 100 * s
-		free    = false
-		held    = true
-		timeout = 10         // seconds
-		far     = head - 4*s // a backlog behind
-		near    = head - 3*s // as far behind as one may be when a hold ends
-	)
-	type step struct {
-		at       int // seconds
-		held     bool
-		position Position
-		exceeded bool
-	}
+// A room is pressed from when a reader that must not lose anything is half a
+// backlog behind, until it is an eighth closer.
+func TestPressed(t *testing.T) {
+	const backlog = 32
 	for _, test := range []struct {
-		what  string
-		steps []step
+		appended, read int
+		pressed        bool
 	}{
-		{"stands still", []step{{0, held, far, false}, {timeout - 1, held, far, false}, {timeout, held, far, true}, {2 * timeout, held, far, true}}},
-		{"is first looked at late", []step{{3600, held, far, false}, {3600 + timeout, held, far, true}}},
-		{"the room is not held", []step{{0, free, far, false}, {timeout, free, far, false}, {2 * timeout, free, far, false}}},
-		{"the room is held later", []step{{0, free, far, false}, {timeout, held, far, false}, {2*timeout - 1, held, far, false}, {2 * timeout, held, far, true}}},
-		{"the room goes on in between", []step{{0, held, far, false}, {5, free, far, false}, {timeout, held, far, false}, {2*timeout - 1, held, far, false}, {2 * timeout, held, far, true}}},
-		{"others hold the room", []step{{0, held, near, false}, {timeout, held, near, false}, {2 * timeout, held, near, false}}},
-		{"a byte too far back", []step{{0, held, near - 1, false}, {timeout, held, near - 1, true}}},
-		{"comes near in between", []step{{0, held, far, false}, {5, held, near, false}, {timeout, held, far, false}, {2 * timeout, held, far, true}}},
-		{"gets a segment further", []step{{0, held, far - s, false}, {timeout, held, far, false}, {2*timeout - 1, held, far, false}, {2 * timeout, held, far, true}}},
-		{"gets almost a segment further", []step{{0, held, far - s, false}, {timeout, held, far - 1, true}}},
-		{"crawls on, a segment in all", []step{{0, held, far - s, false}, {3, held, far - s/2, false}, {6, held, far, false}, {timeout, held, far, false}, {6 + timeout, held, far, true}}},
-		{"is at the head", []step{{0, held, head, false}, {timeout, held, head, false}}},
+		{15, 0, false},
+		{16, 0, true},
+		{16, 1, true},
+		{16, 2, false},
+		{backlog, 16, true},
+		{backlog, 17, true},
+		{backlog, 18, false},
 	} {
-		t.Run(test.what, func(t *testing.T) {
-			l := New(4*s, 0)
-			l.head.Store(head)
-			var stall Stall
-			for i, step := range test.steps {
-				l.held.Store(step.held)
-				now := time.Unix(int64(step.at), 0)
-				if got := stall.Exceeded(l, step.position, now, timeout*time.Second); got != step.exceeded {
-					t.Fatalf("step %d, after %d s: Exceeded = %v, want %v", i, step.at, got, step.exceeded)
-				}
-			}
-		})
+		l, h := New(backlog*wire.Size, backlog*wire.Size), new(history)
+		c := l.Join(func() {})
+		for range test.appended {
+			h.write(l, "a")
+		}
+		c.Advance(Position(test.read * wire.Size))
+		if l.Pressed() != test.pressed {
+			t.Errorf("%d of %d messages are read: Pressed() = %v", test.read, test.appended, l.Pressed())
+		}
 	}
 }
 

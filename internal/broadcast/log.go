@@ -41,12 +41,15 @@ type Position uint64
 // own cursor has passed it.
 type Log struct {
 	memory   Memory
-	backlog  uint64        // from here on the room is held
+	backlog  uint64        // how far behind a reader may be
 	retained uint64        // what is kept for readers to come, see Retain
 	head     atomic.Uint64 // what is before it is published
 	end      atomic.Uint64 // what is before it was appended; the head, unless there is a gate
 	gate     atomic.Pointer[Follower]
-	held     atomic.Bool
+	pressed  atomic.Bool
+	held     atomic.Bool   // then it is pressed, too
+	space    atomic.Uint64 // see Space
+	pressAt  atomic.Uint64 // the room is not pressed before the end is here; may be too early
 	closed   atomic.Bool
 	readers  atomic.Pointer[[]*Cursor]
 	noticeNo atomic.Uint64 // how many notices there ever were
@@ -58,8 +61,6 @@ type Log struct {
 	firstLive uint64     // number of the oldest segment in the ring
 	nextLive  uint64     // number of the next segment to be put there
 	spare     []*segment // without memory, for the next to be put there
-	tail      Position   // no must-not-lose reader is before it; may be out of date
-	least     uint64     // no limit of such a reader is below it; likewise
 	notices   [noticesKept]*Notice
 }
 
@@ -72,8 +73,9 @@ func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 // appended, when they learn of it. The log never holds more than the two
 // together, rounded up to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
-	l := &Log{memory: memory, backlog: uint64(backlog), least: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
+	l := &Log{memory: memory, backlog: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
+	l.measure()
 	return l
 }
 
@@ -136,8 +138,8 @@ func (l *Log) Append(b *Batch, now time.Time) {
 	if l.gate.Load() == nil {
 		l.head.Store(end)
 	}
-	if end-uint64(l.tail) >= l.least {
-		l.hold()
+	if end >= l.pressAt.Load() || l.pressed.Load() {
+		l.restrain()
 	}
 }
 

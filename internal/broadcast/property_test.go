@@ -13,7 +13,8 @@ import (
 // Whatever appenders and readers do in a room, as long as appenders ask Held:
 // every reader gets everything that it must, in the one order, with senders
 // and times, and nothing twice; who may skip is told exactly what it missed;
-// the room is held exactly when the rule says so; and memory stays bounded.
+// the room is pressed and held exactly when the rule says so; and memory stays
+// bounded.
 func TestLogIsItsHistory(t *testing.T) { rapid.Check(t, logIsItsHistory) }
 
 // The same, looked for by the fuzzer.
@@ -51,6 +52,7 @@ type machine struct {
 	places    []*Cursor // that keep the log for clients to come
 	listeners []*listener
 	gate      *listener // nil if there is none
+	pressed   bool
 	held      bool
 	now       time.Time
 }
@@ -125,9 +127,7 @@ func (m *machine) Append(t *rapid.T) {
 	if !slices.Equal(before, m.positions()) && needed <= uint64(m.segments) {
 		t.Fatalf("a reader was moved when the log needed %d of its %d segments", needed, m.segments)
 	}
-	if m.isTooFar() {
-		m.held = true
-	}
+	m.restrain()
 	caller := pick(t, "loop of the appender", m.loops...)
 	m.wakes(t, func() { m.log.Wake(caller.cursor) }, func(l *loop) bool { return l != caller && m.gate == nil })
 }
@@ -277,7 +277,7 @@ func (m *machine) Limit(t *rapid.T) {
 	}
 	f := pick(t, "follower", all...)
 	limit := rapid.Uint64Range(0, m.backlog+wire.Size).Draw(t, "limit")
-	f.limit = m.backlog
+	f.limit, f.holdsOnly = m.backlog, limit == 0
 	if limit > 0 {
 		f.limit = min(limit, m.backlog)
 	}
@@ -319,11 +319,9 @@ func (m *machine) Publish(t *rapid.T) {
 	}
 	before := m.hidden
 	m.hidden = len(m.messages) - m.gate.next
-	released := m.held && m.isClose()
-	m.wakes(t, m.gate.follower.Publish, func(*loop) bool { return m.hidden != before || released })
-	if m.isClose() {
-		m.held = false
-	}
+	ends := m.ends()
+	m.wakes(t, m.gate.follower.Publish, func(*loop) bool { return m.hidden != before || ends })
+	m.relax()
 }
 
 // OpenGate ends what the gate was for: everybody sees all there is.
@@ -334,9 +332,7 @@ func (m *machine) OpenGate(t *rapid.T) {
 	gate := m.gate
 	m.gate, m.hidden = nil, 0
 	m.wakes(t, gate.follower.Close, func(*loop) bool { return true })
-	if m.isClose() {
-		m.held = false
-	}
+	m.relax()
 }
 
 // Announce announces a few notices, or now and then more than the log keeps.
@@ -356,6 +352,15 @@ func (m *machine) Check(t *rapid.T) {
 	}
 	if got := m.log.Held(); got != m.held {
 		t.Fatalf("Held() = %v with an end of %d and a backlog of %d; want %v", got, m.end(), m.backlog, m.held)
+	}
+	if got := m.log.Pressed(); got != m.pressed {
+		t.Fatalf("Pressed() = %v with an end of %d and a backlog of %d; want %v", got, m.end(), m.backlog, m.pressed)
+	}
+	if got, want := m.log.Space(), m.space(); m.pressed && got != want {
+		t.Fatalf("Space() = %d, want %d", got, want)
+	}
+	if !m.pressed && m.log.Headroom() > m.headroom() {
+		t.Fatalf("Headroom() = %d, and the room is pressed after %d", m.log.Headroom(), m.headroom())
 	}
 	checkMemory(t, m.log, m.segments)
 }
@@ -388,8 +393,8 @@ func (m *machine) finish(t *rapid.T) {
 		m.moves(t, place.Leave)
 	}
 	m.Check(t)
-	if m.held {
-		t.Fatal("the room is held though nobody lags")
+	if m.held || m.pressed {
+		t.Fatalf("the room is held %v, pressed %v though nobody lags", m.held, m.pressed)
 	}
 	m.log.Close()
 	for _, l := range m.loops {
@@ -411,23 +416,29 @@ func (m *machine) finish(t *rapid.T) {
 	}
 }
 
-// anyLag reports whether a reader that must not lose anything is far behind the
-// end, for its limit.
-func (m *machine) anyLag(isFar func(lag, limit uint64) bool) bool {
+// A lag is how far a reader that must not lose anything is behind the end, and
+// how far it may be.
+type lag struct {
+	behind, limit uint64
+	holdsOnly     bool
+}
+
+// lags returns those of all such readers, and of what is not published.
+func (m *machine) lags() []lag {
 	end := m.end()
-	far := isFar(uint64(end-m.head()), m.backlog)
+	all := []lag{{uint64(end - m.head()), m.backlog, false}}
 	for _, l := range m.loops {
-		far = far || isFar(uint64(end-l.at), m.backlog)
+		all = append(all, lag{uint64(end - l.at), m.backlog, false})
 	}
 	for _, place := range m.places {
-		far = far || isFar(uint64(end-place.Position()), m.backlog)
+		all = append(all, lag{uint64(end - place.Position()), m.backlog, false})
 	}
 	for _, f := range append(m.listeners, m.gates()...) {
 		if !f.maySkip {
-			far = far || isFar(uint64(end-Position(f.next)*wire.Size), f.limit)
+			all = append(all, lag{uint64(end - Position(f.next)*wire.Size), f.limit, f.holdsOnly})
 		}
 	}
-	return far
+	return all
 }
 
 func (m *machine) gates() []*listener {
@@ -437,24 +448,70 @@ func (m *machine) gates() []*listener {
 	return []*listener{m.gate}
 }
 
-// isTooFar reports whether a reader that must not lose anything is as far
-// behind the end as it may be.
-func (m *machine) isTooFar() bool {
-	return m.anyLag(func(lag, limit uint64) bool { return lag >= limit })
-}
-
-// isClose reports whether all of them are within three quarters of that.
-func (m *machine) isClose() bool {
-	return !m.anyLag(func(lag, limit uint64) bool { return lag > limit-limit/4 })
-}
-
-// moves does what may end a hold, and checks that everybody is woken if it
-// does and nobody if it doesn't.
-func (m *machine) moves(t *rapid.T, move func()) {
-	m.wakes(t, move, func(*loop) bool { return m.held && m.isClose() })
-	if m.isClose() {
-		m.held = false
+// low returns from where on a reader presses the room.
+func (l lag) low() uint64 {
+	if l.holdsOnly {
+		return l.limit
 	}
+	return l.limit / 2
+}
+
+// keepsHeld reports whether a hold goes on for the reader: it is not yet a
+// segment, or a quarter of a small limit, below it.
+func (l lag) keepsHeld() bool { return l.behind > l.limit-min(l.limit/4, SegmentSize) }
+
+// keepsPressed reports whether the room stays pressed for the reader: it is not
+// yet an eighth below the low watermark.
+func (l lag) keepsPressed() bool {
+	if l.holdsOnly {
+		return l.keepsHeld()
+	}
+	return l.behind > l.low()-l.low()/8
+}
+
+// restrain is what an append does if readers lag.
+func (m *machine) restrain() {
+	for _, l := range m.lags() {
+		m.pressed = m.pressed || l.behind >= l.low()
+		m.held = m.held || l.behind >= l.limit
+	}
+}
+
+// ends reports whether the room is no longer to be held, or pressed.
+func (m *machine) ends() bool {
+	return m.held && !slices.ContainsFunc(m.lags(), lag.keepsHeld) ||
+		m.pressed && !slices.ContainsFunc(m.lags(), lag.keepsPressed)
+}
+
+// relax ends it.
+func (m *machine) relax() {
+	m.held = m.held && slices.ContainsFunc(m.lags(), lag.keepsHeld)
+	m.pressed = m.pressed && slices.ContainsFunc(m.lags(), lag.keepsPressed)
+}
+
+// space returns how much may be appended before the room is held.
+func (m *machine) space() int {
+	space := int(m.backlog)
+	for _, l := range m.lags() {
+		space = min(space, max(0, int(l.limit)-int(l.behind)))
+	}
+	return space
+}
+
+// headroom returns how much may be appended before the room is pressed.
+func (m *machine) headroom() int {
+	headroom := int(m.backlog)
+	for _, l := range m.lags() {
+		headroom = min(headroom, max(0, int(l.low())-int(l.behind)))
+	}
+	return headroom
+}
+
+// moves does what may end a hold or the pressure, and checks that everybody is
+// woken if it does and nobody if it doesn't.
+func (m *machine) moves(t *rapid.T, move func()) {
+	m.wakes(t, move, func(*loop) bool { return m.ends() })
+	m.relax()
 }
 
 // wakes does something and checks which loops it woke.

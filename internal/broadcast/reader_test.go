@@ -85,6 +85,7 @@ type listener struct {
 	maySkip    bool
 	isAhead    bool
 	limit      uint64 // how far it may be behind before the room is held
+	holdsOnly  bool   // it presses nobody before
 	next       int    // the number of the message it is to get next
 	nextNotice int    // and of the notice
 	entries    []Entry

@@ -104,9 +104,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.authTimeout, "auth-timeout", "D", "10s", duration,
 		`How long a connection may take to give its name and key.`)
 	define(flags, &o.stallTimeout, "stall-timeout", "D", "10s", duration,
-		`How long a client that does not read may hold up the others before it is disconnected.`)
+		`How long a client that reads too little may hold up the others before it is disconnected.`)
 	define(flags, &o.backlog, "backlog", "SIZE", "32MiB", size,
-		`How much the room keeps for clients that lag before those who write have to wait. `+
+		`How much the room keeps for clients that lag; from half of that on, floods are slowed down. `+
 			`From 64KiB to 64GiB.`)
 	define(flags, &o.replay, "replay", "N", "0", wholeNumber(0, 1_000_000),
 		`How many of the room's last messages a client is sent when it joins, before those that `+

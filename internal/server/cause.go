@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
 )
 
@@ -29,8 +30,12 @@ var (
 	causeGaveWay  = cause{"gave way to a newer connection before it authenticated", slog.LevelInfo}
 )
 
-func causeStall(timeout time.Duration) cause {
-	return cause{fmt.Sprintf("held the room up for %v without reading", timeout), slog.LevelWarn}
+func causeTookTooLittle(timeout time.Duration) cause {
+	return cause{fmt.Sprintf("held the others up, and took less than %d KiB in %v", broadcast.SegmentSize>>10, timeout), slog.LevelWarn}
+}
+
+func causeHeldTooLong(timeout time.Duration) cause {
+	return cause{fmt.Sprintf("held the others up for %v within ten minutes", timeout), slog.LevelWarn}
 }
 
 func causeIncomplete(bytes int) cause {

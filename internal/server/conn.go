@@ -58,8 +58,7 @@ type partial struct {
 
 // A lag is what a loop keeps of a member whose socket took less than there was.
 type lag struct {
-	index   int // in the loop's lagging
-	stall   broadcast.Stall
+	index   int  // in the loop's lagging
 	ready   bool // it is on the loop's list of those to be written again
 	starved bool // not the socket was full, but the kernel's memory short
 }

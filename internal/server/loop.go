@@ -55,8 +55,11 @@ type loop struct {
 
 	now        time.Time
 	retryAt    time.Time // after a shortage; zero if there was none
-	stallAt    time.Time // next look at who holds the room
-	sweepAt    time.Time // next look at windows
+	shares     shares
+	stalls     map[*conn]*broadcast.Stall // of the members that have one
+	wasHeld    bool                       // at the last look at those
+	stallAt    time.Time                  // next look at them
+	sweepAt    time.Time                  // next look at windows
 	sweepIndex int
 	generation uint32
 	events     []netpoll.Event
@@ -129,6 +132,8 @@ func (l *loop) turn() (running bool, err error) {
 		l.shutdown()
 		return false, nil
 	}
+	log := l.room.log
+	l.shares.begin(log.Pressed(), log.Space(), l.now)
 	l.resume()
 	l.receive()
 	events := l.events[:n]
@@ -215,7 +220,7 @@ func (l *loop) advance() {
 // deadline returns until when the loop may wait at the most; zero is for as
 // long as nothing happens.
 func (l *loop) deadline() time.Time {
-	if len(l.drained) > 0 && !l.room.log.Held() && l.retryAt.IsZero() {
+	if len(l.drained) > 0 && !l.room.log.Held() && l.retryAt.IsZero() && l.shares.tickAt.IsZero() {
 		return l.now // which has passed
 	}
 	var next time.Time
@@ -226,6 +231,9 @@ func (l *loop) deadline() time.Time {
 	}
 	earliest(l.retryAt)
 	earliest(l.stallAt)
+	if !l.room.log.Held() && l.retryAt.IsZero() { // or those that wait for a share wait for that first
+		earliest(l.shares.tickAt)
+	}
 	earliest(l.sweepAt)
 	if l.door != nil {
 		earliest(l.door.deadline())

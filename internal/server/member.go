@@ -82,6 +82,8 @@ func (l *loop) end(c *conn, why cause) {
 		return
 	}
 	l.caughtUp(c)
+	delete(l.stalls, c)
+	delete(l.shares.marks, c)
 	if l.door != nil {
 		l.door.turnAway(c)
 	}

@@ -13,17 +13,19 @@ import (
 // that a client that floods the server does not keep the others waiting.
 const maxRead = 64 << 10
 
-// read reads what a member sent. While the room is held it does not, so that
-// the member's own TCP makes it wait.
+// read reads what a member sent. While the room is held, or the member has sent
+// its share of what a pressed room takes, it does not, so that the member's own
+// TCP makes it wait.
 func (l *loop) read(c *conn) {
 	if c.state != member || c.paused {
 		return
 	}
-	if !l.mayRead() {
+	most := l.mayRead(c)
+	if most == 0 {
 		l.pause(c)
 		return
 	}
-	n, errno := l.take(c)
+	n, errno := l.take(c, most)
 	switch {
 	case errno == syscall.EAGAIN:
 	case shortage(errno):
@@ -36,23 +38,33 @@ func (l *loop) read(c *conn) {
 	}
 }
 
-// mayRead reports whether the room takes more, and sees to it that the batch
-// has space for one read.
-func (l *loop) mayRead() bool {
-	if len(l.batch.Free()) < maxRead {
+// mayRead returns how many bytes the room takes from a member now, and sees to
+// it that the batch has space for them.
+func (l *loop) mayRead(c *conn) int {
+	log := l.room.log
+	// What is read but not appended presses nobody yet, and may not add up to
+	// more than what is left above the watermark.
+	if len(l.batch.Free()) < maxRead || l.batch.Len() >= log.Headroom() && !log.Pressed() {
 		l.publish()
 	}
-	return !l.room.log.Held()
+	switch {
+	case log.Held():
+		return 0
+	case log.Pressed():
+		return l.shares.left(c)
+	}
+	return maxRead
 }
 
-// take reads once from c. Whole messages go into the batch; the rest stays
-// with c until its next bytes come.
-func (l *loop) take(c *conn) (int, syscall.Errno) {
-	space := l.batch.Free()[:maxRead]
+// take reads once from c, so much at most. Whole messages go into the batch; the
+// rest stays with c until its next bytes come.
+func (l *loop) take(c *conn, most int) (int, syscall.Errno) {
+	space := l.batch.Free()
 	have := 0
 	if c.partial != nil {
 		have = copy(space, c.partial.message[:c.partial.have])
 	}
+	space = space[:min(maxRead, have+most)]
 	n, errno := l.kernel.Read(c.fd, space[have:])
 	for errno == syscall.EINTR {
 		n, errno = l.kernel.Read(c.fd, space[have:])
@@ -60,6 +72,7 @@ func (l *loop) take(c *conn) (int, syscall.Errno) {
 	if errno != 0 || n == 0 {
 		return 0, errno
 	}
+	l.shares.charge(c, n)
 	whole := wire.Whole(have + n)
 	l.keep(c, space[whole:have+n])
 	if whole > 0 {
@@ -105,10 +118,12 @@ func (l *loop) causeEnd(c *conn) cause {
 	return causeEnd
 }
 
-// pause stops reading from a member until the room goes on.
+// pause stops reading from a member until the room goes on, or the member has a
+// share again.
 func (l *loop) pause(c *conn) {
 	c.paused = true
 	l.paused = append(l.paused, c)
+	l.shares.wait(l.now)
 	l.arm(c)
 }
 
@@ -128,17 +143,25 @@ func (l *loop) resume() {
 		l.retryAt = time.Time{}
 		l.unstarve()
 	}
-	if len(l.paused) == 0 || l.room.log.Held() {
+	if l.room.log.Held() || l.now.Before(l.shares.tickAt) {
 		return
 	}
+	l.shares.tickAt = time.Time{}
+	kept := l.paused[:0]
 	for _, c := range l.paused {
+		if c.state == member && l.shares.left(c) == 0 {
+			kept = append(kept, c)
+			continue
+		}
 		c.paused = false
 		if c.state == member {
 			l.arm(c)
 		}
 	}
-	clear(l.paused)
-	l.paused = l.paused[:0]
+	clear(l.paused[len(kept):])
+	if l.paused = kept; len(kept) > 0 {
+		l.shares.wait(l.now)
+	}
 }
 
 // A drain is a member that isn't written to any more, and why.
@@ -184,10 +207,12 @@ func (l *loop) drain() {
 
 // drainOne reads once and reports whether there may be more.
 func (l *loop) drainOne(d drain) bool {
-	if !l.mayRead() {
+	most := l.mayRead(d.conn)
+	if most == 0 {
+		l.shares.wait(l.now)
 		return true
 	}
-	n, errno := l.take(d.conn)
+	n, errno := l.take(d.conn, most)
 	why := d.cause
 	switch {
 	case errno == 0 && n > 0:

@@ -38,8 +38,8 @@ type Config struct {
 	MaxPending, MaxPendingPerAddress int
 	// AuthTimeout is how long a connection may take to authenticate.
 	AuthTimeout time.Duration
-	// StallTimeout is how long a client that does not read may hold the room
-	// up before it is disconnected, see broadcast.Stall.
+	// StallTimeout is how long a client that reads too little may hold the
+	// others up before it is disconnected, see broadcast.Stall.
 	StallTimeout time.Duration
 	// PeerTimeout is for how long data may be unacknowledged before its
 	// receiver is taken for dead; 0 is the kernel's own rule.

@@ -94,8 +94,10 @@ func (o *oracle) notice(n *broadcast.Notice) {
 		}
 		c.left = true
 		c.reason = n.Reason
-		c.evicted = strings.HasPrefix(n.Reason, "held the room")
-		if c.evicted && (c.eager || c.steady) {
+		c.evicted = strings.HasPrefix(n.Reason, "held the others")
+		// In so small a room many that send at once may hold it for long; see
+		// TestTalkIsHeardDuringFloods for others.
+		if c.evicted && (c.eager || c.steady) && n.Reason != causeHeldTooLong(simStallTimeout).words {
 			w.failf("%v reads all the time and is disconnected because it %s", c, n.Reason)
 		}
 	}

@@ -66,25 +66,36 @@ func (w *world) failf(format string, args ...any) {
 	panic(failure(fmt.Sprintf(format, args...)))
 }
 
+// newWorld returns a world in which all there can be is drawn from the seed.
 func newWorld(seed uint64) *world {
-	w := &world{
-		seed: seed,
-		rng:  rand.New(rand.NewPCG(seed, 0)),
-		now:  time.Unix(1_000_000, 0),
-		fds:  make([]*socket, listenerFD+1),
-	}
+	w := emptyWorld(seed)
 	w.faults = []int{0, 2000, 200, 30}[w.rng.IntN(4)]
 	w.config = simConfig{
 		loops:      1 + w.rng.IntN(4),
 		places:     []int{0, 4, 8}[w.rng.IntN(3)],
 		pending:    []int{0, 1, 4}[w.rng.IntN(3)],
 		perAddress: []int{0, 1, 2}[w.rng.IntN(3)],
-		backlog:    broadcast.SegmentSize * (1 + w.rng.IntN(6)),
+		backlog:    32 << 10 << w.rng.IntN(4),
 		clients:    2 + w.rng.IntN(12),
 	}
 	if w.chance(2) {
 		w.config.replay = w.rng.IntN(broadcast.MaxRetained(w.config.backlog) + 1)
 	}
+	w.begin()
+	return w
+}
+
+func emptyWorld(seed uint64) *world {
+	return &world{
+		seed: seed,
+		rng:  rand.New(rand.NewPCG(seed, 0)),
+		now:  time.Unix(1_000_000, 0),
+		fds:  make([]*socket, listenerFD+1),
+	}
+}
+
+// begin starts a server with the world's settings.
+func (w *world) begin() {
 	w.room = newRoom(simKey, w.config.places, w.config.backlog, w.config.loops, func(segments int) fileMemory {
 		if w.chance(3) {
 			return nil
@@ -119,7 +130,6 @@ func newWorld(seed uint64) *world {
 	if errno != 0 {
 		w.failf("the listener can't be watched: %v", errno)
 	}
-	return w
 }
 
 func (w *world) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }

@@ -3,10 +3,13 @@
 package server
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
 	"time"
+
+	"sop-chat/internal/wire"
 )
 
 // The loops' own code, over a kernel that fails wherever Linux could, with
@@ -64,16 +67,7 @@ func (a *simCounts) add(b simCounts) {
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	t.Helper()
 	w := newWorld(seed)
-	defer func() {
-		switch problem := recover().(type) {
-		case nil:
-		case failure:
-			t.Errorf("%s\nreplay it with: SOP_CHAT_SIM_SEED=%d go test ./internal/server -run 'TestSimulation$'", problem, seed)
-		default:
-			t.Logf("replay it with: SOP_CHAT_SIM_SEED=%d go test ./internal/server -run 'TestSimulation$'", seed)
-			panic(problem)
-		}
-	}()
+	defer reportFailure(t, seed)
 	for i := range steps {
 		if i%500 == 499 {
 			w.rest((*simClient).isEager)
@@ -101,6 +95,19 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		}
 	}
 	return counts
+}
+
+// reportFailure reports what a simulation panicked with, and how to see it again.
+func reportFailure(t *testing.T, seed uint64) {
+	again := fmt.Sprintf("replay it with: SOP_CHAT_SIM_SEED=%d go test ./internal/server -run '%s$'", seed, t.Name())
+	switch problem := recover().(type) {
+	case nil:
+	case failure:
+		t.Errorf("%s\n%s", problem, again)
+	default:
+		t.Log(again)
+		panic(problem)
+	}
 }
 
 // step does one thing: a loop turns, a client acts, one comes, or time passes.
@@ -244,13 +251,24 @@ func (w *world) rest(who func(*simClient) bool) {
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
-		if open && !held && (s.broken || c.joined && len(s.in) > 0) {
+		if open && !held && !w.hasSentItsShare(s) && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
 		if open && c.joined && who(c) && !s.broken && !s.fin {
 			c.checkHeard()
 		}
 	}
+}
+
+// hasSentItsShare reports whether a member has to wait because the room is
+// pressed.
+func (w *world) hasSentItsShare(s *socket) bool {
+	for _, l := range w.loops {
+		if s.fd < len(l.conns) && l.conns[s.fd] != nil {
+			return w.room.log.Pressed() && l.shares.left(l.conns[s.fd]) <= wire.Size
+		}
+	}
+	return false
 }
 
 // waiting returns how many connections have not authenticated.

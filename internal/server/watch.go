@@ -2,7 +2,11 @@
 
 package server
 
-import "time"
+import (
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
 
 // watch looks at those who should not be waited for any longer.
 func (l *loop) watch() {
@@ -10,29 +14,65 @@ func (l *loop) watch() {
 	l.watchWindows()
 }
 
-// watchStalls disconnects who has held the room up for too long.
+// stallLooks is how often a lagging member is looked at in a stall timeout: one
+// whose time is up goes an eighth late at most.
+const stallLooks = 8
+
+// watchStalls disconnects members that have held or pressed the room for too
+// long.
 func (l *loop) watchStalls() {
-	if len(l.lagging) == 0 || !l.room.log.Held() {
-		l.stallAt = time.Time{}
-		return
-	}
-	if !l.stallAt.IsZero() && l.now.Before(l.stallAt) {
-		return
-	}
-	const looks = 8 // in a timeout: a stall ends at most an eighth late
-	l.stallAt = l.now.Add(max(l.limits.stall/looks, time.Millisecond))
 	log := l.room.log
-	// Backwards: who catches up or ends is replaced by one already seen.
+	held, due := log.Held(), !l.stallAt.IsZero() && !l.now.Before(l.stallAt)
+	begins := log.Pressed() && l.stallAt.IsZero()
+	if held == l.wasHeld && !begins && !due { // a hold's time is counted from its beginning to its end
+		return
+	}
+	l.wasHeld = held
+	for c, stall := range l.stalls {
+		if c.lag == nil { // or it is looked at below
+			stall.Look(log, c.cursor, l.now, l.limits.stall)
+		}
+		if stall.IsClear(l.now) {
+			delete(l.stalls, c)
+		}
+	}
+	// Backwards: one that catches up or ends is replaced by one already seen.
 	for i := len(l.lagging) - 1; i >= 0; i-- {
 		c := l.lagging[i]
 		// A socket is called writable only when a third of its buffer is
 		// free. One that takes less at a time makes progress all the same.
-		if !c.lag.starved {
+		if due && !c.lag.starved {
 			l.write(c, log.Head())
 		}
-		if c.lag != nil && c.lag.stall.Exceeded(log, c.cursor, l.now, l.limits.stall) {
-			l.end(c, causeStall(l.limits.stall))
+		if c.lag != nil {
+			l.watchStall(c)
 		}
+	}
+	switch {
+	case !log.Pressed():
+		l.stallAt = time.Time{}
+	case begins || due:
+		l.stallAt = l.now.Add(max(l.limits.stall/stallLooks, time.Millisecond))
+	}
+}
+
+func (l *loop) watchStall(c *conn) {
+	stall := l.stalls[c]
+	if stall == nil {
+		if !l.room.log.Presses(c.cursor) {
+			return
+		}
+		stall = new(broadcast.Stall)
+		if l.stalls == nil {
+			l.stalls = make(map[*conn]*broadcast.Stall)
+		}
+		l.stalls[c] = stall
+	}
+	switch stall.Look(l.room.log, c.cursor, l.now, l.limits.stall) {
+	case broadcast.TookTooLittle:
+		l.end(c, causeTookTooLittle(l.limits.stall))
+	case broadcast.HeldTooLong:
+		l.end(c, causeHeldTooLong(l.limits.stall))
 	}
 }
 

@@ -1,0 +1,243 @@
+//go:build linux
+
+package server
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// Whatever one member floods and others do not read, or read in whatever
+// rhythm, those that just talk are heard within a second, and a client that
+// reads at a modest pace is never disconnected and loses nothing.
+//
+// SOP_CHAT_SIM_HOURS sets for how many hours of simulated time.
+func TestTalkIsHeardDuringFloods(t *testing.T) {
+	if s := os.Getenv("SOP_CHAT_SIM_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("SOP_CHAT_SIM_SEED is %q, want a number", s)
+		}
+		talkDuringFlood(t, seed)
+		return
+	}
+	hours := 0.7
+	if s := os.Getenv("SOP_CHAT_SIM_HOURS"); s != "" {
+		var err error
+		if hours, err = strconv.ParseFloat(s, 64); err != nil {
+			t.Fatalf("SOP_CHAT_SIM_HOURS is %q, want a number", s)
+		}
+	}
+	for seed := uint64(1); seed <= uint64(hours*float64(time.Hour/floodTime)) && !t.Failed(); seed++ {
+		talkDuringFlood(t, seed)
+	}
+}
+
+const (
+	// floodTime is for how long one flood goes on: longer than what a member
+	// may hold the room for is counted.
+	floodTime = 20 * time.Minute
+	fairTick  = 20 * time.Millisecond
+)
+
+// A fairClient is a client with a habit.
+type fairClient struct {
+	*simClient
+	habit  habit
+	nextAt time.Time // when it acts next
+}
+
+// A habit lets a client do what it does at a tick.
+type habit struct {
+	what string
+	act  func(w *fairWorld, c *fairClient)
+	// pace is how many bytes a second it surely reads; 0: it may be disconnected.
+	pace float64
+}
+
+// A fairWorld is a world of floods and talk.
+type fairWorld struct {
+	*world
+	all    []*fairClient
+	delays []time.Duration // of the talk
+	spoken map[*simClient]time.Time
+	gone   map[string]int // how many of which habit were disconnected
+}
+
+func talkDuringFlood(t *testing.T, seed uint64) {
+	t.Helper()
+	w := &fairWorld{world: emptyWorld(seed), spoken: make(map[*simClient]time.Time), gone: make(map[string]int)}
+	w.config = simConfig{loops: 1 + w.rng.IntN(3), backlog: 256 << 10 << w.rng.IntN(5)}
+	w.begin()
+	for _, l := range w.loops {
+		l.limits.write = maxWrite
+	}
+	defer reportFailure(t, seed)
+
+	flooders := 1 + w.rng.IntN(2)
+	for range flooders {
+		w.add(habit{what: "floods", act: (*fairWorld).flood})
+	}
+	for range 2 + w.rng.IntN(4) {
+		w.add(habit{what: "talks", act: (*fairWorld).talk, pace: 1e9})
+	}
+	reading := readingHabits(w.rng.IntN(1000))
+	for range 1 + w.rng.IntN(3) {
+		w.add(reading[w.rng.IntN(len(reading))])
+	}
+	pressed, held := time.Duration(0), time.Duration(0)
+	for end := w.now.Add(floodTime); w.now.Before(end); w.now = w.now.Add(fairTick) {
+		w.tick()
+		if w.room.log.Pressed() {
+			pressed += fairTick
+		}
+		if w.room.log.Held() {
+			held += fairTick
+		}
+	}
+	slices.Sort(w.delays)
+	p99 := w.delays[len(w.delays)*99/100]
+	t.Logf("seed %d: %d flood, %d messages of %d others delayed by %v (p99), %v at most; pressed for %v, held for %v; gone: %v",
+		seed, flooders, len(w.delays), len(w.all)-flooders, p99, w.delays[len(w.delays)-1], pressed, held, w.gone)
+	if worst := w.delays[len(w.delays)-1]; worst > 2*simStallTimeout {
+		t.Errorf("seed %d: talk is heard after %v", seed, worst)
+	}
+	if p99 > time.Second {
+		t.Errorf("seed %d: talk is heard after %v (p99)", seed, p99)
+	}
+	if len(w.oracle.order) < 1000 {
+		t.Errorf("seed %d: only %d messages were said in a flood", seed, len(w.oracle.order))
+	}
+}
+
+// readingHabits are ways to read while others flood. variant makes each a
+// little different.
+func readingHabits(variant int) []habit {
+	sip := func(bytes int, every time.Duration) func(*fairWorld, *fairClient) {
+		return func(w *fairWorld, c *fairClient) {
+			if !w.now.Before(c.nextAt) {
+				c.take(bytes)
+				c.nextAt = w.now.Add(every)
+			}
+		}
+	}
+	steady := func(rate float64) func(*fairWorld, *fairClient) {
+		return func(w *fairWorld, c *fairClient) {
+			c.due += rate * fairTick.Seconds()
+			c.take(int(c.due))
+			c.due -= float64(int(c.due))
+		}
+	}
+	const kb = 1000
+	return []habit{
+		{what: "never reads", act: func(*fairWorld, *fairClient) {}},
+		{what: "sips 70 KB every 9 s", act: sip(70*kb, 9*time.Second)},
+		{what: "sips a little", act: sip(1+variant*100, time.Second)},
+		{what: "sips enough", act: sip(broadcast.SegmentSize*5/4, 5*time.Second), pace: 16 * kb},
+		{what: "gulps and rests", act: sip(400*kb, 20*time.Second)},
+		{what: "gulps", act: sip(200*kb, 8*time.Second), pace: 25 * kb},
+		{what: "gulps a lot and rests", act: sip(100<<20, time.Duration(variant)*100*time.Millisecond)},
+		{what: "reads 20 KB/s", act: steady(20 * kb), pace: 20 * kb},
+		{what: "reads 100 KB/s", act: steady(100 * kb), pace: 100 * kb},
+	}
+}
+
+func (w *fairWorld) add(h habit) {
+	c := &simClient{world: w.world, number: w.born, key: simKey, next: -1, eager: h.pace > 1e8}
+	w.born++
+	c.socket = &socket{
+		peer:   c,
+		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), uint16(c.number)),
+		fd:     -1,
+		openAt: w.now,
+		inCap:  256 << 10,
+		outCap: 512 << 10,
+	}
+	w.clients = append(w.clients, c)
+	w.arriving = append(w.arriving, c.socket)
+	c.say(0)
+	c.push()
+	w.all = append(w.all, &fairClient{simClient: c, habit: h})
+}
+
+// tick lets everybody do what they do, and the loops all they can.
+func (w *fairWorld) tick() {
+	for i, c := range w.all {
+		if c.left {
+			w.gone[c.habit.what]++
+			if c.habit.pace > 0 {
+				w.failf("one that %s is disconnected: %s", c.habit.what, c.reason)
+			}
+			w.all = slices.Delete(w.all, i, i+1) // and comes again
+			w.add(c.habit)
+			break
+		}
+	}
+	for _, c := range w.all {
+		if len(c.sending) > 0 {
+			c.push()
+		}
+		c.habit.act(w, c)
+	}
+	for {
+		did := w.gate != nil && w.gate.publish()
+		for _, l := range w.loops {
+			if l.kernel.(*simKernel).mayRun(l) {
+				w.turn(l)
+				did = true
+			}
+		}
+		for _, c := range w.all {
+			if c.eager && len(c.socket.out) > 0 {
+				c.take(len(c.socket.out))
+				did = true
+			}
+		}
+		if !did {
+			break
+		}
+	}
+	for c, since := range w.spoken {
+		if c.published == c.sent {
+			w.delays = append(w.delays, w.now.Sub(since))
+			delete(w.spoken, c)
+		} else if w.now.Sub(since) > time.Minute {
+			w.failf("%v is not heard for a minute", c)
+		}
+	}
+}
+
+// flood keeps a client's socket full.
+func (w *fairWorld) flood(c *fairClient) {
+	c.take(len(c.socket.out))
+	for c.echoed && len(c.sending) < 64<<10 {
+		c.sent++
+		c.say(c.sent)
+	}
+}
+
+// talk says something now and then, and sometimes some things at once.
+func (w *fairWorld) talk(c *fairClient) {
+	if !c.echoed || w.now.Before(c.nextAt) || len(c.sending) > 0 || c.published < c.sent {
+		return
+	}
+	n := 1
+	if w.chance(10) {
+		n += w.rng.IntN(5)
+	}
+	for range n {
+		c.sent++
+		c.say(c.sent)
+	}
+	for len(c.sending) > 0 {
+		c.push()
+	}
+	w.spoken[c.simClient] = w.now
+	c.nextAt = w.now.Add(time.Duration(w.rng.Int64N(int64(4 * time.Second)))).Add(time.Duration(n-1) * 2 * time.Second)
+}
