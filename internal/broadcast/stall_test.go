@@ -39,7 +39,7 @@ func TestStall(t *testing.T) {
 	}{
 		{"lags for hours in a free room", []phase{{7200, "free", high, 0}}, 0, MayStay},
 		{"presses and takes nothing", []phase{{60, "pressed", low, 0}}, 12, TookTooLittle},
-		{"presses and takes too little", []phase{{60, "pressed", low, s/13}}, 12, TookTooLittle},
+		{"presses and takes too little", []phase{{60, "pressed", low, s / 13}}, 12, TookTooLittle},
 		{"presses and takes a segment in each timeout", []phase{{7200, "pressed", low, s/10 + 10}}, 0, MayStay},
 		{"others press the room", []phase{{7200, "pressed", low - 1, 0}}, 0, MayStay},
 		{"is free in between", repeat(100, phase{9, "pressed", low, 0}, phase{1, "free", low, 0}), 0, MayStay},
