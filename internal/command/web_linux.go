@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
 )
@@ -34,7 +35,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 		return w, nil
 	}
 	var err error
-	w.bound, err = listenAll(ctx, o.web.at.host, o.web.at.port, w.listen)
+	w.bound, err = listenAll(ctx, o.web.at.host, o.web.at.port, func(at netip.AddrPort) error { return w.listen(ctx, at) })
 	if err != nil {
 		w.close()
 		return nil, fmt.Errorf("--web: %w", err)
@@ -49,12 +50,15 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 	return w, nil
 }
 
-func (w *website) listen(at netip.AddrPort) error {
+func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
 	address := at.String()
 	if at.Addr() == netip.IPv6Unspecified() {
 		address = fmt.Sprintf(":%d", at.Port()) // of IPv4 too, and of that alone where there is no IPv6
 	}
-	l, err := net.Listen("tcp", address)
+	// A browser's connection may be slow, and is written to by the gateway.
+	config := net.ListenConfig{Control: netpoll.KeepUnsentSmall}
+	config.SetMultipathTCP(false) // whose connections don't inherit that
+	l, err := config.Listen(ctx, "tcp", address)
 	if err == nil {
 		w.listeners = append(w.listeners, l)
 	}

@@ -8,6 +8,10 @@ import (
 	"syscall"
 )
 
+// pairBuffer is how much the server may have written that the gateway has not
+// read, in bytes.
+const pairBuffer = 64 << 10
+
 // socketPair returns two ends of a stream: one for Go, and the descriptor of
 // the other for the server.
 func socketPair() (*net.UnixConn, int, error) {
@@ -15,6 +19,10 @@ func socketPair() (*net.UnixConn, int, error) {
 	if err != nil {
 		return nil, -1, os.NewSyscallError("socketpair", err)
 	}
+	// What the server has written and nobody taken is to be little, or its
+	// cursor for a slow client moves on seldom. Linux takes twice the value,
+	// for its own needs.
+	syscall.SetsockoptInt(ends[1], syscall.SOL_SOCKET, syscall.SO_SNDBUF, pairBuffer)
 	file := os.NewFile(uintptr(ends[0]), "gateway")
 	defer file.Close()
 	conn, err := net.FileConn(file) // of a descriptor of its own

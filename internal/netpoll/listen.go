@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,6 +67,20 @@ func listen(at netip.AddrPort) (fd int, err error) {
 		return fd, os.NewSyscallError("listen", err)
 	}
 	return fd, nil
+}
+
+// maxUnsent is how much a socket of KeepUnsentSmall holds that is not under way,
+// in bytes: enough for what a fast peer takes until more is written.
+const maxUnsent = 128 << 10
+
+// KeepUnsentSmall has the connections of a listener take little that the peer
+// has no space for yet, so that what they took tells what the peer took
+// (TCP_NOTSENT_LOWAT, see tcp(7)). They inherit it. Its form is that of
+// net.ListenConfig.Control. A system without it goes without.
+func KeepUnsentSmall(_, _ string, listener syscall.RawConn) error {
+	return listener.Control(func(fd uintptr) {
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
+	})
 }
 
 // LocalAddr returns the address a socket is bound to.
