@@ -13,6 +13,13 @@
 //		…
 //	}
 //
+// A connection ends within half a minute when the network is gone, and what has
+// not arrived then is known:
+//
+//	for _, text := range c.Unacknowledged() {
+//		… // send it over the next connection
+//	}
+//
 // It knows the protocol and nothing of terminals or of trying again: who wants
 // to be in the room again after an error calls Dial again.
 package client
@@ -26,6 +33,7 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"sop-chat/internal/wire"
 )
@@ -45,15 +53,18 @@ const (
 // reads nothing may in the end hold up the whole room, and is then
 // disconnected. Finish reads what is left by itself.
 type Client struct {
-	conn   net.Conn
+	conn   net.Conn // link, or TLS over it
+	link   *link
 	name   string
 	strict bool
 	closed atomic.Bool
+	failed atomic.Bool // so Close discards what is not acknowledged
 
 	finished atomic.Bool // nothing more is sent, on purpose
 	sending  turn
 	sendErr  error // why nothing can be sent any more
 	outgoing []byte
+	unacked  unacked
 
 	receiving turn
 	received  []byte // of buffer, not yet handed out
@@ -79,9 +90,10 @@ const readSize = 32 << 10
 type Option func(*options)
 
 type options struct {
-	conn   net.Conn
-	tls    *tls.Config
-	strict bool
+	conn    net.Conn
+	tls     *tls.Config
+	strict  bool
+	silence time.Duration
 }
 
 // WithTLS makes the connection a TLS one. A config without a ServerName gets
@@ -121,7 +133,7 @@ func Strict() Option {
 // is done, and otherwise with the error of the network. When ctx ends later, that
 // does nothing.
 func Dial(ctx context.Context, addr, name, key string, opts ...Option) (*Client, error) {
-	var o options
+	o := options{silence: silence}
 	for _, option := range opts {
 		option(&o)
 	}
@@ -140,11 +152,12 @@ func join(ctx context.Context, addr, name, key string, o options) (*Client, erro
 	if err != nil {
 		return nil, err // of another kind than checkFields knows: none
 	}
-	conn, err := connect(ctx, addr, o)
+	link, conn, err := connect(ctx, addr, o)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
+		link:      link,
 		conn:      conn,
 		name:      name,
 		strict:    o.strict,
@@ -157,21 +170,24 @@ func join(ctx context.Context, addr, name, key string, o options) (*Client, erro
 		c.Close()
 		return nil, err
 	}
+	link.countFromHere()
 	return c, nil
 }
 
-// connect returns a connection that can be written to, the supplied or a new one.
-func connect(ctx context.Context, addr string, o options) (net.Conn, error) {
+// connect makes a connection, or takes the supplied one. It returns what is
+// written to, and the link underneath.
+func connect(ctx context.Context, addr string, o options) (*link, net.Conn, error) {
 	conn := o.conn
 	if conn == nil {
 		var dialer net.Dialer
 		var err error
 		if conn, err = dialer.DialContext(ctx, "tcp", addr); err != nil {
-			return nil, contextError(ctx, err)
+			return nil, nil, contextError(ctx, err)
 		}
 	}
+	link := newLink(conn, o.silence)
 	if o.tls == nil {
-		return conn, nil
+		return link, link, nil
 	}
 	config := o.tls
 	if config.ServerName == "" && !config.InsecureSkipVerify {
@@ -180,12 +196,12 @@ func connect(ctx context.Context, addr string, o options) (net.Conn, error) {
 			config.ServerName = host
 		}
 	}
-	secure := tls.Client(conn, config)
+	secure := tls.Client(link, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, contextError(ctx, fmt.Errorf("TLS with %s: %w", addr, err))
+		link.Close()
+		return nil, nil, contextError(ctx, fmt.Errorf("TLS with %s: %w", addr, err))
 	}
-	return secure, nil
+	return link, secure, nil
 }
 
 // authenticate sends the first message and takes its echo.
@@ -218,11 +234,19 @@ func (c *Client) Name() string { return c.name }
 // waits again.
 func (c *Client) Buffered() int { return len(c.received) / wire.Size }
 
+// Probe asks the system at the other end for a sign of life, as is due when the
+// machine has slept. If none comes within some seconds, the connection ends.
+// Otherwise that takes half a minute.
+func (c *Client) Probe() { c.link.probe() }
+
 // Close ends the connection at once; calls that are under way fail with
-// net.ErrClosed. What was sent last may be lost, see Finish.
+// net.ErrClosed. What was sent last may be lost, see Finish and Unacknowledged.
 func (c *Client) Close() error {
 	if c.closed.Swap(true) {
 		return nil
+	}
+	if c.failed.Load() {
+		c.link.discard()
 	}
 	return c.conn.Close()
 }

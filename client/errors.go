@@ -27,8 +27,12 @@ func (e *NotAChatError) Error() string {
 
 // A ClosedError says that the server ended the connection, or that it broke.
 type ClosedError struct {
-	Err error // io.EOF, or how it broke
+	Err error // io.EOF, ErrNoAnswer, or how it broke
 }
+
+// ErrNoAnswer is in a ClosedError when the machine at the other end did not
+// answer for too long: it is gone, or the network is.
+var ErrNoAnswer = errors.New("the server does not answer any more")
 
 func (e *ClosedError) Error() string {
 	if errors.Is(e.Err, io.EOF) {

@@ -13,9 +13,9 @@ import (
 // Receive returns the messages of the others, in the order in which everyone in
 // the room gets them, until the connection ends. It ends without an error after
 // Finish; otherwise the last pair has one: a ClosedError if the server closed
-// the connection, net.ErrClosed after Close, ctx's error once ctx is done, or
-// that of the network. A loop that was left, or whose ctx is done, may be
-// followed by another Receive, which goes on where it stopped.
+// the connection or it broke, net.ErrClosed after Close, or ctx's error once ctx
+// is done. A loop that was left, or whose ctx is done, may be followed by another
+// Receive, which goes on where it stopped.
 //
 // It is an iterator, and not a channel, because so nothing stands between the
 // caller and the socket: no goroutine that has to be ended, no messages that
@@ -92,12 +92,15 @@ func (c *Client) setEnd(err error) {
 	switch {
 	case isClosed && errors.Is(closed.Err, io.EOF) && c.finished.Load():
 		err = errEnd
-	case isClosed && len(c.received) > 0:
+	case isClosed && errors.Is(closed.Err, io.EOF) && len(c.received) > 0:
 		err = &ClosedError{Err: io.ErrUnexpectedEOF}
 	case errors.Is(err, net.ErrClosed) && c.finished.Load():
 		err = errEnd // a connection without CloseWrite
 	}
 	c.end = err
+	if err != errEnd {
+		c.failed.Store(true)
+	}
 	close(c.ended)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 
 	"sop-chat/internal/wire"
 )
@@ -13,12 +14,13 @@ import (
 // Send sends a text to all others in the room. One that is longer than MaxText
 // goes as several messages, see Split; they are written together. It returns
 // when the operating system has taken them, which says nothing of the server:
-// the protocol has no acknowledgements. Finish makes sure at the end.
+// the protocol has no acknowledgements. Finish makes sure at the end, and
+// Unacknowledged tells what is still under way.
 //
 // It fails with a ZeroByteError, or after Strict with a TextTooLongError, and
-// then nothing was sent; or with a ClosedError, ctx's error or another of the
-// network, after which nothing can be sent any more, because a part of a message
-// may be on its way. If ctx is done before, Send does nothing.
+// then nothing was sent; or with a ClosedError or ctx's error, after which
+// nothing can be sent any more, because a part of a message may be on its way. If
+// ctx is done before, Send does nothing.
 func (c *Client) Send(ctx context.Context, text string) error {
 	if c.strict && len(text) > MaxText {
 		return &TextTooLongError{Length: len(text)}
@@ -42,14 +44,33 @@ func (c *Client) Send(ctx context.Context, text string) error {
 		c.outgoing = append(c.outgoing, m[:]...)
 	}
 	resume := interrupt(ctx, c.conn.SetWriteDeadline)
-	_, err := c.conn.Write(c.outgoing)
+	err := c.write(text, c.outgoing)
 	resume()
 	if err != nil {
 		c.sendErr = c.cause(ctx, err)
+		c.failed.Store(true)
 		return c.sendErr
 	}
 	if cap(c.outgoing) > readSize {
 		c.outgoing = nil
+	}
+	return nil
+}
+
+// write writes the messages that a text becomes.
+func (c *Client) write(text string, messages []byte) error {
+	if c.conn == c.link {
+		c.unacked.add(c.link, text, wire.Size)
+		_, err := c.conn.Write(messages)
+		return err
+	}
+	// How many bytes TLS makes of a message is known when it was written.
+	c.unacked.add(c.link, text, 0)
+	for m := range slices.Chunk(messages, wire.Size) {
+		if _, err := c.conn.Write(m); err != nil {
+			return err
+		}
+		c.unacked.wrote(c.link)
 	}
 	return nil
 }
@@ -90,6 +111,7 @@ func (c *Client) Finish(ctx context.Context) error {
 	select {
 	case <-c.ended:
 	default:
+		c.failed.Store(true)
 		return context.Cause(ctx)
 	}
 	if errors.Is(c.end, errEnd) {
@@ -109,12 +131,12 @@ func (c *Client) finishSending(ctx context.Context) error {
 	}
 	c.sendErr = errFinished
 	c.finished.Store(true)
-	half, ok := c.conn.(interface{ CloseWrite() error })
-	if !ok {
-		return c.Close()
-	}
 	defer interrupt(ctx, c.conn.SetWriteDeadline)()
-	if err := half.CloseWrite(); err != nil {
+	err := c.conn.(interface{ CloseWrite() error }).CloseWrite()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return c.Close()
+	case err != nil:
 		return c.cause(ctx, err)
 	}
 	return nil
@@ -123,13 +145,14 @@ func (c *Client) finishSending(ctx context.Context) error {
 // cause returns why a call on the connection failed: ctx, if it ended that,
 // Close, or the network.
 func (c *Client) cause(ctx context.Context, err error) error {
+	timeout, ok := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
 		return context.Cause(ctx)
 	case c.closed.Load():
 		return net.ErrClosed
-	case endOfStream(err):
-		return &ClosedError{Err: err}
+	case c.link.isGivenUp(), ok && timeout.Timeout():
+		return &ClosedError{Err: ErrNoAnswer}
 	}
-	return err
+	return &ClosedError{Err: err}
 }
