@@ -22,10 +22,17 @@ func (c *Client) Unacknowledged() []string {
 	return c.unacked.texts(c.link)
 }
 
+// Acknowledged returns how many of the messages of Send the system at the other
+// end has acknowledged. It only grows, and is the rest of Unacknowledged.
+func (c *Client) Acknowledged() int {
+	return c.unacked.gone(c.link)
+}
+
 // unacked are messages on their way.
 type unacked struct {
 	mu       sync.Mutex
 	messages []unackedMessage // oldest first
+	pruned   int              // how many there were before
 	pruneAt  int              // how many there are when it pays to look which are not
 }
 
@@ -80,6 +87,14 @@ func (u *unacked) prune(l *link) {
 	}
 	clear(u.messages[:n]) // frees the texts
 	u.messages = u.messages[n:]
+	u.pruned += n
+}
+
+func (u *unacked) gone(l *link) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.prune(l)
+	return u.pruned
 }
 
 func (u *unacked) texts(l *link) []string {

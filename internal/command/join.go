@@ -154,14 +154,21 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 	if err != nil {
 		return err
 	}
-	if o.plain || !canFillScreen(p) {
-		return terminal.Plain(ctx, c, terminal.PlainOptions{JSON: o.json, Stay: o.stay, In: p.Stdin, Out: p.Stdout})
+	if screen := !o.plain && canFillScreen(p); screen {
+		err = terminal.Run(ctx, c, terminal.Options{
+			Dial: o.dial, Name: o.name, Room: o.address(),
+			In: p.Stdin, Out: p.Stdout, Environment: terminalEnvironment(p),
+		})
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+	} else {
+		err = terminal.Plain(ctx, c, terminal.PlainOptions{JSON: o.json, Stay: o.stay, In: p.Stdin, Out: p.Stdout})
 	}
-	err = terminal.Run(ctx, c, terminal.Options{
-		Dial: o.dial, Name: o.name, Room: o.address(),
-		In: p.Stdin, Out: p.Stdout, Environment: terminalEnvironment(p),
-	})
-	if err == nil && ctx.Err() != nil {
+	if unsent, ok := errors.AsType[*terminal.UnsentError](err); ok && ctx.Err() != nil {
+		// The status says that it was a signal, and this what that prevented.
+		unsent.Err = nil
+		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", unsent)
 		return context.Cause(ctx)
 	}
 	return err

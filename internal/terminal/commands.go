@@ -91,7 +91,7 @@ func (m *model) toggleMouse(string) tea.Cmd {
 
 // quit leaves, but only when told twice if something would be lost.
 func (m *model) quit(string) tea.Cmd {
-	if n := len(m.log.unsent); n > 0 && !m.warned && !m.online() {
+	if n := len(m.log.unsent); n > 0 && !m.warned && !m.sends() {
 		m.warned = true
 		m.note(plural(n, "message") + " would be lost that could not be sent yet; do that again to leave all the same")
 		return nil

@@ -38,8 +38,10 @@ type (
 	}
 	// joining is such an attempt.
 	joining struct{}
-	// sent says that the oldest unsent texts are on their way.
+	// sent says that the oldest unsent texts have arrived.
 	sent struct{ texts int }
+	// delayed says that nothing has arrived for a while, though it should.
+	delayed struct{}
 	// failed says that the session has ended by a mistake in it.
 	failed struct{ err error }
 )
@@ -58,10 +60,7 @@ func (b *inbox) add(e event) {
 	if len(b.events) >= 2*most {
 		b.shorten()
 	}
-	select {
-	case b.changed <- struct{}{}:
-	default:
-	}
+	notify(b.changed)
 }
 
 // shorten leaves out the older half of the messages.

@@ -49,6 +49,7 @@ type model struct {
 // A state says how the connection is.
 type state struct {
 	online  bool
+	delayed bool // nothing that was sent arrives
 	joining bool
 	until   time.Time // the next attempt to join
 }
@@ -61,7 +62,8 @@ func newModel(name, room string, p postman) *model {
 	return m
 }
 
-func (m *model) online() bool { return m.state.online }
+// sends reports whether what is said arrives.
+func (m *model) sends() bool { return m.state.online && !m.state.delayed }
 
 // Init begins to wait for what happens.
 func (m *model) Init() tea.Cmd { return m.collect }
@@ -149,6 +151,9 @@ func (m *model) take(events news) tea.Cmd {
 			m.note(plural(e.messages, "message") + " left out: they came faster than they could be shown")
 		case sent:
 			m.markSent(e.texts)
+			m.state.delayed = false
+		case delayed:
+			m.state.delayed = true
 		case failed:
 			m.failure = e.err
 			cmds = append(cmds, tea.Quit)

@@ -407,3 +407,24 @@ func BenchmarkFlood(b *testing.B) {
 		u.View()
 	}
 }
+
+// What does not arrive is not shown as sent, though there is a connection, and
+// nobody leaves without having been told.
+func TestDelayed(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.types("hello", "<enter>")
+	u.happens(delayed{})
+	u.shows("… alice: hello", "alice at localhost:9000", "1 not sent")
+	u.types("<ctrl+c>")
+	if u.quit {
+		t.Error("left with something unsent, and did not ask")
+	}
+	u.shows("1 message would be lost")
+	u.happens(sent{1})
+	u.shows("› alice: hello")
+	u.showsNot("not sent")
+	u.types("<ctrl+c>")
+	if !u.quit {
+		t.Error("did not leave")
+	}
+}

@@ -2,16 +2,21 @@ package terminal
 
 import (
 	"context"
+	"strings"
 	"sync"
+
+	"sop-chat/client"
 )
 
 // mostUnsent is how many texts may wait for the connection.
 const mostUnsent = 1000
 
-// An outbox holds the texts that were not sent yet, oldest first.
+// An outbox holds the texts that have not arrived yet, oldest first. The first of
+// them may be with a connection already.
 type outbox struct {
 	mu      sync.Mutex
 	texts   []string
+	taken   int           // how many a connection has
 	changed chan struct{} // holds a token after a text was added
 }
 
@@ -27,17 +32,15 @@ func (b *outbox) add(text string) bool {
 		return false
 	}
 	b.texts = append(b.texts, text)
-	select {
-	case b.changed <- struct{}{}:
-	default:
-	}
+	notify(b.changed)
 	return true
 }
 
-// first waits for a text and returns the oldest, which stays until remove.
-func (b *outbox) first(ctx context.Context) (string, error) {
+// next takes the first text that no connection has. It waits for one until ctx
+// is done.
+func (b *outbox) next(ctx context.Context) (string, error) {
 	for {
-		if text, ok := b.peek(); ok {
+		if text, ok := b.take(); ok {
 			return text, nil
 		}
 		select {
@@ -48,18 +51,53 @@ func (b *outbox) first(ctx context.Context) (string, error) {
 	}
 }
 
-func (b *outbox) peek() (string, bool) {
+func (b *outbox) take() (string, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.texts) == 0 {
+	if b.taken == len(b.texts) {
 		return "", false
 	}
-	return b.texts[0], true
+	b.taken++
+	return b.texts[b.taken-1], true
 }
 
-func (b *outbox) remove() {
+// arrived removes the oldest messages, of which a long text is several, and
+// returns how many texts have arrived with them as a whole.
+func (b *outbox) arrived(messages int) (texts int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.texts[0] = "" // frees it
-	b.texts = b.texts[1:]
+	for messages > 0 {
+		parts := client.Split(b.texts[0])
+		if messages < len(parts) {
+			b.texts[0] = strings.Join(parts[messages:], "")
+			break
+		}
+		messages -= len(parts)
+		b.texts[0] = "" // frees it
+		b.texts = b.texts[1:]
+		b.taken--
+		texts++
+	}
+	return texts
+}
+
+// underway reports whether a connection has texts that have not arrived.
+func (b *outbox) underway() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken > 0
+}
+
+// takeBack takes all texts from the connection, which has ended.
+func (b *outbox) takeBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.taken = 0
+}
+
+// unsent returns all texts.
+func (b *outbox) unsent() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.texts...)
 }

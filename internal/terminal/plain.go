@@ -34,12 +34,20 @@ var errUnread = errors.New("nobody reads the output")
 // It ends in the same way, without an error, when nobody reads the output any
 // more (as with "| head"), and with ctx's cause once ctx is done. It fails if
 // the connection ends before, or if the input has a zero byte in it, which no
-// message can have.
+// message can have. If something was not sent, the error is an UnsentError.
 //
 // A reader that waits in a Read of the input is left behind; that is for
 // programs that end.
 func Plain(ctx context.Context, c *client.Client, o PlainOptions) error {
-	defer c.Close()
+	err := plain(ctx, c, o)
+	c.Close()
+	if texts := c.Unacknowledged(); len(texts) > 0 {
+		return &UnsentError{Texts: texts, Err: err}
+	}
+	return err
+}
+
+func plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 	receiving, stop := context.WithCancel(ctx)
 	defer stop()
 	received := make(chan error, 1)

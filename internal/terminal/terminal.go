@@ -40,12 +40,13 @@ type Options struct {
 	Environment []string
 }
 
-// farewell is how long leaving may take.
+// farewell is how long leaving may take, as far as the server is concerned.
 const farewell = 3 * time.Second
 
 // Run shows the room on a terminal that it has for itself, until the user
 // leaves or ctx is done. It then returns when the server has taken what was
-// sent, and the terminal is as before, whatever happened.
+// sent, or with an UnsentError after a while, and the terminal is as before,
+// whatever happened.
 //
 // c is the first connection; Run closes it. That a later one is refused is no
 // reason to give up, since the room may just be full.
@@ -68,7 +69,7 @@ func run(ctx context.Context, c *client.Client, o Options, around func(tea.Model
 
 	s.start(c)
 	_, err := program.Run()
-	leaveErr := s.leave(farewell)
+	leaveErr := s.leave(farewell + time.Second)
 	switch {
 	case mistake.Load() != nil:
 		return *mistake.Load()

@@ -53,7 +53,7 @@ func (m *model) statusLine() string {
 	} else if m.log.scrolled {
 		notes = append(notes, "scrolled back")
 	}
-	if n := len(m.log.unsent); n > 0 && !m.online() {
+	if n := len(m.log.unsent); n > 0 && !m.sends() {
 		notes = append(notes, fmt.Sprintf("%d not sent", n))
 	}
 	if budget := m.input.budget(); budget != "" {

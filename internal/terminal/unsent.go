@@ -1,0 +1,35 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+
+	"sop-chat/internal/console"
+)
+
+// An UnsentError says what was not sent when it ended.
+type UnsentError struct {
+	Texts []string // not empty; oldest first
+	Err   error    // why it ended; nil if the user left
+}
+
+func (e *UnsentError) Error() string {
+	const most, longest = 3, 60
+	var b strings.Builder
+	if e.Err != nil {
+		fmt.Fprintf(&b, "%v; ", e.Err)
+	}
+	fmt.Fprintf(&b, "%s not sent: ", plural(len(e.Texts), "message"))
+	for i, text := range e.Texts[:min(most, len(e.Texts))] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(`"` + cut(string(console.Escape(nil, []byte(text))), longest) + `"`)
+	}
+	if more := len(e.Texts) - most; more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}
+
+func (e *UnsentError) Unwrap() error { return e.Err }
