@@ -44,6 +44,7 @@ type model struct {
 	blurred       bool // the user looks elsewhere
 	mentions      int  // since the user looked
 	warned        bool // that leaving loses what was not sent
+	refused       bool // what is in the input, because too much waits to be sent
 }
 
 // A state says how the connection is.
@@ -151,7 +152,7 @@ func (m *model) take(events news) tea.Cmd {
 			m.note(plural(e.messages, "message") + " left out: they came faster than they could be shown")
 		case sent:
 			m.markSent(e.texts)
-			m.state.delayed = false
+			m.state.delayed, m.refused = false, false
 		case delayed:
 			m.state.delayed = true
 		case failed:
@@ -187,11 +188,14 @@ func (m *model) receive(r received) (called bool) {
 func (m *model) say(text string) {
 	if !m.post.post(text) {
 		m.input.set(text)
-		m.note("too much waits to be sent already; it stays in the input")
+		if !m.refused { // or a paste of many lines would say it for each
+			m.refused = true
+			m.note("too much waits to be sent already; it stays in the input, which takes no more until something was sent")
+		}
 		return
 	}
 	m.log.unsent = append(m.log.unsent, newMessage(unsent, m.now(), m.name, text))
-	m.warned = false
+	m.warned, m.refused = false, false
 	m.log.toBottom()
 }
 

@@ -428,3 +428,26 @@ func TestDelayed(t *testing.T) {
 		t.Error("did not leave")
 	}
 }
+
+// Many lines at once, when nothing can be sent, are told once, and do not pile up
+// in the input either.
+func TestTooMuch(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.desk.full = true
+	for i := range 1000 {
+		u.types(fmt.Sprint("line ", i), "<enter>")
+	}
+	if n := strings.Count(u.screen(), "too much waits"); n != 1 || u.input.text() != "line 0" {
+		t.Errorf("told %d times, and in the input is %.40q", n, u.input.text())
+	}
+	u.types("<ctrl+c>", "another")
+	if u.input.text() != "another" {
+		t.Errorf("in the input is %q", u.input.text())
+	}
+	u.types("<enter>", "!")
+	u.desk.full = false
+	u.types("<enter>")
+	if u.input.text() != "" || u.desk.posted[0] != "another" {
+		t.Errorf("in the input is %q", u.input.text())
+	}
+}

@@ -17,6 +17,7 @@ func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
 		return m.leaveOr(empty, func() {
 			m.input.history.add(m.input.text())
 			m.input.set("")
+			m.refused = false
 		})
 	case "ctrl+d":
 		return m.leaveOr(empty, func() { m.input.update(key) })
@@ -54,6 +55,9 @@ func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
 
 // edit takes a key that is for the input, unless the input has no use for it.
 func (m *model) edit(key tea.KeyPressMsg, empty bool) tea.Cmd {
+	if m.refused && key.Text != "" {
+		return nil
+	}
 	switch key.String() {
 	case "home":
 		if empty {
