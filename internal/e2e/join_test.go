@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"sop-chat/internal/wire"
 )
 
 // A joiner is a running `sop-chat join`.
@@ -206,4 +209,42 @@ func TestJoinFailures(t *testing.T) {
 	alice.ends(1, "the server closed the connection")
 	startJoin(t, srv).ends(1, "nobody listens at "+srv.address())
 	startJoinAt(t, "no-such-host.invalid:9000").ends(1, `"no-such-host.invalid" can't be looked up`)
+}
+
+// What a signal or the end of the connection prevented from being sent is said.
+func TestJoinUnsent(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, test := range []struct {
+		what   string
+		end    func(j *joiner, conn net.Conn)
+		status int
+	}{
+		{"signal", func(j *joiner, _ net.Conn) { j.cmd.Process.Signal(syscall.SIGINT) }, 130},
+		{"reset", func(_ *joiner, conn net.Conn) { conn.(*net.TCPConn).SetLinger(0); conn.Close() }, 1},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			alice := startJoinAt(t, listener.Addr().String())
+			conn, err := listener.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			var m wire.Message
+			io.ReadFull(conn, m[:])
+			conn.Write(m[:]) // and then reads nothing
+			lines := []byte(strings.Repeat("a line\n", 1000))
+			for alice.in.(*os.File).SetWriteDeadline(time.Now().Add(time.Second)) == nil {
+				if _, err := alice.in.Write(lines); err != nil {
+					break // nothing more is taken
+				}
+			}
+			test.end(alice, conn)
+			alice.ends(test.status, ` messages not sent: "a line", "a line", "a line" and `)
+		})
+	}
 }
