@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -190,15 +191,16 @@ func TestWatchSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession(nil)
 		defer s.cancel()
-		begun, asleep := time.Now(), time.Duration(0)
-		go s.watchSleep(func() time.Duration { return asleep })
+		begun := time.Now()
+		var asleep atomic.Int64
+		go s.watchSleep(func() time.Duration { return time.Duration(asleep.Load()) })
 		<-time.After(time.Hour + time.Millisecond)
 		select {
 		case <-s.woken:
 			t.Error("it has not slept")
 		default:
 		}
-		asleep = time.Hour
+		asleep.Store(int64(time.Hour))
 		<-s.woken
 		if took := time.Since(begun) - time.Hour; took > 3*time.Second {
 			t.Errorf("noticed after %v", took)
@@ -209,21 +211,24 @@ func TestWatchSleep(t *testing.T) {
 // After sleep nobody waits any longer to join again, and pauses begin anew.
 func TestRejoinAfterSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		attempts := 0
-		s := newSession(func(context.Context) (*client.Client, error) { attempts++; return nil, errors.New("no network") })
+		var attempts atomic.Int32
+		s := newSession(func(context.Context) (*client.Client, error) {
+			attempts.Add(1)
+			return nil, errors.New("no network")
+		})
 		done := make(chan struct{})
 		go func() { s.rejoin(); close(done) }()
 		<-time.After(5 * time.Minute)
 		synctest.Wait()
-		before := attempts
+		before := attempts.Load()
 		notify(s.woken)
 		synctest.Wait()
-		if attempts != before+1 {
-			t.Errorf("%d attempts at once", attempts-before)
+		if n := attempts.Load() - before; n != 1 {
+			t.Errorf("%d attempts at once", n)
 		}
 		<-time.After(8 * time.Second)
-		if attempts < before+4 {
-			t.Errorf("%d attempts in 8 s", attempts-before)
+		if n := attempts.Load() - before; n < 4 {
+			t.Errorf("%d attempts in 8 s", n)
 		}
 		s.cancel()
 		<-done
