@@ -109,7 +109,8 @@ func WithTLS(config *tls.Config) Option {
 
 // WithConn joins over a connection that is there already, instead of one to
 // the address, which then only serves to name the server. It becomes the
-// client's: Close closes it, and so does a Dial that fails.
+// client's: Close closes it, and so does a Dial that fails. On one of TCP the
+// keep-alive is set.
 //
 // It should have a CloseWrite method, as those of TCP, TLS and Unix sockets do.
 // Without one, Finish can't wait for what the server has still to take.

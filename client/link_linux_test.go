@@ -42,13 +42,13 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// A sloth lets one client in, and then reads when it is told to.
-type sloth struct {
+// A stalledServer lets one client in, and then reads when it is told to.
+type stalledServer struct {
 	net.Listener
 	conn chan net.Conn
 }
 
-func newSloth(t testing.TB) *sloth {
+func newStalled(t testing.TB) *stalledServer {
 	small := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 8<<10) })
 	}}
@@ -56,7 +56,7 @@ func newSloth(t testing.TB) *sloth {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sloth{l, make(chan net.Conn, 1)}
+	s := &stalledServer{l, make(chan net.Conn, 1)}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		conn, err := l.Accept()
@@ -94,7 +94,7 @@ func sendNumbered(c *client.Client, while time.Duration) (sent []string, err err
 // the rest, and nothing of it comes later.
 func TestUnacknowledged(t *testing.T) {
 	t.Parallel()
-	s := newSloth(t)
+	s := newStalled(t)
 	c := join(t, s.Addr().String(), "alice")
 	conn := <-s.conn
 	defer conn.Close()
@@ -129,7 +129,7 @@ func TestUnacknowledged(t *testing.T) {
 // A server that does not read is not gone, however long it takes.
 func TestHeldIsNotGone(t *testing.T) {
 	t.Parallel()
-	s := newSloth(t)
+	s := newStalled(t)
 	c := join(t, s.Addr().String(), "alice", client.WithSilence(500*time.Millisecond))
 	conn := <-s.conn
 	defer conn.Close()

@@ -21,14 +21,14 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A sloth is a server that lets one client in and then reads nothing, with a
+// A stalledServer is one that lets one client in and then reads nothing, with a
 // kernel that takes little.
-type sloth struct {
+type stalledServer struct {
 	net.Listener
 	joined chan *net.TCPConn
 }
 
-func newSloth(t testing.TB) *sloth {
+func newStalled(t testing.TB) *stalledServer {
 	t.Helper()
 	small := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 8<<10) })
@@ -38,7 +38,7 @@ func newSloth(t testing.TB) *sloth {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	s := &sloth{l, make(chan *net.TCPConn, 1)}
+	s := &stalledServer{l, make(chan *net.TCPConn, 1)}
 	go func() {
 		conn, err := l.Accept()
 		if err != nil {
@@ -74,7 +74,7 @@ func reset(t testing.TB, conn *net.TCPConn) int {
 // sent, and is sent again: in order, once, and of a text in several messages only
 // those that are missing.
 func TestSessionSendsAgain(t *testing.T) {
-	first, second := newSloth(t), startServer(t)
+	first, second := newStalled(t), startServer(t)
 	bob := second.Join(t, "bob")
 	s := startSession(t, dial(t, dialer(first.Addr().String(), "alice")), dialer(second.Addr.String(), "alice"))
 	s.expect(joined{})
@@ -109,7 +109,7 @@ func TestSessionSendsAgain(t *testing.T) {
 
 // Leaving says what could not be sent, with and without a connection.
 func TestSessionLeavesUnsent(t *testing.T) {
-	srv := newSloth(t)
+	srv := newStalled(t)
 	s := startSession(t, dial(t, dialer(srv.Addr().String(), "alice")), func(context.Context) (*client.Client, error) {
 		return nil, errors.New("refused")
 	})
@@ -139,7 +139,7 @@ func TestSessionLeavesUnsent(t *testing.T) {
 
 // Lines that did not arrive are named in the end.
 func TestPlainUnsent(t *testing.T) {
-	srv := newSloth(t)
+	srv := newStalled(t)
 	in, input := io.Pipe()
 	end := make(chan error, 1)
 	c := dial(t, dialer(srv.Addr().String(), "alice"))
@@ -237,7 +237,7 @@ func TestRejoinAfterSleep(t *testing.T) {
 
 // After sleep the connection is probed.
 func TestProbeAfterSleep(t *testing.T) {
-	conn, err := net.Dial("tcp", newSloth(t).Addr().String())
+	conn, err := net.Dial("tcp", newStalled(t).Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
