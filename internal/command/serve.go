@@ -98,9 +98,10 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
 		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
 	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
-		`How many connections may be open that have not given a key yet; the oldest gives way `+
-			`to a new one. One address may have a quarter of them. 0 is no limit. `+
-			`auto is 64, or no limit with --max-clients 0.`)
+		`How many connections may stay open that have not given a key; beyond it, the oldest one `+
+			`from where there are most gives way. One address may have a quarter of them. 0 is no `+
+			`limit but that on open files. auto is 64, or 1024 with --max-clients 0, and at most a `+
+			`quarter of that limit.`)
 	define(flags, &o.authTimeout, "auth-timeout", "D", "10s", duration,
 		`How long a connection may take to give its name and key.`)
 	define(flags, &o.stallTimeout, "stall-timeout", "D", "10s", duration,
@@ -239,13 +240,19 @@ func (o *serveOptions) loopsFor(cores int) int {
 }
 
 // pendingLimits returns how many connections may be pending in all and from one
-// address; 0 is no limit.
-func (o *serveOptions) pendingLimits() (inAll, perAddress int) {
+// address; 0 is no limit. The automatic one leaves most of the descriptors, of
+// which there are so many, to clients.
+func (o *serveOptions) pendingLimits(descriptors int) (inAll, perAddress int) {
 	switch {
 	case o.maxPending != automatic:
 		inAll = o.maxPending
 	case o.maxClients > 0:
 		inAll = 64
+	default:
+		inAll = 1024
+	}
+	if o.maxPending == automatic && descriptors > 0 {
+		inAll = min(inAll, max(1, descriptors/4))
 	}
 	if inAll == 0 {
 		return 0, 0

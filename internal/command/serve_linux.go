@@ -16,12 +16,15 @@ const peerTimeout = 2 * time.Minute
 
 // serve runs the server until ctx is done, and then shows what it has taken.
 func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) error {
-	pending, perAddress := o.pendingLimits()
+	descriptors := descriptorLimit()
+	o.checkDescriptors(descriptors, logger)
+	pending, perAddress := o.pendingLimits(descriptors)
 	s, err := server.New(server.Config{
 		Key:                  o.key,
 		MaxClients:           o.maxClients,
 		MaxPending:           pending,
 		MaxPendingPerAddress: perAddress,
+		Descriptors:          shareDescriptors(descriptors),
 		AuthTimeout:          o.authTimeout,
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,

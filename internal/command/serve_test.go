@@ -227,17 +227,22 @@ func TestBadKeyFile(t *testing.T) {
 }
 
 func TestPendingLimits(t *testing.T) {
-	tests := []struct{ maxClients, maxPending, inAll, perAddress int }{
-		{4, automatic, 64, 16},
-		{0, automatic, 0, 0},
-		{4, 0, 0, 0},
-		{4, 1, 1, 1},
-		{4, 3, 3, 1},
-		{0, 100, 100, 25},
+	tests := []struct{ maxClients, maxPending, descriptors, inAll, perAddress int }{
+		{4, automatic, 20_000, 64, 16},
+		{0, automatic, 20_000, 1024, 256},
+		{0, automatic, 0, 1024, 256},
+		{0, automatic, 256, 64, 16},
+		{4, automatic, 64, 16, 4},
+		{4, automatic, 3, 1, 1},
+		{4, 0, 20_000, 0, 0},
+		{4, 1, 20_000, 1, 1},
+		{4, 3, 20_000, 3, 1},
+		{0, 100, 20_000, 100, 25},
+		{0, 100, 64, 100, 25},
 	}
 	for _, test := range tests {
 		o := serveOptions{maxClients: test.maxClients, maxPending: test.maxPending}
-		if inAll, perAddress := o.pendingLimits(); inAll != test.inAll || perAddress != test.perAddress {
+		if inAll, perAddress := o.pendingLimits(test.descriptors); inAll != test.inAll || perAddress != test.perAddress {
 			t.Errorf("%+v: %d in all, %d from one address", test, inAll, perAddress)
 		}
 	}

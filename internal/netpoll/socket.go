@@ -32,6 +32,17 @@ func (p *Poller) Accept(listener int) (int, netip.AddrPort, syscall.Errno) {
 	return int(fd), address(&peer), 0
 }
 
+// NextFD returns the number of the next descriptor that the process is given.
+// It asks with one that is open, see F_DUPFD in fcntl(2).
+func (p *Poller) NextFD(open int) (int, syscall.Errno) {
+	fd, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(open), unix.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	Close(int(fd))
+	return int(fd), 0
+}
+
 // address reads what the kernel wrote. IPv4 peers of an IPv6 socket are shown
 // as what they are.
 func address(raw *unix.RawSockaddrInet6) netip.AddrPort {

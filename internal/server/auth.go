@@ -27,8 +27,7 @@ func (d *door) read(c *conn) {
 		case errno != 0:
 			d.loop.end(c, causeErrno("read", errno))
 		case n == 0:
-			d.loop.keep(c, m[:have])
-			d.loop.end(c, d.loop.causeEnd(c))
+			d.loop.end(c, causeSilent(have))
 		default:
 			if have += n; have < wire.Size {
 				continue
@@ -51,8 +50,11 @@ func (d *door) authenticate(c *conn, m *wire.Message) {
 	default:
 		d.loop.seated.Add(1)
 		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
+		d.loop.kernel.Tune(c.fd, c.Addr.Addr(), d.loop.limits.peer)
 		c.state = greeting
-		d.guestOf[c].place = d.loop.room.log.JoinBack(func() {})
+		g := d.guestOf[c]
+		d.untrack(g)
+		g.place = d.loop.room.log.JoinBack(func() {})
 		d.greet(c, m[:])
 	}
 }

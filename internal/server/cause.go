@@ -27,8 +27,17 @@ var (
 	causeKey      = cause{"wrong key", slog.LevelInfo}
 	causeFull     = cause{"the room is full", slog.LevelInfo}
 	causeTimeout  = cause{"did not authenticate in time", slog.LevelInfo}
-	causeGaveWay  = cause{"gave way to a newer connection before it authenticated", slog.LevelInfo}
+	causeEvicted  = cause{"gave way to a newer connection before it authenticated", slog.LevelInfo}
 )
+
+// causeSilent is for a connection that is closed before it has authenticated.
+func causeSilent(bytes int) cause {
+	if bytes == 0 {
+		return causeEnd
+	}
+	return cause{fmt.Sprintf("closed the connection after %d bytes of the %d with which it was to authenticate",
+		bytes, wire.Size), slog.LevelInfo}
+}
 
 func causeTookTooLittle(timeout time.Duration) cause {
 	return cause{fmt.Sprintf("held the others up, and took less than %d KiB in %v", broadcast.SegmentSize>>10, timeout), slog.LevelWarn}

@@ -15,20 +15,14 @@ import (
 
 // maxAccepts is how many connections are accepted in one wake-up, so that a
 // flood of them does not keep the members waiting.
-const maxAccepts = 256
+const maxAccepts = 64
 
 // A door is where connections come in: it accepts them, reads their
 // authentication messages, and seats those that know the key. It belongs to
 // the first loop, so that who waits at it is counted in one place.
 //
-// Guests, as connections are called until they are members, take no place in
-// the room. They have bounds of their own, in all and for each address, and the
-// oldest that says nothing gives way to a new one: so whoever opens many
-// connections and is silent keeps nobody out but himself.
-//
-// A whole class may come through one address at the same moment, though, and
-// be silent for as long as the network takes. So what is beyond a bound has a
-// moment's grace, up to a crowd of several times the bound.
+// Guests, as connections are called until they are members, are evicted if there
+// are too many, see evict.go.
 type door struct {
 	loop      *loop
 	loops     []*loop // where members are seated
@@ -38,20 +32,23 @@ type door struct {
 	hatch      *hatch      // where connections are handed over
 	foundlings []foundling // which were, and are welcomed in the next wake-up
 
-	guests    *list.List // of *guest, oldest first
-	guestOf   map[*conn]*guest
-	spare     []*guest // for the next ones
-	addresses map[netip.Addr]int
-	lastID    uint64
-	message   wire.Message // the one that is being read
-	trimAt    time.Time    // when to look who is beyond the bounds; zero if nobody is
-	openAt    time.Time    // when to accept again after a shortage; zero if there is none
-	short     bool         // there is a shortage, and it was reported
+	guests  *list.List // of *guest, oldest first
+	guestOf map[*conn]*guest
+	spare   []*guest      // for the next ones
+	all     pendingSet    // those that have not authenticated
+	late    pendingSet    // of those, the ones whose grace is over
+	fresh   *list.Element // of the guests, the first whose grace is not over; nil if there is none
+	lastID  uint64
+	near    bool         // the descriptors have been short before, so they are looked at
+	message wire.Message // the one that is being read
+	openAt  time.Time    // when to accept again after a shortage; zero if there is none
+	short   bool         // there is a shortage, and it was reported
 }
 
 // doorLimits bound the guests, see Config.
 type doorLimits struct {
 	pending, pendingPerAddress int // 0: none
+	descriptors                Descriptors
 	authTimeout                time.Duration
 	seats                      int32 // minSeats
 }
@@ -67,14 +64,8 @@ type guest struct {
 	since   time.Time
 	place   *broadcast.Cursor // while greeting: keeps what comes after the echo
 	element *list.Element
-}
 
-// said returns how much of its authentication message a guest has sent.
-func (g *guest) said() int {
-	if g.conn.partial == nil {
-		return 0
-	}
-	return g.conn.partial.have
+	inAll, inLate *list.Element // where it stands in the door's sets; nil if it does not
 }
 
 func newDoor(l *loop, loops []*loop, listeners []int, h *hatch, lim doorLimits) (*door, syscall.Errno) {
@@ -86,7 +77,6 @@ func newDoor(l *loop, loops []*loop, listeners []int, h *hatch, lim doorLimits) 
 		limits:    lim,
 		guests:    list.New(),
 		guestOf:   make(map[*conn]*guest),
-		addresses: make(map[netip.Addr]int),
 	}
 	for _, fd := range listeners {
 		if errno := l.kernel.Add(fd, listenerGeneration, netpoll.Readable); errno != 0 {
@@ -119,7 +109,7 @@ func (d *door) work(events []netpoll.Event) {
 	}
 	d.adopt()
 	d.expire()
-	d.trim()
+	d.evictLate()
 }
 
 // accept takes the connections that wait at a listener.
@@ -128,6 +118,10 @@ func (d *door) accept(listener int) {
 		if i > 0 && d.loop.room.full() {
 			// Who comes now may have seen a client leave that the loop has not:
 			// the next wait tells of both.
+			return
+		}
+		if d.isOut(listener) {
+			d.shut(syscall.EMFILE)
 			return
 		}
 		fd, addr, errno := d.loop.kernel.Accept(listener)
@@ -143,6 +137,10 @@ func (d *door) accept(listener int) {
 			// One connection that is gone already, see accept(2); the next may
 			// be fine.
 		default:
+			if d.evictFor(errno) {
+				d.loop.closeEnded()
+				continue
+			}
 			d.shut(errno)
 			return
 		}
@@ -186,23 +184,22 @@ func (d *door) welcome(fd int, addr netip.AddrPort) {
 		d.loop.end(c, causeFull)
 		return
 	}
-	d.makeSpace(addr.Addr())
-	d.loop.kernel.Tune(fd, addr.Addr(), d.loop.limits.peer)
 	if errno := d.loop.watches(c, netpoll.Readable); errno != 0 {
 		d.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	d.add(c)
-	from := origin(addr.Addr())
-	d.addresses[from]++
-	if d.trimAt.IsZero() && d.beyond(from, 0, 1) {
-		d.trimAt = d.loop.now.Add(grace)
-	}
+	g := d.add(c)
 	d.read(c) // most have already spoken
+	if c.state == pending {
+		g.inAll = d.all.add(g)
+	}
+	if c.state != closed {
+		d.makeSpace(fd)
+	}
 }
 
 // add puts a connection among the guests.
-func (d *door) add(c *conn) {
+func (d *door) add(c *conn) *guest {
 	g := new(guest)
 	if last := len(d.spare) - 1; last >= 0 {
 		g, d.spare = d.spare[last], d.spare[:last]
@@ -210,6 +207,10 @@ func (d *door) add(c *conn) {
 	g.conn, g.since = c, d.loop.now
 	g.element = d.guests.PushBack(g)
 	d.guestOf[c] = g
+	if d.fresh == nil {
+		d.fresh = g.element
+	}
+	return g
 }
 
 // turnAway takes a connection that ended off the guests, if it is one.
@@ -227,6 +228,10 @@ func (d *door) turnAway(c *conn) {
 // forget takes a connection off the guests.
 func (d *door) forget(c *conn) {
 	g := d.guestOf[c]
+	d.untrack(g)
+	if d.fresh == g.element {
+		d.fresh = g.element.Next()
+	}
 	delete(d.guestOf, c)
 	d.guests.Remove(g.element)
 	const kept = 64
@@ -234,107 +239,14 @@ func (d *door) forget(c *conn) {
 		*g = guest{}
 		d.spare = append(d.spare, g)
 	}
-	from := origin(c.Addr.Addr())
-	if d.addresses[from]--; d.addresses[from] == 0 {
-		delete(d.addresses, from)
-	}
-}
-
-// origin returns what counts as one address: for IPv6 the network of 64 bits
-// of which one host can have every address.
-func origin(addr netip.Addr) netip.Addr {
-	if !addr.Is6() {
-		return addr
-	}
-	network, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return addr
-	}
-	return network.Addr()
-}
-
-const (
-	// grace is how long a guest may be silent although there are too many: what
-	// a client that speaks at once may take if a packet of it is lost.
-	grace = 500 * time.Millisecond
-	// crowd is how many times a bound may be exceeded within the grace.
-	crowd = 4
-)
-
-// beyond reports whether there would be more guests than so many times the
-// bounds, in all or from an address, if there were so many more.
-func (d *door) beyond(from netip.Addr, more, times int) bool {
-	all, each := d.limits.pending*times, d.limits.pendingPerAddress*times
-	return all > 0 && d.guests.Len()+more > all || each > 0 && d.addresses[from]+more > each
-}
-
-// makeSpace sees to it that one more guest from an address is no crowd.
-func (d *door) makeSpace(addr netip.Addr) {
-	from := origin(addr)
-	crowded := d.limits.pendingPerAddress > 0 && d.addresses[from] >= crowd*d.limits.pendingPerAddress
-	for d.beyond(from, 1, crowd) {
-		victim := d.oldest(func(g *guest) bool { return !crowded || origin(g.conn.Addr.Addr()) == from })
-		if victim == nil {
-			return
-		}
-		d.giveWay(victim)
-	}
-}
-
-// trim holds the guests to their bounds once the grace is over.
-func (d *door) trim() {
-	if d.trimAt.IsZero() || d.loop.now.Before(d.trimAt) {
-		return
-	}
-	d.trimAt = time.Time{}
-	late := d.loop.now.Add(-grace)
-	isBeyond := func(g *guest) bool { return d.beyond(origin(g.conn.Addr.Addr()), 0, 1) }
-	for {
-		victim := d.oldest(func(g *guest) bool { return !g.since.After(late) && isBeyond(g) })
-		if victim == nil {
-			break
-		}
-		d.giveWay(victim)
-	}
-	if d.oldest(isBeyond) != nil {
-		d.trimAt = d.loop.now.Add(grace)
-	}
-}
-
-// giveWay ends a guest, unless it has spoken since it was last read.
-func (d *door) giveWay(g *guest) {
-	c, before := g.conn, g.said()
-	d.read(c)
-	if c.state == pending && g.said() == before {
-		d.loop.end(c, causeGaveWay)
-	}
-}
-
-// oldest returns the guest who has waited longest, those first who have said
-// nothing, or nil if there is none to choose from.
-func (d *door) oldest(among func(*guest) bool) *guest {
-	var oldest *guest
-	for e := d.guests.Front(); e != nil; e = e.Next() {
-		g := e.Value.(*guest)
-		if g.conn.state != pending || !among(g) {
-			continue
-		}
-		if g.said() == 0 {
-			return g
-		}
-		if oldest == nil {
-			oldest = g
-		}
-	}
-	return oldest
 }
 
 // deadline returns when the door wants to work at the latest; zero if it can
 // wait.
 func (d *door) deadline() time.Time {
 	at := d.openAt
-	if at.IsZero() || !d.trimAt.IsZero() && d.trimAt.Before(at) {
-		at = d.trimAt
+	if late := d.lateAt(); at.IsZero() || !late.IsZero() && late.Before(at) {
+		at = late
 	}
 	if first := d.guests.Front(); first != nil {
 		due := first.Value.(*guest).since.Add(d.limits.authTimeout)

@@ -16,6 +16,7 @@ import (
 // one could. The methods' documentation is there.
 type kernel interface {
 	Accept(listener int) (fd int, peer netip.AddrPort, errno syscall.Errno)
+	NextFD(open int) (int, syscall.Errno)
 	Read(fd int, b []byte) (int, syscall.Errno)
 	Send(fd int, stretches [][]byte) (int, syscall.Errno)
 	Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno)

@@ -31,11 +31,13 @@ type Config struct {
 	Key string
 	// MaxClients is how many clients the room has places for; 0 is no limit.
 	MaxClients int
-	// MaxPending is how many connections may be without authentication at a
-	// time, MaxPendingPerAddress how many of them from one address (of IPv6:
-	// one network of 64 bits); 0 is no limit. Beyond it, the oldest one that
-	// says nothing gives way.
+	// MaxPending is how many connections may be without authentication for
+	// longer than a moment, MaxPendingPerAddress how many of them from one
+	// address (of IPv6: one network of 64 bits); 0 is no limit. Beyond it, the
+	// oldest one from where there are most gives way.
 	MaxPending, MaxPendingPerAddress int
+	// Descriptors bound all connections by what the process may open.
+	Descriptors Descriptors
 	// AuthTimeout is how long a connection may take to authenticate.
 	AuthTimeout time.Duration
 	// StallTimeout is how long a client that reads too little may hold the
@@ -179,6 +181,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	_, errno := newDoor(s.loops[0], s.loops, s.listeners, &s.hatch, doorLimits{
 		pending:           s.config.MaxPending,
 		pendingPerAddress: s.config.MaxPendingPerAddress,
+		descriptors:       s.config.Descriptors,
 		authTimeout:       s.config.AuthTimeout,
 		seats:             minSeats,
 	})

@@ -39,10 +39,20 @@ func (k *simKernel) Accept(listener int) (int, netip.AddrPort, syscall.Errno) {
 	if listener != listenerFD || len(w.arriving) == 0 {
 		return -1, netip.AddrPort{}, syscall.EAGAIN
 	}
+	if w.config.descriptors > 0 && w.nextFD() >= w.config.descriptors {
+		return -1, netip.AddrPort{}, syscall.EMFILE
+	}
 	s := w.arriving[0]
 	w.arriving = w.arriving[1:]
 	w.install(s)
 	return s.fd, s.addr, 0
+}
+
+func (k *simKernel) NextFD(open int) (int, syscall.Errno) {
+	if open != listenerFD {
+		k.world.socket(open, "fcntl")
+	}
+	return k.world.nextFD(), 0
 }
 
 func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {

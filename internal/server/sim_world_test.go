@@ -49,6 +49,7 @@ type simConfig struct {
 	loops, places, pending, perAddress int
 	backlog, replay                    int
 	clients                            int // how many are there at a time
+	descriptors                        int // how many there may be; 0: any number
 }
 
 const (
@@ -173,15 +174,20 @@ func (s *socket) breaks(errno syscall.Errno) {
 // install gives a socket the lowest free descriptor, as the kernel does, so
 // that numbers are used again soon.
 func (w *world) install(s *socket) {
-	for fd := listenerFD + 1; fd < len(w.fds); fd++ {
-		if w.fds[fd] == nil {
-			s.fd = fd
-			w.fds[fd] = s
-			return
-		}
+	s.fd = w.nextFD()
+	if s.fd == len(w.fds) {
+		w.fds = append(w.fds, nil)
 	}
-	s.fd = len(w.fds)
-	w.fds = append(w.fds, s)
+	w.fds[s.fd] = s
+}
+
+// nextFD returns the lowest free descriptor.
+func (w *world) nextFD() int {
+	fd := listenerFD + 1
+	for fd < len(w.fds) && w.fds[fd] != nil {
+		fd++
+	}
+	return fd
 }
 
 func (w *world) socket(fd int, call string) *socket {

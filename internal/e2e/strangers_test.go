@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Strangers that connect a thousand times a second, from many addresses, and say
+// a part of what they have to, keep no honest client out that speaks a moment
+// after it has connected.
+func TestStrangersThatSayPart(t *testing.T) {
+	for _, said := range []int{0, 1, 511} {
+		t.Run(fmt.Sprintf("%d bytes", said), func(t *testing.T) {
+			srv := start(t, "--max-clients", "0", "--auth-timeout", "10m")
+			s := besiege(t, srv, 64, time.Millisecond, make([]byte, said))
+			eventually(t, "there are many", func() bool { return s.connected.Load() > 500 })
+			for i := range 20 {
+				c := connect(t, srv)
+				<-time.After(30 * time.Millisecond) // a round trip
+				c.authenticate(fmt.Sprintf("honest %d", i), key)
+				c.Close()
+			}
+		})
+	}
+}
+
+// With few descriptors and no limit on clients, silent connections stop neither
+// a client with the key, nor the page, nor the history.
+func TestStrangersAndDescriptors(t *testing.T) {
+	const limit, silent = 256, 1500
+	for _, addresses := range []int{1, 40} {
+		t.Run(fmt.Sprintf("%d addresses", addresses), func(t *testing.T) {
+			web := freePort(t)
+			srv := setup{
+				flags: []string{
+					"--max-clients", "0", "--auth-timeout", "10m",
+					"--history", t.TempDir() + "/chat.db", "--web", fmt.Sprintf("127.0.0.1:%d", web),
+				},
+				wrapper: []string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, limit), "sh"},
+			}.start(t)
+			a := join(t, srv, "a")
+			for i := range silent {
+				connectBy(t, srv, from(i%addresses))
+				if i%100 == 99 {
+					b := join(t, srv, fmt.Sprint("b", i))
+					a.expect(b.say("hello"))
+					b.Close()
+					fetch(t, fmt.Sprintf("http://127.0.0.1:%d/", web))
+				}
+			}
+			if strings.Contains(srv.stderr.String(), "WARN") {
+				t.Errorf("the server warns:\n%s", excerpt(srv.stderr.String()))
+			}
+		})
+	}
+}
+
+// fetch ensures that a page can be had, over a connection of its own.
+func fetch(t testing.TB, url string) {
+	t.Helper()
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", url, response.Status)
+	}
+}
+
+// A siege is a flood of connections that never authenticate.
+type siege struct{ connected atomic.Int64 }
+
+// besiege connects at intervals, until the test ends, from as many addresses in
+// turn. Each connection sends what is said and then nothing.
+func besiege(t *testing.T, srv *server, addresses int, every time.Duration, said []byte) *siege {
+	t.Helper()
+	s := new(siege)
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		var open []net.Conn
+		defer func() {
+			for _, c := range open {
+				c.Close()
+			}
+		}()
+		next := time.NewTicker(every)
+		defer next.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			case <-next.C:
+			}
+			c, err := tryConnect(srv, from(i%addresses))
+			if err != nil {
+				continue
+			}
+			c.TCPConn.Write(said)
+			s.connected.Add(1)
+			if open = append(open, c.TCPConn); len(open) > 4000 {
+				open[0].Close()
+				open = open[1:]
+			}
+		}
+	})
+	t.Cleanup(func() {
+		close(done)
+		running.Wait()
+	})
+	return s
+}

@@ -1,0 +1,118 @@
+//go:build linux
+
+package server
+
+import (
+	"cmp"
+	"container/list"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+// pendingAt returns a pending connection from an address, the id'th there is.
+func pendingAt(id uint64, addr netip.Addr) *guest {
+	g := &guest{conn: &conn{}}
+	g.conn.ID, g.conn.Addr = id, netip.AddrPortFrom(addr, 1)
+	return g
+}
+
+// A set names the same victim as a look at all of its connections does,
+// whatever came and went.
+func TestPendingSetAgainstModel(t *testing.T) {
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		var set pendingSet
+		places := make(map[*guest]*list.Element)
+		var model []*guest
+		for id := range uint64(800) {
+			if len(model) > 0 && rng.IntN(3) == 0 {
+				i := rng.IntN(len(model))
+				if rng.IntN(2) == 0 {
+					i = slices.Index(model, set.victim())
+				}
+				set.remove(model[i], places[model[i]])
+				model = slices.Delete(model, i, i+1)
+			} else {
+				g := pendingAt(id, someAddress(rng))
+				places[g] = set.add(g)
+				model = append(model, g)
+			}
+			if got, want := set.victim(), modelVictim(model); got != want || set.size != len(model) {
+				t.Fatalf("seed %d, step %d: the victim is %v of %d, want %v of %d", seed, id, got, set.size, want, len(model))
+			}
+		}
+	}
+}
+
+// someAddress returns one of a few addresses in a few networks of either kind.
+func someAddress(rng *rand.Rand) netip.Addr {
+	switch rng.IntN(8) {
+	case 0:
+		return netip.Addr{} // of who knows whom
+	case 1, 2, 3:
+		var b [16]byte
+		b[0], b[5], b[7], b[15] = 0x20, byte(rng.IntN(3)), byte(rng.IntN(3)), byte(rng.IntN(3))
+		return netip.AddrFrom16(b)
+	}
+	return netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(3)), byte(rng.IntN(4))})
+}
+
+// modelVictim finds by looking at everything what a pendingSet is to name.
+func modelVictim(all []*guest) *guest {
+	if len(all) == 0 {
+		return nil
+	}
+	sources, networks := make(map[netip.Addr]int), make(map[netip.Prefix]int)
+	networkOf := func(g *guest) netip.Prefix {
+		bits := 48
+		if g.conn.Addr.Addr().Is4() {
+			bits = 24
+		}
+		prefix, _ := g.conn.Addr.Addr().Prefix(bits)
+		return prefix
+	}
+	for _, g := range all {
+		sources[sourceOf(g.conn.Addr.Addr())]++
+		networks[networkOf(g)]++
+	}
+	return slices.MinFunc(all, func(a, b *guest) int {
+		return cmp.Or(
+			sources[sourceOf(b.conn.Addr.Addr())]-sources[sourceOf(a.conn.Addr.Addr())],
+			networks[networkOf(b)]/fewInNetwork-networks[networkOf(a)]/fewInNetwork,
+			cmp.Compare(a.conn.ID, b.conn.ID),
+		)
+	})
+}
+
+// Evicting one and adding another costs about the same however many there are,
+// also when each has a network of its own.
+func BenchmarkPendingSet(b *testing.B) {
+	for _, n := range []int{64, 1 << 10, 16 << 10} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			anywhere := func() netip.Addr {
+				return netip.AddrFrom4([4]byte{byte(rng.IntN(256)), byte(rng.IntN(256)), byte(rng.IntN(256)), byte(rng.IntN(256))})
+			}
+			var set pendingSet
+			places := make(map[*guest]*list.Element)
+			id := uint64(0)
+			add := func() {
+				id++
+				g := pendingAt(id, anywhere())
+				places[g] = set.add(g)
+			}
+			for range n {
+				add()
+			}
+			for b.Loop() {
+				g := set.victim()
+				set.remove(g, places[g])
+				delete(places, g)
+				add()
+			}
+		})
+	}
+}
