@@ -190,7 +190,9 @@ func badPort(cmd *cobra.Command, word string) error {
 
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {
-	logger := slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	defer flush()
+	logger := slog.New(handler)
 	ctx, restore := untilSignal(ctx, logger, o.signals()...)
 	defer restore()
 	outliveReaders()

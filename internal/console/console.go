@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/repeat"
 )
 
 // A Format is the kind of lines a Console prints.
@@ -47,6 +48,7 @@ const batchSize = 128
 type Console struct {
 	format  formatter
 	out     output
+	repeats repeats
 	entries [batchSize]broadcast.Entry
 }
 
@@ -56,6 +58,7 @@ type formatter interface {
 	message(dst []byte, e *broadcast.Entry) []byte
 	notice(dst []byte, n *broadcast.Notice) []byte
 	gap(dst []byte, g gap, now time.Time) []byte
+	repeated(dst []byte, sum repeat.Sum[repeated], now time.Time) []byte
 }
 
 // New returns a Console that prints to out. It does not close out.
@@ -63,7 +66,7 @@ type formatter interface {
 // If out is standard output, the program must ignore SIGPIPE: Go otherwise
 // ends a program that writes there when the reader is gone.
 func New(out io.Writer, o Options) *Console {
-	c := &Console{out: output{w: out, logger: o.Logger}}
+	c := &Console{out: output{w: out, logger: o.Logger}, repeats: newRepeats()}
 	if c.out.logger == nil {
 		c.out.logger = slog.New(slog.DiscardHandler)
 	}
@@ -86,9 +89,9 @@ func New(out io.Writer, o Options) *Console {
 func (c *Console) Run(ctx context.Context, f *broadcast.Follower) error {
 	defer f.Close()
 	for ctx.Err() == nil {
-		n, err := f.Next(ctx, c.entries[:])
+		n, err := c.next(ctx, f)
 		if errors.Is(err, io.EOF) {
-			c.print(nil) // the last chance for what could not be written
+			c.printAt(nil, time.Time{}) // the last chance for what could not be written
 			return nil
 		}
 		if err != nil {
@@ -99,18 +102,42 @@ func (c *Console) Run(ctx context.Context, f *broadcast.Follower) error {
 	return ctx.Err()
 }
 
+// next waits for entries, or until there is something to say without any.
+func (c *Console) next(ctx context.Context, f *broadcast.Follower) (int, error) {
+	due := c.repeats.due()
+	if due.IsZero() || c.out.gone {
+		return f.Next(ctx, c.entries[:])
+	}
+	until, cancel := context.WithDeadline(ctx, due)
+	defer cancel()
+	n, err := f.Next(until, c.entries[:])
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return 0, nil
+	}
+	return n, err
+}
+
 // print writes a batch of entries, and before them what was left out so far.
-func (c *Console) print(entries []broadcast.Entry) {
+func (c *Console) print(entries []broadcast.Entry) { c.printAt(entries, time.Now()) }
+
+// printAt is print at a time; the zero time is the end.
+func (c *Console) printAt(entries []broadcast.Entry, now time.Time) {
 	if c.out.gone {
 		return
 	}
 	if c.out.lost.any() {
 		c.printGap(c.out.takeLost())
 	}
+	for _, sum := range c.repeats.take(now) {
+		c.out.buf = c.format.repeated(c.out.buf, sum, time.Now())
+		c.out.endLine(gap{events: sum.Count})
+	}
 	for i := range entries {
 		switch e := &entries[i]; {
 		case e.Skipped > 0 || e.SkippedNotices > 0:
 			c.printGap(gap{messages: e.Skipped, events: e.SkippedNotices, reason: tooSlow})
+			c.repeats.missed()
+		case e.Notice != nil && !c.repeats.show(e.Notice, now):
 		case e.Notice != nil:
 			c.out.buf = c.format.notice(c.out.buf, e.Notice)
 			c.out.endLine(gap{events: 1})

@@ -14,14 +14,16 @@ import (
 // A jsonFormat prints one object a line. Its keys, in this order:
 //
 //	time                 when the server took it, UTC, RFC 3339 with nanoseconds
-//	event                message, accepted, refused, joined, left or skipped
+//	event                message, accepted, refused, joined, left, repeated or skipped
 //	name                 of a message: as it was sent, blanks and all
 //	authenticated_name   blanks trimmed; not with refused
 //	text                 of a message
-//	address              where the client connects from, if that is known
+//	address              where the client connects from, if that is known; with
+//	                     repeated without its port
 //	key                  the key given, with accepted and refused
-//	reason               with refused, left and skipped
-//	count                of messages left out, with skipped
+//	reason               with refused, left, repeated and skipped
+//	count                of messages left out, with skipped; of events, with repeated
+//	seconds              in which they were, with repeated
 //	count_events         of other events left out, with skipped
 //
 // A value that is not valid UTF-8 is followed by its exact bytes under the

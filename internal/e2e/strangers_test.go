@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -117,4 +118,35 @@ func besiege(t *testing.T, srv *server, addresses int, every time.Duration, said
 		running.Wait()
 	})
 	return s
+}
+
+// A flood of wrong keys from one address, and a client that joins and leaves in
+// a loop, take a few kilobytes of console and log a second, and the counts say
+// how many there were.
+func TestFloodOfLines(t *testing.T) {
+	const window, perSecond = 10, 8 << 10
+	for _, test := range []struct{ what, console, key, sum string }{
+		{"wrong keys", "text", strings.Repeat("\x1b", 448), " from 127.0.0.1: refused, wrong key\n"},
+		{"wrong keys", "json", strings.Repeat("\x1b", 448), `"reason":"refused, wrong key"`},
+		{"joins", "text", key, " from 127.0.0.1: accepted\n"},
+	} {
+		t.Run(test.what+", "+test.console, func(t *testing.T) {
+			srv := start(t, "--console", test.console)
+			for i := range 2000 {
+				c := connect(t, srv)
+				if in, err := c.tryAuthenticate(strings.Repeat("\xff", 64), test.key); err != nil || in != (test.key == key) {
+					t.Fatalf("client %d is let in: %v, %v", i, in, err)
+				}
+				c.Close()
+			}
+			srv.signal(syscall.SIGTERM)
+			srv.expectEnd(0)
+			if out := srv.stdout.String(); !strings.Contains(out, test.sum) {
+				t.Errorf("the console has no count with %q:\n%s", test.sum, excerpt(out))
+			}
+			if n := len(srv.stdout.String()) + len(srv.stderr.String()); n > window*perSecond {
+				t.Errorf("console and log are %d bytes", n)
+			}
+		})
+	}
 }

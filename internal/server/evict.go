@@ -102,7 +102,7 @@ func (d *door) evictLate() {
 			continue
 		}
 		g.inLate = d.late.add(g)
-		oldest, of := d.late.victimAt(sourceOf(g.conn.Addr.Addr()))
+		oldest, of := d.late.victimAt(sourceOf(g))
 		switch all, each := d.limits.pending, d.limits.pendingPerAddress; {
 		case each > 0 && of > each:
 			d.evict(oldest)

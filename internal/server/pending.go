@@ -6,6 +6,8 @@ import (
 	"container/heap"
 	"container/list"
 	"net/netip"
+
+	"sop-chat/internal/repeat"
 )
 
 // A pendingSet holds pending connections by where they come from, and knows
@@ -20,14 +22,14 @@ import (
 // Adding and removing take O(log n), asking O(1). The zero value is empty.
 type pendingSet struct {
 	size     int
-	sources  map[netip.Addr]*source
+	sources  map[netip.Prefix]*source
 	networks ranking[*network]
 	byPrefix map[netip.Prefix]*network
 }
 
-// A source is what counts as one address, see sourceOf.
+// A source is what counts as one address, see repeat.Source.
 type source struct {
-	addr    netip.Addr
+	prefix  netip.Prefix
 	network *network
 	index   int // in the network's sources
 	pending list.List
@@ -44,8 +46,8 @@ type network struct {
 
 // add puts a connection into the set, as the newest, and returns its place.
 func (s *pendingSet) add(g *guest) *list.Element {
-	addr := sourceOf(g.conn.Addr.Addr())
-	if src := s.sources[addr]; src != nil {
+	prefix := sourceOf(g)
+	if src := s.sources[prefix]; src != nil {
 		place := src.pending.PushBack(g)
 		s.grow(src.network, 1)
 		heap.Fix(&src.network.sources, src.index)
@@ -53,11 +55,11 @@ func (s *pendingSet) add(g *guest) *list.Element {
 		return place
 	}
 	if s.sources == nil {
-		s.sources, s.byPrefix = make(map[netip.Addr]*source), make(map[netip.Prefix]*network)
+		s.sources, s.byPrefix = make(map[netip.Prefix]*source), make(map[netip.Prefix]*network)
 	}
-	n := s.networkOf(addr)
-	src := &source{addr: addr, network: n}
-	s.sources[addr] = src
+	n := s.networkOf(prefix.Addr())
+	src := &source{prefix: prefix, network: n}
+	s.sources[prefix] = src
 	place := src.pending.PushBack(g)
 	heap.Push(&n.sources, src)
 	if s.grow(n, 1); n.size == 1 {
@@ -70,14 +72,14 @@ func (s *pendingSet) add(g *guest) *list.Element {
 
 // remove takes a connection out of the set.
 func (s *pendingSet) remove(g *guest, place *list.Element) {
-	src := s.sources[sourceOf(g.conn.Addr.Addr())]
+	src := s.sources[sourceOf(g)]
 	n := src.network
 	src.pending.Remove(place)
 	if src.pending.Len() > 0 {
 		heap.Fix(&n.sources, src.index)
 	} else {
 		heap.Remove(&n.sources, src.index)
-		delete(s.sources, src.addr)
+		delete(s.sources, src.prefix)
 	}
 	if s.grow(n, -1); n.size > 0 {
 		heap.Fix(&s.networks, n.index)
@@ -117,8 +119,8 @@ func (s *pendingSet) victim() *guest {
 }
 
 // victimAt returns the oldest connection of a source, and how many it has.
-func (s *pendingSet) victimAt(addr netip.Addr) (oldest *guest, of int) {
-	src := s.sources[addr]
+func (s *pendingSet) victimAt(source netip.Prefix) (oldest *guest, of int) {
+	src := s.sources[source]
 	if src == nil {
 		return nil, 0
 	}
@@ -191,15 +193,4 @@ func (r *ranking[T]) Pop() any {
 	return x
 }
 
-// sourceOf returns what counts as one address: for IPv6 the network of 64 bits
-// of which one host can have every address.
-func sourceOf(addr netip.Addr) netip.Addr {
-	if !addr.Is6() {
-		return addr
-	}
-	prefix, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return addr
-	}
-	return prefix.Addr()
-}
+func sourceOf(g *guest) netip.Prefix { return repeat.Source(g.conn.Addr.Addr()) }

@@ -65,7 +65,7 @@ func modelVictim(all []*guest) *guest {
 	if len(all) == 0 {
 		return nil
 	}
-	sources, networks := make(map[netip.Addr]int), make(map[netip.Prefix]int)
+	sources, networks := make(map[netip.Prefix]int), make(map[netip.Prefix]int)
 	networkOf := func(g *guest) netip.Prefix {
 		bits := 48
 		if g.conn.Addr.Addr().Is4() {
@@ -75,12 +75,12 @@ func modelVictim(all []*guest) *guest {
 		return prefix
 	}
 	for _, g := range all {
-		sources[sourceOf(g.conn.Addr.Addr())]++
+		sources[sourceOf(g)]++
 		networks[networkOf(g)]++
 	}
 	return slices.MinFunc(all, func(a, b *guest) int {
 		return cmp.Or(
-			sources[sourceOf(b.conn.Addr.Addr())]-sources[sourceOf(a.conn.Addr.Addr())],
+			sources[sourceOf(b)]-sources[sourceOf(a)],
 			networks[networkOf(b)]/fewInNetwork-networks[networkOf(a)]/fewInNetwork,
 			cmp.Compare(a.conn.ID, b.conn.ID),
 		)
