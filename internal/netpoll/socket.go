@@ -151,6 +151,17 @@ func (p *Poller) WindowShut(fd int) bool {
 	return err == nil && info.State == unix.BPF_TCP_ESTABLISHED && info.Snd_wnd == 0
 }
 
+// Reset has the Close that follows reset a TCP connection instead of ending it:
+// what the peer has not taken is thrown away. Otherwise the kernel keeps it, and
+// offers it for minutes to a peer that does not read. See SO_LINGER in socket(7).
+func (p *Poller) Reset(fd int) {
+	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// EndStream has the peer read the end once it has read all that was sent, see
+// SHUT_WR in shutdown(2).
+func (p *Poller) EndStream(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
+
 func setTCP(fd, option, value int) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, option, value)
 }

@@ -19,15 +19,18 @@ import (
 type cause struct {
 	words string
 	level slog.Level
+	// reset has the connection be reset: what the client has not read is then
+	// not kept for it in the kernel.
+	reset bool
 }
 
 var (
-	causeEnd      = cause{"closed the connection", slog.LevelDebug}
-	causeShutdown = cause{"the server is shutting down", slog.LevelDebug}
-	causeKey      = cause{"wrong key", slog.LevelInfo}
-	causeFull     = cause{"the room is full", slog.LevelInfo}
-	causeTimeout  = cause{"did not authenticate in time", slog.LevelInfo}
-	causeEvicted  = cause{"gave way to a newer connection before it authenticated", slog.LevelInfo}
+	causeEnd      = cause{words: "closed the connection", level: slog.LevelDebug}
+	causeShutdown = cause{words: "the server is shutting down", level: slog.LevelDebug}
+	causeKey      = cause{words: "wrong key", level: slog.LevelInfo}
+	causeFull     = cause{words: "the room is full", level: slog.LevelInfo}
+	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
+	causeEvicted  = cause{words: "gave way to a newer connection before it authenticated", level: slog.LevelInfo}
 )
 
 // causeSilent is for a connection that is closed before it has authenticated.
@@ -35,25 +38,33 @@ func causeSilent(bytes int) cause {
 	if bytes == 0 {
 		return causeEnd
 	}
-	return cause{fmt.Sprintf("closed the connection after %d bytes of the %d with which it was to authenticate",
-		bytes, wire.Size), slog.LevelInfo}
+	return cause{words: fmt.Sprintf("closed the connection after %d bytes of the %d with which it was to authenticate",
+		bytes, wire.Size), level: slog.LevelInfo}
 }
 
 func causeTookTooLittle(timeout time.Duration) cause {
-	return cause{fmt.Sprintf("held the others up, and took less than %d KiB in %v", broadcast.SegmentSize>>10, timeout), slog.LevelWarn}
+	return cause{
+		words: fmt.Sprintf("held the others up, and took less than %d KiB in %v", broadcast.SegmentSize>>10, timeout),
+		level: slog.LevelWarn,
+		reset: true,
+	}
 }
 
 func causeHeldTooLong(timeout time.Duration) cause {
-	return cause{fmt.Sprintf("held the others up for %v within ten minutes", timeout), slog.LevelWarn}
+	return cause{
+		words: fmt.Sprintf("held the others up for %v within ten minutes", timeout),
+		level: slog.LevelWarn,
+		reset: true,
+	}
 }
 
 func causeIncomplete(bytes int) cause {
-	return cause{fmt.Sprintf("closed the connection with an incomplete message of %d of its %d bytes, which was dropped",
-		bytes, wire.Size), slog.LevelWarn}
+	return cause{words: fmt.Sprintf("closed the connection with an incomplete message of %d of its %d bytes, which was dropped",
+		bytes, wire.Size), level: slog.LevelWarn}
 }
 
 // causeErrno names the system call and the error, so that an operator can look
 // it up: "connection reset by peer (read: ECONNRESET)".
 func causeErrno(call string, errno syscall.Errno) cause {
-	return cause{fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)), slog.LevelInfo}
+	return cause{words: fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)), level: slog.LevelInfo}
 }

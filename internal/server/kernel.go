@@ -25,6 +25,8 @@ type kernel interface {
 	Tune(fd int, peer netip.Addr, unacknowledged time.Duration)
 	SetUserTimeout(fd int, d time.Duration)
 	WindowShut(fd int) bool
+	Reset(fd int)
+	EndStream(fd int)
 
 	Add(fd int, generation uint32, want netpoll.Interest) syscall.Errno
 	Modify(fd int, generation uint32, want netpoll.Interest) syscall.Errno

@@ -107,6 +107,7 @@ func (l *loop) close(e ending) {
 	if c.fd < len(l.conns) && l.conns[c.fd] == c {
 		l.conns[c.fd] = nil
 	}
+	l.farewell(e)
 	l.kernel.Close(c.fd) // whatever it returns: the descriptor is gone
 	l.dropPartial(c)
 	if e.was >= member && c.index >= 0 {

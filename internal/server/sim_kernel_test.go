@@ -178,6 +178,10 @@ func (k *simKernel) SetUserTimeout(fd int, d time.Duration) {
 	k.world.socket(fd, "setsockopt").userTimeout = d
 }
 
+func (k *simKernel) Reset(fd int) { k.world.socket(fd, "setsockopt") }
+
+func (k *simKernel) EndStream(fd int) { k.world.socket(fd, "shutdown") }
+
 func (k *simKernel) WindowShut(fd int) bool {
 	s := k.world.socket(fd, "getsockopt")
 	return len(s.out) == s.outCap

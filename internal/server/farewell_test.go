@@ -1,0 +1,125 @@
+//go:build linux
+
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/chattest"
+	"sop-chat/internal/server"
+	"sop-chat/internal/wire"
+)
+
+// A client that is refused reads the end of the stream and no reset, although it
+// has sent more than the server needs to read: because the room is full or its
+// key is wrong.
+func TestRefusalIsAnEnd(t *testing.T) {
+	for _, test := range []struct {
+		what, key string
+		config    server.Config
+	}{
+		{"full room", chattest.Key, server.Config{MaxClients: 1}},
+		{"wrong key", "guess", server.Config{}},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			s := chattest.Start(t, test.config)
+			s.Join(t, "alice")
+			for i := range 300 {
+				c := s.Connect(t)
+				authentication, err := wire.New("late", test.key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Write([]byte(strings.Repeat(string(authentication[:]), 1+i%20))) // or it has ended already
+				if n, err := c.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+					t.Fatalf("client %d reads %d bytes, %v; want the end", i, n, err)
+				}
+				c.Close()
+			}
+		})
+	}
+}
+
+// At its end, the server resets no client whose messages it has not read: all
+// that was sent to it arrives.
+func TestShutdownIsAnEnd(t *testing.T) {
+	s := chattest.Start(t, server.Config{Backlog: 64 << 10, StallTimeout: time.Hour})
+	deaf, alice, bob := s.Join(t, "deaf"), s.Join(t, "alice"), s.Join(t, "bob")
+	bob.Send("hello")
+	deaf.Expect("bob", "hello")
+	fill(t, alice) // now deaf holds the room, and nobody is read
+	bob.Send("unread")
+	s.Stop(t)
+	bob.SetReadDeadline(time.Now().Add(chattest.Patience))
+	if n, err := io.Copy(io.Discard, bob); err != nil || n == 0 {
+		t.Errorf("after %d bytes bob reads %v, want the end", n, err)
+	}
+}
+
+// A client that is thrown out for not reading is reset: the kernel keeps nothing
+// for it.
+func TestStallIsAReset(t *testing.T) {
+	s := chattest.Listen(t, server.Config{Backlog: 64 << 10, StallTimeout: 100 * time.Millisecond})
+	follower := s.Log().FollowSkipping()
+	defer follower.Close()
+	s.Serve(t)
+	deaf, alice := s.Join(t, "deaf"), s.Join(t, "alice")
+	go io.Copy(alice, zeros{}) // until the test ends
+	ctx, cancel := context.WithTimeout(t.Context(), chattest.Patience)
+	defer cancel()
+	var entries [64]broadcast.Entry
+	for left := false; !left; {
+		n, err := follower.Next(ctx, entries[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = slices.ContainsFunc(entries[:n], func(e broadcast.Entry) bool {
+			return e.Notice != nil && e.Notice.Kind == broadcast.Left && e.Notice.From.Name == "deaf"
+		})
+	}
+	deaf.SetReadDeadline(time.Now().Add(chattest.Patience))
+	if _, err := io.Copy(io.Discard, deaf); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client that did not read gets %v, want a reset", err)
+	}
+}
+
+// zeros are messages without name or text, without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// fill has a client send until the server reads nothing more from it.
+func fill(t *testing.T, c *chattest.Client) {
+	t.Helper()
+	const quiet = 200 * time.Millisecond
+	m, err := wire.New("flood", strings.Repeat("x", wire.TextSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := []byte(strings.Repeat(string(m[:]), 64))
+	begun := time.Now()
+	for time.Since(begun) < chattest.Patience {
+		c.SetWriteDeadline(time.Now().Add(quiet))
+		_, err := c.Write(many)
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("the server reads on and on")
+}
