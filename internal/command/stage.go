@@ -30,6 +30,7 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	invite(p.Stderr, o.port, addrs[:1], 1)
+	warnOfWeakKey(p.Stderr, o.key, othersReach(addrs[:1], false))
 
 	if o.stage == 1 {
 		err = stage1(listener)

@@ -1,0 +1,93 @@
+package command
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// warnOfWeakKey says that a key would soon be found out by trying, if others
+// than this machine can try.
+func warnOfWeakKey(out io.Writer, key string, reachable bool) {
+	why := weakness(key)
+	if why == "" || !reachable {
+		return
+	}
+	fmt.Fprintf(out, "sop-chat: the key is weak (%s) and soon guessed; take four random words, or openssl rand -hex 8\n", why)
+}
+
+// othersReach reports whether other machines reach what is listened on, or a
+// proxy lets them.
+func othersReach(bound []netip.Addr, proxied bool) bool {
+	return proxied || slices.ContainsFunc(bound, func(a netip.Addr) bool { return !a.IsLoopback() })
+}
+
+const shortKey = 8 // characters; what is shorter is weak
+
+// weakness says in a few words why a key is guessed in seconds; "" if it is not, or is empty,
+// which somebody has then asked for.
+func weakness(key string) string {
+	switch plain := plainWord(key); {
+	case key == "":
+		return ""
+	case utf8.RuneCountInString(key) < shortKey:
+		return fmt.Sprintf("fewer than %d characters", shortKey)
+	case !strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsDigit(r) && !unicode.IsPunct(r) && !unicode.IsSpace(r) }):
+		return "digits only"
+	case isRepetition(key) || isRun(strings.ToLower(key)):
+		return "a pattern"
+	case commonWords()[plain]:
+		return "a common word"
+	}
+	return ""
+}
+
+// plainWord returns a key as it would stand in a list of words: in lower case,
+// without what is often put around a word or in place of letters.
+func plainWord(key string) string {
+	isOrnament := func(r rune) bool { return !unicode.IsLetter(r) }
+	word := strings.ToLower(strings.TrimRightFunc(key, isOrnament))
+	letters := strings.NewReplacer("0", "o", "1", "l", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i")
+	return strings.TrimFunc(letters.Replace(word), isOrnament)
+}
+
+// isRepetition reports whether a key is a shorter one again and again, with at
+// most four characters.
+func isRepetition(key string) bool {
+	for n := 1; n <= 4 && 2*n <= len(key); n++ {
+		if key[n:] == key[:len(key)-n] {
+			return true
+		}
+	}
+	return false
+}
+
+// isRun reports whether a key is a piece of the alphabet or of a keyboard,
+// forwards or backwards.
+func isRun(key string) bool {
+	const runs = "abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm qwertzuiopasdfghjklyxcvbnm " +
+		"azertyuiopqsdfghjklmwxcvbn 1q2w3e4r5t6y7u8i9o0p 1qaz2wsx3edc4rfv5tgb6yhn abc123456789 a1b2c3d4e5f6g7h8 qwerty1234567890"
+	backwards := []rune(key)
+	slices.Reverse(backwards)
+	return strings.Contains(runs, key) || strings.Contains(runs, string(backwards))
+}
+
+//go:embed weakkeys.txt
+var weakKeys string
+
+// commonWords are what is tried first: words of eight letters and more, since
+// shorter keys are weak anyhow, and short ones to which something is often
+// added.
+var commonWords = sync.OnceValue(func() map[string]bool {
+	words := make(map[string]bool)
+	for word := range strings.FieldsSeq(weakKeys) {
+		words[word] = true
+	}
+	return words
+})
