@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -30,7 +32,7 @@ func TestRepeatedRefusals(t *testing.T) {
 		{Options{Format: JSON}, `"event":"refused"`, `"event":"repeated","address":"192.0.2.7","reason":"refused, wrong key","count":8211,"seconds":10}` + "\n"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var out bytes.Buffer
+			var out lockedBuffer
 			r := open(t, New(&out, test.options), backlog)
 			for range refusalsEach + 8211 {
 				r.log.Announce(&broadcast.Notice{Kind: broadcast.Refused, From: visitor(1, "192.0.2.7"), Key: "guess", Reason: "wrong key", Time: time.Now()})
@@ -51,6 +53,24 @@ func TestRepeatedRefusals(t *testing.T) {
 			r.close()
 		})
 	}
+}
+
+// A lockedBuffer can be read while a console writes to it.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.String()
 }
 
 // However many addresses wrong keys come from, there are few lines.
@@ -115,8 +135,13 @@ func TestUnseenAreForgotten(t *testing.T) {
 // console sleeps.
 func TestRepeatsWithoutOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var err error
-		r := open(t, New(writerFunc(func(p []byte) (int, error) { return 0, err }), Options{}), backlog)
+		var gone atomic.Bool
+		r := open(t, New(writerFunc(func(p []byte) (int, error) {
+			if gone.Load() {
+				return 0, syscall.EPIPE
+			}
+			return len(p), nil
+		}), Options{}), backlog)
 		refuse := func() {
 			for range 2 * refusalsEach {
 				r.log.Announce(&broadcast.Notice{Kind: broadcast.Refused, From: visitor(1, "192.0.2.7"), Time: time.Now()})
@@ -125,7 +150,7 @@ func TestRepeatsWithoutOutput(t *testing.T) {
 			synctest.Wait()
 		}
 		refuse()
-		err = syscall.EPIPE
+		gone.Store(true)
 		refuse()
 		time.Sleep(time.Minute)
 		r.close()
