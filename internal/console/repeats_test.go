@@ -151,7 +151,7 @@ func TestRepeatsWithoutOutput(t *testing.T) {
 		}
 		refuse()
 		gone.Store(true)
-		refuse()
+		r.announce("alice") // there is something to write, and later a sum
 		time.Sleep(time.Minute)
 		r.close()
 	})
