@@ -3,6 +3,7 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -118,4 +119,23 @@ func TestAdoptAtTheEnd(t *testing.T) {
 	late, fd := far(t)
 	s.Adopt(fd, peer)
 	expectEnd(t, late)
+}
+
+// Those that are handed to other loops belong to them at once: the race detector
+// watches.
+func TestHandOverToOtherLoops(t *testing.T) {
+	s := chattest.Start(t, server.Config{Loops: 4})
+	var last *chattest.Client
+	for i := range 300 {
+		c := s.Join(t, fmt.Sprint("client ", i))
+		if last != nil {
+			c.Send("hello")
+			last.Expect(fmt.Sprint("client ", i), "hello")
+			last.Close()
+		}
+		last = c
+		if i < 200 {
+			last = nil // stays
+		}
+	}
 }

@@ -120,7 +120,7 @@ func (d *door) accept(listener int) {
 			// the next wait tells of both.
 			return
 		}
-		if d.isOut(listener) {
+		if d.isOut() {
 			d.shut(syscall.EMFILE)
 			return
 		}
@@ -188,18 +188,19 @@ func (d *door) welcome(fd int, addr netip.AddrPort) {
 		d.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	g := d.add(c)
-	d.read(c) // most have already spoken
-	if c.state == pending {
+	d.add(c)
+	switch d.readOn(c) { // most have already spoken
+	case closed:
+		return
+	case pending:
+		g := d.guestOf[c]
 		g.inAll = d.all.add(g)
 	}
-	if c.state != closed {
-		d.makeSpace(fd)
-	}
+	d.makeSpace(fd)
 }
 
 // add puts a connection among the guests.
-func (d *door) add(c *conn) *guest {
+func (d *door) add(c *conn) {
 	g := new(guest)
 	if last := len(d.spare) - 1; last >= 0 {
 		g, d.spare = d.spare[last], d.spare[:last]
@@ -210,7 +211,6 @@ func (d *door) add(c *conn) *guest {
 	if d.fresh == nil {
 		d.fresh = g.element
 	}
-	return g
 }
 
 // turnAway takes a connection that ended off the guests, if it is one.

@@ -46,23 +46,27 @@ func (d *door) makeSpace(fd int) {
 	if d.near = d.near || fd >= own.Short; !d.near {
 		return
 	}
-	for next := d.nextFD(fd); own.evicts(next, d.all.size) && !d.evict(d.all.victim()); {
+	for next := d.nextFD(); own.evicts(next, d.all.size) && !d.evict(d.all.victim()); {
 	}
 }
 
-// nextFD returns the next descriptor. It asks with one that is open.
-func (d *door) nextFD(open int) int {
-	fd, errno := d.loop.kernel.NextFD(open)
+// nextFD returns the next descriptor. It asks with one that is open; without
+// any listener there is no shortage either, as far as it can know.
+func (d *door) nextFD() int {
+	if len(d.listeners) == 0 {
+		return 0
+	}
+	fd, errno := d.loop.kernel.NextFD(d.listeners[0])
 	if errno != 0 {
 		return math.MaxInt // there is none
 	}
 	return fd
 }
 
-// isOut reports whether a listener's next connection would get a descriptor that
-// is not for connections, and none can give way.
-func (d *door) isOut(listener int) bool {
-	return d.near && d.all.size == 0 && d.nextFD(listener) >= d.limits.descriptors.Full
+// isOut reports whether the next connection would get a descriptor that is not
+// for connections, and none can give way.
+func (d *door) isOut() bool {
+	return d.near && d.all.size == 0 && d.nextFD() >= d.limits.descriptors.Full
 }
 
 // evictFor evicts a pending connection if an error was for want of descriptors,
@@ -83,11 +87,26 @@ func (d *door) evictFor(errno syscall.Errno) bool {
 // read lets it in, and reports whether it ended.
 func (d *door) evict(g *guest) bool {
 	c := g.conn
-	d.read(c)
-	if c.state == pending {
+	is := d.readOn(c)
+	if is == pending {
 		d.loop.end(c, causeEvicted)
 	}
-	return c.state == closed
+	return is != greeting
+}
+
+// readOn reads from a pending connection and returns what it is then: pending,
+// closed, or else greeting, although it may be a member by now. Then it may
+// belong to another loop, so that only the door's own lists may be asked.
+func (d *door) readOn(c *conn) state {
+	ended := len(d.loop.ended)
+	d.read(c)
+	switch g := d.guestOf[c]; {
+	case len(d.loop.ended) > ended:
+		return closed
+	case g != nil && g.place == nil:
+		return pending
+	}
+	return greeting
 }
 
 // evictLate holds those to the bounds for which the grace is over.
