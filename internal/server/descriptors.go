@@ -14,13 +14,13 @@ type Descriptors struct {
 	// Short is from which next number on a new connection makes a pending one
 	// give way, if there are more than ForPending.
 	Short, ForPending int
-	// Full is from which number on that holds for all of them, and no connection
-	// is accepted if none can give way.
+	// Full is from which next number on no connection is accepted, unless a
+	// pending one is there that has been silent for more than a moment.
 	Full int
 }
 
 // evicts reports whether a new connection makes one of so many that are pending
 // give way, if next is the next descriptor.
 func (d Descriptors) evicts(next, pending int) bool {
-	return next >= d.Short && pending > d.ForPending || next >= d.Full && pending > 0
+	return next >= d.Short && pending > d.ForPending
 }

@@ -64,9 +64,19 @@ func (d *door) nextFD() int {
 }
 
 // isOut reports whether the next connection would get a descriptor that is not
-// for connections, and none can give way.
+// for connections. One that is late gives way then; but clients have taken the
+// rest, so nobody else is evicted for another that may find no place.
 func (d *door) isOut() bool {
-	return d.near && d.all.size == 0 && d.nextFD() >= d.limits.descriptors.Full
+	if !d.near || d.nextFD() < d.limits.descriptors.Full {
+		return false
+	}
+	for d.late.size > 0 {
+		if d.evict(d.late.victim()) {
+			d.loop.closeEnded()
+			return false
+		}
+	}
+	return true
 }
 
 // evictFor evicts a pending connection if an error was for want of descriptors,
