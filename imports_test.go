@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "sop-chat/internal/netpoll", "golang.org/x/sys/unix"},
 	"internal/console":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat"},
 	"internal/history":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
-	"internal/gateway":   {"sop-chat/internal/wire", "github.com/coder/websocket"},
+	"internal/gateway":   {"sop-chat/internal/wire", "golang.org/x/sys/unix", "github.com/coder/websocket"},
 	"internal/web":       {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history"},
 	"internal/bench":     {"sop-chat/internal/wire", "sop-chat/internal/netpoll", "golang.org/x/sys/unix", "github.com/HdrHistogram/hdrhistogram-go"},
 	"internal/terminal": {

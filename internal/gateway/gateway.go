@@ -12,6 +12,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -40,6 +41,11 @@ type Config struct {
 	// PeerTimeout is how long a client may take nothing although there is
 	// something, before it is taken for dead; 0 is two minutes.
 	PeerTimeout time.Duration
+	// MaxPending is how many of the connections that Listener counts may belong
+	// to no member, and MaxPendingPerAddress how many of them one address may
+	// have. 0 is 1,024, or an eighth of the descriptors that the process may
+	// have if that is less, and a quarter of all.
+	MaxPending, MaxPendingPerAddress int
 	// Logger takes diagnostics; nil discards them.
 	Logger *slog.Logger
 }
@@ -47,12 +53,14 @@ type Config struct {
 // A Gateway is an HTTP handler that turns WebSockets into clients of a server.
 // Its methods may be called by any goroutine.
 type Gateway struct {
-	config  Config
-	ctx     context.Context // ends all clients
-	end     context.CancelFunc
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup // two for each client
+	config   Config
+	ctx      context.Context // ends all clients
+	end      context.CancelFunc
+	mu       sync.Mutex
+	closed   bool
+	limiter  *limiter
+	warnings sparing
+	running  sync.WaitGroup // two for each client
 }
 
 // New returns a gateway.
@@ -67,34 +75,67 @@ func New(c Config) *Gateway {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{config: c}
+	g.limiter = newLimiter(c, g.trusts)
+	g.warnings.logger = c.Logger
 	g.ctx, g.end = context.WithCancel(context.Background())
 	return g
 }
 
-// ServeHTTP accepts a WebSocket, and hands the server a client. It returns at
-// once; the client lives on.
+// Limit has a server tell the gateway of its requests. It has to be called
+// before the server serves.
+func (g *Gateway) Limit(s *http.Server) {
+	handler := s.Handler
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connOf{}, c)
+	}
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.limiter.touch(connFrom(r))
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// Listener returns a listener for the servers of Limit, which bounds what it
+// accepts, see Config.
+func (g *Gateway) Listener(l net.Listener) net.Listener { return listener{l, g.limiter} }
+
+// connFrom returns a request's connection.
+func connFrom(r *http.Request) *conn {
+	return r.Context().Value(connOf{}).(*conn)
+}
+
+// ServeHTTP accepts a WebSocket from a server of Limit, and hands the chat
+// server a client. It returns at once; the client lives on.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	peer := g.Peer(r)
 	pair, fd, err := socketPair()
 	if err != nil {
-		g.config.Logger.Warn("can't let a browser in", "reason", err)
+		g.warnings.log(slog.LevelWarn, "can't let a browser in", "reason", err)
 		http.Error(w, "the server has no room for another connection; try again later", http.StatusServiceUnavailable)
 		return
 	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: literal(g.config.Origins)})
 	if err != nil { // and the client was told
-		g.config.Logger.Info("a browser was turned away", "address", r.RemoteAddr, "reason", err)
+		g.TurnedAway(r, err)
 		pair.Close()
 		closeFD(fd)
 		return
 	}
-	c := &client{ws: ws, pair: pair, pingEvery: g.config.PingEvery, peerTimeout: g.config.PeerTimeout}
+	c := &client{ws: ws, conn: connFrom(r), pair: pair, peer: peer.Addr()}
+	c.timeout.ping, c.timeout.peer = g.config.PingEvery, g.config.PeerTimeout
+	g.limiter.add(c.conn, c.peer) // which may not be the address it was counted for so far
 	if !g.start(c) {
 		ws.CloseNow()
 		pair.Close()
 		closeFD(fd)
 		return
 	}
-	g.config.Adopt(fd, g.peer(r))
+	g.config.Adopt(fd, peer)
+}
+
+// TurnedAway logs that a request was refused, and why. Of many within a short
+// time it logs some, and the number of the others.
+func (g *Gateway) TurnedAway(r *http.Request, reason error) {
+	g.warnings.log(slog.LevelInfo, "a browser was turned away", "address", g.Peer(r), "reason", reason)
 }
 
 // start begins to copy, unless the gateway is closed.

@@ -35,7 +35,10 @@ func start(t *testing.T, sc server.Config, gc Config) *room {
 	s := chattest.Start(t, sc)
 	gc.Adopt = s.Adopt
 	g := New(gc)
-	h := httptest.NewServer(g)
+	h := httptest.NewUnstartedServer(g)
+	g.Limit(h.Config)
+	h.Listener = g.Listener(h.Listener)
+	h.Start()
 	t.Cleanup(func() {
 		s.Stop(t)
 		h.Close()
@@ -282,10 +285,17 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+func prefixes(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
 // The address of a client is that of its connection, or what proxies that are
 // trusted say; what others say is not believed.
 func TestPeer(t *testing.T) {
-	g := New(Config{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")}})
+	g := New(Config{Proxies: prefixes("127.0.0.1/32", "10.0.0.0/8")})
 	for _, test := range []struct {
 		remote    string
 		forwarded []string
@@ -305,7 +315,7 @@ func TestPeer(t *testing.T) {
 		{"127.0.0.1:1234", []string{"10.2.2.2"}, "10.2.2.2:0"},
 	} {
 		r := &http.Request{RemoteAddr: test.remote, Header: http.Header{"X-Forwarded-For": test.forwarded}}
-		if got := g.peer(r); got != netip.MustParseAddrPort(test.want) {
+		if got := g.Peer(r); got != netip.MustParseAddrPort(test.want) {
 			t.Errorf("%s for %q is %v, want %s", test.remote, test.forwarded, got, test.want)
 		}
 	}

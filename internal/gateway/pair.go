@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // pairBuffer is how much the server may have written that the gateway has not
@@ -68,4 +70,20 @@ func readSome(conn *net.UnixConn, rest []byte) (buffer *[]byte, n int) {
 		return true
 	})
 	return buffer, n
+}
+
+// hungUp reports whether the server has closed its end, also while there is
+// something left to read.
+func hungUp(conn *net.UnixConn) bool {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var events int16
+	err = raw.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd)}}
+		unix.Poll(poll, 0) // if it fails, it is asked again
+		events = poll[0].Revents
+	})
+	return err != nil || events&unix.POLLHUP != 0
 }

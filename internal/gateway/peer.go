@@ -8,16 +8,12 @@ import (
 	"strings"
 )
 
-// peer returns the address of whoever is at the far end of a request. Behind
+// Peer returns the address of whoever is at the far end of a request. Behind
 // trusted proxies it is the last address in X-Forwarded-For that is not one of
 // theirs: what stands before it anybody could have written. Its port is not
 // known then, and 0.
-func (g *Gateway) peer(r *http.Request) netip.AddrPort {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+func (g *Gateway) Peer(r *http.Request) netip.AddrPort {
+	at := address(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && g.trusts(at.Addr()); i-- {
 		before, ok := parseHop(hops[i])
@@ -27,6 +23,12 @@ func (g *Gateway) peer(r *http.Request) netip.AddrPort {
 		at = before
 	}
 	return at
+}
+
+// address reads what net writes for an address; the zero value is none.
+func address(text string) netip.AddrPort {
+	at, _ := netip.ParseAddrPort(text)
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 // parseHop reads one address of X-Forwarded-For, which some write with a port.

@@ -33,14 +33,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Limits of the HTTP server. A page is a few small requests; what is slower than
+// Limits of the HTTP server; how many connections there may be says the gateway.
+// A page is a few small requests; what is slower than
 // this keeps a connection open for something else.
 const (
 	headerTimeout = 10 * time.Second
 	answerTimeout = time.Minute
 	idleTimeout   = 15 * time.Second
 	maxHeader     = 16 << 10
-	maxVisitors   = 1024 // connections that are no WebSockets, or not yet
 )
 
 // Serve serves on listeners until ctx is done and closes them. WebSockets go on
@@ -53,12 +53,12 @@ func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ConnState:         newVisitors(maxVisitors).changed,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug), // what clients do wrong
 	}
+	c.Gateway.Limit(&server)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- server.Serve(l) }()
+		go func() { failed <- server.Serve(c.Gateway.Listener(l)) }()
 	}
 	unhook := context.AfterFunc(ctx, func() { server.Close() })
 	defer unhook()
