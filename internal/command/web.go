@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +34,8 @@ func (w *webOptions) defineFlags(flags *pflag.FlagSet) {
 			`one (127.0.0.1:8080). The first lines say the link that invites them.`)
 	define(flags, &w.origins, "web-origin", "URLS", "", webOrigins,
 		`Where the page is found from outside, if a proxy stands before --web, such as `+
-			`https://chat.example.com; several are separated by commas. Pages of other places can't `+
-			`connect.`)
+			`https://chat.example.com; several are separated by commas. The page is served for these `+
+			`hosts alone; without, for addresses, localhost and this machine's name.`)
 	define(flags, &w.proxies, "trusted-proxy", "IP", "", prefixes,
 		`The addresses or networks (10.0.0.0/8) of the proxies before --web, separated by commas. Of `+
 			`their word, X-Forwarded-For, the address of a client is taken.`)
@@ -99,6 +100,17 @@ func prefixes(text string) ([]netip.Prefix, error) {
 		found = append(found, prefix)
 	}
 	return found, nil
+}
+
+// names returns the names that the operator has given the machine or this
+// server, by which the page may be asked for.
+func (w *webOptions) names(bind string) []string {
+	names := []string{w.at.host, bind}
+	if own, err := os.Hostname(); err == nil && own != "" {
+		first, _, _ := strings.Cut(own, ".")
+		names = append(names, own, first, first+".local")
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // separated returns what stands between commas.

@@ -75,6 +75,8 @@ func (w *website) start(o serveOptions, logger *slog.Logger) {
 	w.serving.Go(func() {
 		web.Serve(ctx, w.listeners, web.Config{
 			Gateway: w.gateway,
+			Origins: o.web.origins,
+			Names:   o.web.names(o.bind),
 			Key:     o.key,
 			History: o.history,
 			Replay:  o.replay,

@@ -300,6 +300,37 @@ func TestWebHistory(t *testing.T) {
 	}
 }
 
+// The key is in the address bar no longer than it takes to read it, and a page
+// that is loaded again knows it all the same.
+func TestWebKeyHidden(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	hidden := func(when string) {
+		t.Helper()
+		p.wait("the form", `document.getElementById("key").value !== ""`)
+		if got, want := eval[string](p, "location.href"), fmt.Sprintf("http://127.0.0.1:%d/", srv.webPort); got != want {
+			t.Errorf("%s the address is %q, want %q", when, got, want)
+		}
+		if got := eval[string](p, `document.getElementById("key").value`); got != key {
+			t.Errorf("%s the key is %q", when, got)
+		}
+	}
+	hidden("at first")
+	p.do(chromedp.Reload())
+	hidden("loaded again")
+	p.join("alice")
+	p.do(chromedp.Reload())
+	p.waitJoined("alice")
+	p.click("#settings summary", "#leave")
+	hidden("after leaving")
+	p.do(chromedp.Reload())
+	hidden("loaded again after leaving")
+	eval[bool](p, `(location.hash = "#key=other%20one", true)`)
+	p.wait("the other key", `document.getElementById("key").value === "other one" && location.hash === ""`)
+}
+
 // What is replayed when a page comes back to a server that was away is not shown
 // a second time.
 func TestWebReplayAgain(t *testing.T) {
@@ -431,6 +462,7 @@ func TestWebProxy(t *testing.T) {
 		running.stderr.waitForLine(t, "https://chat.example.com/#key="+key)
 		conn, _, err := websocket.Dial(t.Context(), "ws://127.0.0.1:"+port+"/ws", &websocket.DialOptions{
 			HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+			Host:       "chat.example.com",
 			HTTPHeader: http.Header{"X-Forwarded-For": {"203.0.113.5, 198.51.100.7"}, "Origin": {"https://chat.example.com"}},
 		})
 		if err != nil {

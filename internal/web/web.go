@@ -23,6 +23,13 @@ import (
 type Config struct {
 	// Gateway takes the page's WebSockets.
 	Gateway *gateway.Gateway
+	// Origins are where the page is found from outside, such as
+	// https://chat.example.com. If there are any, it is served for their hosts
+	// alone.
+	Origins []string
+	// Names are the hosts that the page is served for otherwise, besides
+	// addresses and localhost.
+	Names []string
 	// Key is what one has to give to read what was said before.
 	Key string
 	// History is the path of the file in which that is kept; empty if it is not.
@@ -80,7 +87,7 @@ func Handler(c Config) http.Handler {
 	if c.History != "" {
 		mux.Handle("GET /api/messages", newArchive(c))
 	}
-	return guarded(mux)
+	return guarded(hosts{c.Origins, c.Names}.guard(mux, c.Gateway.TurnedAway))
 }
 
 // guarded sets what every answer has to say about what a browser may do with

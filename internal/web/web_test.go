@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func config() Config {
 	return Config{
 		Gateway: gateway.New(gateway.Config{Adopt: func(int, netip.AddrPort) {}}),
+		Names:   []string{"example.com"}, // which httptest asks for
 		Key:     "ключ",
 		Logger:  slog.New(slog.DiscardHandler),
 	}

@@ -21,11 +21,14 @@ let burst = null; // what came right after joining again, which may be a replay
 // The door
 
 // An invitation link has the key behind the #, which never leaves the browser.
+// It leaves the address bar, where others could see it; the tab remembers it.
 function readInvitation() {
   const given = /(?:^#|&)key=([^&]*)/.exec(location.hash)?.[1];
   if (given !== undefined) {
+    window.history.replaceState(null, "", location.pathname + location.search);
     try {
       $("key").value = decodeURIComponent(given);
+      sessionStorage.setItem("key", $("key").value);
     } catch {
       $("refusal").textContent = "The invitation link is damaged; type the key instead.";
     }
@@ -272,6 +275,7 @@ $("find").addEventListener("submit", async (event) => {
 });
 
 // A page that was in the room and is loaded again goes back.
+$("key").value = sessionStorage.getItem("key") ?? "";
 readInvitation();
 addEventListener("hashchange", readInvitation);
 $("name").value = localStorage.getItem("name") ?? "";
