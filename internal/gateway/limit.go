@@ -27,7 +27,7 @@ type limiter struct {
 
 	mu     sync.Mutex
 	count  int
-	groups map[netip.Addr]*list.List // of *conn by rateKey, the least recently used first
+	groups map[netip.Addr]*list.List // of *conn by RateKey, the least recently used first
 }
 
 // A conn is a connection that a limiter knows.
@@ -43,9 +43,9 @@ type conn struct {
 	closed  bool
 }
 
-// rateKey returns what counts as one address: for IPv6 the network of 64 bits
+// RateKey returns what counts as one address: for IPv6 the network of 64 bits
 // of which one host can have every address.
-func rateKey(addr netip.Addr) netip.Addr {
+func RateKey(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
 		prefix, _ := addr.Prefix(64) // fails for other lengths only
@@ -75,7 +75,7 @@ func newLimiter(c Config, trusts func(netip.Addr) bool) *limiter {
 func (l *limiter) add(c *conn, addr netip.Addr) {
 	var key netip.Addr
 	if !l.trusts(addr) {
-		key = rateKey(addr)
+		key = RateKey(addr)
 	}
 	l.mu.Lock()
 	l.remove(c)

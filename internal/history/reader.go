@@ -37,12 +37,13 @@ type Filter struct {
 	Last int
 }
 
-// where returns the conditions that a row of message m meets.
-func (f *Filter) where() (conditions string, args []any) {
-	conditions = "m.sequence > ?"
+// where returns the conditions that a row of message m meets, whose sequence
+// is in the column that is given.
+func (f *Filter) where(sequence string) (conditions string, args []any) {
+	conditions = sequence + " > ?"
 	args = append(args, f.After)
 	if f.Before > 0 {
-		conditions += " AND m.sequence < ?"
+		conditions += " AND " + sequence + " < ?"
 		args = append(args, f.Before)
 	}
 	if !f.Since.IsZero() {
@@ -70,7 +71,7 @@ func (f *Filter) source() string {
 // Messages returns the messages that a filter means, in their order. Each is
 // valid until the next. If reading fails, the error comes last.
 func (r *Reader) Messages(ctx context.Context, f Filter) iter.Seq2[*Message, error] {
-	where, args := f.where()
+	where, args := f.where("m.sequence")
 	query := "SELECT " + columns + " FROM " + f.source() + " WHERE " + where + " ORDER BY sequence"
 	if f.Last > 0 {
 		query = "SELECT * FROM (" + query + " DESC LIMIT ?) ORDER BY sequence"
@@ -117,7 +118,7 @@ const lastSequence = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message
 
 // Count returns how many messages a filter means.
 func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {
-	where, args := f.where()
+	where, args := f.where("m.sequence")
 	query := "SELECT 1 FROM " + f.source() + " WHERE " + where
 	if f.Last > 0 {
 		query += " LIMIT ?"

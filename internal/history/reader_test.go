@@ -76,6 +76,11 @@ func TestSearch(t *testing.T) {
 		want   []string
 	}{
 		{"lunch", Filter{}, []string{"<Lunch> today?", "no <lunch> for me, no no", "\xff <lunch> \xfe"}},
+		{"lunch", Filter{Before: 2}, []string{"<Lunch> today?"}},
+		{"lunch", Filter{After: 1, Before: 6}, []string{"no <lunch> for me, no no"}},
+		{"lunch", Filter{After: 1, Last: 1}, []string{"\xff <lunch> \xfe"}},
+		{"lunch LUNCH lunch", Filter{Last: 1}, []string{"\xff <lunch> \xfe"}},
+		{strings.Repeat("lunch TODAY* ", 300), Filter{}, []string{"<Lunch> <today>?"}},
 		{"lunch", Filter{Last: 1}, []string{"\xff <lunch> \xfe"}},
 		{"LUNCH", Filter{From: "bob"}, []string{"no <lunch> for me, no no"}},
 		{"lunch", Filter{Since: noon.Add(time.Minute)}, []string{"no <lunch> for me, no no", "\xff <lunch> \xfe"}},
@@ -127,6 +132,32 @@ func TestSearchForNothing(t *testing.T) {
 	}
 }
 
+// A query has a bound, however its words are written.
+func TestSearchForTooMuch(t *testing.T) {
+	r := openReader(t, written(t, "alice: hello"))
+	numbers := func(n int, end string) string {
+		var all strings.Builder
+		for i := range n {
+			fmt.Fprintf(&all, "%d%s", i, end)
+		}
+		return all.String()
+	}
+	for query, ok := range map[string]bool{
+		numbers(maxWords, " "):                true,
+		numbers(maxWords+1, " "):              false,
+		numbers(maxWords+1, "-"):              false,
+		`"` + numbers(maxWords+1, " ") + `"`:  false,
+		`"a" ` + numbers(maxWords, "."):       false,
+		numbers(maxPrefixes, "* "):            true,
+		numbers(maxPrefixes+1, "* "):          false,
+		strings.Repeat("e\u0301", maxWords+1): true, // one word
+	} {
+		if _, err := r.Search(t.Context(), query, Filter{}); ok && err != nil || !ok && !errors.Is(err, ErrTooManyWords) {
+			t.Errorf("%q: %v", query, err)
+		}
+	}
+}
+
 // Whatever is looked for in whatever was said, there is an answer: no error,
 // and hits that are the texts, cut.
 func FuzzSearch(f *testing.F) {
@@ -141,7 +172,7 @@ func FuzzSearch(f *testing.F) {
 		}
 		r := openReader(t, written(t, "alice: "+text))
 		hits, err := r.Search(t.Context(), query, Filter{})
-		if errors.Is(err, ErrNoWords) {
+		if errors.Is(err, ErrNoWords) || errors.Is(err, ErrTooManyWords) {
 			return
 		}
 		if err != nil {

@@ -7,11 +7,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
+	"sop-chat/internal/gateway"
 	"sop-chat/internal/history"
 	"sop-chat/internal/wire"
 )
@@ -19,6 +22,16 @@ import (
 const (
 	pageSize = 100 // messages that are sent for one turn of the wheel
 	mostHits = 200 // messages that a search finds at most, the last ones
+
+	placesInAll = 4               // of requests of one kind that read the file at the same time
+	placesEach  = 2               // of them for one address
+	mayWait     = 5 * time.Second // for a place
+	mayRead     = 2 * time.Second // what takes longer is interrupted
+)
+
+var (
+	errBusy    = errors.New("others are reading the history; try again in a few seconds")
+	errTooLong = errors.New("it takes too long; look for fewer or longer words")
 )
 
 // about says what the room offers besides chatting. It needs no key, and says
@@ -32,11 +45,14 @@ func about(c Config) http.HandlerFunc {
 // An archive answers requests for what was said before. All of them need the
 // room's key, as joining does.
 type archive struct {
-	config Config
-	places chan struct{} // of requests that read the file at the same time
+	config          Config
+	pages, searches *places // those who turn pages don't wait for those who search
+	mayRead         time.Duration
 }
 
-func newArchive(c Config) *archive { return &archive{c, make(chan struct{}, 4)} }
+func newArchive(c Config) *archive {
+	return &archive{c, newPlaces(placesInAll, placesEach), newPlaces(placesInAll, placesEach), mayRead}
+}
 
 // A message is one as the page gets it.
 type message struct {
@@ -66,22 +82,42 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		filter.Before = n
 	}
-	select {
-	case a.places <- struct{}{}:
-		defer func() { <-a.places }()
-	case <-r.Context().Done():
-		return
+	places := a.pages
+	if query.Has("q") {
+		places = a.searches
 	}
-	messages, err := a.read(r.Context(), filter, query.Get("q"), query.Has("q"))
+	messages, err := a.readInTurn(r, places, filter)
 	switch {
-	case errors.Is(err, history.ErrNoWords):
+	case errors.Is(err, history.ErrNoWords), errors.Is(err, history.ErrTooManyWords):
 		http.Error(w, err.Error(), http.StatusBadRequest)
+	case errors.Is(err, errBusy), errors.Is(err, errTooLong):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	case r.Context().Err() != nil: // nobody waits for the answer
 	case err != nil:
 		a.config.Logger.Warn("a browser can't be shown what was said", "reason", err)
 		http.Error(w, "the history can't be read", http.StatusInternalServerError)
 	default:
-		sendJSON(w, map[string]any{"messages": messages})
+		sendMessages(w, messages)
 	}
+}
+
+// readInTurn reads what a request asks for when there is a place for it. It
+// leaves the place before anything is written: a browser may take its time.
+func (a *archive) readInTurn(r *http.Request, places *places, f history.Filter) ([]message, error) {
+	waiting, cancel := context.WithTimeout(r.Context(), mayWait)
+	defer cancel()
+	leave, err := places.take(waiting, gateway.RateKey(a.config.Gateway.Peer(r).Addr()))
+	if err != nil {
+		return nil, errBusy
+	}
+	defer leave()
+	reading, cancel := context.WithTimeout(r.Context(), a.mayRead)
+	defer cancel()
+	messages, err := a.read(reading, f, r.URL.Query().Get("q"), r.URL.Query().Has("q"))
+	if err != nil && errors.Is(reading.Err(), context.DeadlineExceeded) {
+		err = errTooLong
+	}
+	return messages, err
 }
 
 // hasKey reports whether a request has the room's key: in base64, because a
@@ -130,6 +166,23 @@ func collect[T any](found iter.Seq2[T, error], of func(T) *history.Message) ([]m
 		})
 	}
 	return messages, nil
+}
+
+// sendMessages sends messages one by one: in JSON they could be many times as
+// large as they are, and browsers may take their time.
+func sendMessages(w http.ResponseWriter, messages []message) {
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	between := ""
+	io.WriteString(w, `{"messages":[`)
+	for _, m := range messages {
+		io.WriteString(w, between)
+		if err := encoder.Encode(m); err != nil {
+			return // nobody reads it
+		}
+		between = ","
+	}
+	io.WriteString(w, "]}\n")
 }
 
 func sendJSON(w http.ResponseWriter, value any) {
