@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,24 @@ func TestWebOrigins(t *testing.T) {
 		if got, err := webOrigins(text); err == nil {
 			t.Errorf("%q is %q, want an error", text, got)
 		}
+	}
+}
+
+// The page may be asked for by the names that the operator gave.
+func TestWebNames(t *testing.T) {
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := webOptions{at: webAddress{"chat.lan", 8080}}
+	got := o.names("room.lan")
+	for _, want := range []string{"chat.lan", "room.lan", own} {
+		if !slices.Contains(got, want) {
+			t.Errorf("the names are %q, without %q", got, want)
+		}
+	}
+	if slices.Contains(got, "") {
+		t.Errorf("the names are %q, with an empty one", got)
 	}
 }
 

@@ -27,6 +27,9 @@ var buffers = sync.Pool{New: func() any {
 	return &b
 }}
 
+// begun is what times are counted from, by a clock that nobody sets.
+var begun = time.Now()
+
 // A client is a WebSocket and Go's end of its socket pair. Two goroutines copy:
 //
 //	browser ══ WebSocket ──upstream──▶ pair ══ server
@@ -55,7 +58,7 @@ type client struct {
 	// Set while upstream waits for the server, downstream for the browser: a
 	// ping then proves nothing.
 	sending, receiving atomic.Bool
-	receivingSince     atomic.Int64 // in nanoseconds since 1970
+	receivingSince     atomic.Int64 // in nanoseconds since begun
 
 	ending   sync.Once
 	farewell *time.Timer
@@ -181,7 +184,7 @@ func (c *client) write(messages []byte) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c.receivingSince.Store(time.Now().UnixNano())
+	c.receivingSince.Store(int64(time.Since(begun)))
 	c.receiving.Store(true)
 	c.stall.Reset(min(stallLooks, c.timeout.peer))
 	err := c.ws.Write(context.Background(), websocket.MessageBinary, messages)
@@ -196,11 +199,11 @@ func (c *client) lookAtStall() {
 	if !c.receiving.Load() {
 		return
 	}
-	since := time.Unix(0, c.receivingSince.Load())
+	took := time.Since(begun) - time.Duration(c.receivingSince.Load())
 	switch {
 	case hungUp(c.pair):
 		c.end()
-	case time.Since(since) >= c.timeout.peer:
+	case took >= c.timeout.peer:
 		c.conn.reset()
 	default:
 		c.stall.Reset(min(stallLooks, c.timeout.peer))

@@ -5,12 +5,12 @@ package gateway
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +27,9 @@ type raw struct {
 	t *testing.T
 }
 
+const upgradeRequest = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+
 // upgrade opens a WebSocket by hand.
 func (r *room) upgrade(t *testing.T) *raw {
 	t.Helper()
@@ -36,8 +39,7 @@ func (r *room) upgrade(t *testing.T) *raw {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(chattest.Patience))
-	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+	io.WriteString(conn, upgradeRequest)
 	head := make([]byte, 0, 1024)
 	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
 		head = append(head, 0)
@@ -323,4 +325,42 @@ func TestWhoCounts(t *testing.T) {
 	if n := r.pending(); n != 8 {
 		t.Errorf("%d connections are counted, want 8", n)
 	}
+}
+
+// Browsers that come in at the moment at which everything ends leave nothing.
+func TestCloseWhileBrowsersCome(t *testing.T) {
+	before := sockets(t)
+	for range 5 {
+		r := start(t, server.Config{}, Config{})
+		address := strings.TrimPrefix(r.url, "ws://")
+		var coming sync.WaitGroup
+		stop := make(chan struct{})
+		for range 4 {
+			coming.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					conn, err := net.Dial("tcp", address)
+					if err != nil {
+						return
+					}
+					conn.SetDeadline(time.Now().Add(chattest.Patience))
+					io.WriteString(conn, upgradeRequest)
+					io.CopyN(io.Discard, conn, 20)
+					conn.Close()
+				}
+			})
+		}
+		r.join(t, "web")
+		r.Stop(t)
+		r.gateway.Close(time.Millisecond)
+		close(stop)
+		coming.Wait()
+	}
+	eventually(t, "all sockets are closed", chattest.Patience, func() bool {
+		return sockets(t) <= before+10 // five listeners, and the browsers that joined
+	})
 }
