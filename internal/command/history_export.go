@@ -161,7 +161,7 @@ func (j *jsonExporter) message(m *history.Message) error {
 	if m.From.Addr.IsValid() {
 		j.line = console.AppendJSON(j.line, "address", []byte(m.From.Addr.String()))
 	}
-	j.line = console.AppendJSON(j.line, "text", m.Wire.Text())
+	j.line = console.AppendJSONText(j.line, m.Wire.Text())
 	_, err := j.out.Write(append(j.line, "}\n"...))
 	return err
 }

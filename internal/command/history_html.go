@@ -65,12 +65,12 @@ func (h *htmlExporter) message(m *history.Message) error {
 	claimed := string(m.Wire.TrimmedName())
 	return historyTemplates.ExecuteTemplate(h.out, "message", pageMessage{
 		Colour:    colourNumber(m.From.Name),
-		Name:      shown(m.From.Name),
-		Claimed:   shown(claimed),
+		Name:      string(console.EscapeName(nil, []byte(m.From.Name))),
+		Claimed:   string(console.EscapeName(nil, []byte(claimed))),
 		IsClaimed: claimed != m.From.Name,
 		Time:      m.Time.Format(time.TimeOnly),
 		Machine:   m.Time.Format(time.RFC3339),
-		Text:      shown(string(m.Wire.Text())),
+		Text:      shownText(string(m.Wire.Text())),
 	})
 }
 
@@ -82,11 +82,11 @@ func (h *htmlExporter) finish() error {
 	return h.out.Flush()
 }
 
-// shown returns a field as a page shows it: escaped as on a console, but for
+// shownText returns a text as a page shows it: escaped as on a console, but for
 // line breaks.
-func shown(field string) string {
+func shownText(text string) string {
 	var all []byte
-	for i, line := range strings.Split(field, "\n") {
+	for i, line := range strings.Split(text, "\n") {
 		if i > 0 {
 			all = append(all, '\n')
 		}

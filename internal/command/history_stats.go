@@ -95,7 +95,7 @@ func showStats(s *history.Stats, p Process, width int) error {
 func peopleRows(people []history.PersonCount) []barRow {
 	var rows []barRow
 	for _, person := range people[:min(len(people), mostPeople)] {
-		name := string(console.Escape(nil, []byte(person.Name)))
+		name := string(console.AppendName(nil, []byte(person.Name)))
 		if utf8.RuneCountInString(name) > longestName {
 			name = string([]rune(name)[:longestName-1]) + "…"
 		}

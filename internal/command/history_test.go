@@ -357,12 +357,12 @@ func TestMissingMessages(t *testing.T) {
 		}
 	}
 	lines.out.Flush()
-	want := `2026-11-24 16:02:00 : 
-2026-11-24 16:02:00 : 
+	want := `2026-11-24 16:02:00 "": 
+2026-11-24 16:02:00 "": 
 2026-11-24 16:02:00 * 1 message is missing here: the history could not be written
-2026-11-24 16:02:00 : 
+2026-11-24 16:02:00 "": 
 2026-11-24 16:02:00 * 2 messages are missing here: the history could not be written
-2026-11-24 16:02:00 : 
+2026-11-24 16:02:00 "": 
 `
 	if shown.String() != want {
 		t.Errorf("got:\n%swant:\n%s", shown, want)

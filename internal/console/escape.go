@@ -4,32 +4,55 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"strconv"
-	"unicode"
 	"unicode/utf8"
 )
 
-// Escape appends field to dst in a form that is safe to show: one line of
-// valid UTF-8 in which nothing acts on a terminal, hides or changes the
-// direction of what follows. Two different fields never look the same:
+// Escape appends a text to dst in a form that is safe to show: one line of
+// valid UTF-8 in which nothing acts on a terminal, hides, stands on its
+// neighbours or changes the direction of what follows.
 //
 //	\n \r \t     line feed, carriage return, tab
 //	\x1b         any other ASCII control, or a byte that is not UTF-8
-//	\u{202e}     any other control or format character, by its code point
+//	\u{202e}     any other character that is not to be shown, by its code point
 //	\\           a backslash
-func Escape(dst, field []byte) []byte { return escape(dst, field, special) }
+//
+// The field can be read from it, byte by byte. Two texts look the same only if
+// their characters do, or by what belongs there: the variation selectors and
+// joiners of emoji, joiners between the letters of scripts that have them, and
+// a blank of another kind than the space between two words.
+func Escape(dst, text []byte) []byte { return escape(dst, text, special) }
 
-// escapeQuoted is Escape for a place between quotes, which are escaped too.
-func escapeQuoted(dst, field []byte) []byte { return escape(dst, field, special|quote) }
+// EscapeName is Escape for a name, of which more is asked, because people go by
+// it: two names that differ do not look the same. What has no shape of its own
+// is escaped wherever it is: what Unicode calls ignorable, blanks but the space,
+// and what is not assigned. So is another spelling of the same character, by
+// code points or by letters of another alphabet in a Latin word. An empty name
+// is "". It does not tell apart characters that merely resemble each other, as
+// l and I do, nor words that are all of another alphabet.
+func EscapeName(dst, name []byte) []byte {
+	switch string(name) {
+	case "":
+		return append(dst, `""`...)
+	case `""`:
+		dst = escapeByte(dst, name[0])
+		name = name[1:]
+	}
+	return escape(dst, name, special|named)
+}
+
+// escapeQuoted is EscapeName for a place between quotes, which are escaped too.
+func escapeQuoted(dst, field []byte) []byte { return escape(dst, field, special|quote|named) }
 
 func escape(dst, field []byte, what class) []byte {
-	for {
-		n, r, size := plain(field, what)
-		dst = append(dst, field[:n]...)
+	var w word
+	for at := 0; ; {
+		n, r, size := plain(field, at, what, &w)
+		dst = append(dst, field[at:at+n]...)
 		if size == 0 {
 			return dst
 		}
-		dst = escapeRune(dst, r, field[n], size)
-		field = field[n+size:]
+		dst = escapeRune(dst, r, field[at+n], size)
+		at += n + size
 	}
 }
 
@@ -67,6 +90,7 @@ const (
 	special class = 1 << iota // controls and the backslash: everywhere
 	quote                     // the quote: between quotes
 	long                      // not ASCII: needs a look at more than one byte
+	named                     // of no byte: the rules are those for names
 )
 
 var classes = func() (t [256]class) {
@@ -83,35 +107,38 @@ var classes = func() (t [256]class) {
 	return t
 }()
 
-// plain returns how many bytes field begins with that can be shown as they
+// plain returns how many bytes of field, from a place on, can be shown as they
 // are, and the character after them with its size. The size is 0 at the end of
-// field; a byte that is not UTF-8 is utf8.RuneError of size 1.
-func plain(field []byte, what class) (n int, r rune, size int) {
-	what |= long
-	for n < len(field) {
-		if rest := field[n:]; len(rest) >= 8 {
+// field; a byte that is not UTF-8 is utf8.RuneError of size 1. What is before
+// the place is not shown as it is; w is for plain alone, one for each field.
+func plain(field []byte, from int, what class, w *word) (n int, r rune, size int) {
+	bytewise := what | long
+	at := from
+	for at < len(field) {
+		if rest := field[at:]; len(rest) >= 8 {
 			found := findSpecial(binary.LittleEndian.Uint64(rest))
 			if found == 0 {
-				n += 8
+				at += 8
 				continue
 			}
-			n += bits.TrailingZeros64(found) / 8
+			at += bits.TrailingZeros64(found) / 8
 		}
-		b := field[n]
-		if classes[b]&what == 0 {
-			n++
+		b := field[at]
+		if classes[b]&bytewise == 0 {
+			at++
 			continue
 		}
 		if b < utf8.RuneSelf {
-			return n, rune(b), 1
+			return at - from, rune(b), 1
 		}
-		r, size = utf8.DecodeRune(field[n:])
-		if r == utf8.RuneError && size == 1 || hostile(r) {
-			return n, r, size
+		r, size = utf8.DecodeRune(field[at:])
+		if r == utf8.RuneError && size == 1 || !visible(field[from:at], field[at:], r, what) ||
+			what&named != 0 && w.borrows(field, at, r) {
+			return at - from, r, size
 		}
-		n += size
+		at += size
 	}
-	return n, 0, 0
+	return at - from, 0, 0
 }
 
 // findSpecial returns 0 if none of the eight bytes in word is of any class, or
@@ -128,29 +155,4 @@ func findSpecial(word uint64) uint64 {
 	)
 	return (word | (word + each) | (word - each*' ') |
 		((word ^ quotes) - each) | ((word ^ backslashes) - each)) & top
-}
-
-const (
-	zeroWidthNonJoiner = 0x200c
-	zeroWidthJoiner    = 0x200d
-	lineSeparator      = 0x2028
-	paragraphSeparator = 0x2029
-)
-
-// hostile reports whether a character outside ASCII could deceive who sees it:
-// controls, format characters (among them all that change the direction),
-// separators of lines, and code points that are no characters. The two joiners
-// are format characters too, but words and emoji are written with them.
-func hostile(r rune) bool {
-	switch {
-	case r < 0xa0: // C1
-		return true
-	case r == zeroWidthNonJoiner || r == zeroWidthJoiner:
-		return false
-	case r == lineSeparator || r == paragraphSeparator:
-		return true
-	case r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe: // never characters
-		return true
-	}
-	return unicode.Is(unicode.Cf, r)
 }

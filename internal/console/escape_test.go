@@ -55,8 +55,8 @@ func TestEscapeEscapes(t *testing.T) {
 	}
 }
 
-// Of all characters, exactly those of the classes that can deceive are escaped,
-// by the tables of whatever version of Unicode Go has, and the backslash.
+// Of all characters, exactly those are escaped that can deceive where they are
+// alone, by the tables of whatever version of Unicode Go has, and the backslash.
 func TestEscapeEveryCharacter(t *testing.T) {
 	for r := range unicode.MaxRune + 1 {
 		if !utf8.ValidRune(r) { // a surrogate: UTF-8 has no bytes for it
@@ -64,16 +64,16 @@ func TestEscapeEveryCharacter(t *testing.T) {
 		}
 		field := utf8.AppendRune(nil, r)
 		escaped := !bytes.Equal(Escape(nil, field), field)
-		if want := mustBeEscaped(r) || r == '\\'; escaped != want {
+		if want := isDeceptive(r) || unicode.IsMark(r) || r == '\\'; escaped != want {
 			t.Fatalf("%U is escaped: %v, want %v", r, escaped, want)
 		}
 	}
 }
 
-// mustBeEscaped says by the tables of Unicode what Escape has rules for.
-func mustBeEscaped(r rune) bool {
-	return r != '\u200c' && r != '\u200d' && unicode.In(r, unicode.Cc, unicode.Cf,
-		unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
+// isDeceptive says by the tables of Unicode what Escape has rules for.
+func isDeceptive(r rune) bool {
+	return r != ' ' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Noncharacter_Code_Point,
+		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unseen)
 }
 
 // checkShown fails unless s is valid UTF-8 without anything to be escaped.
@@ -82,10 +82,13 @@ func checkShown(t *testing.T, s []byte) {
 	if !utf8.Valid(s) {
 		t.Fatalf("not valid UTF-8: %q", s)
 	}
-	if i := bytes.IndexFunc(s, mustBeEscaped); i >= 0 {
-		t.Fatalf("shown as it is, at %d: %q", i, s)
+	if i := bytes.IndexFunc(s, isDeceptive); i >= 0 {
+		t.Fatalf("shown as it is, at %d: %+q", i, s)
 	}
 }
+
+// partOf are characters that a text may have where they belong.
+var partOf = strings.NewReplacer("\u00a0", "", "\u202f", "", "\u3000", "", "\u200c", "", "\u200d", "", "\ufe0e", "", "\ufe0f", "")
 
 // unescape is the inverse of Escape and escapeQuoted.
 func unescape(s string) (string, error) {
@@ -132,16 +135,20 @@ func unescape(s string) (string, error) {
 }
 
 // Whatever a field holds, its escaped form is safe to show and says exactly
-// what was in the field; so no two fields look the same.
+// what was in the field.
 func FuzzEscape(f *testing.F) {
 	for _, seed := range []string{
 		"", "hello", "\\\"\n\r\t\x00\x1b\x7f", "ż\xc5\xff\xed\xa0\x80", "\u0085\u202e\u2028\ufeff\uffff\U0001fffe", `\x41\u{41}`,
+		"👩\u200d👩\u200d👧❤\ufe0f1\ufe0f\u20e3", "a\u00a0\u3000b\u3164\u034f", "e\u0301\u0301\u0301\u0301\u0301\u0301 \u0301", "аl\u212a",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, field []byte) {
-		for _, escaped := range [][]byte{Escape(nil, field), escapeQuoted(nil, field)} {
-			checkShown(t, escaped)
+		text, quoted := Escape(nil, field), escapeQuoted(nil, field)
+		checkShown(t, []byte(partOf.Replace(string(text))))
+		checkShown(t, quoted)
+		checkMarks(t, string(quoted))
+		for _, escaped := range [][]byte{text, quoted} {
 			back, err := unescape(string(escaped))
 			if err != nil || back != string(field) {
 				t.Fatalf("%q was escaped as %s, which says %q (%v)", field, escaped, back, err)

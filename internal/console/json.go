@@ -27,8 +27,9 @@ import (
 //	count_events         of other events left out, with skipped
 //
 // A value that is not valid UTF-8 is followed by its exact bytes under the
-// same key with _base64. The characters that Escape does not let through are
-// here \u escapes, so that the lines may be shown on a terminal as they are.
+// same key with _base64. The characters that Escape, or EscapeName for all but
+// the text, does not let through are here \u escapes, so that the lines may be
+// shown on a terminal as they are.
 type jsonFormat struct {
 	clock clock
 }
@@ -45,7 +46,7 @@ func (j *jsonFormat) message(dst []byte, e *broadcast.Entry) []byte {
 	dst = j.begin(dst, e.Time, "message")
 	dst = appendField(dst, "name", e.Message.Name())
 	dst = appendField(dst, "authenticated_name", []byte(e.From.Name))
-	dst = appendField(dst, "text", e.Message.Text())
+	dst = appendText(dst, e.Message.Text())
 	dst = appendAddress(dst, e.From)
 	return append(dst, "}\n"...)
 }
@@ -108,10 +109,17 @@ func appendAddress(dst []byte, from *broadcast.Sender) []byte {
 // appendField appends a comma, key and value, and the value's bytes if they
 // are not all in the string.
 func appendField(dst []byte, key string, value []byte) []byte {
+	return appendFieldAs(dst, key, value, named)
+}
+
+// appendText is appendField for the text of a message.
+func appendText(dst, text []byte) []byte { return appendFieldAs(dst, "text", text, 0) }
+
+func appendFieldAs(dst []byte, key string, value []byte, what class) []byte {
 	dst = append(dst, `,"`...)
 	dst = append(dst, key...)
 	dst = append(dst, `":`...)
-	dst, exact := appendString(dst, value)
+	dst, exact := appendString(dst, value, what)
 	if exact {
 		return dst
 	}
@@ -124,12 +132,13 @@ func appendField(dst []byte, key string, value []byte) []byte {
 
 // appendString appends value as a JSON string and reports whether that says it
 // all: bytes that are not UTF-8 become replacement characters.
-func appendString(dst, value []byte) (_ []byte, exact bool) {
+func appendString(dst, value []byte, what class) (_ []byte, exact bool) {
 	exact = true
 	dst = append(dst, '"')
-	for {
-		n, r, size := plain(value, special|quote)
-		dst = append(dst, value[:n]...)
+	var w word
+	for at := 0; ; {
+		n, r, size := plain(value, at, what|special|quote, &w)
+		dst = append(dst, value[at:at+n]...)
 		if size == 0 {
 			return append(dst, '"'), exact
 		}
@@ -137,7 +146,7 @@ func appendString(dst, value []byte) (_ []byte, exact bool) {
 			exact = false
 		}
 		dst = appendJSONRune(dst, r)
-		value = value[n+size:]
+		at += n + size
 	}
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -34,18 +35,23 @@ func NewJSONWriter() JSONWriter { return JSONWriter{newJSONFormat()} }
 func (w JSONWriter) AppendMessage(dst []byte, at time.Time, name, text []byte) []byte {
 	dst = w.format.begin(dst, at, "message")
 	dst = appendField(dst, "name", name)
-	dst = appendField(dst, "text", text)
+	dst = appendText(dst, text)
 	return append(dst, "}\n"...)
 }
 
-// Harmless returns a text without the characters that Escape does not let
-// through, except for line breaks: what is left of something that was pasted.
+// Harmless returns a text without the characters that nobody could see in it, or
+// that act on a terminal, except for line breaks: what is left of something that
+// was pasted. Blanks become spaces.
 func Harmless(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n':
+		case r == '\n' || r == zeroWidthNonJoiner || r == zeroWidthJoiner || r == textStyle || r == emojiStyle:
 			return r
 		case r < ' ' || r == 0x7f || r == utf8.RuneError || r > 0x7f && hostile(r):
+			return -1
+		case unicode.Is(unicode.Zs, r):
+			return ' '
+		case r > 0x7f && unicode.In(r, invisible...):
 			return -1
 		}
 		return r

@@ -10,7 +10,7 @@ import (
 func TestAppendLine(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"alice", "hello", "alice: hello\n"},
-		{"", "", ": \n"},
+		{"", "", "\"\": \n"},
 		{"alice", "two\nlines\x1b[2J", `alice: two\nlines\x1b[2J` + "\n"},
 		{"* alice", "joined", `\x2a alice: joined` + "\n"},
 		{"!", "hi", `\x21: hi` + "\n"},

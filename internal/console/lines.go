@@ -40,5 +40,9 @@ func (l *Lines) Missing(dst []byte, messages uint64, at time.Time) []byte {
 
 // AppendJSON appends a comma, and key and value as they stand in an object of
 // JSON. If the value is not valid UTF-8, its exact bytes follow in base64, under
-// the key with _base64. What Escape does not let through is escaped.
+// the key with _base64. What EscapeName does not let through is escaped.
 func AppendJSON(dst []byte, key string, value []byte) []byte { return appendField(dst, key, value) }
+
+// AppendJSONText is AppendJSON for the text of a message, which is escaped as
+// Escape does.
+func AppendJSONText(dst, text []byte) []byte { return appendText(dst, text) }

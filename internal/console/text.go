@@ -61,16 +61,21 @@ func (t *textFormat) heading(dst []byte, e *broadcast.Entry) []byte {
 // appendName appends a name that begins a line, in which it escapes what would
 // make the line another: a beginning like ours, and an end before its end.
 func appendName(dst, name []byte) []byte {
-	if bytes.HasPrefix(name, []byte("!")) || bytes.HasPrefix(name, []byte("* ")) {
+	const end = ": "
+	isOurs := bytes.HasPrefix(name, []byte("!")) || bytes.HasPrefix(name, []byte("* "))
+	if !isOurs && !bytes.Contains(name, []byte(end)) {
+		return EscapeName(dst, name)
+	}
+	if isOurs {
 		dst = escapeByte(dst, name[0])
 		name = name[1:]
 	}
 	for {
-		colon := bytes.Index(name, []byte(": "))
+		colon := bytes.Index(name, []byte(end))
 		if colon < 0 {
-			return Escape(dst, name)
+			return escape(dst, name, special|named)
 		}
-		dst = Escape(dst, name[:colon])
+		dst = escape(dst, name[:colon], special|named)
 		dst = escapeByte(dst, ':')
 		name = name[colon+1:]
 	}

@@ -41,8 +41,11 @@ func TestTextMessage(t *testing.T) {
 		{"a:b", "a:b", "c", "a:b: c"},
 		{"*a", "*a", "b", "*a: b"},
 		{"a! * b", "a! * b", "c", "a! * b: c"},
-		{"", "", "nobody", ": nobody"},
-		{"", "   ", "blank", ": blank"},
+		{"", "", "nobody", `"": nobody`},
+		{"", "   ", "blank", `"": blank`},
+		{`""`, `""`, "quotes", `\x22": quotes`},
+		{"", "\u3000\u00a0", "blanks", `"": blanks`},
+		{"\u3164", "\u3164", "a filler", `\u{3164}: a filler`},
 	} {
 		got := string(newTextFormat(false, false).message(nil, entry(test.own, test.name, test.text)))
 		if got != test.want+"\n" {
@@ -67,6 +70,10 @@ func TestTextForgeries(t *testing.T) {
 		{"another's words", "alice: no: yes", "alice: no: yes", "hi", `alice\x3a no\x3a yes: hi`},
 		{"line break", "alice", "alice", "hi\nbob: ho", `alice: hi\nbob: ho`},
 		{"line break in a name", "a\nbob", "a\nbob", "hi", `a\nbob: hi`},
+		{"a look-alike", "alice\u034f", "alice\u034f", "hi", `alice\u{34f}: hi`},
+		{"a look-alike's claim", "alice\ufe0f", "alice", "hi", `! "alice\u{fe0f}" writes as "alice": hi`},
+		{"claims a look-alike", "alice", "аlice", "hi", `! "alice" writes as "\u{430}lice": hi`},
+		{"marks on our words", "a", "a", "\u0338hi", `a: \u{338}hi`},
 		{"looks escaped", `\x2a a`, `\x2a a`, "hi", `\\x2a a: hi`},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -179,6 +186,9 @@ func readTextLine(line string) (own, name, text string, err error) {
 		name, text, found := strings.Cut(line, ": ")
 		if !found {
 			return "", "", "", fmt.Errorf("no end of the name")
+		}
+		if name == `""` {
+			name = ""
 		}
 		fields = []string{name, name, text}
 	}

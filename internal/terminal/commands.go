@@ -33,7 +33,7 @@ Esc: to the last; Ctrl+L draws the screen anew; Ctrl+Z suspends
 Ctrl+C empties the input; if it is empty, Ctrl+C and Ctrl+D leave
 //text is sent as /text`
 
-const marksHelp = `› yours  … not yet sent  @ has your name in it  ! is sent under your name, by somebody else`
+const marksHelp = `› yours  … not yet sent  @ has your name in it  ! is under your name, but not from here`
 
 // command runs what an input names. What it names must be a command: somebody
 // who mistyped one should not say it to the room.

@@ -17,7 +17,7 @@ const (
 	own       kind = "›"
 	unsent    kind = "…"
 	mentioned kind = "@" // somebody else's, with the user's name in it
-	borrowed  kind = "!" // somebody else's, under the user's name
+	borrowed  kind = "!" // under the user's name, but not from here
 	notice    kind = "-" // ours
 )
 

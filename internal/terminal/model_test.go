@@ -157,6 +157,10 @@ func TestReceive(t *testing.T) {
 	u.shows("12:04   * bob waves")
 	u.hears("* bob", "waves")
 	u.shows(`12:04   \x2a bob: waves`)
+	u.hears("bob\ufe0f", "❤\ufe0f \u3164")
+	u.shows("12:04   bob\\u{fe0f}: ❤\ufe0f \\u{3164}")
+	u.hears("\u3000", "\u0338\n\u0338")
+	u.shows("12:04   \"\": \\u{338}\n          \\u{338}")
 	u.hears("bob", "one\r\ntwo\n12:04 - you are out")
 	u.shows("bob: one\n          two\n          12:04 - you are out")
 	u.hears("bob", strings.Repeat("\n", 200))
@@ -176,6 +180,8 @@ func TestMention(t *testing.T) {
 	}
 	u.hears("alice ", "it was me")
 	u.shows("12:04 ! alice: it was me")
+	u.hears("аlice", "it was me")
+	u.shows("12:04   \\u{430}lice: it was me")
 	for text, want := range map[string]bool{
 		"alice": true, "ALICE, hi": true, "@alice": true, "malice": false, "alices": false, "malice alice": true, "": false,
 	} {
