@@ -124,7 +124,7 @@ func TestBenchWrongUsage(t *testing.T) {
 		{[]string{"localhost"}, keyed, `"localhost" is not HOST:PORT, such as localhost:9000`},
 		{[]string{"localhost:0"}, keyed, `port "0" is not a number from 1 to 65535`},
 		{[]string{"localhost:http"}, keyed, `port "http" is not a number from 1 to 65535`},
-		{[]string{"localhost:9000", "key"}, keyed, `"key" is one argument too many; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
+		{[]string{"localhost:9000", "key"}, keyed, `there are 2 arguments, not HOST:PORT alone; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
 		{[]string{"localhost:9000"}, nil, missing},
 		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY="}, missing},
 		{

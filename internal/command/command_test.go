@@ -63,7 +63,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: []string{"--", "-1", "key"}, want: `port "-1" is not a number from 1 to 65535`},
 		{
 			args: []string{"9000", "my", "key"},
-			want: `"key" is one argument too many; a KEY with blanks needs quotes around it`,
+			want: `there are 3 arguments, not PORT and KEY; a KEY with blanks needs quotes around it`,
 		},
 
 		{args: []string{"9000", long}, want: "the key is 449 bytes long; at most 448 fit"},

@@ -42,13 +42,22 @@ func show(log *broadcast.Log, o serveOptions, p Process, logger *slog.Logger) (w
 }
 
 func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Options {
-	options := console.Options{Logger: logger}
+	options := console.Options{Logger: logger, HideKeys: o.hidesKeys()}
 	if o.console == "json" {
 		options.Format = console.JSON
 	}
 	options.Times = isTerminal(p.Stdout)
 	options.Colours = hasColours(p)
 	return options
+}
+
+// showNames has the log show the names of clients as the console does: slog
+// escapes what acts on a terminal, and not what nobody can see.
+func showNames(_ []string, a slog.Attr) slog.Attr {
+	if name := a.Value.String(); a.Key == "name" && name != "" {
+		return slog.String(a.Key, string(console.EscapeName(nil, []byte(name))))
+	}
+	return a
 }
 
 // hasColours reports whether standard output is to have colours.

@@ -34,7 +34,7 @@ func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process
 		return usagef("HOST:PORT is missing")
 	}
 	if len(args) > 1 {
-		return usagef("%q is one argument too many; the key goes into a file (--key-file) or %s", args[1], keyVariable)
+		return usagef("there are %d arguments, not HOST:PORT alone; the key goes into a file (--key-file) or %s", len(args), keyVariable)
 	}
 	host, port, err := net.SplitHostPort(args[0])
 	if err != nil {

@@ -34,6 +34,7 @@ type serveOptions struct {
 	web           webOptions
 	loops         int // or automatic
 	console       string
+	consoleKeys   string
 	logLevel      slog.Level
 	stage         int
 }
@@ -44,7 +45,7 @@ type serveFunc func(ctx context.Context, o serveOptions, p Process) error
 const serveExamples = `  sop-chat 9000 secret
       opens a room for up to 4 people who know the key
 
-  sop-chat --max-clients 100 --key-file /etc/sop-chat.key 9000
+  sop-chat --max-clients 100 --key-file key.txt --console-keys hide 9000
       opens one for up to 100, and shows the key to nobody`
 
 const serveAbout = `
@@ -55,8 +56,8 @@ A KEY on the command line can be seen by all users of this machine. To keep it
 from them, put it into a file (--key-file) or into the variable SOP_CHAT_KEY,
 and leave KEY out.
 
-What happens in the room is shown on standard output, and how the server fares
-on standard error. SIGINT (Ctrl+C) or SIGTERM ends it, with status 0. Wrong
+What happens in the room is shown on standard output, with the keys that clients
+give (--console-keys), and how the server fares on standard error. SIGINT (Ctrl+C) or SIGTERM ends it, with status 0. Wrong
 usage ends with status 2, and what fails at run time with status 1.
 
 Flags can be set in the environment too, each by the variable that is named
@@ -128,6 +129,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`up to 3 cores, half the cores on more, and 8 at most.`)
 	define(flags, &o.console, "console", "FORMAT", "text", oneOf("text", "json", "off"),
 		`How the room is shown on standard output: text, json (an object a line) or off.`)
+	define(flags, &o.consoleKeys, "console-keys", "HOW", "show", oneOf("show", "hide"),
+		`Whether standard output shows the keys that clients give, right and wrong ones, and the link `+
+			`of --web the room's: show or hide.`)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
 		`The least that is reported on standard error: debug, info, warn or error.`)
 	define(flags, &o.stage, "stage", "N", "4", wholeNumber(1, 4),
@@ -144,11 +148,11 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		return usagef("PORT and KEY are missing")
 	}
 	if len(args) > 2 {
-		return usagef("%q is one argument too many; a KEY with blanks needs quotes around it", args[2])
+		return usagef("there are %d arguments, not PORT and KEY; a KEY with blanks needs quotes around it", len(args))
 	}
 	port, err := strconv.ParseUint(args[0], 10, 16)
 	if err != nil || port == 0 {
-		return badPort(cmd, args[0])
+		return badPort(cmd, args)
 	}
 	o.port = uint16(port)
 	source := keySource{
@@ -180,17 +184,27 @@ func (o *serveOptions) checkReplay() error {
 	return nil
 }
 
-// badPort says that a word is no port, and what it may have been meant to be.
-func badPort(cmd *cobra.Command, word string) error {
+// badPort says that the first argument is no port, and what it may have been
+// meant to be. It does not repeat what may be the key.
+func badPort(cmd *cobra.Command, args []string) error {
+	word := args[0]
+	if len(args) > 1 {
+		if _, err := strconv.ParseUint(args[1], 10, 16); err == nil {
+			return usagef("PORT comes before KEY, and the first argument is not a number from 1 to 65535")
+		}
+	}
 	if similar := cmd.SuggestionsFor(word); word != "" && len(similar) > 0 {
 		return usagef("%q is neither a port nor a command; is %q meant?", word, similar[0])
 	}
 	return usagef("port %q is not a number from 1 to 65535", word)
 }
 
+// hidesKeys reports whether nobody is to see keys.
+func (o *serveOptions) hidesKeys() bool { return o.consoleKeys == "hide" }
+
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {
-	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: showNames}))
 	defer flush()
 	logger := slog.New(handler)
 	ctx, restore := untilSignal(ctx, logger, o.signals()...)

@@ -39,6 +39,7 @@ func TestDefaults(t *testing.T) {
 		historySync:  200 * time.Millisecond,
 		loops:        automatic,
 		console:      "text",
+		consoleKeys:  "show",
 		logLevel:     slog.LevelInfo,
 		stage:        4,
 	}
@@ -72,6 +73,8 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"replay", "20", func(o serveOptions) any { return o.replay }, 20},
 		{"history", "chat.db", func(o serveOptions) any { return o.history }, "chat.db"},
 		{"console", "json", func(o serveOptions) any { return o.console }, "json"},
+		{"console-keys", "hide", func(o serveOptions) any { return o.hidesKeys() }, true},
+		{"console-keys", "show", func(o serveOptions) any { return o.hidesKeys() }, false},
 		{"log-level", "debug", func(o serveOptions) any { return o.logLevel }, slog.LevelDebug},
 		{"allow-empty-key", "true", func(o serveOptions) any { return o.allowEmptyKey }, true},
 	}
@@ -263,6 +266,21 @@ func TestLoopsFor(t *testing.T) {
 		o := serveOptions{loops: test.loops}
 		if got := o.loopsFor(test.cores); got != test.want {
 			t.Errorf("%+v: %d loops", test, got)
+		}
+	}
+}
+
+// The log has no name that passes for another.
+func TestNamesInLog(t *testing.T) {
+	var out strings.Builder
+	logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: showNames}))
+	for _, name := range []string{"alice", "alice\u034f", "\u3164", ""} {
+		logger.Info("connection ended", "name", name, "reason", "a\u00e9")
+	}
+	want := []string{`name=alice `, `name=alice\u{34f} `, `name=\u{3164} `, `name="" `}
+	for i, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
+		if !strings.Contains(line, want[i]) {
+			t.Errorf("logged %s, want %s", line, want[i])
 		}
 	}
 }

@@ -127,12 +127,16 @@ type webInvitation struct {
 	invitation          // of the page's port
 	origins    []string // where the page is found from outside, if not there
 	key        string
+	hideKey    bool // the link does not have it
 }
 
 // links returns the links by which others join, or this machine if there are
 // none. The key is in the part that browsers keep for themselves.
 func (w webInvitation) links() (links []string, onlyHere bool) {
-	fragment := "/#key=" + strings.ReplaceAll(url.QueryEscape(w.key), "+", "%20")
+	fragment := "/"
+	if !w.hideKey {
+		fragment += "#key=" + strings.ReplaceAll(url.QueryEscape(w.key), "+", "%20")
+	}
 	for _, origin := range w.origins {
 		links = append(links, origin+fragment)
 	}
@@ -155,15 +159,19 @@ func (w webInvitation) links() (links []string, onlyHere bool) {
 // be taken by a telephone.
 func (w webInvitation) show(out io.Writer, withPicture bool) {
 	links, onlyHere := w.links()
+	how := "from a browser"
+	if w.hideKey {
+		how += ", with the key"
+	}
 	switch {
 	case len(links) == 0:
 		return
 	case onlyHere:
-		fmt.Fprintf(out, "sop-chat: only this machine can join from a browser: %s\n", links[0])
+		fmt.Fprintf(out, "sop-chat: only this machine can join %s: %s\n", how, links[0])
 		return
 	}
 	const most = 4
-	fmt.Fprintf(out, "sop-chat: others join from a browser: %s\n", links[0])
+	fmt.Fprintf(out, "sop-chat: others join %s: %s\n", how, links[0])
 	for _, link := range links[1:min(len(links), most)] {
 		fmt.Fprintf(out, "sop-chat: or: %s\n", link)
 	}

@@ -107,5 +107,6 @@ func (w *website) invite(o serveOptions, p Process) {
 		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses()},
 		origins:    o.web.origins,
 		key:        o.key,
+		hideKey:    o.hidesKeys(),
 	}.show(p.Stderr, p.errIsTerminal)
 }

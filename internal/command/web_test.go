@@ -85,11 +85,12 @@ func TestWebInvitation(t *testing.T) {
 		own     []netip.Addr
 		origins []string
 		key     string
+		hideKey bool
 		want    string
 	}{
 		{
 			[]string{"::"},
-			own, nil, "a key&#%+ü",
+			own, nil, "a key&#%+ü", false,
 			"sop-chat: others join from a browser: http://192.168.1.5:8080/#key=a%20key%26%23%25%2B%C3%BC\n" +
 				"sop-chat: or: http://[2001:db8::5]:8080/#key=a%20key%26%23%25%2B%C3%BC\n",
 		},
@@ -97,23 +98,34 @@ func TestWebInvitation(t *testing.T) {
 			[]string{"127.0.0.1"},
 			own,
 			[]string{"https://chat.example.com"},
-			"key",
+			"key", false,
 			"sop-chat: others join from a browser: https://chat.example.com/#key=key\n",
 		},
 		{
 			[]string{"127.0.0.1"},
-			own, nil, "key",
+			own, nil, "key", false,
 			"sop-chat: only this machine can join from a browser: http://127.0.0.1:8080/#key=key\n",
 		},
 		{
 			[]string{"::"},
-			addrs([]string{"127.0.0.1", "::1"}), nil, "key",
+			addrs([]string{"127.0.0.1", "::1"}), nil, "key", false,
 			"sop-chat: only this machine can join from a browser: http://localhost:8080/#key=key\n",
+		},
+		{
+			[]string{"::"},
+			own, nil, "key", true,
+			"sop-chat: others join from a browser, with the key: http://192.168.1.5:8080/\n" +
+				"sop-chat: or: http://[2001:db8::5]:8080/\n",
+		},
+		{
+			[]string{"127.0.0.1"},
+			own, nil, "key", true,
+			"sop-chat: only this machine can join from a browser, with the key: http://127.0.0.1:8080/\n",
 		},
 	}
 	for _, test := range tests {
 		var out bytes.Buffer
-		webInvitation{invitation{port: 8080, bound: addrs(test.bound), own: test.own}, test.origins, test.key}.show(&out, false)
+		webInvitation{invitation{port: 8080, bound: addrs(test.bound), own: test.own}, test.origins, test.key, test.hideKey}.show(&out, false)
 		if got := out.String(); got != test.want {
 			t.Errorf("bound to %v:\n%swant:\n%s", test.bound, got, test.want)
 		}

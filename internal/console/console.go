@@ -35,6 +35,9 @@ type Options struct {
 	// Colours gives each name a colour and dims the lines that are not
 	// messages, with the escape sequences of a terminal. Text only.
 	Colours bool
+	// HideKeys shows that a key was given, and not which. A wrong one may be a
+	// password for something else.
+	HideKeys bool
 	// Logger is told when the output fails and when it works again. It never
 	// gets what a client sent, and so no key. Nil discards that.
 	Logger *slog.Logger
@@ -71,9 +74,13 @@ func New(out io.Writer, o Options) *Console {
 		c.out.logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Format == JSON {
-		c.format = newJSONFormat()
+		json := newJSONFormat()
+		json.hideKeys = o.HideKeys
+		c.format = json
 	} else {
-		c.format = newTextFormat(o.Times, o.Colours)
+		text := newTextFormat(o.Times, o.Colours)
+		text.hideKeys = o.HideKeys
+		c.format = text
 	}
 	return c
 }

@@ -20,7 +20,8 @@ import (
 //	text                 of a message
 //	address              where the client connects from, if that is known; with
 //	                     repeated without its port
-//	key                  the key given, with accepted and refused
+//	key                  the key given, with accepted and refused; null if keys
+//	                     are hidden
 //	reason               with refused, left, repeated and skipped
 //	count                of messages left out, with skipped; of events, with repeated
 //	seconds              in which they were, with repeated
@@ -31,11 +32,12 @@ import (
 // the text, does not let through are here \u escapes, so that the lines may be
 // shown on a terminal as they are.
 type jsonFormat struct {
-	clock clock
+	hideKeys bool
+	clock    clock
 }
 
 func newJSONFormat() *jsonFormat {
-	return &jsonFormat{clock{
+	return &jsonFormat{clock: clock{
 		layout: "2006-01-02T15:04:05.000000000Z07:00", // all digits: lines can be sorted
 		zone:   time.UTC,
 		unit:   time.Nanosecond,
@@ -72,12 +74,19 @@ func (j *jsonFormat) notice(dst []byte, n *broadcast.Notice) []byte {
 	}
 	dst = appendAddress(dst, n.From)
 	if n.Kind == broadcast.Accepted || n.Kind == broadcast.Refused {
-		dst = appendField(dst, "key", []byte(n.Key))
+		dst = j.key(dst, n)
 	}
 	if n.Reason != "" {
 		dst = appendField(dst, "reason", []byte(n.Reason))
 	}
 	return append(dst, "}\n"...)
+}
+
+func (j *jsonFormat) key(dst []byte, n *broadcast.Notice) []byte {
+	if j.hideKeys {
+		return append(dst, `,"key":null`...)
+	}
+	return appendField(dst, "key", []byte(n.Key))
 }
 
 func (j *jsonFormat) gap(dst []byte, g gap, now time.Time) []byte {

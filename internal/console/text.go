@@ -21,6 +21,7 @@ import (
 // text can't have, tell where a line begins.
 type textFormat struct {
 	times, colours bool
+	hideKeys       bool
 	clock          clock
 }
 
@@ -86,10 +87,10 @@ func (t *textFormat) notice(dst []byte, n *broadcast.Notice) []byte {
 	dst = appendQuoted(dst, n.From.Name)
 	switch n.Kind {
 	case broadcast.Accepted:
-		dst = appendKey(dst, n)
+		dst = t.key(dst, n)
 		dst = append(dst, ": accepted"...)
 	case broadcast.Refused:
-		dst = appendKey(dst, n)
+		dst = t.key(dst, n)
 		dst = append(dst, ": refused"...)
 		dst = appendReason(dst, ", ", n.Reason)
 	case broadcast.Joined:
@@ -103,12 +104,15 @@ func (t *textFormat) notice(dst []byte, n *broadcast.Notice) []byte {
 	return t.endOurs(dst)
 }
 
-// appendKey appends which key was given, and from where if that is known.
-func appendKey(dst []byte, n *broadcast.Notice) []byte {
+// key appends which key was given, and from where if that is known.
+func (t *textFormat) key(dst []byte, n *broadcast.Notice) []byte {
 	if n.From.Addr.IsValid() {
 		var addr [64]byte
 		dst = append(dst, " from "...)
 		dst = Escape(dst, n.From.Addr.AppendTo(addr[:0]))
+	}
+	if t.hideKeys {
+		return append(dst, " gave a key (hidden)"...)
 	}
 	dst = append(dst, " gave the key "...)
 	return appendQuoted(dst, n.Key)

@@ -118,6 +118,24 @@ func TestTextNotice(t *testing.T) {
 	}
 }
 
+// Keys can be hidden, the wrong ones too.
+func TestHiddenKeys(t *testing.T) {
+	text, json := newTextFormat(false, false), newJSONFormat()
+	text.hideKeys, json.hideKeys = true, true
+	for kind, want := range map[broadcast.NoticeKind]string{
+		broadcast.Accepted: `* "alice" from 127.0.0.1:4242 gave a key (hidden): accepted`,
+		broadcast.Refused:  `* "alice" from 127.0.0.1:4242 gave a key (hidden): refused`,
+	} {
+		n := &broadcast.Notice{Kind: kind, From: sender("alice"), Key: "secret", Time: noon}
+		if got := string(text.notice(nil, n)); got != want+"\n" {
+			t.Errorf("shown as\n%swant\n%s", got, want)
+		}
+		if got := string(json.notice(nil, n)); !strings.Contains(got, `,"key":null}`) || strings.Contains(got, "secret") {
+			t.Errorf("in JSON: %s", got)
+		}
+	}
+}
+
 // What was left out is counted.
 func TestTextGap(t *testing.T) {
 	for _, test := range []struct {

@@ -61,7 +61,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--", "-5", "key"}, []string{"-5"}},
 		{[]string{"9000", long}, []string{"449", "448"}},
 		{[]string{"9000", ""}, []string{"--allow-empty-key"}},
-		{[]string{"9000", "key", "extra"}, []string{"extra"}},
+		{[]string{"9000", "key", "extra"}, []string{"3 arguments"}},
 		{[]string{"--frobnicate", "9000", "key"}, []string{"--frobnicate"}},
 		{[]string{"--max-clients", "-1", "9000", "key"}, []string{"-1", "max-clients"}},
 		{[]string{"--max-clients", "many", "9000", "key"}, []string{"many", "max-clients"}},
