@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,4 +59,30 @@ func TestEmptyKey(t *testing.T) {
 	c := connect(t, srv)
 	c.send(message("User", "key"))
 	c.expectFullyClosed()
+}
+
+// With --console-keys hide neither the room's key nor a wrong one is in anything
+// that the server writes, nor among its arguments.
+func TestKeysHidden(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"text", "json"} {
+		const secret, wrong = "the-rooms-secret", "hunter2-of-mine"
+		file := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		srv := setup{key: []string{}, flags: []string{
+			"--key-file", file, "--console-keys", "hide", "--console", format, "--log-level", "debug",
+			"--web", fmt.Sprintf("127.0.0.1:%d", freePort(t)),
+		}}.start(t)
+		guest := connect(t, srv)
+		guest.send(message("guest", wrong))
+		guest.expectClosed()
+		dial(t, srv, "alice", secret).Close()
+		srv.stdout.waitForLine(t, "alice", "left")
+		said := srv.stdout.String() + srv.stderr.String()
+		if strings.Contains(said, secret) || strings.Contains(said, wrong) || !strings.Contains(said, "refused") {
+			t.Errorf("the server says:\n%s", said)
+		}
+	}
 }
