@@ -4,14 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/coder/websocket"
+
+	"sop-chat/internal/console"
 )
 
 // Two pages and a TCP client talk; a page that is loaded again goes back by
@@ -108,7 +113,7 @@ func TestWebHostile(t *testing.T) {
 	eve.send(message("<b>eve</b>\n\u202e", "last"))
 	p.hears(`<b>eve</b>\n\u{202e}`, "last")
 	p.hears("eve", markup)
-	p.hears("eve", "\\x1b[31mred\\x07 \\u{202e}gnp.exe \\u{200b}\ufffd\ufffd end")
+	p.hears("eve", "\\x1b[31mred\\x07 \\u{202e}gnp.exe \\u{200b}\\xff\\xfe end")
 	p.hears("eve", "tab\there\nnext\\rline")
 	if eval[bool](p, "Boolean(window.harmed)") || p.count("#messages img, #messages script, #messages b b") > 0 {
 		t.Error("what eve sent has become part of the page")
@@ -117,6 +122,86 @@ func TestWebHostile(t *testing.T) {
 	want := []string{"http://example.com/a?b=c&d noopener noreferrer _blank", "https://example.com/x_(y) noopener noreferrer _blank"}
 	if fmt.Sprint(links) != fmt.Sprint(want) {
 		t.Errorf("the links are %q, want %q", links, want)
+	}
+}
+
+// A name under which somebody else writes is not one's own, and what the history
+// knows of who wrote is shown.
+func TestWebNamesakes(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t, "--history", historyFile(t))
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	p.say("it is me")
+	other, eve, none := join(t, srv.server, "alice"), join(t, srv.server, "eve"), join(t, srv.server, "")
+	other.send(message(" alice\u00a0", "another alice"))
+	eve.send(message("alice\ufe0f", "a look-alike"))
+	eve.send(message("alice", "eve"))
+	none.send(message("\u3000", "nobody"))
+	none.send(message("\u3164", "a filler"))
+	p.hears(`alice\u{fe0f}`, "a look-alike")
+	p.hears("no name", "nobody")
+	p.hears(`\u{3164}`, "a filler")
+	const heads = `[...document.querySelectorAll("%s .message")].map((m) =>
+		(m.classList.contains("own") ? "own " : "") + [...m.querySelectorAll("header > *:not(time):not(.unseen)")].map((e) => e.textContent).join(", ") +
+		": " + m.querySelector(".text").textContent).join("\n")`
+	const notMine = "your name, but not from this page"
+	want := "own : it is me\nalice, " + notMine + ": another alice\nalice\\u{fe0f}: a look-alike\nalice, " + notMine +
+		": eve\nno name: nobody\n\\u{3164}: a filler"
+	if got := eval[string](p, fmt.Sprintf(heads, "#messages")); got != want {
+		t.Errorf("the page shows\n%s\nwant\n%s", got, want)
+	}
+	p.do(chromedp.Reload())
+	p.waitJoined("alice")
+	p.hears("no name", "nobody")
+	want = "alice, " + notMine + ": it is me\n: another alice\neve, writes as “alice\\u{fe0f}”: a look-alike\neve, writes as “alice”: eve\n" +
+		"no name: nobody\nno name, writes as “\\u{3164}”: a filler"
+	if got := eval[string](p, fmt.Sprintf(heads, "#messages")); got != want {
+		t.Errorf("loaded again, the page shows\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The page shows names and texts as the server's console does: by the same table,
+// and for each character that both of them know.
+func TestWebLooks(t *testing.T) {
+	t.Parallel()
+	table, err := os.ReadFile("../console/testdata/looks.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := startBrowser(t)
+	p := b.open(startWeb(t).link(), desktop)
+	eval[bool](p, `import("/text.js").then((m) => (window.looks = m, true))`)
+	for line := range strings.Lines(string(table)) {
+		columns := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		field, err := strconv.Unquote(columns[0])
+		if err != nil {
+			continue // a comment
+		}
+		got := eval[[]string](p, fmt.Sprintf("[looks.plainName(%s), looks.plain(%[1]s)]", quoted(field)))
+		if fmt.Sprint(got) != fmt.Sprint(columns[1:]) {
+			t.Errorf("%s is shown as %q, want %q", columns[0], got, columns[1:])
+		}
+	}
+	visible := eval[[]string](p, `["plainName", "plain"].map((show) => {
+		let all = "";
+		for (let c = 0; c < 0x110000; c++) {
+			const field = "a" + String.fromCodePoint(c) + "b";
+			all += looks[show](field) === field ? "1" : "0";
+		}
+		return all;
+	})`)
+	for r := range unicode.MaxRune + 1 {
+		if !utf8.ValidRune(r) || !unicode.IsGraphic(r) && !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r) {
+			continue // not assigned, as far as Go knows
+		}
+		field := []byte("a" + string(r) + "b")
+		for i, show := range []func(dst, field []byte) []byte{console.EscapeName, console.Escape} {
+			if want := string(show(nil, field)) == string(field); (visible[i][r] == '1') != want {
+				t.Errorf("%U: visible as it is is %v, want %v (0 is in a name, 1 in a text: %d)", r, !want, want, i)
+			}
+		}
 	}
 }
 

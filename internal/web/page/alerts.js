@@ -1,6 +1,6 @@
 // How a page that nobody looks at says that there is something to read.
 
-import { plain } from "./text.js";
+import { plain, plainName } from "./text.js";
 
 const title = document.title;
 
@@ -48,7 +48,7 @@ export class Alerts {
       this.#beep();
     }
     if (this.#notify.checked) {
-      const notification = new Notification(plain(message.name), { body: plain(message.text), tag: "sop-chat" });
+      const notification = new Notification(plainName(message.name), { body: plain(message.text), tag: "sop-chat" });
       notification.onclick = () => {
         focus();
         notification.close();

@@ -4,7 +4,7 @@
 import { Alerts } from "./alerts.js";
 import { Connection } from "./connection.js";
 import { History, overlap, unseen } from "./history.js";
-import { element, Log } from "./log.js";
+import { element, Log, received } from "./log.js";
 import { bytes, nameSize, split, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -112,7 +112,7 @@ async function joined(again) {
 }
 
 function message({ name, text }) {
-  const item = { name, text, time: new Date(), own: false };
+  const item = received({ name, text, time: new Date() }, me);
   if (burst) {
     burst.push(item);
     return;
@@ -237,11 +237,11 @@ async function older() {
   }
   loading = true;
   try {
-    const page = await history.before(oldest);
+    const page = (await history.before(oldest)).map((m) => received(m, me));
     isAll = page.length === 0 || page[0].sequence === 1;
     const doubled = oldest === 0 ? overlap(page, log.messages) : 0;
     oldest = page[0]?.sequence ?? oldest;
-    log.prepend(page.slice(0, page.length - doubled).map((m) => ({ ...m, own: m.from === me })));
+    log.prepend(page.slice(0, page.length - doubled));
   } catch (error) {
     isAll = true; // or it would be tried at every turn of the wheel
     log.note(`Older messages can't be loaded: ${error.message}`);
@@ -265,7 +265,7 @@ $("find").addEventListener("submit", async (event) => {
     const hits = await history.search($("words").value);
     $("found").textContent = hits.length === 0 ? "Nothing was found." : hits.length === 1 ? "1 message" : `${hits.length} messages`;
     for (const hit of hits) {
-      const article = element({ ...hit, own: false });
+      const article = element(received(hit, me));
       article.querySelector("time").textContent = hit.time.toLocaleString();
       $("hits").append(article);
     }

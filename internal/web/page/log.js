@@ -1,7 +1,7 @@
 // The list of messages: what is new is drawn once a frame, however much it is,
 // and old messages leave the page, so that it stays as fast as it was.
 
-import { hue, show, showWithLinks } from "./text.js";
+import { hue, showName, showWithLinks, trim } from "./text.js";
 
 const most = 2000; // messages that stay while new ones come
 const mostAtAll = 6000; // with those that were loaded by scrolling up
@@ -10,11 +10,21 @@ const together = 5 * 60 * 1000; // a name is shown once for messages within this
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
-// element returns a message as it is shown. A message is {name, text, time, own}.
+// received returns a message that came, for who joined as me. It is never one's
+// own, whatever name it has: those are not sent back. The history knows who it is
+// from, the name that client joined with.
+export function received({ name, from, text, time, sequence }, me) {
+  name = trim(name);
+  from ??= name;
+  return { name, from, text, time, sequence, own: false, isNamesake: from === me && name === me };
+}
+
+// element returns a message as it is shown. A message is {name, text, time, own},
+// or what received returns.
 export function element(message, before) {
   const article = document.createElement("article");
   article.className = message.own ? "message own" : "message";
-  const follows = before && before.name === message.name && before.own === message.own &&
+  const follows = before && before.name === message.name && before.from === message.from && before.own === message.own &&
     message.time - before.time < together && sameDay(before.time, message.time);
   article.classList.toggle("follows", Boolean(follows));
   article.classList.toggle("unsent", Boolean(message.unsent));
@@ -23,13 +33,23 @@ export function element(message, before) {
   const name = document.createElement("b");
   name.className = follows || message.own ? "unseen" : "name";
   name.dir = "auto";
-  name.style.setProperty("--hue", hue(message.name));
-  show(name, message.name || "(no name)", { lines: false });
+  const from = message.from ?? message.name;
+  name.style.setProperty("--hue", hue(from));
+  showName(name, from);
   const time = document.createElement("time");
   time.dateTime = message.time.toISOString();
   time.textContent = clock.format(message.time);
   time.title = `${calendar.format(message.time)}, ${message.time.toLocaleTimeString()}`;
-  header.append(name, " ", time);
+  header.append(name, " ");
+  if (!follows && from !== message.name) {
+    const claimed = document.createElement("b");
+    claimed.dir = "auto";
+    showName(claimed, message.name);
+    header.append(remark("writes as “", claimed, "”"), " ");
+  } else if (!follows && message.isNamesake) {
+    header.append(remark("your name, but not from this page"), " ");
+  }
+  header.append(time);
 
   const text = document.createElement("p");
   text.className = "text";
@@ -37,6 +57,13 @@ export function element(message, before) {
   showWithLinks(text, message.text);
   article.append(header, text);
   return article;
+}
+
+function remark(...words) {
+  const small = document.createElement("small");
+  small.className = "remark";
+  small.append(...words);
+  return small;
 }
 
 const sameDay = (a, b) => a.toDateString() === b.toDateString();

@@ -6,7 +6,7 @@ export const nameSize = 64;
 export const textSize = 448;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 // bytes returns how long a text is on the wire.
 export const bytes = (text) => encoder.encode(text).length;
@@ -20,15 +20,36 @@ export function encode(name, text) {
   return message;
 }
 
-// decode returns the name and the text of a message. Bytes that are not UTF-8
-// become U+FFFD.
+// decode returns the name and the text of a message. A byte that is not UTF-8
+// becomes a lone surrogate, U+DC00 and the byte, which no valid text has.
 export function decode(message) {
   return { name: field(message.subarray(0, nameSize)), text: field(message.subarray(nameSize, size)) };
 }
 
 function field(padded) {
   const end = padded.indexOf(0);
-  return decoder.decode(end < 0 ? padded : padded.subarray(0, end));
+  const bytes = end < 0 ? padded : padded.subarray(0, end);
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return decodeByCharacter(bytes);
+  }
+}
+
+function decodeByCharacter(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length;) {
+    const first = bytes[at];
+    const length = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    try {
+      text += decoder.decode(bytes.subarray(at, at + length));
+      at += length;
+    } catch {
+      text += String.fromCharCode(0xdc00 + first);
+      at++;
+    }
+  }
+  return text;
 }
 
 // split cuts a text into parts that fit a message, between characters as people
