@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 )
@@ -100,12 +101,18 @@ func TestCut(t *testing.T) {
 // has no control in it but our own colours.
 func FuzzRows(f *testing.F) {
 	f.Add("alice", "hello", 80)
+	f.Add("alice\u034f", "\u0301", 40)
 	f.Add("* a", "/me \x1b[2J\n\n\t日本語", 20)
 	f.Add(" \u202e: ", "👨‍👩‍👧‍👦\xff", 9)
 	f.Fuzz(func(t *testing.T, name, text string, width int) {
 		width = 10 + int(uint(width)%200)
 		for _, k := range []kind{others, own, unsent, mentioned, borrowed} {
 			e := newMessage(k, noon, name, text)
+			if e.name == "" || strings.ContainsFunc(e.name, func(r rune) bool {
+				return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+			}) {
+				t.Fatalf("nobody can see all of the name %+q", e.name)
+			}
 			for i, row := range e.rows(width) {
 				shown := sgr.ReplaceAllString(row, "")
 				if strings.ContainsFunc(shown, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {
