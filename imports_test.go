@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"internal/repeat":    {},
 	"internal/netpoll":   {"golang.org/x/sys/unix"},
 	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "sop-chat/internal/netpoll", "golang.org/x/sys/unix"},
-	"internal/console":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm"},
+	"internal/console":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable"},
 	"internal/history":   {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"internal/gateway":   {"sop-chat/internal/wire", "golang.org/x/sys/unix", "github.com/coder/websocket"},
 	"internal/web":       {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history"},

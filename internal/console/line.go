@@ -51,7 +51,7 @@ func Harmless(text string) string {
 			return -1
 		case unicode.Is(unicode.Zs, r):
 			return ' '
-		case r > 0x7f && unicode.In(r, invisible...):
+		case r > 0x7f && unicode.Is(invisible, r):
 			return -1
 		}
 		return r

@@ -6,15 +6,16 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // invisible are the characters that show nothing, or nothing but room: blanks,
 // and what Unicode calls default ignorable, which is all format characters,
 // variation selectors and a table of others. The last table has what no
 // property tells apart.
-var invisible = []*unicode.RangeTable{
+var invisible = rangetable.Merge(
 	unicode.Zs, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unseen,
-}
+)
 
 var unseen = &unicode.RangeTable{
 	R16: []unicode.Range16{
@@ -38,9 +39,11 @@ const mostMarks = 5
 func visible(shown, rest []byte, r rune, what class) bool {
 	inName := what&named != 0
 	switch {
+	case !inName && r > 0xad && r < 0x300: // letters, by far the most
+		return true
 	case hostile(r):
 		return false
-	case unicode.In(r, invisible...):
+	case unicode.Is(invisible, r):
 		return !inName && belongs(shown, rest, r)
 	case unicode.IsMark(r) && !hasBase(shown):
 		return false
@@ -79,7 +82,7 @@ func hasBase(shown []byte) bool {
 
 // inked reports whether a character has a shape of its own.
 func inked(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.In(r, invisible...) && r != utf8.RuneError
+	return unicode.IsGraphic(r) && !unicode.Is(invisible, r) && r != utf8.RuneError
 }
 
 // Invisible characters that may be shown in a text.
