@@ -25,10 +25,10 @@ func Escape(dst, text []byte) []byte { return escape(dst, text, special) }
 // EscapeName is Escape for a name, of which more is asked, because people go by
 // it: two names that differ do not look the same. What has no shape of its own
 // is escaped wherever it is: what Unicode calls ignorable, blanks but the space,
-// and what is not assigned. So is another spelling of the same character, by
-// code points or by letters of another alphabet in a Latin word. An empty name
-// is "". It does not tell apart characters that merely resemble each other, as
-// l and I do, nor words that are all of another alphabet.
+// and what is not assigned. So is another spelling of the same character, another
+// form of ASCII, and a letter of another alphabet in a Latin word. An empty name
+// is shown as "". It does not tell apart characters that merely resemble each
+// other, as l and I do, nor words that are all of another alphabet.
 func EscapeName(dst, name []byte) []byte {
 	switch string(name) {
 	case "":

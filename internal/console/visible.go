@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -48,7 +49,7 @@ func visible(shown, rest []byte, r rune, what class) bool {
 	case unicode.IsMark(r) && !hasBase(shown):
 		return false
 	}
-	return !inName || unicode.IsGraphic(r) && isNormal(shown, rest, r)
+	return !inName || unicode.IsGraphic(r) && !isVariant(rest) && isNormal(shown, rest, r)
 }
 
 // hostile reports whether a character outside ASCII acts on what shows it, or is
@@ -142,6 +143,14 @@ func areJoined(a, b rune) bool {
 		}
 	}
 	return false
+}
+
+// isVariant reports whether the character that rest begins with is only another
+// form of ASCII characters, such as those of the mathematical alphabets, Roman
+// numerals and ligatures.
+func isVariant(rest []byte) bool {
+	form := norm.NFKC.Properties(rest).Decomposition()
+	return len(form) > 0 && !bytes.ContainsFunc(form, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // isNormal reports whether r, which rest begins with, together with what it

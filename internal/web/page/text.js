@@ -93,7 +93,7 @@ function isVisible(shown, c, characters, at, isName) {
     return true;
   }
   const spelling = shown.slice(Math.max(base, 0)).join("") + c;
-  return !unassigned.test(c) && spelling.normalize("NFC") === spelling &&
+  return !unassigned.test(c) && !/^[\0-\x7f]+$/.test(c.normalize("NFKC")) && spelling.normalize("NFC") === spelling &&
     !(lookalike.test(c) && isInLatinWord(characters, at));
 }
 
