@@ -148,7 +148,7 @@ func past(text string) (time.Time, error) {
 
 // read opens a file and does something with it.
 func read(ctx context.Context, path string, do func(*history.Reader) error) error {
-	r, err := history.OpenReader(ctx, path)
+	r, err := history.OpenForeign(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sop-chat/internal/history"
+	"sop-chat/internal/terminal"
 )
 
 const listExamples = `  sop-chat history list chat.db --last 10 --follow
@@ -63,19 +64,30 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 	}
 	again := time.NewTicker(lookForMore)
 	defer again.Stop()
+	unread := terminal.Hangup(ctx, p.Stdout)
+	last = max(last, lines.last)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-unread:
+			return nil
 		case <-again.C:
 		}
-		filter = history.Filter{From: f.from, After: max(last, lines.last)}
-		if err := showAll(ctx, r, filter, lines); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		replaced, err := r.Refresh(ctx)
+		if replaced {
+			last, lines.last = 0, 0
+		}
+		if err == nil {
+			err = showAll(ctx, r, history.Filter{From: f.from, After: last}, lines)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
+		last = max(last, lines.last)
 	}
 }
 

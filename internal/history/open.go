@@ -16,9 +16,14 @@ import (
 
 // A file is a database that is open, by the one connection there is to it.
 type file struct {
-	path string
+	path string // as it was given
+	name string // as it was opened
 	db   *sql.DB
 	conn *sql.Conn
+	// seen is what a file of others was like before it was opened, and nil for one
+	// of this process.
+	seen     fs.FileInfo
+	unlocked bool // read without locks, so nobody may write to it meanwhile
 }
 
 // open opens a database; options are pragmas, and parameters of its URI.
@@ -37,7 +42,7 @@ func open(ctx context.Context, path string, options url.Values) (*file, error) {
 		db.Close()
 		return nil, err
 	}
-	return &file{path, db, conn}, nil
+	return &file{path: path, name: path, db: db, conn: conn}, nil
 }
 
 // openToWrite opens a history, or what may become one.
@@ -58,45 +63,6 @@ func openToWrite(ctx context.Context, path string) (*file, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// openToRead opens a history that is only read.
-func openToRead(ctx context.Context, path string) (*file, error) {
-	if err := exists(path); err != nil {
-		return nil, err
-	}
-	// Not mode=ro: the first to open a file and the last to close it have to tidy
-	// up beside it. query_only keeps from changing what is in it.
-	f, err := openChecked(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}})
-	if mayNotWrite(err) && isAtRest(path) {
-		f, err = openChecked(ctx, path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
-	}
-	return f, explain(path, err)
-}
-
-func openChecked(ctx context.Context, path string, options url.Values) (*file, error) {
-	f, err := open(ctx, path, options)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
-		f.close()
-		return nil, err
-	}
-	return f, nil
-}
-
-// mayNotWrite reports whether an error says that nothing can be written to a
-// file, or beside it.
-func mayNotWrite(err error) bool {
-	c := code(err)
-	return c == sqlite3.SQLITE_READONLY || c == sqlite3.SQLITE_CANTOPEN
-}
-
-// isAtRest reports whether nobody has a file open, so that it holds all there is.
-func isAtRest(path string) bool {
-	_, err := os.Stat(path + "-wal")
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (f *file) close() error {

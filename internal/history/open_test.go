@@ -51,7 +51,7 @@ func TestOpenRefuses(t *testing.T) {
 			path := newFile(t)
 			test.make(t, path)
 			before, _ := os.ReadFile(path)
-			r, err := OpenReader(t.Context(), path)
+			r, err := OpenForeign(t.Context(), path)
 			expectError(t, "reading", err, test.read)
 			if err == nil {
 				r.Close()
@@ -141,7 +141,10 @@ func TestReadOnlyFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Chmod(folder, 0o755) })
-	r := openReader(t, path)
+	r, err := OpenForeign(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if n := len(collect(t, r, Filter{})); n != 1 {
 		t.Errorf("%d messages", n)
 	}
@@ -180,5 +183,53 @@ func TestMigrate(t *testing.T) {
 	}
 	if err := migrate(ctx, f.conn, steps[:2]); err == nil {
 		t.Error("a file in a newer form is taken")
+	}
+}
+
+// What is read without locks is not taken for what is there when somebody has
+// begun to write meanwhile; after Refresh it is.
+func TestForeignReaderNoticesWriter(t *testing.T) {
+	path := written(t, "alice: hello")
+	r, err := OpenForeign(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	if n := len(collect(t, r, Filter{})); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+	execute(t, path, "UPDATE message SET text = x'00'")
+	for _, err = range r.Messages(t.Context(), Filter{}) {
+	}
+	expectError(t, "reading", err, "a server has begun to write to it while it was read; try again")
+	if _, err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range collect(t, r, Filter{}) {
+		if text := m.Wire.Text(); len(text) != 0 {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
+// A file that takes the place of another is followed.
+func TestForeignReaderReplaced(t *testing.T) {
+	path := written(t, "alice: hello")
+	r, err := OpenForeign(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	if replaced, err := r.Refresh(t.Context()); replaced || err != nil {
+		t.Errorf("%v, %v", replaced, err)
+	}
+	if err := os.Rename(written(t, "bob: hi", "bob: there"), path); err != nil {
+		t.Fatal(err)
+	}
+	if replaced, err := r.Refresh(t.Context()); !replaced || err != nil {
+		t.Errorf("%v, %v", replaced, err)
+	}
+	if n := len(collect(t, r, Filter{})); n != 2 {
+		t.Errorf("%d messages", n)
 	}
 }

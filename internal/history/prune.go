@@ -10,10 +10,11 @@ import (
 // called with how many are removed of how many. A server may write to the file
 // meanwhile. When ctx is done, what was removed by then is removed.
 func Prune(ctx context.Context, path string, before time.Time, progress func(done, all int64)) (done int64, err error) {
-	if err := exists(path); err != nil {
+	at, err := locate(path)
+	if err != nil {
 		return 0, err
 	}
-	f, err := openToWrite(ctx, path)
+	f, err := openToWrite(ctx, at.name)
 	if err != nil {
 		return 0, explain(path, err)
 	}

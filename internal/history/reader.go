@@ -1,9 +1,11 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"iter"
+	"os"
 	"time"
 )
 
@@ -11,13 +13,40 @@ import (
 // goroutine.
 type Reader struct{ file *file }
 
-// OpenReader opens a file to read.
+// OpenForeign opens a file to read that this process does not write to. Nothing
+// is changed in it or beside it. It fails if others write to it, or may have,
+// and what they have written can't be found.
+func OpenForeign(ctx context.Context, path string) (*Reader, error) {
+	f, err := openForeign(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{f}, nil
+}
+
+// OpenReader opens a file to read that an Archive of this process may write to.
 func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	f, err := openToRead(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	return &Reader{f}, nil
+}
+
+// Refresh has a Reader of OpenForeign see what others do to the file from now
+// on: a server that begins, or that goes on in a new file, which is replaced.
+func (r *Reader) Refresh(ctx context.Context) (replaced bool, err error) {
+	if r.file.isCurrent() {
+		return false, nil
+	}
+	f, err := openForeign(ctx, r.file.path)
+	if err != nil {
+		return false, err
+	}
+	replaced = !os.SameFile(f.seen, r.file.seen)
+	err = r.file.close()
+	r.file = f
+	return replaced, err
 }
 
 // Close closes the file.
@@ -100,7 +129,7 @@ func each[T any](ctx context.Context, f *file, query string, args []any, scan fu
 				return
 			}
 		}
-		if err := rows.Err(); err != nil {
+		if err := cmp.Or(f.checkUnchanged(), rows.Err()); err != nil {
 			yield(nil, explain(f.path, err))
 		}
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -29,7 +30,7 @@ func (r *Reader) Stats(ctx context.Context, since time.Time) (*Stats, error) {
 	if err == nil {
 		err = r.countHours(ctx, &s, since)
 	}
-	return &s, explain(r.file.path, err)
+	return &s, explain(r.file.path, cmp.Or(r.file.checkUnchanged(), err))
 }
 
 func (r *Reader) countPeople(ctx context.Context, s *Stats, since time.Time) error {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hangup returns a channel that is closed when nobody reads the output any
+// Hangup returns a channel that is closed when nobody reads the output any
 // more. A write would tell too, but the next message may be long in coming.
-func hangup(ctx context.Context, out io.Writer) <-chan struct{} {
+func Hangup(ctx context.Context, out io.Writer) <-chan struct{} {
 	file, ok := out.(*os.File)
 	if !ok {
 		return nil

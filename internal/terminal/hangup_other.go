@@ -7,6 +7,6 @@ import (
 	"io"
 )
 
-// hangup returns a channel that is closed when nobody reads the output any
+// Hangup returns a channel that is closed when nobody reads the output any
 // more, on systems that tell. Others tell when something is written.
-func hangup(context.Context, io.Writer) <-chan struct{} { return nil }
+func Hangup(context.Context, io.Writer) <-chan struct{} { return nil }

@@ -54,7 +54,7 @@ func plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 	go func() { received <- printMessages(c, o) }()
 	sent := make(chan error, 1)
 	go func() { sent <- sendLines(receiving, c, o.In) }()
-	unread := hangup(receiving, o.Out)
+	unread := Hangup(receiving, o.Out)
 
 	for {
 		select {

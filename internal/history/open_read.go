@@ -1,0 +1,316 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Reading a file of others changes nothing in it or beside it, and shows all
+// that is there or fails. How that can be done depends on who else has it open:
+//
+//	                         read with
+//	others have it open      their locks and their -shm            shared
+//	nobody, and no -wal      nothing: all there is is in the file  whole
+//	nobody, and a -wal       an index of the -wal in memory        leftBehind
+//	not in WAL mode          SQLite's locks on the file            plain
+//
+// The -wal and the -shm lie beside the name by which the file was opened to
+// write. If that may be a name that can't be found from here, there may be
+// messages that can't either, and it is an error.
+
+// A view is how a file is read.
+type view uint8
+
+const (
+	plain view = iota
+	shared
+	whole
+	leftBehind
+)
+
+// isUnlocked reports whether nobody is kept from writing to the file.
+func (v view) isUnlocked() bool { return v == whole || v == leftBehind }
+
+// options returns how SQLite opens a file for a view.
+func (v view) options() url.Values {
+	options := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}
+	switch v {
+	case shared:
+		options.Set("readonly_shm", "1")
+	case whole:
+		options.Set("immutable", "1")
+	case leftBehind:
+		options.Set("vfs", withoutLocks)
+		options.Add("_pragma", "locking_mode(exclusive)") // and with it an index that is no file
+	}
+	return options
+}
+
+// openToRead opens a file that this process may have open to write. It must not
+// be looked at otherwise (locate).
+func openToRead(ctx context.Context, path string) (*file, error) {
+	if err := exists(path); err != nil {
+		return nil, err
+	}
+	f, err := openChecked(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}})
+	return f, explain(path, err)
+}
+
+// openForeign opens a file that this process does not have open.
+func openForeign(ctx context.Context, path string) (*file, error) {
+	const (
+		mostAttempts = 10 // until it counts that a server was just beginning or ending
+		pause        = 20 * time.Millisecond
+	)
+	for attempt := 1; ; attempt++ {
+		at, err := locate(path)
+		var f *file
+		if err == nil {
+			f, err = openAt(ctx, path, at)
+		}
+		if err == nil || attempt == mostAttempts || !mayPass(err) {
+			return f, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// openAt opens a file where it was found.
+func openAt(ctx context.Context, path string, at place) (*file, error) {
+	f, err := openChecked(ctx, at.name, at.view.options())
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	f.path, f.seen, f.unlocked = path, at.about, at.view.isUnlocked()
+	if at.view == leftBehind {
+		err = f.keepWAL()
+	}
+	if err = errors.Join(err, f.checkUnchanged()); err != nil {
+		f.close()
+		return nil, explain(path, err)
+	}
+	return f, nil
+}
+
+func openChecked(ctx context.Context, path string, options url.Values) (*file, error) {
+	f, err := open(ctx, path, options)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// keepWAL keeps SQLite from deleting an empty -wal when it closes the file.
+func (f *file) keepWAL() error {
+	return f.conn.Raw(func(conn any) error {
+		_, err := conn.(sqlite.FileControl).FileControlPersistWAL("main", 1)
+		return err
+	})
+}
+
+// checkUnchanged reports that a file that is read without locks was written to
+// since it was looked at. A -wal is not overwritten before that.
+func (f *file) checkUnchanged() error {
+	if !f.unlocked {
+		return nil
+	}
+	now, err := os.Stat(f.name)
+	if err == nil && os.SameFile(now, f.seen) && now.Size() == f.seen.Size() && now.ModTime().Equal(f.seen.ModTime()) {
+		return nil
+	}
+	return errChanged
+}
+
+// isCurrent reports whether what others do to the file from now on can be read
+// as it is open.
+func (f *file) isCurrent() bool {
+	if f.unlocked {
+		at, err := locate(f.path)
+		return err == nil && at.view.isUnlocked() && f.checkUnchanged() == nil
+	}
+	now, err := os.Stat(f.name)
+	return err != nil || os.SameFile(now, f.seen) // there is another file by that name
+}
+
+// errChanged is what is wrong with all that was read from a file meanwhile.
+var errChanged = errors.New("a server has begun to write to it while it was read; try again")
+
+// An errAstray says of a file that what belongs to it can't be found.
+type errAstray string
+
+func (e errAstray) Error() string { return string(e) }
+
+// mayPass reports whether an error may be due to a server that begins or ends.
+func mayPass(err error) bool {
+	if _, is := errors.AsType[errAstray](err); is || errors.Is(err, errChanged) {
+		return true
+	}
+	c := code(err)
+	return c == sqlite3.SQLITE_READONLY || c == sqlite3.SQLITE_CANTOPEN
+}
+
+// A place is where a file was found, and how it can be read there.
+type place struct {
+	name  string // without symbolic links
+	view  view
+	about fs.FileInfo // from before it was looked at
+}
+
+// locate finds the file that a path stands for. This process must not have it
+// open: a descriptor that is closed ends all of a process's locks.
+func locate(path string) (place, error) {
+	name, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		name, err = filepath.Abs(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return place{}, fmt.Errorf("there is no file %q", path)
+	}
+	var about fs.FileInfo
+	if err == nil {
+		about, err = os.Stat(name)
+	}
+	if err != nil {
+		return place{}, explainAccess(err)
+	}
+	if !about.Mode().IsRegular() {
+		return place{}, fmt.Errorf("%q is not a file", path)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return place{}, explainAccess(err)
+	}
+	defer file.Close()
+	if !isWAL(file) {
+		return place{name, plain, about}, nil
+	}
+	names, all, err := namesOf(name, about)
+	if err != nil {
+		return place{}, err
+	}
+	if isLocked(file, databaseLocks) {
+		return locateShared(path, names, about)
+	}
+	return locateUnused(path, names, all, about)
+}
+
+// isWAL reports whether a database is in WAL mode.
+func isWAL(file io.ReaderAt) bool {
+	const readVersion = 19 // where the header has it, see sqlite.org/fileformat.html
+	var header [readVersion + 1]byte
+	_, err := file.ReadAt(header[:], 0)
+	return err == nil && header[readVersion] == 2
+}
+
+// locateShared finds the name by which others have a file open.
+func locateShared(path string, names []string, about fs.FileInfo) (place, error) {
+	for _, name := range names {
+		wal, err := os.Open(name + "-wal")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return place{}, explainAccess(err)
+		}
+		wal.Close()
+		shm, err := os.Open(name + "-shm")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return place{}, explainAccess(err)
+		}
+		used := isLocked(shm, sharedMemoryLocks)
+		shm.Close()
+		if used {
+			return place{name, shared, about}, nil
+		}
+	}
+	return place{}, errAstray(fmt.Sprintf("%q is in use, and the newest messages are in a file that can't be found from here: "+
+		"it lies beside the name that the server was given, with -wal at its end; "+
+		"give that name, and mount its folder instead of the file alone", path))
+}
+
+// locateUnused finds the name beside which a file's -wal lies, if there is one.
+// names are all the file has, or those that can be found.
+func locateUnused(path string, names []string, all bool, about fs.FileInfo) (place, error) {
+	var found []string
+	for _, name := range names {
+		wal, err := os.Stat(name + "-wal")
+		if err == nil && wal.Size() > 0 {
+			found = append(found, name)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return place{}, explainAccess(err)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		wal, err := os.Open(found[0] + "-wal")
+		if err != nil {
+			return place{}, explainAccess(err)
+		}
+		wal.Close()
+		return place{found[0], leftBehind, about}, nil
+	case len(found) > 1:
+		return place{}, fmt.Errorf("%q has other names (hard links), and it can't be told which of them its newest messages belong to: "+
+			"there is %s-wal as well as %s-wal", path, found[0], found[1])
+	case isMountedAlone(names[0]):
+		return place{}, fmt.Errorf("%q is mounted without its folder, so a file %s-wal with the newest messages could not be seen; "+
+			"mount the folder, or read a copy of the file", path, filepath.Base(path))
+	case !all:
+		return place{}, fmt.Errorf("%q has another name in another folder (a hard link), beside which a -wal with the newest messages may lie; "+
+			"give that name, or read a copy of the file", path)
+	}
+	return place{names[0], whole, about}, nil
+}
+
+// namesOf returns the names that a file has in its folder, the given one first,
+// and whether they are all it has.
+func namesOf(name string, about fs.FileInfo) (names []string, all bool, err error) {
+	names = []string{name}
+	links := linksOf(about)
+	if links <= 1 {
+		return names, true, nil
+	}
+	folder := filepath.Dir(name)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return names, false, nil
+	}
+	for _, entry := range entries {
+		other := filepath.Join(folder, entry.Name())
+		if other == name || !entry.Type().IsRegular() {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && os.SameFile(info, about) {
+			names = append(names, other)
+		}
+	}
+	return names, uint64(len(names)) >= links, nil
+}
+
+// explainAccess says that a file can't be read.
+func explainAccess(err error) error {
+	if wrong, is := errors.AsType[*fs.PathError](err); is && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("this user may not read %q", wrong.Path)
+	}
+	return err
+}
