@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,7 +150,7 @@ func (o *benchOptions) config() bench.Config {
 
 // runBench runs the load generator and shows what it has found.
 func runBench(ctx context.Context, o benchOptions, p Process) error {
-	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), os.Interrupt, syscall.SIGTERM)
+	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
 	defer restore()
 	addrs, err := resolve(ctx, o.host)
 	if err != nil {
@@ -174,7 +173,7 @@ func runBench(ctx context.Context, o benchOptions, p Process) error {
 	if err != nil {
 		return o.explain(err)
 	}
-	return o.showReport(p.Stdout, report)
+	return o.showReport(&checkedOutput{w: p.Stdout}, report)
 }
 
 // checkPlot reports now, and not only when all is done, that the plot can't be

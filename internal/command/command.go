@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"sop-chat/internal/terminal"
 )
 
 // A Process is what a command knows of the process it runs in.
@@ -52,13 +54,26 @@ func Run(ctx context.Context, p Process) (status int) {
 	defer spool.Close(lastWords)
 	p.Stderr = spool
 
+	outliveReaders()
+	out := &checkedOutput{w: p.Stdout} // of what the command line itself has to say
 	root := newRoot(p)
+	root.SetOut(out)
 	begun := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
 
 	cmd, err := root.ExecuteContextC(ctx)
+	if out.failed != nil {
+		err = out.failed
+	}
 	if err == nil {
 		return statusOK
+	}
+	if wrong, ok := errors.AsType[outputError](err); ok {
+		if terminal.IsUnread(wrong) {
+			return statusOK // who reads has seen enough
+		}
+		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", wrong)
+		return statusFailed
 	}
 	if signal, ok := errors.AsType[signalError](err); ok {
 		return statusSignal + int(signal)
@@ -82,7 +97,6 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newHistory(p))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
-	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetHelpFunc(showHelp)
 	root.SetFlagErrorFunc(flagError)

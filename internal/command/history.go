@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,13 +79,10 @@ func newHistoryCommand(p Process, cmd *cobra.Command, more bool, run historyRun)
 		if len(args) > len(names) && !more {
 			return usagef("%q is one argument too many", args[len(names)])
 		}
-		ctx, restore := untilSignal(cmd.Context(), slog.New(slog.DiscardHandler), os.Interrupt, syscall.SIGTERM)
+		ctx, restore := untilSignal(cmd.Context(), slog.New(slog.DiscardHandler), endings()...)
 		defer restore()
 		err := run(ctx, args)
-		switch {
-		case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
-			return nil // who reads has seen enough
-		case err != nil && ctx.Err() != nil:
+		if _, ok := errors.AsType[outputError](err); err != nil && !ok && ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		return err

@@ -65,7 +65,7 @@ type exporter interface {
 }
 
 func export(ctx context.Context, r *history.Reader, filter history.Filter, format string, p Process) error {
-	e, err := newExporter(format, bufio.NewWriterSize(p.Stdout, 64<<10), filter)
+	e, err := newExporter(format, bufio.NewWriterSize(&checkedOutput{w: p.Stdout}, 64<<10), filter)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 	if !f.since.IsZero() {
 		standard = 0
 	}
-	lines := newHistoryLines(p.Stdout, hasColours(p))
+	lines := newHistoryLines(&checkedOutput{w: p.Stdout}, hasColours(p))
 	lines.whole = f.from == ""
 	filter := f.filter(standard)
 	last, err := r.LastSequence(ctx)

@@ -50,7 +50,7 @@ func prune(ctx context.Context, path string, before time.Time, p Process) error 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s removed\n", count(done, "message"))
+	_, err = fmt.Fprintf(&checkedOutput{w: p.Stdout}, "%s removed\n", count(done, "message"))
 	return err
 }
 

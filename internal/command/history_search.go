@@ -52,7 +52,7 @@ func search(ctx context.Context, r *history.Reader, query string, f *historyFilt
 	if err != nil {
 		return err
 	}
-	lines := newHistoryLines(p.Stdout, hasColours(p))
+	lines := newHistoryLines(&checkedOutput{w: p.Stdout}, hasColours(p))
 	found := 0
 	for h, err := range hits {
 		if err != nil {

@@ -70,7 +70,7 @@ type barRow struct {
 }
 
 func showStats(s *history.Stats, p Process, width int) error {
-	out := bufio.NewWriter(p.Stdout)
+	out := bufio.NewWriter(&checkedOutput{w: p.Stdout})
 	if s.Messages == 0 {
 		fmt.Fprintln(out, "no messages")
 		return out.Flush()

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"os/user"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -144,9 +142,8 @@ const joinPatience = 10 * time.Second
 
 // runJoin joins the room, and shows it.
 func runJoin(ctx context.Context, o joinOptions, p Process) error {
-	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), os.Interrupt, syscall.SIGTERM)
+	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
 	defer restore()
-	outliveReaders()
 	if err := o.askKey(ctx, p); err != nil {
 		return err
 	}

@@ -57,8 +57,12 @@ from them, put it into a file (--key-file) or into the variable SOP_CHAT_KEY,
 and leave KEY out.
 
 What happens in the room is shown on standard output, with the keys that clients
-give (--console-keys), and how the server fares on standard error. SIGINT (Ctrl+C) or SIGTERM ends it, with status 0. Wrong
-usage ends with status 2, and what fails at run time with status 1.
+give (--console-keys), and how the server fares on standard error. Wrong usage
+ends with status 2, and what fails at run time with status 1.
+
+SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end it in
+order, with status 0; a second signal ends it at once. Without a terminal, or
+under nohup, SIGHUP is ignored.
 
 Flags can be set in the environment too, each by the variable that is named
 with it. The command line wins; an empty variable counts as not set.`
@@ -207,9 +211,9 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: showNames}))
 	defer flush()
 	logger := slog.New(handler)
-	ctx, restore := untilSignal(ctx, logger, o.signals()...)
+	ctx, restore := untilSignal(ctx, logger, o.signals(p)...)
 	defer restore()
-	outliveReaders()
+	printInBackground()
 	if !isASCII(o.key) {
 		logger.Warn("the key is not ASCII, so the GUI client can't send it")
 	}

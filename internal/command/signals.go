@@ -5,16 +5,47 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
-// signals returns the signals that end the server in order. The specification
-// handles SIGINT only in its last stage.
-func (o *serveOptions) signals() []os.Signal {
-	if o.stage == 3 {
-		return []os.Signal{syscall.SIGTERM}
+// endings returns the signals that end a command in order: Ctrl+C, what system
+// managers send, Ctrl+\, and the end of the terminal, unless that was ignored
+// from the beginning, as nohup has it.
+func endings() []os.Signal {
+	all := append([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT}, systemEndings...)
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
 	}
-	return []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	return all
+}
+
+// signals returns the signals that end the server in order. The specification
+// handles SIGINT only in its last stage. SIGHUP ends a server that has a terminal,
+// because it has closed; others ignore it.
+func (o *serveOptions) signals(p Process) []os.Signal {
+	all := endings()
+	if o.stage == 3 {
+		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
+	}
+	if !hasTerminal(p) {
+		signal.Ignore(syscall.SIGHUP)
+		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGHUP })
+	}
+	return all
+}
+
+// hasTerminal reports whether the process belongs to a terminal.
+func hasTerminal(p Process) bool {
+	if p.OpenTerminal == nil {
+		return false
+	}
+	terminal, err := p.OpenTerminal()
+	if err != nil {
+		return false
+	}
+	terminal.Close()
+	return true
 }
 
 // outliveReaders keeps the process from being ended when the reader of its
@@ -23,7 +54,9 @@ func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
 // untilSignal returns a context that ends with the first of some signals. They
 // have their default effect again before it does, and after restore, so that a
-// second one ends the process at once. The context's cause is a signalError.
+// second one ends the process at once; save for SIGHUP, which a terminal that
+// closes sends twice, once of its own and once by way of the shell. The context's
+// cause is a signalError.
 func untilSignal(ctx context.Context, logger *slog.Logger, signals ...os.Signal) (_ context.Context, restore func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)
@@ -34,6 +67,7 @@ func untilSignal(ctx context.Context, logger *slog.Logger, signals ...os.Signal)
 		defer cancel(nil)
 		select {
 		case s := <-caught:
+			signal.Ignore(syscall.SIGHUP)
 			signal.Stop(caught)
 			logger.Debug("ending", "signal", s)
 			if number, ok := s.(syscall.Signal); ok {

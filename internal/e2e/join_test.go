@@ -179,7 +179,7 @@ func TestJoinSignals(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	bob := join(t, srv, "bob")
-	for signal, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+	for signal, status := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGQUIT: 131, syscall.SIGTERM: 143} {
 		alice := startJoin(t, srv)
 		io.WriteString(alice.in, "before the signal\n")
 		bob.expect(message("alice", "before the signal"))
@@ -188,7 +188,7 @@ func TestJoinSignals(t *testing.T) {
 	}
 	stays := startJoin(t, srv, "--stay")
 	stays.in.Close()
-	eventually(t, "it has joined", func() bool { return strings.Count(srv.stdout.String(), `"alice" joined`) == 3 })
+	eventually(t, "it has joined", func() bool { return strings.Count(srv.stdout.String(), `"alice" joined`) == 5 })
 	bob.say("for who stays")
 	stays.stdout.waitForLine(t, "bob: for who stays")
 	stays.cmd.Process.Signal(syscall.SIGTERM)

@@ -207,6 +207,8 @@ func TestScreenEnds(t *testing.T) {
 		{"/quit", func(s *screen) { s.enter("/quit"); s.press("Enter") }, 0},
 		{"SIGINT", func(s *screen) { s.signal(syscall.SIGINT) }, 130},
 		{"SIGTERM", func(s *screen) { s.signal(syscall.SIGTERM) }, 143},
+		{"SIGHUP", func(s *screen) { s.signal(syscall.SIGHUP) }, 129},
+		{"SIGQUIT", func(s *screen) { s.signal(syscall.SIGQUIT) }, 131},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()

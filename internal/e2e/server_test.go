@@ -37,6 +37,7 @@ type setup struct {
 	stdout  *os.File // where stdout goes, if not into server.stdout
 	stderr  *os.File // likewise
 	port    int      // if not any free one
+	belongs *os.File // the terminal it belongs to, if not that of the tests
 	wrapper []string // a command that ends by executing its arguments
 }
 
@@ -74,6 +75,10 @@ func (s setup) launch(t testing.TB) *server {
 	}
 	if s.stderr != nil {
 		srv.cmd.Stderr = s.stderr
+	}
+	if s.belongs != nil {
+		srv.cmd.Stdin = s.belongs
+		srv.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	}
 	if err := srv.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -146,11 +151,25 @@ func (s *server) waitEnd() (syscall.WaitStatus, time.Duration) {
 	select {
 	case <-s.done:
 	case <-time.After(patience):
-		s.signal(syscall.SIGQUIT) // A Go program shows what its goroutines do.
-		<-s.done
+		s.dump()
 		s.t.Fatalf("in vain waited %v for the server's end; it says:\n%s", patience, s.stderr)
 	}
 	return s.cmd.ProcessState.Sys().(syscall.WaitStatus), time.Since(begun)
+}
+
+// dump ends a process that is stuck and has it show what its goroutines do: what
+// Go does on the second SIGQUIT at the latest.
+func (s *server) dump() {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		s.signal(syscall.SIGQUIT)
+		select {
+		case <-s.done:
+			return
+		case <-again.C:
+		}
+	}
 }
 
 // expectEnd ensures that the process ends with a status.

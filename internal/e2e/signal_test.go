@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// SIGINT and SIGTERM end the server with status 0 within a second, whatever
+// The signals that end the server do so with status 0 within a second, whatever
 // it is in the middle of, and the port can be bound again at once.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for _, state := range states {
-		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGXCPU} {
 			t.Run(fmt.Sprint(state.what, ", ", sig), func(t *testing.T) {
 				srv := state.begin(t)
 				srv.signal(sig)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -120,10 +121,13 @@ func printMessages(c *client.Client, o PlainOptions) error {
 			continue
 		}
 		if _, err := o.Out.Write(lines); err != nil {
-			if isUnread(err) {
+			if IsUnread(err) {
 				return errUnread
 			}
-			return fmt.Errorf("standard output: %w", err)
+			if file, is := errors.AsType[*fs.PathError](err); is {
+				err = file.Err // without the name that Go has for it
+			}
+			return fmt.Errorf("standard output can't be written: %w", err)
 		}
 		lines = lines[:0]
 	}

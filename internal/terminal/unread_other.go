@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// isUnread reports whether a write failed because nobody is there to read.
-func isUnread(err error) bool {
+// IsUnread reports whether a write failed because nobody is there to read.
+func IsUnread(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed)
 }

@@ -10,8 +10,8 @@ import (
 // noData is ERROR_NO_DATA, the pipe is being closed.
 const noData = syscall.Errno(232)
 
-// isUnread reports whether a write failed because nobody is there to read.
-func isUnread(err error) bool {
+// IsUnread reports whether a write failed because nobody is there to read.
+func IsUnread(err error) bool {
 	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, noData) ||
 		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed)
 }

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package command
+
+import "os"
+
+var systemEndings []os.Signal
+
+func printInBackground() {}
