@@ -30,6 +30,8 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"time"
+
+	"sop-chat/internal/english"
 )
 
 // A Config says what to do.
@@ -74,11 +76,11 @@ func (c *Config) Check() error {
 	case c.Senders > 0 && c.Clients < 2 && !c.Dialect.Apart:
 		return errors.New("a sender needs another client that receives what it sends")
 	case c.Senders > c.Clients:
-		return fmt.Errorf("%d senders are more than %d clients", c.Senders, c.Clients)
+		return fmt.Errorf("%s are more than %s", english.Count(c.Senders, "sender"), english.Count(c.Clients, "client"))
 	case c.Senders > 0 && c.Rate == 0 && c.Window < 1:
 		return errors.New("without a rate, the window must be at least 1")
 	case c.Senders > 0 && float64(c.Rate)*(c.Warmup+c.Duration).Seconds()/float64(c.Senders) > math.MaxUint32:
-		return fmt.Errorf("each sender would send more than %d messages", uint32(math.MaxUint32))
+		return fmt.Errorf("each sender would send more than %s", english.Count(int64(math.MaxUint32), "message"))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 
+	"sop-chat/internal/english"
 	"sop-chat/internal/wire"
 )
 
@@ -63,8 +64,8 @@ func (c *codec) notWritten(client int, payload []byte) error {
 		}
 		// Of a message of another run nearly all bytes differ.
 		if differ < wire.Size/2 {
-			return fmt.Errorf("client %d received %v changed: its byte %d is %#02x instead of %#02x (%d bytes differ)",
-				client, m, first, payload[first], want[first], differ)
+			return fmt.Errorf("client %d received %v changed: its byte %d is %#02x instead of %#02x (%s changed)",
+				client, m, first, payload[first], want[first], english.Count(differ, "byte"))
 		}
 	}
 	stranger := wire.Message(payload)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"sop-chat/internal/english"
 )
 
 // A course is a driver's way from the first message to the last, and what is
@@ -156,7 +158,7 @@ func (c *course) planned() int64 {
 func (c *course) remains() error {
 	for i := range c.clients {
 		if n := len(c.clients[i].rest); n > 0 {
-			return fmt.Errorf("client %d received %d bytes of a message that does not go on", i, n)
+			return fmt.Errorf("client %d received %s of a message that does not go on", i, english.Count(n, "byte"))
 		}
 	}
 	return nil
@@ -165,14 +167,14 @@ func (c *course) remains() error {
 // unfinished says why what was to be sent has not been received.
 func (c *course) unfinished() error {
 	if planned := c.planned(); c.composed < planned {
-		return fmt.Errorf("the server can't take %d messages a second: %v after the time was up, %d of %d still could not be sent",
-			c.pace.rate, drainPatience, planned-c.composed, planned)
+		return fmt.Errorf("the server can't take %s a second: %v after the time was up, %d of %d still could not be sent",
+			english.Count(c.pace.rate, "message"), drainPatience, planned-c.composed, planned)
 	}
 	sent := make([]uint32, len(c.senders))
 	for i := range c.senders {
 		sent[i] = c.senders[i].composed
 	}
 	all := c.composed * int64(c.receivers)
-	return fmt.Errorf("%d of %d deliveries have not come %v after the last message was due: %w",
-		all-c.deliveries, all, drainPatience, c.check.missing(sent))
+	return fmt.Errorf("%d of %s did not come within %v after the last message was due: %w",
+		all-c.deliveries, english.Count(all, "delivery"), drainPatience, c.check.missing(sent))
 }

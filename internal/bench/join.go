@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"sop-chat/internal/english"
 )
 
 // maxKnocking is how many connections are made at the same time: as many as
@@ -24,7 +26,7 @@ func (e *RefusedError) Error() string {
 	if e.Joined == 0 {
 		return "the server let nobody in: the key is wrong, or the room is full"
 	}
-	return fmt.Sprintf("the server let in %d of %d clients and turned away the next", e.Joined, e.Clients)
+	return fmt.Sprintf("the server let in %d of %s and turned away the next", e.Joined, english.Count(e.Clients, "client"))
 }
 
 // An entrance lets all connections join, and then is the handler no longer.
@@ -57,8 +59,8 @@ func join(ctx context.Context, c *Config, t transport) error {
 			return err
 		}
 		if time.Since(e.heard) > joinPatience {
-			return fmt.Errorf("the server lets nobody in any more: after %d of %d clients nothing came for %v",
-				e.joined, e.all, joinPatience)
+			return fmt.Errorf("the server lets nobody in any more: after %d of %s nothing came for %v",
+				e.joined, english.Count(e.all, "client"), joinPatience)
 		}
 		if e.refused && len(e.waiting) == 0 {
 			return &RefusedError{Joined: e.joined, Clients: e.all}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"sop-chat/internal/english"
 )
 
 // The plot, in pixels: a frame around the curves, with room for numbers at its
@@ -59,7 +61,8 @@ func (r *Report) title() string {
 	if r.Rate > 0 {
 		load = whole(float64(r.Rate)) + " messages/s"
 	}
-	return fmt.Sprintf("Latency: %s clients, %s senders, %s", whole(float64(r.Clients)), whole(float64(r.Senders)), load)
+	return fmt.Sprintf("Latency: %s %s, %s %s, %s", whole(float64(r.Clients)), english.Noun(r.Clients, "client"),
+		whole(float64(r.Senders)), english.Noun(r.Senders, "sender"), load)
 }
 
 // Axes turn seconds and latencies into places.

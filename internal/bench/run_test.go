@@ -144,7 +144,7 @@ func TestWrongServer(t *testing.T) {
 		{"last byte changed for a listener", instead(aListener, change(wire.Size-1)), "changed: its byte 511 is"},
 		{"torn", instead(aListener, func(m []byte) []byte { return m[1:] }), "client 5 received what no sender of this run wrote"},
 		{"back to its sender", back, "got back"},
-		{"last lost", last(lose), "1 of 9000 deliveries have not come"},
+		{"last lost", last(lose), "1 of 9000 deliveries did not come"},
 		{"last doubled", last(double), "a second time"},
 		{"something behind the last", last(func(m []byte) []byte { return slices.Concat(m, m[:100]) }), "client 5 received 100 bytes of a message"},
 	} {
@@ -228,7 +228,7 @@ func TestFailingServer(t *testing.T) {
 		},
 		{
 			"delivers no more", &fakeServer{silent: after(time.Second / 2)},
-			" deliveries have not come 10s after the last message was due: no client received message ",
+			" deliveries did not come within 10s after the last message was due: no client received message ",
 		},
 	} {
 		t.Run(test.what, func(t *testing.T) {

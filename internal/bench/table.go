@@ -3,6 +3,8 @@ package bench
 import (
 	"fmt"
 	"strings"
+
+	"sop-chat/internal/english"
 )
 
 // Table shows the report to people.
@@ -42,9 +44,9 @@ func (r *Report) pace() string {
 	case r.Senders == 0:
 		return "all clients were idle"
 	case r.Rate > 0:
-		return fmt.Sprintf("together %s messages a second", whole(float64(r.Rate)))
+		return fmt.Sprintf("together %s %s a second", whole(float64(r.Rate)), english.Noun(r.Rate, "message"))
 	}
-	return fmt.Sprintf("flat out, each with at most %d messages on their way", r.Window)
+	return fmt.Sprintf("flat out, each with at most %s on the way", english.Count(r.Window, "message"))
 }
 
 func (l *Latency) since() string {

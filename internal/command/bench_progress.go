@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"sop-chat/internal/bench"
+	"sop-chat/internal/english"
 )
 
 // describeProgress says how far a run of the load generator is.
 func describeProgress(p bench.Progress) string {
 	details := fmt.Sprintf("%.2f million deliveries/s", p.Deliveries/1e6)
 	if p.Phase == bench.Joining {
-		details = fmt.Sprintf("%d clients", p.Joined)
+		details = english.Count(p.Joined, "client")
 	}
 	return barLine(phaseName(p.Phase), p.Part, details)
 }

@@ -127,7 +127,7 @@ func (e *exportProgress) one() {
 		return
 	}
 	e.bar.show(barLine("exporting", float64(e.done)/float64(max(e.all, e.done)),
-		fmt.Sprintf("%s of %s messages", humanize.Comma(int64(e.done)), humanize.Comma(int64(e.all)))))
+		fmt.Sprintf("%s of %s", humanize.Comma(int64(e.done)), count(e.all, "message"))))
 }
 
 type textExporter struct {

@@ -75,7 +75,7 @@ func (h *htmlExporter) message(m *history.Message) error {
 }
 
 func (h *htmlExporter) finish() error {
-	foot := pageFoot{h.messages > 0, count(int64(h.messages), "message")}
+	foot := pageFoot{h.messages > 0, count(h.messages, "message")}
 	if err := historyTemplates.ExecuteTemplate(h.out, "foot", foot); err != nil {
 		return err
 	}

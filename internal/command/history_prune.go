@@ -8,6 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"sop-chat/internal/english"
 	"sop-chat/internal/history"
 )
 
@@ -41,11 +42,11 @@ func prune(ctx context.Context, path string, before time.Time, p Process) error 
 	}
 	bar := newBar(p.Stderr)
 	done, err := history.Prune(ctx, path, before, func(done, all int64) {
-		bar.show(barLine("removing", float64(done)/float64(all), fmt.Sprintf("%s of %s messages", humanize.Comma(done), humanize.Comma(all))))
+		bar.show(barLine("removing", float64(done)/float64(all), fmt.Sprintf("%s of %s", humanize.Comma(done), count(all, "message"))))
 	})
 	bar.remove()
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted; %s were removed", count(done, "message"))
+		return fmt.Errorf("interrupted; %s removed", count(done, "message"))
 	}
 	if err != nil {
 		return err
@@ -54,10 +55,7 @@ func prune(ctx context.Context, path string, before time.Time, p Process) error 
 	return err
 }
 
-// count returns a number of things in words.
-func count(n int64, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return humanize.Comma(n) + " " + what
+// count returns a number and its noun, with commas in the number.
+func count[N int | int64](n N, noun string) string {
+	return humanize.Comma(int64(n)) + " " + english.Noun(n, noun)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"sop-chat/internal/console"
+	"sop-chat/internal/english"
 	"sop-chat/internal/history"
 )
 
@@ -75,11 +76,7 @@ func showStats(s *history.Stats, p Process, width int) error {
 		fmt.Fprintln(out, "no messages")
 		return out.Flush()
 	}
-	people := "1 person"
-	if len(s.People) != 1 {
-		people = fmt.Sprintf("%s people", humanize.Comma(int64(len(s.People))))
-	}
-	fmt.Fprintf(out, "%s by %s, %s to %s\n\n", count(int64(s.Messages), "message"), people,
+	fmt.Fprintf(out, "%s by %s, %s to %s\n\n", count(s.Messages, "message"), count(len(s.People), "person"),
 		s.First.Format("2006-01-02 15:04"), s.Last.Format("2006-01-02 15:04"))
 	showBars(out, peopleRows(s.People), width)
 	fmt.Fprint(out, "\nby the hour of the day:\n\n")
@@ -102,7 +99,7 @@ func peopleRows(people []history.PersonCount) []barRow {
 		rows = append(rows, barRow{name, person.Messages})
 	}
 	if rest := people[len(rows):]; len(rest) > 0 {
-		others := barRow{name: fmt.Sprintf("* %d others", len(rest))}
+		others := barRow{name: "* " + english.Count(len(rest), "other")}
 		for _, person := range rest {
 			others.count += person.Messages
 		}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"sop-chat/internal/english"
 )
 
 // invite says where the server listens, and how to join.
@@ -57,13 +59,10 @@ func (i invitation) where() string {
 }
 
 func (i invitation) capacity() string {
-	switch i.maxClients {
-	case 0:
+	if i.maxClients == 0 {
 		return "any number of clients"
-	case 1:
-		return "at most 1 client"
 	}
-	return fmt.Sprintf("at most %d clients", i.maxClients)
+	return "at most " + english.Count(i.maxClients, "client")
 }
 
 // how gives the command that joins, as another machine would type it.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/english"
 )
 
 // serveOptions is what the server was told on the command line, in the
@@ -182,8 +183,8 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 // checkReplay reports that the backlog is too small for what is to be replayed.
 func (o *serveOptions) checkReplay() error {
 	if most := broadcast.MaxRetained(o.backlog); o.replay > most {
-		return usagef("--replay %d is too much for a --backlog of %s, of which a quarter can be replayed: %d messages",
-			o.replay, humanize.IBytes(uint64(o.backlog)), most)
+		return usagef("--replay %d is too much for a --backlog of %s, of which a quarter can be replayed: %s",
+			o.replay, humanize.IBytes(uint64(o.backlog)), english.Count(most, "message"))
 	}
 	return nil
 }

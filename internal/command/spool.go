@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"sop-chat/internal/english"
 )
 
 // spoolSize is how many bytes a spool keeps while its stream is stuck.
@@ -63,7 +65,8 @@ func (s *spool) run() {
 		// There is nobody to tell that standard error is broken.
 		s.stream.Write(lines)
 		if leftOut > 0 {
-			fmt.Fprintf(s.stream, "sop-chat: %d lines are left out here; nobody read them in time\n", leftOut)
+			fmt.Fprintf(s.stream, "sop-chat: %s %s left out here: nobody read in time\n",
+				english.Count(leftOut, "line"), english.Are(leftOut))
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestSpoolLeavesOut(t *testing.T) {
 			t.Error("Close gave up")
 		}
 		want := "first\n" + strings.Repeat(line, fit) +
-			fmt.Sprintf("sop-chat: %d lines are left out here; nobody read them in time\n", more+1) +
+			fmt.Sprintf("sop-chat: %d lines are left out here: nobody read in time\n", more+1) +
 			"new\n"
 		if got := out.String(); got != want {
 			t.Errorf("%d bytes came out instead of %d, ending in %q", len(got), len(want), got[max(0, len(got)-200):])

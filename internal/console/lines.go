@@ -1,9 +1,11 @@
 package console
 
 import (
+	"fmt"
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/english"
 )
 
 // Lines puts messages into the lines that a Console prints, for those who have
@@ -28,13 +30,8 @@ func (l *Lines) Heading(dst []byte, e *broadcast.Entry) []byte { return l.format
 // the one that comes next.
 func (l *Lines) Missing(dst []byte, messages uint64, at time.Time) []byte {
 	dst = l.format.beginOurs(dst, at)
-	dst = appendCount(dst, messages, "message")
-	if messages == 1 {
-		dst = append(dst, " is"...)
-	} else {
-		dst = append(dst, " are"...)
-	}
-	dst = append(dst, " missing here: the history could not be written"...)
+	dst = fmt.Appendf(dst, "%s %s missing here: the history could not be written",
+		english.Count(messages, "message"), english.Are(messages))
 	return l.format.endOurs(dst)
 }
 

@@ -3,10 +3,10 @@ package console
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/english"
 )
 
 // A textFormat prints lines for people. How a line begins says whose it is,
@@ -130,32 +130,19 @@ func (t *textFormat) gap(dst []byte, g gap, now time.Time) []byte {
 	dst = t.beginOurs(dst, now)
 	switch {
 	case g.events == 0:
-		dst = appendCount(dst, g.messages, "message")
+		dst = append(dst, english.Count(g.messages, "message")...)
 	case g.messages == 0:
-		dst = appendCount(dst, g.events, "event")
+		dst = append(dst, english.Count(g.events, "event")...)
 	default:
-		dst = appendCount(dst, g.messages, "message")
+		dst = append(dst, english.Count(g.messages, "message")...)
 		dst = append(dst, " and "...)
-		dst = appendCount(dst, g.events, "event")
+		dst = append(dst, english.Count(g.events, "event")...)
 	}
-	if g.messages+g.events == 1 {
-		dst = append(dst, " was"...)
-	} else {
-		dst = append(dst, " were"...)
-	}
+	dst = append(dst, ' ')
+	dst = append(dst, english.Were(g.messages+g.events)...)
 	dst = append(dst, " left out here: "...)
 	dst = append(dst, g.reason...)
 	return t.endOurs(dst)
-}
-
-func appendCount(dst []byte, n uint64, what string) []byte {
-	dst = strconv.AppendUint(dst, n, 10)
-	dst = append(dst, ' ')
-	dst = append(dst, what...)
-	if n != 1 {
-		dst = append(dst, 's')
-	}
-	return dst
 }
 
 func appendQuoted(dst []byte, s string) []byte {

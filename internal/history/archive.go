@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/english"
 )
 
 // A Config says how an Archive keeps messages.
@@ -148,7 +149,7 @@ func (a *Archive) checkWhole() error {
 	if a.missing == 0 {
 		return nil
 	}
-	return fmt.Errorf("the history %q lacks the last %d messages, because it could not be written", a.file.path, a.missing)
+	return fmt.Errorf("the history %q lacks %s, because it could not be written", a.file.path, english.Last(a.missing, "message"))
 }
 
 // gather fills entries with messages: those there are, and those that come

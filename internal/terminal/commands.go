@@ -5,6 +5,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"sop-chat/internal/english"
 )
 
 // A command is what an input does that begins with its name after a slash.
@@ -93,7 +95,7 @@ func (m *model) toggleMouse(string) tea.Cmd {
 func (m *model) quit(string) tea.Cmd {
 	if n := len(m.log.unsent); n > 0 && !m.warned && !m.sends() {
 		m.warned = true
-		m.note(plural(n, "message") + " would be lost that could not be sent yet; do that again to leave all the same")
+		m.note(english.Count(n, "message") + " would be lost that could not be sent yet; do that again to leave all the same")
 		return nil
 	}
 	return tea.Quit

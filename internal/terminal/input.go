@@ -9,6 +9,7 @@ import (
 
 	"sop-chat/client"
 	"sop-chat/internal/console"
+	"sop-chat/internal/english"
 )
 
 const (
@@ -112,9 +113,9 @@ func (i *input) budget() string {
 	text := strings.TrimPrefix(i.text(), "//")
 	switch left := client.MaxText - len(text); {
 	case left < 0:
-		return plural(len(client.Split(text)), "message")
+		return english.Count(len(client.Split(text)), "message")
 	case left < tight:
-		return plural(left, "byte") + " left"
+		return english.Count(left, "byte") + " left"
 	}
 	return ""
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"sop-chat/internal/english"
 )
 
 // framesPerSecond is how often the screen changes at most. However much comes,
@@ -149,7 +151,7 @@ func (m *model) take(events news) tea.Cmd {
 		case received:
 			called = m.receive(e) || called
 		case leftOut:
-			m.note(plural(e.messages, "message") + " left out: they came faster than they could be shown")
+			m.note(english.Count(e.messages, "message") + " left out: they came faster than they could be shown")
 		case sent:
 			m.markSent(e.texts)
 			m.state.delayed, m.refused = false, false
@@ -207,12 +209,4 @@ func (m *model) markSent(n int) {
 		m.log.unsent = m.log.unsent[1:]
 		m.add(e)
 	}
-}
-
-// plural returns a count and its noun.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sop-chat/internal/console"
+	"sop-chat/internal/english"
 )
 
 // An UnsentError says what was not sent when it ended.
@@ -19,7 +20,7 @@ func (e *UnsentError) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, "%v; ", e.Err)
 	}
-	fmt.Fprintf(&b, "%s not sent: ", plural(len(e.Texts), "message"))
+	fmt.Fprintf(&b, "%s not sent: ", english.Count(len(e.Texts), "message"))
 	for i, text := range e.Texts[:min(most, len(e.Texts))] {
 		if i > 0 {
 			b.WriteString(", ")
