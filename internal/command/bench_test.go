@@ -120,8 +120,8 @@ func TestBenchWrongUsage(t *testing.T) {
 		want        string
 	}{
 		{nil, keyed, "HOST:PORT is missing"},
-		{[]string{"9000"}, keyed, `"9000" is not HOST:PORT, such as localhost:9000`},
-		{[]string{"localhost"}, keyed, `"localhost" is not HOST:PORT, such as localhost:9000`},
+		{[]string{"9000"}, keyed, `"9000" is not HOST:PORT, such as localhost:9000 or [::1]:9000`},
+		{[]string{"localhost"}, keyed, `"localhost" is not HOST:PORT, such as localhost:9000 or [::1]:9000`},
 		{[]string{"localhost:0"}, keyed, `port "0" is not a number from 1 to 65535`},
 		{[]string{"localhost:http"}, keyed, `port "http" is not a number from 1 to 65535`},
 		{[]string{"localhost:9000", "key"}, keyed, `there are 2 arguments, not HOST:PORT alone; the key goes into a file (--key-file) or SOP_CHAT_KEY`},

@@ -320,6 +320,9 @@ func TestHistoryWrongUsage(t *testing.T) {
 		{[]string{"search", "FILE", "..."}, `there is no word to search for in "..."`},
 		{[]string{"export", "FILE", "--format", "pdf"}, `--format: "pdf" is not text, json, csv or html`},
 		{[]string{"stats"}, "FILE is missing"},
+		{[]string{"search", "FILE", "-deploy"}, "there is no flag -d; a QUERY that begins with '-' goes after '--'"},
+		{[]string{"search", "FILE", "--deploy"}, "there is no flag --deploy; a QUERY that begins with '-' goes after '--'"},
+		{[]string{"list", "-chat.db"}, "there is no flag -c; a FILE that begins with '-' goes after '--'"},
 		{[]string{"prune", "FILE"}, "--older-than is missing: it says what is to be removed, such as --older-than 90d"},
 	} {
 		status, stdout, stderr := historyResult(t, path, test.args...)

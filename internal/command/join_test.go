@@ -94,8 +94,8 @@ func TestJoinWrongUsage(t *testing.T) {
 		want string
 	}{
 		{nil, "HOST:PORT is missing"},
-		{[]string{"9000"}, `"9000" is not HOST:PORT, such as localhost:9000`},
 		{[]string{"localhost:9000", "key"}, `there are 2 arguments, not HOST:PORT alone; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
+		{[]string{"9000"}, `"9000" is not HOST:PORT, such as localhost:9000 or [::1]:9000`},
 		{[]string{"localhost:9000", "--name", strings.Repeat("n", 65)}, "the name is 65 bytes long; at most 64 fit"},
 		{[]string{"localhost:9000"}, "the key is missing: give it in a file with --key-file, or in SOP_CHAT_KEY"},
 		{[]string{"localhost:9000", "--key", "secret"}, "there is no flag --key"},

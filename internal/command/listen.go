@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -48,7 +49,7 @@ func resolve(ctx context.Context, bind string) ([]netip.Addr, error) {
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", bind)
 	if err != nil {
-		return nil, fmt.Errorf("%q is neither an IP address nor a host name that can be looked up: %w", bind, reason(err))
+		return nil, badAddress(bind, err)
 	}
 	var addrs []netip.Addr
 	for _, addr := range found {
@@ -57,6 +58,22 @@ func resolve(ctx context.Context, bind string) ([]netip.Addr, error) {
 		}
 	}
 	return addrs, nil
+}
+
+// badAddress says why a text stands for no address, and what it may have been
+// meant to be.
+func badAddress(text string, err error) error {
+	host, _, hasPort := net.SplitHostPort(text)
+	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	switch {
+	case text == "" || text == "*":
+		return fmt.Errorf("%q is no address; :: is all addresses, IPv4 and IPv6, and 0.0.0.0 all of IPv4", text)
+	case hasPort == nil && host != "":
+		return fmt.Errorf("%q has a port at its end; leave it out, as in %s", text, host)
+	case bare != text:
+		return fmt.Errorf("%q has brackets around it; leave them out, as in %s", text, bare)
+	}
+	return fmt.Errorf("%q is neither an IP address nor a host name that can be looked up: %w", text, reason(err))
 }
 
 // reason returns what a failed look-up says besides the name.
@@ -86,8 +103,11 @@ func listenError(err error, at netip.AddrPort) error {
 		return fmt.Errorf("no permission to listen on port %d; choose one from 1024 on, "+
 			"or lower net.ipv4.ip_unprivileged_port_start", at.Port())
 	case isMissing(err):
-		return fmt.Errorf("%s is not an address of this machine; --bind takes one that it has "+
+		return fmt.Errorf("%s is not an address of this machine; choose one that it has "+
 			"(ip address shows them)", on)
+	case errors.Is(err, syscall.EINVAL) && at.Addr().Zone() != "":
+		return fmt.Errorf("%s names the network interface %q, which this machine does not have (ip link shows those it has)",
+			on, at.Addr().Zone())
 	case errors.Is(err, syscall.EINVAL) && at.Addr().IsLinkLocalUnicast():
 		return fmt.Errorf("%s lacks its network interface; write it as in fe80::1%%eth0", on)
 	}

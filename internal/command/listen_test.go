@@ -33,11 +33,15 @@ func TestListenError(t *testing.T) {
 		},
 		{
 			"192.0.2.1:9000", syscall.EADDRNOTAVAIL,
-			"192.0.2.1 is not an address of this machine; --bind takes one that it has (ip address shows them)",
+			"192.0.2.1 is not an address of this machine; choose one that it has (ip address shows them)",
 		},
 		{
 			"[fe80::1]:9000", syscall.EINVAL,
 			"fe80::1 lacks its network interface; write it as in fe80::1%eth0",
+		},
+		{
+			"[fe80::1%nosuch]:9000", syscall.EINVAL,
+			`fe80::1%nosuch names the network interface "nosuch", which this machine does not have (ip link shows those it has)`,
 		},
 		{
 			"[::1]:9000", syscall.ENOBUFS,
@@ -96,8 +100,18 @@ func TestListenAllFails(t *testing.T) {
 			t.Errorf("%v is no failure", errno)
 		}
 	}
-	_, err := listenAll(t.Context(), "no host", 9000, nil)
-	if err == nil || !strings.HasPrefix(err.Error(), `"no host" is neither an IP address nor a host name`) {
-		t.Errorf("%v", err)
+	for bind, want := range map[string]string{
+		"no host":        `"no host" is neither an IP address nor a host name`,
+		"[::1]":          `"[::1]" has brackets around it; leave them out, as in ::1`,
+		"[::1]:9000":     `"[::1]:9000" has a port at its end; leave it out, as in ::1`,
+		"127.0.0.1:9000": `"127.0.0.1:9000" has a port at its end; leave it out, as in 127.0.0.1`,
+		"no host:9000":   `"no host:9000" has a port at its end; leave it out, as in no host`,
+		"*":              `"*" is no address; :: is all addresses`,
+		"":               `"" is no address; :: is all addresses`,
+	} {
+		_, err := listenAll(t.Context(), bind, 9000, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

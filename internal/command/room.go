@@ -38,7 +38,7 @@ func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	}
 	host, port, err := net.SplitHostPort(args[0])
 	if err != nil {
-		return usagef("%q is not HOST:PORT, such as localhost:9000", args[0])
+		return usagef("%q is not HOST:PORT, such as localhost:9000 or [::1]:9000", args[0])
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 {

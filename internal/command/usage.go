@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,9 +20,9 @@ func usagef(format string, args ...any) error {
 }
 
 // flagError puts into our words what the flag library has to say.
-func flagError(_ *cobra.Command, err error) error {
+func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		return unknownFlag(unknown)
+		return unknownFlag(cmd, unknown)
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return usagef("--%s needs a value", missing.GetFlag().Name)
@@ -34,10 +35,28 @@ func flagError(_ *cobra.Command, err error) error {
 
 // unknownFlag names the flag, and of a group of one-letter flags only the one
 // that is unknown: -secret may well be a key.
-func unknownFlag(err *pflag.NotExistError) error {
-	if err.GetSpecifiedShortnames() == "" {
-		return usagef("there is no flag --%s", err.GetSpecifiedName())
+func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) error {
+	name := "--" + err.GetSpecifiedName()
+	if err.GetSpecifiedShortnames() != "" {
+		name = "-" + err.GetSpecifiedName()
+	} else if !cmd.HasParent() {
+		return usagef("there is no flag %s", name) // more likely mistyped than a KEY
 	}
-	return usagef("there is no flag -%s; a KEY that begins with '-' goes after '--'",
-		err.GetSpecifiedName())
+	if what := mayBeginWithDash(cmd); what != "" {
+		return usagef("there is no flag %s; a %s that begins with '-' goes after '--'", name, what)
+	}
+	return usagef("there is no flag %s", name)
+}
+
+// mayBeginWithDash returns which argument of a command may look like a flag.
+func mayBeginWithDash(cmd *cobra.Command) string {
+	switch arguments := cmd.Use; {
+	case !cmd.HasParent():
+		return "KEY"
+	case strings.HasSuffix(arguments, " QUERY"):
+		return "QUERY"
+	case strings.HasSuffix(arguments, "[flags] FILE"):
+		return "FILE"
+	}
+	return ""
 }
