@@ -3,11 +3,8 @@ package command
 import (
 	"bufio"
 	"context"
-	"encoding/csv"
 	"fmt"
-	"io"
 	"strconv"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -32,7 +29,7 @@ bytes, under the same name with _base64.
 
 csv: a table for spreadsheets, with a line of headings. Control characters are
 shown as list shows them, and so is a '=', '+', '-' or '@' that begins a field,
-which a spreadsheet would take for a formula.
+or what follows a ';' in it: a spreadsheet would take it for a formula.
 
 html: one page with all that belongs to it.`
 
@@ -167,40 +164,3 @@ func (j *jsonExporter) message(m *history.Message) error {
 }
 
 func (j *jsonExporter) finish() error { return j.out.Flush() }
-
-type csvExporter struct{ out *csv.Writer }
-
-func newCSVExporter(out io.Writer) (csvExporter, error) {
-	c := csvExporter{csv.NewWriter(out)}
-	return c, c.out.Write([]string{"sequence", "time", "room", "name", "authenticated_name", "address", "text"})
-}
-
-func (c csvExporter) message(m *history.Message) error {
-	address := ""
-	if m.From.Addr.IsValid() {
-		address = m.From.Addr.String()
-	}
-	return c.out.Write([]string{
-		strconv.FormatInt(m.Sequence, 10), m.Time.UTC().Format(time.RFC3339Nano), cell([]byte(m.Room)),
-		cell(m.Wire.Name()), cell([]byte(m.From.Name)), address, cell(m.Wire.Text()),
-	})
-}
-
-// cell returns a field that neither acts on a terminal nor is taken for a
-// formula.
-func cell(field []byte) string {
-	var shown []byte
-	if len(field) > 0 {
-		switch field[0] {
-		case '=', '+', '-', '@':
-			shown = fmt.Appendf(nil, `\x%02x`, field[0])
-			field = field[1:]
-		}
-	}
-	return string(console.Escape(shown, field))
-}
-
-func (c csvExporter) finish() error {
-	c.out.Flush()
-	return c.out.Error()
-}

@@ -203,6 +203,49 @@ func TestExportCSV(t *testing.T) {
 	}
 }
 
+// In no spreadsheet, whatever it takes to be between cells, does one begin as a
+// formula does, and every cell that others wrote is between quotes.
+func TestExportCSVFormulas(t *testing.T) {
+	for text, want := range map[string]string{
+		"=1":                  `"\x3d1"`,
+		"+1":                  `"\x2b1"`,
+		"-1":                  `"\x2d1"`,
+		"@sum(1)":             `"\x40sum(1)"`,
+		"＝1":                  `"\u{ff1d}1"`,
+		"＋1":                  `"\u{ff0b}1"`,
+		"－1":                  `"\u{ff0d}1"`,
+		"＠sum(1)":             `"\u{ff20}sum(1)"`,
+		"\t=1":                `"\t\x3d1"`,
+		"\r=1":                `"\r\x3d1"`,
+		" =1":                 `" \x3d1"`,
+		`"=1`:                 `"""\x3d1"`,
+		"a;=1":                `"a;\x3d1"`,
+		`a; ";＝1;-2`:          `"a; "";\u{ff1d}1;\x2d2"`,
+		"a=1, b-2; c@d":       `"a=1, b-2; c@d"`,
+		";-)":                 `";\x2d)"`,
+		"a,=1":                `"a,=1"`,
+		"\xff=1 \u202e\u00e9": `"\xff=1 \u{202e}é"`,
+	} {
+		_, stdout, _ := historyResult(t, keptFile(t, "alice: alice: "+text), "export", "FILE", "--format", "csv")
+		_, line, _ := strings.Cut(stdout, "\n")
+		at := afternoon.UTC().Format(time.RFC3339)
+		if full := `1,` + at + `,"main","alice","alice",,` + want + "\n"; line != full {
+			t.Errorf("%q:\n%swant:\n%s", text, line, full)
+		}
+	}
+}
+
+// A name that is empty shows as something.
+func TestExportNoName(t *testing.T) {
+	path := keptFile(t, ": : hello")
+	if _, page, _ := historyResult(t, path, "export", "FILE", "--format", "html"); !strings.Contains(page, "><i>no name</i></b>") {
+		t.Error(page)
+	}
+	if _, stats, _ := historyResult(t, path, "stats", "FILE"); !strings.Contains(stats, "  * no name 1 ") {
+		t.Error(stats)
+	}
+}
+
 // The page is whole, has nothing from elsewhere, and no text is markup in it.
 func TestExportHTML(t *testing.T) {
 	_, page, _ := historyResult(t, keptFile(t, append(talk, "<script>: </title>: <img src=x onerror=alert(1)>&amp;")...), "export", "FILE", "--format", "html")

@@ -1,0 +1,81 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"sop-chat/internal/console"
+	"sop-chat/internal/history"
+)
+
+// csvExporter writes a table (RFC 4180). What others wrote is between quotes, and
+// is a formula in no spreadsheet, whether it has a comma or a semicolon between
+// cells: in the second case the quotes are in the middle of a cell, and a
+// semicolon between them begins another one.
+type csvExporter struct {
+	out  *bufio.Writer
+	line []byte
+}
+
+func newCSVExporter(out *bufio.Writer) (*csvExporter, error) {
+	_, err := out.WriteString("sequence,time,room,name,authenticated_name,address,text\n")
+	return &csvExporter{out: out}, err
+}
+
+func (c *csvExporter) message(m *history.Message) error {
+	c.line = strconv.AppendInt(c.line[:0], m.Sequence, 10)
+	c.line = append(c.line, ',')
+	c.line = m.Time.UTC().AppendFormat(c.line, time.RFC3339Nano)
+	c.line = appendCell(c.line, []byte(m.Room))
+	c.line = appendCell(c.line, m.Wire.Name())
+	c.line = appendCell(c.line, []byte(m.From.Name))
+	c.line = append(c.line, ',')
+	if m.From.Addr.IsValid() {
+		c.line = m.From.Addr.AppendTo(c.line)
+	}
+	c.line = appendCell(c.line, m.Wire.Text())
+	_, err := c.out.Write(append(c.line, '\n'))
+	return err
+}
+
+func (c *csvExporter) finish() error { return c.out.Flush() }
+
+// appendCell appends a comma and a field between quotes. In it nothing acts on a
+// terminal, and nothing with which a formula begins is where one could.
+func appendCell(line, field []byte) []byte {
+	line = append(line, `,"`...)
+	var shown []byte
+	begins, rest := true, 0 // what of the field is not yet shown
+	for i := 0; i < len(field); {
+		r, size := utf8.DecodeRune(field[i:])
+		if begins && beginsFormula(r) {
+			shown = console.Escape(shown, field[rest:i])
+			shown = appendEscaped(shown, r)
+			rest = i + size
+		}
+		begins = r == ';' || begins && (unicode.IsSpace(r) || strings.ContainsRune(`"'`, r))
+		i += size
+	}
+	shown = console.Escape(shown, field[rest:])
+	line = append(line, bytes.ReplaceAll(shown, []byte{'"'}, []byte(`""`))...)
+	return append(line, '"')
+}
+
+// appendEscaped appends a character as console.Escape does those that it escapes.
+func appendEscaped(dst []byte, r rune) []byte {
+	if r < utf8.RuneSelf {
+		return fmt.Appendf(dst, `\x%02x`, r)
+	}
+	return fmt.Appendf(dst, `\u{%x}`, r)
+}
+
+// beginsFormula reports whether a spreadsheet may take for a formula what begins
+// with a character: those that OWASP names, and their full-width forms. Control
+// characters are escaped anyway.
+func beginsFormula(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }
