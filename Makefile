@@ -8,8 +8,8 @@ KEY  ?= key
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build ./sop-chat
-	go build
+build: ## build ./sop-chat, one file that needs no other
+	CGO_ENABLED=0 go build
 
 run: ## run the server on PORT with KEY (9000 and key)
 	go run . $(PORT) $(KEY)
