@@ -32,37 +32,46 @@ func (c *csvExporter) message(m *history.Message) error {
 	c.line = strconv.AppendInt(c.line[:0], m.Sequence, 10)
 	c.line = append(c.line, ',')
 	c.line = m.Time.UTC().AppendFormat(c.line, time.RFC3339Nano)
-	c.line = appendCell(c.line, []byte(m.Room))
-	c.line = appendCell(c.line, m.Wire.Name())
-	c.line = appendCell(c.line, []byte(m.From.Name))
+	c.line = appendName(c.line, []byte(m.Room))
+	c.line = appendName(c.line, m.Wire.Name())
+	c.line = appendName(c.line, []byte(m.From.Name))
 	c.line = append(c.line, ',')
 	if m.From.Addr.IsValid() {
 		c.line = m.From.Addr.AppendTo(c.line)
 	}
-	c.line = appendCell(c.line, m.Wire.Text())
+	c.line = appendCell(c.line, m.Wire.Text(), console.Escape)
 	_, err := c.out.Write(append(c.line, '\n'))
 	return err
 }
 
 func (c *csvExporter) finish() error { return c.out.Flush() }
 
+// appendName appends a cell with a name in it. One that is empty stays so.
+func appendName(line, name []byte) []byte {
+	if len(name) > 0 {
+		name = console.EscapeName(nil, name)
+	}
+	asItIs := func(dst, escaped []byte) []byte { return append(dst, escaped...) }
+	return appendCell(line, name, asItIs)
+}
+
 // appendCell appends a comma and a field between quotes. In it nothing acts on a
 // terminal, and nothing with which a formula begins is where one could.
-func appendCell(line, field []byte) []byte {
+func appendCell(line, field []byte, escape func(dst, field []byte) []byte) []byte {
 	line = append(line, `,"`...)
 	var shown []byte
 	begins, rest := true, 0 // what of the field is not yet shown
 	for i := 0; i < len(field); {
 		r, size := utf8.DecodeRune(field[i:])
 		if begins && beginsFormula(r) {
-			shown = console.Escape(shown, field[rest:i])
+			shown = escape(shown, field[rest:i])
 			shown = appendEscaped(shown, r)
 			rest = i + size
 		}
 		begins = r == ';' || begins && (unicode.IsSpace(r) || strings.ContainsRune(`"'`, r))
 		i += size
 	}
-	shown = console.Escape(shown, field[rest:])
+	shown = escape(shown, field[rest:])
 	line = append(line, bytes.ReplaceAll(shown, []byte{'"'}, []byte(`""`))...)
 	return append(line, '"')
 }

@@ -238,10 +238,10 @@ func TestExportCSVFormulas(t *testing.T) {
 // A name that is empty shows as something.
 func TestExportNoName(t *testing.T) {
 	path := keptFile(t, ": : hello")
-	if _, page, _ := historyResult(t, path, "export", "FILE", "--format", "html"); !strings.Contains(page, "><i>no name</i></b>") {
+	if _, page, _ := historyResult(t, path, "export", "FILE", "--format", "html"); !strings.Contains(page, ">&#34;&#34;</b>") {
 		t.Error(page)
 	}
-	if _, stats, _ := historyResult(t, path, "stats", "FILE"); !strings.Contains(stats, "  * no name 1 ") {
+	if _, stats, _ := historyResult(t, path, "stats", "FILE"); !strings.Contains(stats, "  \"\" 1 ") {
 		t.Error(stats)
 	}
 }
