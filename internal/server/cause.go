@@ -38,7 +38,7 @@ func causeSilent(bytes int) cause {
 	if bytes == 0 {
 		return causeEnd
 	}
-	return cause{words: fmt.Sprintf("closed the connection after %d of the %d bytes with which it was to authenticate",
+	return cause{words: fmt.Sprintf("closed the connection before its first message was complete, at byte %d of %d",
 		bytes, wire.Size), level: slog.LevelInfo}
 }
 
