@@ -53,7 +53,7 @@ type loop struct {
 	partials  []*partial          // spare ones, for the next to need one
 	spareLags []*lag
 
-	now        time.Time
+	clock
 	retryAt    time.Time // after a shortage; zero if there was none
 	shares     shares
 	stalls     map[*conn]*broadcast.Stall // of the members that have one
@@ -123,11 +123,12 @@ func (l *loop) run() error {
 
 // turn is one wake-up: one wait, and all that follows from it.
 func (l *loop) turn() (running bool, err error) {
-	n, errno := l.kernel.Wait(l.events, l.deadline())
+	until := l.bySystem(l.deadline())
+	n, errno := l.kernel.Wait(l.events, until)
 	if errno != 0 && errno != syscall.EINTR {
 		return false, os.NewSyscallError("epoll_wait", errno)
 	}
-	l.now = l.kernel.Now()
+	l.tell(l.kernel.Now(), until)
 	if l.stop.Load() {
 		l.shutdown()
 		return false, nil
@@ -187,7 +188,7 @@ func (l *loop) publish() {
 		return
 	}
 	log := l.room.log
-	log.Append(l.batch, l.now)
+	log.Append(l.batch, l.wall)
 	log.Wake(l.cursor)
 	end := log.End()
 	for _, c := range l.authors {
@@ -217,8 +218,8 @@ func (l *loop) advance() {
 	}
 }
 
-// deadline returns until when the loop may wait at the most; zero is for as
-// long as nothing happens.
+// deadline returns until when the loop may wait at the most, by its own clock;
+// zero is for as long as nothing happens.
 func (l *loop) deadline() time.Time {
 	if len(l.drained) > 0 && !l.room.log.Held() && l.retryAt.IsZero() && l.shares.tickAt.IsZero() {
 		return l.now // which has passed

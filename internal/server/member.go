@@ -149,7 +149,7 @@ func (l *loop) announce(n broadcast.Notice) {
 		return
 	}
 	kept := n
-	kept.Time = l.now
+	kept.Time = l.wall
 	l.room.log.Announce(&kept)
 }
 

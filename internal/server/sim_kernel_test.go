@@ -289,6 +289,6 @@ func (k *simKernel) Now() time.Time { return k.world.now }
 
 // mayRun reports whether a Wait of the loop would return.
 func (k *simKernel) mayRun(l *loop) bool {
-	until := l.deadline()
+	until := l.bySystem(l.deadline())
 	return k.woken || len(k.ready()) > 0 || !until.IsZero() && !until.After(k.world.now)
 }

@@ -60,6 +60,9 @@ func (o *oracle) see(e *broadcast.Entry) {
 	if !c.joined || c.left {
 		w.failf("%v speaks while it is not in the room", c)
 	}
+	if w.gate == nil && e.Time.UnixNano() != w.now.UnixNano() {
+		w.failf("%v speaks at %v, and the log says %v", c, w.now, e.Time)
+	}
 	c.published++
 	if want := c.message(c.published); e.Message != want {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])

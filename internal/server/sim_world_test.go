@@ -90,7 +90,7 @@ func emptyWorld(seed uint64) *world {
 	return &world{
 		seed: seed,
 		rng:  rand.New(rand.NewPCG(seed, 0)),
-		now:  time.Unix(1_000_000, 0),
+		now:  simTime(time.Unix(1_000_000_000, 0), time.Hour),
 		fds:  make([]*socket, listenerFD+1),
 	}
 }

@@ -128,6 +128,10 @@ func (w *world) step() {
 		}
 	case w.gate != nil && w.chance(20):
 		w.gate.publish()
+	case w.chance(500):
+		w.setClock()
+	case w.chance(500):
+		w.standStill()
 	case w.chance(2) && len(w.clients) > 0:
 		c := w.clients[w.rng.IntN(len(w.clients))]
 		for range 4 { // those who are long gone have little to do
