@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -39,6 +40,9 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	bound, err := listenAll(ctx, o.bind, o.port, s.Listen)
 	if err != nil {
 		return err
+	}
+	if at := s.Addrs(); len(at) == 1 && at[0].Addr() == netip.IPv4Unspecified() {
+		bound = []netip.Addr{at[0].Addr()} // there is no IPv6
 	}
 	site, err := openWeb(ctx, o, s, logger)
 	if err != nil {

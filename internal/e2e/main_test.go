@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		fmt.Println("skipped: the server runs on Linux")
 		return
 	}
+	if refused := os.Getenv(denials); refused != "" {
+		fmt.Fprintln(os.Stderr, runDenied(refused))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "sop-chat-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

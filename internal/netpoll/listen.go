@@ -14,21 +14,16 @@ import (
 )
 
 // Listen returns a non-blocking TCP listener on an address, see socket(7) and
-// ip(7). The address :: takes IPv4 connections as well; where the system has
-// no IPv6, it takes those alone. The port can be bound again as soon as the
-// listener is closed, whatever connections it had (SO_REUSEADDR).
+// ip(7). The address :: takes IPv4 connections as well; where the system has no
+// IPv6, or not both in one socket, it takes those alone. The port can be bound
+// again as soon as the listener is closed, whatever connections it had
+// (SO_REUSEADDR).
 func Listen(at netip.AddrPort) (int, error) {
 	fd, err := listen(at)
-	if err != nil && at.Addr() == netip.IPv6Unspecified() && hasNoIPv6(err) {
+	if err != nil && at.Addr() == netip.IPv6Unspecified() && !errors.Is(err, unix.EADDRINUSE) {
 		return listen(netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port()))
 	}
 	return fd, err
-}
-
-// hasNoIPv6 reports whether a bind to :: failed for want of IPv6: there is no
-// such family, or it is switched off and the address is nobody's.
-func hasNoIPv6(err error) bool {
-	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
 }
 
 func listen(at netip.AddrPort) (fd int, err error) {
@@ -43,15 +38,9 @@ func listen(at netip.AddrPort) (fd int, err error) {
 			fd = -1
 		}
 	}()
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return fd, os.NewSyscallError("setsockopt", err)
-	}
-	if family == unix.AF_INET6 {
-		v6only := 1
-		if at.Addr() == netip.IPv6Unspecified() {
-			v6only = 0
-		}
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, v6only); err != nil {
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // or the port is free a minute later
+	if at.Addr() == netip.IPv6Unspecified() {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
 			return fd, os.NewSyscallError("setsockopt", err)
 		}
 	}

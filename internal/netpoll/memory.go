@@ -4,6 +4,7 @@ package netpoll
 
 import (
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -22,16 +23,28 @@ import (
 // that is punched out of the file before it is used again: whoever refers to
 // its pages keeps them, and the file gets new ones.
 //
-// A Memory is not safe for use by several goroutines, except Offset and File.
+// Not every system can do all that, and some say so only later. Then the Memory
+// stops lending: nothing of the file is handed out any more, so that nobody
+// writes into what may be on its way, and pieces are the program's own memory
+// instead. The file is closed when its last piece has come back; until then
+// there may be twice the memory.
+//
+// A Memory is not safe for use by several goroutines, except Lends, StopLending,
+// Offset and File.
 type Memory struct {
 	file   int
-	mapped []byte
-	piece  int // bytes
+	mapped []byte // nil when the file is closed
+	piece  int    // bytes
 	states []pieceState
 	last   int // the piece taken last
 	front  int // no piece before it is free
 	taken  int // how many pieces are
 	warm   int // how many pieces are
+
+	stopped   atomic.Bool // nothing of the file is handed out or lent any more
+	onStop    func(error)
+	populates bool     // the system tells beforehand if it has no pages
+	own       [][]byte // free pieces of the program's own memory
 }
 
 // A pieceState says what a piece is used for.
@@ -49,9 +62,10 @@ const keptWarm = 16
 
 // NewMemory returns a memory of some pieces of a size in bytes, which must be a
 // multiple of the system's page. It takes addresses, and no memory before it
-// is written to. See memfd_create(2) and mmap(2) for its errors.
-func NewMemory(pieces, piece int) (*Memory, error) {
-	file, err := unix.MemfdCreate("sop-chat-log", unix.MFD_CLOEXEC)
+// is written to. It fails if the system lacks what a Memory needs; onStop is
+// called, once at most and from any goroutine, if that turns out later.
+func NewMemory(pieces, piece int, onStop func(error)) (*Memory, error) {
+	file, err := createFile()
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
@@ -65,20 +79,86 @@ func NewMemory(pieces, piece int) (*Memory, error) {
 		unix.Close(file)
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	return &Memory{file: file, mapped: mapped, piece: piece, states: make([]pieceState, pieces), last: -1}, nil
+	m := &Memory{
+		file: file, mapped: mapped, piece: piece, states: make([]pieceState, pieces), last: -1,
+		onStop: onStop,
+	}
+	if err := m.probe(); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// createFile returns a file in memory that nobody can execute. Where the system
+// is set to allow no other kind (vm.memfd_noexec), that has to be said; older
+// ones don't understand it.
+func createFile() (int, error) {
+	const name = "sop-chat-log"
+	file, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL {
+		return unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	}
+	return file, err
+}
+
+// Lends reports whether what is in the file may be sent by reference. Whoever
+// has it from a piece of the memory where it lies asks after that.
+func (m *Memory) Lends() bool { return !m.stopped.Load() }
+
+// StopLending hands out no more of the file, because of an error.
+func (m *Memory) StopLending(why error) {
+	if m.stopped.CompareAndSwap(false, true) {
+		m.onStop(why)
+	}
 }
 
 // Take returns a piece that is free. It panics if there is none.
 func (m *Memory) Take() []byte {
-	number := m.next()
+	if m.Lends() {
+		number := m.next()
+		if m.states[number] == warm || m.populate(number) {
+			return m.take(number)
+		}
+	}
+	m.abandon()
+	if last := len(m.own) - 1; last >= 0 {
+		piece := m.own[last]
+		m.own = m.own[:last]
+		return piece
+	}
+	return make([]byte, m.piece)
+}
+
+func (m *Memory) take(number int) []byte {
 	if m.states[number] == warm {
 		m.warm--
 	}
 	m.states[number] = taken
 	m.taken++
 	m.last = number
+	return m.at(number)
+}
+
+func (m *Memory) at(number int) []byte {
 	offset := number * m.piece
 	return m.mapped[offset : offset+m.piece : offset+m.piece]
+}
+
+// populate gets a piece its pages, and reports whether there are any: to write
+// to a page that the system can't provide would end the program (SIGBUS).
+func (m *Memory) populate(number int) bool {
+	if !m.populates {
+		return true
+	}
+	err := unix.Madvise(m.at(number), unix.MADV_POPULATE_WRITE)
+	for err == unix.EINTR || err == unix.EAGAIN {
+		err = unix.Madvise(m.at(number), unix.MADV_POPULATE_WRITE)
+	}
+	if err != nil {
+		m.StopLending(os.NewSyscallError("madvise", err))
+	}
+	return err == nil
 }
 
 // next chooses the piece to take: the one behind the last, unless that has no
@@ -99,32 +179,48 @@ func (m *Memory) next() int {
 // Give takes a piece back. If it was lent, that is sent with Sendfile, its pages
 // are left to whoever refers to them.
 func (m *Memory) Give(piece []byte, lent bool) {
+	if !m.isOfFile(piece) {
+		if len(m.own) < keptWarm {
+			m.own = append(m.own, piece)
+		}
+		return
+	}
 	number := int(m.Offset(piece)) / m.piece
 	m.front = min(m.front, number)
 	m.taken--
 	if !lent && m.warm < keptWarm {
 		m.states[number] = warm
 		m.warm++
-		return
+	} else {
+		m.states[number] = cold
+		if err := m.punch(piece); err != nil {
+			m.StopLending(err)
+		}
 	}
-	m.punch(piece)
-	m.states[number] = cold
+	m.abandon()
+}
+
+// isOfFile reports whether a piece is of the file, and not the program's own.
+func (m *Memory) isOfFile(piece []byte) bool {
+	return m.mapped != nil && uint64(m.Offset(piece)) < uint64(len(m.mapped))
+}
+
+// abandon closes the file if nothing of it will be handed out, and nothing is.
+// Its pages are then only there for those to whom they were lent.
+func (m *Memory) abandon() {
+	if !m.Lends() && m.taken == 0 {
+		m.closeFile()
+	}
 }
 
 // punch gives the pages of a piece back to the system.
-func (m *Memory) punch(piece []byte) {
+func (m *Memory) punch(piece []byte) error {
 	const mode = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
-	for {
-		switch err := unix.Fallocate(m.file, mode, m.Offset(piece), int64(len(piece))); err {
-		case nil:
-			return
-		case unix.EINTR:
-		default:
-			// It fails for no file of this kind; and to go on would change
-			// messages that are on their way.
-			panic(os.NewSyscallError("fallocate", err))
-		}
+	err := unix.Fallocate(m.file, mode, m.Offset(piece), int64(len(piece)))
+	for err == unix.EINTR {
+		err = unix.Fallocate(m.file, mode, m.Offset(piece), int64(len(piece)))
 	}
+	return os.NewSyscallError("fallocate", err)
 }
 
 // Offset returns where in the file some bytes of a piece are.
@@ -136,16 +232,23 @@ func (m *Memory) Offset(b []byte) int64 {
 func (m *Memory) File() int { return m.file }
 
 // Close unmaps and closes the memory. What was sent from it still arrives.
-func (m *Memory) Close() {
+func (m *Memory) Close() { m.closeFile() }
+
+func (m *Memory) closeFile() {
+	if m.mapped == nil {
+		return
+	}
 	unix.Munmap(m.mapped)
 	unix.Close(m.file)
+	m.mapped, m.file = nil, -1
 }
 
 // Sendfile sends bytes of a file to a socket by reference, see sendfile(2). It
 // may send less than all, always from the front.
 func (p *Poller) Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno) {
+	at := uintptr(offset) // off_t, which is as large on every machine
 	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDFILE, uintptr(fd), uintptr(file),
-		uintptr(unsafe.Pointer(&offset)), uintptr(n), 0, 0)
+		uintptr(unsafe.Pointer(&at)), uintptr(n), 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -4,12 +4,14 @@ package netpoll
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
 
@@ -18,8 +20,10 @@ const (
 	pieceSize    = 16 << 10
 )
 
-func newMemory(t rapid.TB) *Memory {
-	m, err := NewMemory(memoryPieces, pieceSize)
+func newMemory(t rapid.TB) *Memory { return newMemoryThatMayStop(t, func(err error) { t.Error(err) }) }
+
+func newMemoryThatMayStop(t rapid.TB, onStop func(error)) *Memory {
+	m, err := NewMemory(memoryPieces, pieceSize, onStop)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +76,9 @@ func (l *lender) give(t *rapid.T) {
 
 func (l *lender) send(t *rapid.T) {
 	piece := l.taken[l.choose(t)]
+	if !l.Lends() {
+		t.Skip("it does not lend")
+	}
 	from := rapid.IntRange(0, pieceSize-1).Draw(t, "from")
 	part := piece[from : from+rapid.IntRange(1, pieceSize-from).Draw(t, "bytes")]
 	l.lent[&piece[0]] = true
@@ -93,13 +100,27 @@ func (l *lender) receive(t *rapid.T, from int) {
 	l.sent = l.sent[n:]
 }
 
-// Whatever is taken, sent and given back in whichever order: no piece is taken
-// twice, and what was sent arrives as it was when it was sent.
+// seal makes punching fail from now on, as it does for good on some systems.
+func (l *lender) seal(t *rapid.T) {
+	if _, err := unix.FcntlInt(uintptr(l.File()), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE); err != nil {
+		t.Skip(err) // it is sealed or closed, or the system knows no such seal
+	}
+}
+
+// Whatever is taken, sent and given back in whichever order, and also when it
+// turns out that pages can't be punched out: no piece is taken twice, and what
+// was sent arrives as it was when it was sent.
 func TestMemory(t *testing.T) {
 	poller := newPoller(t)
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMemory(t)
-		defer m.Close()
+		stops := 0
+		m := newMemoryThatMayStop(t, func(error) { stops++ })
+		defer func() {
+			if stops > 1 || m.Lends() == (stops == 1) {
+				t.Errorf("it stops lending %d times, and lends: %v", stops, m.Lends())
+			}
+			m.Close()
+		}()
 		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
 		if err != nil {
 			t.Fatal(os.NewSyscallError("socketpair", err))
@@ -116,6 +137,7 @@ func TestMemory(t *testing.T) {
 			"give":    l.give,
 			"send":    l.send,
 			"receive": func(t *rapid.T) { l.receive(t, fds[1]) },
+			"seal":    l.seal,
 		})
 	})
 }
@@ -143,5 +165,34 @@ func TestMemoryPlaces(t *testing.T) {
 	}
 	if got := m.Offset(m.Take()); got != 0 {
 		t.Errorf("behind the last piece comes that at %d, want the first", got)
+	}
+}
+
+// When pages can't be punched out, nothing is lent any more, and the file is
+// closed as soon as nobody writes to it; what was sent from it still arrives.
+func TestMemoryThatCannotPunch(t *testing.T) {
+	var why error
+	m := newMemoryThatMayStop(t, func(err error) { why = err })
+	defer m.Close()
+	if _, err := unix.FcntlInt(uintptr(m.File()), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE); err != nil {
+		t.Skip("this system has no way to make punching fail: ", err)
+	}
+	file := m.File()
+	first, second := m.Take(), m.Take()
+	m.Give(first, true)
+	if !errors.Is(why, syscall.EPERM) || m.Lends() {
+		t.Fatalf("it can't punch, says %v, and lends: %v", why, m.Lends())
+	}
+	third := m.Take()
+	m.Give(third, false)
+	if again := m.Take(); &again[0] != &third[0] || len(again) != pieceSize {
+		t.Error("the program's own memory is not used again")
+	}
+	if _, err := unix.FcntlInt(uintptr(file), unix.F_GETFD, 0); err != nil {
+		t.Errorf("the file is closed while a piece of it is in use: %v", err)
+	}
+	m.Give(second, false)
+	if _, err := unix.FcntlInt(uintptr(file), unix.F_GETFD, 0); err != syscall.EBADF {
+		t.Errorf("the file is still there when nothing of it is in use: %v", err)
 	}
 }

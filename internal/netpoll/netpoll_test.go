@@ -32,6 +32,16 @@ func newPoller(t testing.TB) *Poller {
 	return p
 }
 
+// pollers runs a test with each way to wait there is.
+func pollers(t *testing.T, test func(t *testing.T, p *Poller)) {
+	t.Run("Go's poller", func(t *testing.T) { test(t, newPoller(t)) })
+	t.Run("epoll_wait", func(t *testing.T) {
+		p := newPoller(t)
+		p.parker.conn = nil // as if Go's poller did not take the instance
+		test(t, p)
+	})
+}
+
 // pair returns two connected stream sockets that don't block.
 func pair(t testing.TB) (a, b int) {
 	t.Helper()
@@ -59,8 +69,9 @@ func wait(t testing.TB, p *Poller) []Event {
 
 // Events say what a descriptor is ready for, with the generation it was added
 // with, as far as it is waited for.
-func TestEvents(t *testing.T) {
-	p := newPoller(t)
+func TestEvents(t *testing.T) { pollers(t, testEvents) }
+
+func testEvents(t *testing.T, p *Poller) {
 	a, b := pair(t)
 	if errno := p.Add(a, 7, Readable|Writable); errno != 0 {
 		t.Fatal(errno)
@@ -104,8 +115,9 @@ func TestEvents(t *testing.T) {
 
 // A Wait that is under way returns after Wake, and one Wait answers for any
 // number of them.
-func TestWake(t *testing.T) {
-	p := newPoller(t)
+func TestWake(t *testing.T) { pollers(t, testWake) }
+
+func testWake(t *testing.T, p *Poller) {
 	var wakers sync.WaitGroup
 	for range 8 {
 		wakers.Go(p.Wake)
@@ -133,8 +145,9 @@ func TestWake(t *testing.T) {
 
 // No wake-up is lost, whenever it comes: each is followed by a Wait that
 // returns after what it was for can be seen.
-func TestWakeIsNeverLost(t *testing.T) {
-	p := newPoller(t)
+func TestWakeIsNeverLost(t *testing.T) { pollers(t, testWakeIsNeverLost) }
+
+func testWakeIsNeverLost(t *testing.T, p *Poller) {
 	const rounds = 20_000
 	var told atomic.Int64
 	go func() {
@@ -328,8 +341,9 @@ func TestWindowShut(t *testing.T) {
 }
 
 // The calls on the hot path allocate nothing.
-func TestNoAllocations(t *testing.T) {
-	p := newPoller(t)
+func TestNoAllocations(t *testing.T) { pollers(t, testNoAllocations) }
+
+func testNoAllocations(t *testing.T, p *Poller) {
 	a, b := pair(t)
 	p.Add(a, 1, Readable)
 	events := make([]Event, 8)
@@ -344,5 +358,47 @@ func TestNoAllocations(t *testing.T) {
 		p.Wait(events, time.Time{})
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// A Wait ends at its time, and not before.
+func TestWaitEnds(t *testing.T) {
+	pollers(t, func(t *testing.T, p *Poller) {
+		for _, d := range []time.Duration{-time.Hour, 0, time.Microsecond, 3 * time.Millisecond} {
+			until := time.Now().Add(d)
+			if n, errno := p.Wait(make([]Event, 1), until); n != 0 || errno != 0 && errno != syscall.EINTR {
+				t.Errorf("%d events, errno %v", n, errno)
+			} else if errno == 0 && time.Now().Before(until) {
+				t.Errorf("a Wait of %v ends %v early", d, time.Until(until))
+			}
+		}
+	})
+}
+
+// What Go's poller can't watch is waited for all the same, and closed once.
+func TestParkerWithoutGo(t *testing.T) {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	fd, err := syscall.Dup(int(file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := false
+	p := newParker(fd, func() bool { return false }, func(time.Time) { blocked = true })
+	if p.park(time.Time{}); !blocked {
+		t.Error("it does not wait by itself")
+	}
+	p.close()
+	if err := syscall.Close(fd); err != syscall.EBADF {
+		t.Errorf("the descriptor is still open: %v", err)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	if err := Probe(); err != nil {
+		t.Error(err)
 	}
 }

@@ -20,11 +20,13 @@ import (
 // are to be watched, and wakes its monitor (runtime.sysmon), which then looks
 // 20 µs later, and again, for as long as the goroutine works. That is dozens of
 // thread switches a wake-up; at a trickle of messages they doubled what the
-// server needed.
+// server needed. But it is what is left where Go's poller does not take the
+// instance.
 type parker struct {
-	file    *os.File // owns the descriptor
-	conn    syscall.RawConn
-	poll    func() bool // looks, without waiting, whether there is something
+	file    *os.File              // owns the descriptor
+	conn    syscall.RawConn       // nil if Go's poller does not take it
+	poll    func() bool           // looks, without waiting, whether there is something
+	block   func(until time.Time) // waits until there is, or until a time
 	attempt func(uintptr) bool
 	until   time.Time // when Go's poller is to give up
 	began   time.Time // when the goroutine last let others run
@@ -36,27 +38,23 @@ const timeSlice = 10 * time.Millisecond
 
 // newParker returns a parker for an epoll instance, which is the parker's from
 // then on.
-func newParker(epoll int, poll func() bool) (*parker, error) {
-	if err := unix.SetNonblock(epoll, true); err != nil { // or package os would not wait for it
-		unix.Close(epoll)
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	p := &parker{file: os.NewFile(uintptr(epoll), "epoll"), poll: poll}
+func newParker(epoll int, poll func() bool, block func(time.Time)) *parker {
+	unix.SetNonblock(epoll, true) // or package os would not wait for it
+	p := &parker{file: os.NewFile(uintptr(epoll), "epoll"), poll: poll, block: block}
 	p.attempt = func(uintptr) bool { return p.poll() }
-	var err error
-	if p.conn, err = p.file.SyscallConn(); err == nil {
-		err = p.file.SetReadDeadline(time.Time{}) // fails if Go's poller did not take it
+	if p.file.SetReadDeadline(time.Time{}) == nil { // Go's poller has taken it
+		p.conn, _ = p.file.SyscallConn()
 	}
-	if err != nil {
-		p.file.Close()
-		return nil, err
-	}
-	return p, nil
+	return p
 }
 
 // park polls, and sleeps until that finds something or until a time, of which
 // the zero one never comes. It polls at least once.
 func (p *parker) park(until time.Time) {
+	if p.conn == nil {
+		p.block(until)
+		return
+	}
 	if now := time.Now(); now.Sub(p.began) >= timeSlice {
 		runtime.Gosched()
 		p.began = now

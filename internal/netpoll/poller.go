@@ -80,16 +80,33 @@ func New() (*Poller, error) {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	p := &Poller{epoll: epoll, eventfd: eventfd}
-	p.parker, err = newParker(epoll, p.poll)
-	if err != nil {
-		unix.Close(eventfd)
-		return nil, err
-	}
+	p.parker = newParker(epoll, p.poll, p.block)
 	if errno := p.Add(eventfd, wakeGeneration, unix.EPOLLIN); errno != 0 {
 		p.Destroy()
 		return nil, os.NewSyscallError("epoll_ctl", errno)
 	}
 	return p, nil
+}
+
+// Probe reports what the system refuses of that without which no Poller works.
+func Probe() error {
+	p, err := New()
+	if err != nil {
+		return err
+	}
+	defer p.Destroy()
+	// A call that gets as far as to look for its descriptor is there and
+	// permitted.
+	const none = -1
+	if _, _, errno := p.Accept(none); errno != unix.EBADF {
+		return os.NewSyscallError("accept4", errno)
+	}
+	for call, stretches := range map[string][][]byte{"sendto": {{0}}, "sendmsg": {{0}, {0}}} {
+		if _, errno := p.Send(none, stretches); errno != unix.EBADF {
+			return os.NewSyscallError(call, errno)
+		}
+	}
+	return nil
 }
 
 // Destroy closes the poller's own descriptors.
@@ -152,11 +169,27 @@ func (p *Poller) Wait(events []Event, until time.Time) (int, syscall.Errno) {
 func (p *Poller) poll() bool {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
 		uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.most), 0, 0, 0)
+	p.took(n, errno)
+	return n != 0
+}
+
+// block waits until something is ready or until a time, and takes it down.
+func (p *Poller) block(until time.Time) {
+	timeout := -1
+	if !until.IsZero() {
+		const most = 1<<31 - 1
+		timeout = int(min(max(0, (time.Until(until)+time.Millisecond-1).Milliseconds()), most))
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
+		uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.most), uintptr(timeout), 0, 0)
+	p.took(n, errno)
+}
+
+func (p *Poller) took(n uintptr, errno syscall.Errno) {
 	p.ready, p.errno = int(n), errno
 	if errno != 0 {
 		p.ready = 0
 	}
-	return n != 0
 }
 
 // Wake makes the Wait that is under way, or the next one, return. Any

@@ -118,14 +118,14 @@ const (
 
 // Tune prepares a connection for small messages that should arrive at once
 // (TCP_NODELAY), and for a peer that vanishes without a word: keep-alive while
-// nothing is under way, TCP_USER_TIMEOUT while something is. On a descriptor
-// that isn't TCP it does nothing. See tcp(7).
-// What comes from another machine gets the system's congestion control back,
-// see plainCongestion.
+// nothing is under way, TCP_USER_TIMEOUT while something is. What comes from
+// another machine gets the system's congestion control back, see
+// plainCongestion. See tcp(7).
+//
+// Each of them is an improvement: where the system does not know it, or the
+// descriptor isn't TCP, the connection works without.
 func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
-	if setTCP(fd, unix.TCP_NODELAY, 1) != nil {
-		return
-	}
+	setTCP(fd, unix.TCP_NODELAY, 1)
 	if system := systemCongestion(); !peer.IsLoopback() && system != plainCongestion {
 		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, system)
 	}
@@ -145,10 +145,14 @@ func (p *Poller) SetUserTimeout(fd int, d time.Duration) {
 }
 
 // WindowShut reports whether a TCP peer says that it takes no more bytes for
-// now: it is there, and its program doesn't read.
+// now: it is there, and its program doesn't read. Where the system doesn't tell
+// (before Linux 5.4 the window is always 0), it may be so.
 func (p *Poller) WindowShut(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	return err == nil && info.State == unix.BPF_TCP_ESTABLISHED && info.Snd_wnd == 0
+	if err != nil {
+		return err != unix.EOPNOTSUPP // which is not TCP
+	}
+	return info.State == unix.BPF_TCP_ESTABLISHED && info.Snd_wnd == 0
 }
 
 // Reset has the Close that follows reset a TCP connection instead of ending it:
@@ -162,6 +166,6 @@ func (p *Poller) Reset(fd int) {
 // SHUT_WR in shutdown(2).
 func (p *Poller) EndStream(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
 
-func setTCP(fd, option, value int) error {
-	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, option, value)
+func setTCP(fd, option, value int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, option, value)
 }

@@ -42,6 +42,8 @@ var _ kernel = (*netpoll.Poller)(nil)
 // by reference. netpoll.Memory is the real one.
 type fileMemory interface {
 	broadcast.Memory
+	Lends() bool
+	StopLending(why error)
 	File() int
 	Offset([]byte) int64
 }

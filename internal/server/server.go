@@ -74,6 +74,9 @@ func New(config Config) (*Server, error) {
 	if err := wire.CheckKey(config.Key); err != nil {
 		return nil, err
 	}
+	if err := netpoll.Probe(); err != nil {
+		return nil, fmt.Errorf("the server needs what this system refuses: %w", err)
+	}
 	config.Loops = max(config.Loops, 1)
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -90,11 +93,14 @@ func New(config Config) (*Server, error) {
 
 // newMemory returns memory that can be sent by reference, or nil where the
 // system has none; the log then lies in the program's own, and all is sent by
-// copy.
+// copy. So it is from then on if that turns out later.
 func newMemory(segments int, logger *slog.Logger) fileMemory {
-	m, err := netpoll.NewMemory(segments, broadcast.SegmentSize)
-	if err != nil {
+	copies := func(err error) {
 		logger.Warn("messages are always copied to be sent, which large rooms will feel", "reason", err)
+	}
+	m, err := netpoll.NewMemory(segments, broadcast.SegmentSize, copies)
+	if err != nil {
+		copies(err)
 		return nil
 	}
 	return m

@@ -108,6 +108,9 @@ func (k *simKernel) Sendfile(fd, file int, offset int64, n int) (int, syscall.Er
 	if file != memoryFD || offset < 0 || int(offset)+n > len(m.arena) {
 		k.world.failf("sendfile of %d bytes at %d of fd %d", n, offset, file)
 	}
+	if errno := k.world.fault(syscall.ENOSYS, syscall.EINVAL, syscall.EPERM, syscall.EOPNOTSUPP); errno != 0 {
+		return 0, errno
+	}
 	s, n, errno := k.send(fd, n, "sendfile")
 	if n > 0 && !s.peer.gone {
 		live := m.arena[offset:][:n]

@@ -5,6 +5,7 @@ package server
 import (
 	"bytes"
 	"slices"
+	"syscall"
 	"unsafe"
 
 	"sop-chat/internal/broadcast"
@@ -13,12 +14,13 @@ import (
 // A simMemory stands in for memory that can be sent by reference: what was
 // sent from it lies in a socket's queue, and changes if the memory does.
 type simMemory struct {
-	world  *world
-	arena  []byte
-	used   int
-	free   [][]byte
-	refs   []ref
-	closed bool
+	world   *world
+	arena   []byte
+	used    int
+	free    [][]byte
+	refs    []ref
+	stopped bool // nothing more of the arena is handed out or lent
+	closed  bool
 }
 
 // A ref is a stretch of the memory in a socket's queue.
@@ -33,7 +35,14 @@ func newSimMemory(w *world, segments int) *simMemory {
 	return &simMemory{world: w, arena: make([]byte, segments*broadcast.SegmentSize)}
 }
 
+func (m *simMemory) Lends() bool { return !m.stopped }
+
+func (m *simMemory) StopLending(error) { m.stopped = true }
+
 func (m *simMemory) Take() []byte {
+	if m.stopped {
+		return make([]byte, broadcast.SegmentSize)
+	}
 	if last := len(m.free) - 1; last >= 0 {
 		piece := m.free[last]
 		m.free = m.free[:last]
@@ -45,13 +54,20 @@ func (m *simMemory) Take() []byte {
 }
 
 // Give takes a piece back. If it was lent, who refers to it is detached: what
-// they see changes no more.
+// they see changes no more. If that fails, it is not handed out again.
 func (m *simMemory) Give(piece []byte, lent bool) {
+	from := m.Offset(piece)
+	switch {
+	case from < 0 || from >= int64(len(m.arena)):
+		return // it is not of the arena
+	case m.world.fault(syscall.EPERM) != 0:
+		m.stopped = true
+		return
+	}
 	m.free = append(m.free, piece)
 	if !lent {
 		return
 	}
-	from := m.Offset(piece)
 	m.refs = slices.DeleteFunc(m.refs, func(r ref) bool {
 		at := m.Offset(r.live)
 		if at < from || at >= from+broadcast.SegmentSize {

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"os"
 	"syscall"
 
 	"sop-chat/internal/broadcast"
@@ -72,7 +73,7 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		n, errno := 0, syscall.Errno(0)
 		if l.byReference(total) {
 			log.Lend(c.cursor, end)
-			n, errno = l.sendfile(c.fd, stretches)
+			n, errno = l.refer(c.fd, stretches)
 		} else {
 			n, errno = l.kernel.Send(c.fd, stretches)
 		}
@@ -100,7 +101,35 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 
 // byReference reports whether so many bytes are better sent by reference.
 func (l *loop) byReference(bytes int) bool {
-	return l.room.memory != nil && bytes >= l.limits.reference && len(l.members) >= l.limits.audience
+	return l.room.memory != nil && bytes >= l.limits.reference && len(l.members) >= l.limits.audience &&
+		l.room.memory.Lends()
+}
+
+// refer sends stretches of the log by reference. When that fails, either the
+// connection is broken or the system can't do it after all; so copies are tried,
+// and if those can be sent, nothing is sent by reference any more.
+func (l *loop) refer(fd int, stretches [][]byte) (sent int, errno syscall.Errno) {
+	sent, failed := l.sendfile(fd, stretches)
+	switch {
+	case failed == 0 || waits(failed):
+		return sent, failed
+	case sent > 0:
+		return sent, 0 // there will be another try
+	}
+	sent, errno = l.kernel.Send(fd, stretches)
+	switch {
+	case errno == 0 || errno == syscall.EAGAIN:
+		l.room.memory.StopLending(os.NewSyscallError("sendfile", failed))
+		return sent, errno
+	case waits(errno):
+		return 0, errno
+	}
+	return 0, failed
+}
+
+// waits reports whether what failed can be tried again.
+func waits(errno syscall.Errno) bool {
+	return errno == syscall.EINTR || errno == syscall.EAGAIN || shortage(errno)
 }
 
 // sendfile sends stretches of the log by reference, as far as the socket takes
