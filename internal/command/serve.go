@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"sop-chat/internal/broadcast"
-	"sop-chat/internal/english"
 )
 
 // serveOptions is what the server was told on the command line, in the
@@ -27,7 +24,7 @@ type serveOptions struct {
 	maxPending    int // or automatic
 	authTimeout   time.Duration
 	stallTimeout  time.Duration
-	backlog       int
+	backlog       int // or automatic
 	replay        int
 	history       string
 	historySync   time.Duration
@@ -112,9 +109,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How long a connection may take to give its name and key.`)
 	define(flags, &o.stallTimeout, "stall-timeout", "D", "10s", duration,
 		`How long a client that reads too little may hold up the others before it is disconnected.`)
-	define(flags, &o.backlog, "backlog", "SIZE", "32MiB", size,
+	define(flags, &o.backlog, "backlog", "SIZE", "auto", backlogSize,
 		`How much the room keeps for clients that lag; from half of that on, floods are slowed down. `+
-			`From 64KiB to 64GiB.`)
+			`From 64KiB to 64GiB. auto is 32MiB, or what fits the memory that the server may have.`)
 	define(flags, &o.replay, "replay", "N", "0", wholeNumber(0, 1_000_000),
 		`How many of the room's last messages a client is sent when it joins, before those that `+
 			`are new. The GUI client shows them with the time at which they arrive, and long `+
@@ -180,15 +177,6 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	return o.web.check(o.stage)
 }
 
-// checkReplay reports that the backlog is too small for what is to be replayed.
-func (o *serveOptions) checkReplay() error {
-	if most := broadcast.MaxRetained(o.backlog); o.replay > most {
-		return usagef("--replay %d is too much for a --backlog of %s, of which a quarter can be replayed: %s",
-			o.replay, humanize.IBytes(uint64(o.backlog)), english.Count(most, "message"))
-	}
-	return nil
-}
-
 // badPort says that the first argument is no port, and what it may have been
 // meant to be. It does not repeat what may be the key.
 func badPort(cmd *cobra.Command, args []string) error {
@@ -217,6 +205,9 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	printInBackground()
 	if !isASCII(o.key) {
 		logger.Warn("the key is not ASCII, so the GUI client can't send it")
+	}
+	if err := o.fitBacklog(ownLimit(os.DirFS("/")), logger); err != nil {
+		return err
 	}
 	if o.stage <= 2 {
 		return runStage(ctx, o, p, logger)

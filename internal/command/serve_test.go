@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestDefaults(t *testing.T) {
 		maxPending:   automatic,
 		authTimeout:  10 * time.Second,
 		stallTimeout: 10 * time.Second,
-		backlog:      32 << 20,
+		backlog:      automatic,
 		historySync:  200 * time.Millisecond,
 		loops:        automatic,
 		console:      "text",
@@ -69,7 +70,8 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"backlog", "64KiB", func(o serveOptions) any { return o.backlog }, 64 << 10},
 		{"backlog", "64 MB", func(o serveOptions) any { return o.backlog }, 64_000_000},
 		{"backlog", "1048576", func(o serveOptions) any { return o.backlog }, 1 << 20},
-		{"backlog", "64GiB", func(o serveOptions) any { return o.backlog }, 64 << 30},
+		{"backlog", strconv.Itoa(mostBacklog), func(o serveOptions) any { return o.backlog }, mostBacklog},
+		{"backlog", "auto", func(o serveOptions) any { return o.backlog }, automatic},
 		{"replay", "20", func(o serveOptions) any { return o.replay }, 20},
 		{"history", "chat.db", func(o serveOptions) any { return o.history }, "chat.db"},
 		{"console", "json", func(o serveOptions) any { return o.console }, "json"},

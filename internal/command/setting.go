@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,12 +130,17 @@ func ageOrNone(text string) (time.Duration, error) {
 	return age(text)
 }
 
-// size reads numbers of bytes that fit an int of this machine.
+// mostBacklog is the largest backlog: on machines of 32 bits what they can
+// count and address.
+const mostBacklog = min(64<<30, math.MaxInt/4)
+
+// size reads how large a backlog is to be, in bytes.
 func size(text string) (int, error) {
-	const least, most = 64 << 10, 64 << 30
+	const least = 64 << 10
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n < least || n > most || uint64(int(n)) != n {
-		return 0, fmt.Errorf("%q is not a size from 64KiB to 64GiB, such as 32MiB", text)
+	if err != nil || n < least || n > mostBacklog {
+		return 0, fmt.Errorf("%q is not a size from 64KiB to %s, such as 32MiB", text,
+			strings.ReplaceAll(humanize.IBytes(mostBacklog), " ", ""))
 	}
 	return int(n), nil
 }
