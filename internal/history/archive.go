@@ -2,12 +2,10 @@ package history
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"time"
 
@@ -42,15 +40,15 @@ const batchSize = 2048
 // Readers.
 type Archive struct {
 	config   Config
-	lock     *os.File
-	file     *file
-	insert   *sql.Stmt
+	path     string
+	store    *store
 	follower *broadcast.Follower
 	entries  []broadcast.Entry // of the batch that is to be written
 	pace     pace
 	last     int64     // the sequence of the message that was written last
 	missing  int64     // messages after it that could not be kept
 	fails    bool      // the file can't be written; the logger knows
+	hangs    bool      // something still waits for the file
 	expireAt time.Time // when to look for messages that are too old; zero: never
 }
 
@@ -60,54 +58,34 @@ func Open(path string, c Config) (*Archive, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	l, err := lock(path)
+	s, last, err := openStore(path)
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	a := &Archive{config: c, lock: l, entries: make([]broadcast.Entry, batchSize), pace: pace{firstPace}}
-	if err := a.open(path); err != nil {
-		return nil, explain(path, errors.Join(err, a.Close()))
-	}
+	a := &Archive{config: c, path: path, store: s, last: last, entries: make([]broadcast.Entry, batchSize), pace: pace{firstPace}}
 	if c.Retain > 0 {
 		a.expireAt = time.Now()
 	}
 	return a, nil
 }
 
-func (a *Archive) open(path string) (err error) {
-	ctx := context.Background()
-	if a.file, err = openToWrite(ctx, path); err != nil {
-		return err
-	}
-	if err := migrate(ctx, a.file.conn, migrations); err != nil {
-		return err
-	}
-	var last sql.NullInt64
-	if err := a.file.conn.QueryRowContext(ctx, lastSequence).Scan(&last); err != nil {
-		return err
-	}
-	a.last = last.Int64
-	a.insert, err = a.file.conn.PrepareContext(ctx, "INSERT INTO message ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?)")
-	return err
-}
-
 // Last returns the last messages, n at most, the oldest first.
 func (a *Archive) Last(n int) ([]Message, error) {
 	var last []Message
-	rows, err := a.file.conn.QueryContext(context.Background(), "SELECT "+columns+" FROM message ORDER BY sequence DESC LIMIT ?", n)
+	rows, err := a.store.file.conn.QueryContext(context.Background(), "SELECT "+columns+" FROM message ORDER BY sequence DESC LIMIT ?", n)
 	if err != nil {
-		return nil, explain(a.file.path, err)
+		return nil, explain(a.path, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var m Message
 		if err := m.scan(rows); err != nil {
-			return nil, explain(a.file.path, err)
+			return nil, explain(a.path, err)
 		}
 		last = append(last, m)
 	}
 	slices.Reverse(last)
-	return last, explain(a.file.path, rows.Err())
+	return last, explain(a.path, rows.Err())
 }
 
 // Follow has the archive keep what is said from now on. Nobody may append to
@@ -138,25 +116,25 @@ func (a *Archive) Run(ctx context.Context) error {
 			a.follower.Publish()
 		}
 		if ended {
-			return a.checkWhole()
+			return a.lacks(a.missing)
 		}
 		a.expire(time.Now())
 	}
 }
 
-// checkWhole returns an error if messages are missing in the end.
-func (a *Archive) checkWhole() error {
-	if a.missing == 0 {
+// lacks returns an error if messages are missing in the end.
+func (a *Archive) lacks(missing int64) error {
+	if missing == 0 {
 		return nil
 	}
-	return fmt.Errorf("the history %q lacks %s, because it could not be written", a.file.path, english.Last(a.missing, "message"))
+	return fmt.Errorf("the history %q lacks %s, because it could not be written", a.path, english.Last(missing, "message"))
 }
 
 // gather fills entries with messages: those there are, and those that come
 // within the window. It may return without any, when something else is to be
 // done. ended reports that there will be no more.
 func (a *Archive) gather() (n int, ended bool) {
-	n, ended = a.next(0, a.expireAt)
+	n, ended = a.take(a.entries, 0, a.expireAt)
 	for n > 0 && n < len(a.entries) && !ended {
 		window := a.config.Window / 2 // see pace
 		due := min(window, time.Until(a.entries[0].Time.Add(window)))
@@ -164,7 +142,7 @@ func (a *Archive) gather() (n int, ended bool) {
 			break
 		}
 		before := n
-		n, ended = a.next(n, time.Now().Add(due))
+		n, ended = a.take(a.entries, n, time.Now().Add(due))
 		if n == before {
 			break
 		}
@@ -172,9 +150,9 @@ func (a *Archive) gather() (n int, ended bool) {
 	return n, ended
 }
 
-// next waits for messages until some time (zero: for as long as it takes), and
+// take waits for messages until some time (zero: for as long as it takes), and
 // puts them after the first n entries. It returns how many there are then.
-func (a *Archive) next(n int, until time.Time) (_ int, ended bool) {
+func (a *Archive) take(entries []broadcast.Entry, n int, until time.Time) (_ int, ended bool) {
 	ctx := context.Background()
 	if !until.IsZero() {
 		var cancel context.CancelFunc
@@ -182,11 +160,11 @@ func (a *Archive) next(n int, until time.Time) (_ int, ended bool) {
 		defer cancel()
 	}
 	for {
-		k, err := a.follower.Next(ctx, a.entries[n:])
+		k, err := a.follower.Next(ctx, entries[n:])
 		if err != nil {
 			return n, errors.Is(err, io.EOF)
 		}
-		messages := slices.DeleteFunc(a.entries[n:n+k], func(e broadcast.Entry) bool {
+		messages := slices.DeleteFunc(entries[n:n+k], func(e broadcast.Entry) bool {
 			return e.Notice != nil || e.SkippedNotices > 0
 		})
 		if n += len(messages); len(messages) > 0 {
@@ -197,12 +175,8 @@ func (a *Archive) next(n int, until time.Time) (_ int, ended bool) {
 
 // Close closes the file. What Run has written is kept.
 func (a *Archive) Close() error {
-	var err error
-	if a.insert != nil {
-		err = a.insert.Close()
+	if a.hangs {
+		return nil // whoever waits for the file has it
 	}
-	if a.file != nil {
-		err = errors.Join(err, a.file.close())
-	}
-	return errors.Join(err, a.lock.Close())
+	return a.store.close()
 }

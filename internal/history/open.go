@@ -32,6 +32,9 @@ func open(ctx context.Context, path string, options url.Values) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Without this, SQLite needs a folder for temporary files, for a transaction
+	// of more than 64 KiB as well as to put something in order.
+	options.Add("_pragma", "temp_store(memory)")
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute), RawQuery: options.Encode(), OmitHost: true}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
@@ -47,7 +50,7 @@ func open(ctx context.Context, path string, options url.Values) (*file, error) {
 
 // openToWrite opens a history, or what may become one.
 func openToWrite(ctx context.Context, path string) (*file, error) {
-	f, err := open(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)"}})
+	f, err := open(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(2000)"}})
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +135,12 @@ func code(err error) int {
 		return e.Code() & primary
 	}
 	return 0
+}
+
+// isBusy reports whether an error says that another program keeps a file locked.
+func isBusy(err error) bool {
+	c := code(err)
+	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
 }
 
 // exists reports in words that a file is not there, or is no file.

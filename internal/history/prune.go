@@ -19,6 +19,9 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 		return 0, explain(path, err)
 	}
 	defer f.close()
+	if _, err := f.exec("PRAGMA busy_timeout = 5000"); err != nil {
+		return 0, explain(path, err)
+	}
 	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
 		return 0, explain(path, err)
 	}
@@ -30,6 +33,7 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 		if ctx.Err() != nil {
 			return done, ctx.Err()
 		}
+		began := time.Now()
 		n, err := f.removeSome(before)
 		if err != nil {
 			return done, explain(path, err)
@@ -40,11 +44,23 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 		if progress != nil {
 			progress(done, all)
 		}
+		if done < all {
+			yield(ctx, time.Since(began))
+		}
 	}
 	if done > 0 {
 		err = f.shrink(ctx)
 	}
 	return done, explain(path, err)
+}
+
+// yield gives a server that writes to the file its turn, for as long as it was
+// kept from that.
+func yield(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // shrink gives back the space that removed messages took.
@@ -53,6 +69,7 @@ func (f *file) shrink(ctx context.Context) error {
 	// its parts are merged: a little at a time, until nothing changes.
 	const mergePages, leastChanges = 500, 2
 	for ctx.Err() == nil {
+		began := time.Now()
 		var before, after int64
 		err := f.conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&before)
 		if err == nil {
@@ -67,6 +84,7 @@ func (f *file) shrink(ctx context.Context) error {
 		if after-before < leastChanges {
 			break
 		}
+		yield(ctx, time.Since(began))
 	}
 	for ctx.Err() == nil {
 		var free int64
@@ -76,9 +94,11 @@ func (f *file) shrink(ctx context.Context) error {
 		if free == 0 {
 			break
 		}
+		began := time.Now()
 		if err := f.vacuum(ctx); err != nil {
 			return err
 		}
+		yield(ctx, time.Since(began))
 	}
 	_, err := f.exec("PRAGMA wal_checkpoint(truncate)") // as far as others let it
 	return err

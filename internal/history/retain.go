@@ -12,9 +12,9 @@ func (a *Archive) expire(now time.Time) {
 	if a.expireAt.IsZero() || now.Before(a.expireAt) {
 		return
 	}
-	n, err := a.file.removeSome(now.Add(-a.config.Retain))
+	n, err := a.store.file.removeSome(now.Add(-a.config.Retain))
 	if err != nil && !a.fails {
-		a.config.Logger.Warn("old messages can't be removed from the history", "file", a.file.path, "reason", reason(err))
+		a.config.Logger.Warn("old messages can't be removed from the history", "file", a.path, "reason", reason(err))
 	}
 	if err == nil && n == pruneBatch {
 		return

@@ -11,7 +11,7 @@ import (
 // write writes messages in one transaction.
 func (a *Archive) write(entries []broadcast.Entry) error {
 	sequence, began := a.last+a.missing, time.Now()
-	err := a.file.transact(func() error {
+	err := a.store.file.transact(func() error {
 		for i := range entries {
 			e := &entries[i]
 			sequence++
@@ -19,12 +19,12 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 			if e.From.Addr.IsValid() {
 				address = e.From.Addr.String()
 			}
-			if _, err := a.insert.ExecContext(context.Background(), sequence, e.Time.UnixNano(), a.config.Room,
+			if _, err := a.store.insert.ExecContext(context.Background(), sequence, e.Time.UnixNano(), a.config.Room,
 				kept(e.Message[:wire.NameSize]), []byte(e.From.Name), address, kept(e.Message[wire.NameSize:])); err != nil {
 				return err
 			}
 		}
-		_, err := a.file.exec("INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence > ?", a.last)
+		_, err := a.store.file.exec("INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence > ?", a.last)
 		return err
 	})
 	if err == nil {
@@ -36,12 +36,12 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 
 const (
 	// tryAgain is how often it is tried to write to a file that can't be
-	// written.
-	tryAgain = time.Second
-	// lookAgain is how often it is looked meanwhile whether the room is held.
-	lookAgain = 20 * time.Millisecond
-	// lastTries is for how long it is tried when the server ends.
-	lastTries = 2 * time.Second
+	// written, and tryLocked to one that another program keeps locked.
+	tryAgain  = time.Second
+	tryLocked = 20 * time.Millisecond
+	// shortLock is how long another program may keep the file locked before that
+	// is a failure: who removes messages does so in many short transactions.
+	shortLock = time.Second
 )
 
 // keep writes messages, or tries until it can. If the room would have to wait
@@ -50,45 +50,46 @@ func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	var giveUp <-chan time.Time
-	ending := ctx.Done()
-	look := time.NewTicker(lookAgain)
-	defer look.Stop()
+	v := a.newVigil(ctx)
+	defer v.end()
+	missing, began := a.missing, time.Now()
+	all := func() int64 { return missing + int64(len(entries)) + v.leftOut }
 	for {
-		missing := a.missing
-		err := a.write(entries)
+		err, ended := v.do(func() error { return a.write(entries) })
+		if !ended {
+			return a.giveUp(all())
+		}
 		if err == nil {
 			a.follower.Limit(a.pace.limit(a.config.Window))
-			a.recovered(missing)
+			a.missing = v.leftOut
+			a.recovered(missing + v.leftOut)
 			return nil
 		}
 		a.follower.Limit(0)
-		a.failed(err)
-		for again := time.After(tryAgain); again != nil; {
-			select {
-			case <-again:
-				again = nil
-			case <-look.C:
-				if a.config.Window > 0 && a.follower.IsHolding() {
-					a.missing += int64(len(entries))
-					return nil
-				}
-			case <-ending:
-				ending, giveUp, again = nil, time.After(lastTries), nil
-			case <-giveUp:
-				a.missing += int64(len(entries))
-				return a.giveUp()
-			}
+		wait := tryLocked
+		if !isBusy(err) || time.Since(began) > shortLock {
+			a.failed(err)
+		}
+		if !isBusy(err) {
+			wait = tryAgain
+		}
+		if again, over := v.pause(wait); over {
+			return a.giveUp(all())
+		} else if !again {
+			a.missing = all()
+			return nil
 		}
 	}
 }
 
-// giveUp counts what else there would be to write.
-func (a *Archive) giveUp() error {
+// giveUp counts what else there would be to write, besides those that are
+// missing already.
+func (a *Archive) giveUp(missing int64) error {
+	entries := make([]broadcast.Entry, batchSize) // a write that hangs still has the others
 	for {
-		n, ended := a.next(0, time.Time{})
-		if a.missing += int64(n); ended {
-			return a.checkWhole()
+		n, ended := a.take(entries, 0, time.Time{})
+		if missing += int64(n); ended {
+			return a.lacks(missing)
 		}
 	}
 }
@@ -99,11 +100,12 @@ func (a *Archive) failed(err error) {
 		return
 	}
 	a.fails = true
+	a.follower.Limit(0)
 	what := "the history can't be written; the chat goes on, and what is said waits in memory for as long as there is room"
 	if a.config.Window == 0 {
 		what = "the history can't be written; the chat waits until it can"
 	}
-	a.config.Logger.Error(what, "file", a.file.path, "reason", reason(err))
+	a.config.Logger.Error(what, "file", a.path, "reason", reason(err))
 }
 
 // recovered tells the logger that the file was written again, and how many
@@ -114,8 +116,8 @@ func (a *Archive) recovered(missing int64) {
 	}
 	a.fails = false
 	if missing > 0 {
-		a.config.Logger.Error("the history is written again, but messages are missing in it", "file", a.file.path, "missing", missing)
+		a.config.Logger.Error("the history is written again, but messages are missing in it", "file", a.path, "missing", missing)
 	} else {
-		a.config.Logger.Info("the history is written again, and nothing is missing in it", "file", a.file.path)
+		a.config.Logger.Info("the history is written again, and nothing is missing in it", "file", a.path)
 	}
 }
