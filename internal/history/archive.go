@@ -45,11 +45,21 @@ type Archive struct {
 	follower *broadcast.Follower
 	entries  []broadcast.Entry // of the batch that is to be written
 	pace     pace
-	last     int64     // the sequence of the message that was written last
-	missing  int64     // messages after it that could not be kept
-	fails    bool      // the file can't be written; the logger knows
-	hangs    bool      // something still waits for the file
-	expireAt time.Time // when to look for messages that are too old; zero: never
+	last     int64 // the sequence of the message that was written last
+	missing  int64 // messages after it that could not be kept
+	fails    bool  // the file can't be written; the logger knows
+	hangs    bool  // something still waits for the file
+
+	// What inspect knows, see there.
+	lookAt    time.Time // when to look again
+	adrift    bool      // the path does not name the file
+	complaint string    // what the logger was told last
+	unsettled bool      // there is something that is not in the file itself
+	settled   int64     // the sequence of the last message that is
+	settleAt  time.Time // when to put it there at the latest
+	rescued   []Message // to be written to the file when it can be opened
+	harm      error     // what to say in the end
+	expireAt  time.Time // when to look for messages that are too old; zero: never
 }
 
 // Open opens a file to write to, and creates it if there is none. It fails if
@@ -63,6 +73,9 @@ func Open(path string, c Config) (*Archive, error) {
 		return nil, explain(path, err)
 	}
 	a := &Archive{config: c, path: path, store: s, last: last, entries: make([]broadcast.Entry, batchSize), pace: pace{firstPace}}
+	if about, err := s.lock.Stat(); err == nil && about.Mode()&0o077 != 0 {
+		c.Logger.Warn("others on this machine can read the history; chmod 600 keeps it from them", "file", path, "mode", about.Mode().Perm())
+	}
 	if c.Retain > 0 {
 		a.expireAt = time.Now()
 	}
@@ -110,16 +123,77 @@ func (a *Archive) Run(ctx context.Context) error {
 	for {
 		n, ended := a.gather()
 		if err := a.keep(ctx, a.entries[:n]); err != nil {
-			return err
+			return errors.Join(err, a.harm)
 		}
 		if a.config.Window == 0 {
 			a.follower.Publish()
 		}
+		if err := a.tend(ctx, n == 0, ended); err != nil || ended {
+			return err
+		}
+	}
+}
+
+// tend does what is to be done now and then: idle is when there was nothing to
+// write, ended is when there never will be.
+func (a *Archive) tend(ctx context.Context, idle, ended bool) error {
+	if now := time.Now(); !ended && now.Before(a.nextTend()) {
+		return nil
+	}
+	v := a.newVigil(ctx)
+	defer v.end()
+	var lost error
+	err, done := v.do(func() error {
 		if ended {
-			return a.lacks(a.missing)
+			a.lookAt = time.Time{}
+		}
+		if err := a.inspectIfDue(); err != nil {
+			return err
 		}
 		a.expire(time.Now())
+		if a.unsettled && (idle || ended || !time.Now().Before(a.settleAt)) {
+			if all, _ := a.store.settle(); all {
+				a.unsettled, a.settled = false, a.last
+			}
+			a.settleAt = time.Now().Add(settleEvery)
+		}
+		if ended {
+			lost = a.lost()
+		}
+		return nil
+	})
+	switch {
+	case !done:
+		return a.giveUp(a.missing + v.leftOut)
+	case err != nil:
+		a.failed(err)
 	}
+	if a.missing += v.leftOut; ended {
+		return errors.Join(a.lacks(a.missing), lost, err)
+	}
+	return nil
+}
+
+// nextTend returns when there will be something to tend to.
+func (a *Archive) nextTend() time.Time {
+	if a.expireAt.IsZero() || a.lookAt.Before(a.expireAt) {
+		return a.lookAt
+	}
+	return a.expireAt
+}
+
+// inspectIfDue inspects the file if it is time to.
+func (a *Archive) inspectIfDue() error {
+	now := time.Now()
+	if now.Before(a.lookAt) {
+		return nil
+	}
+	a.lookAt = now.Add(lookEvery)
+	err := a.inspect()
+	if a.store.file == nil {
+		a.lookAt = time.Time{} // nothing can be done before it is open
+	}
+	return err
 }
 
 // lacks returns an error if messages are missing in the end.
@@ -134,7 +208,7 @@ func (a *Archive) lacks(missing int64) error {
 // within the window. It may return without any, when something else is to be
 // done. ended reports that there will be no more.
 func (a *Archive) gather() (n int, ended bool) {
-	n, ended = a.take(a.entries, 0, a.expireAt)
+	n, ended = a.take(a.entries, 0, a.nextTend())
 	for n > 0 && n < len(a.entries) && !ended {
 		window := a.config.Window / 2 // see pace
 		due := min(window, time.Until(a.entries[0].Time.Add(window)))

@@ -102,6 +102,26 @@ func execute(t *testing.T, path, statement string) {
 	}
 }
 
+// Who may read a file stays as it is; that others can is said.
+func TestReadableByOthers(t *testing.T) {
+	for mode, says := range map[os.FileMode]string{0o600: "", 0o644: "others on this machine can read the history; chmod 600", 0o640: "chmod 600"} {
+		path := newFile(t)
+		newRoom(t, path, Config{}).finish()
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		r := newRoom(t, path, Config{})
+		r.finish()
+		about, err := os.Stat(path)
+		if err != nil || about.Mode() != mode {
+			t.Errorf("%v has become %v, %v", mode, about.Mode(), err)
+		}
+		if said := r.journal.String(); !strings.Contains(said, says) || (said == "") != (says == "") {
+			t.Errorf("%v: said is %q, want %q", mode, said, says)
+		}
+	}
+}
+
 // A file has one archive at a time.
 func TestOneArchive(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})

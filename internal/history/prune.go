@@ -2,6 +2,10 @@ package history
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -13,6 +17,9 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 	at, err := locate(path)
 	if err != nil {
 		return 0, err
+	}
+	if err := checkNames(at.name); err != nil {
+		return 0, explain(path, err)
 	}
 	f, err := openToWrite(ctx, at.name)
 	if err != nil {
@@ -52,6 +59,27 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 		err = f.shrink(ctx)
 	}
 	return done, explain(path, err)
+}
+
+// checkNames returns an error if what was written last may lie beside another
+// name of the file.
+func checkNames(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if names(f) > 1 {
+		return errLinked
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(real + "-wal"); errors.Is(err, fs.ErrNotExist) && isUsedInWAL(f) {
+		return errForm("is in use by another name (it is mounted elsewhere, or its folder is): give that")
+	}
+	return nil
 }
 
 // yield gives a server that writes to the file its turn, for as long as it was

@@ -90,6 +90,23 @@ func TestPruneAll(t *testing.T) {
 	}
 }
 
+// A file is not written to by one of two names: what was written last lies beside
+// the other, perhaps.
+func TestPruneLinked(t *testing.T) {
+	path := written(t, "alice: 1")
+	other := path + ".link"
+	if err := os.Link(path, other); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Prune(t.Context(), other, time.Now().Add(1000*time.Hour), nil)
+	expectError(t, "pruning", err, "has another name (a hard link)")
+	_, err = Open(other, Config{})
+	expectError(t, "writing", err, "has another name (a hard link)")
+	if n := len(read(t, path, Filter{})); n != 1 {
+		t.Errorf("%d messages are left", n)
+	}
+}
+
 // Who is interrupted has removed what was removed by then.
 func TestPruneInterrupted(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})

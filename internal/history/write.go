@@ -10,27 +10,41 @@ import (
 
 // write writes messages in one transaction.
 func (a *Archive) write(entries []broadcast.Entry) error {
-	sequence, began := a.last+a.missing, time.Now()
-	err := a.store.file.transact(func() error {
+	if err := a.inspectIfDue(); err != nil {
+		return err
+	}
+	s, sequence, began := a.store, a.last+a.missing, time.Now()
+	err := s.file.transact(func() error {
 		for i := range entries {
 			e := &entries[i]
 			sequence++
-			address := ""
-			if e.From.Addr.IsValid() {
-				address = e.From.Addr.String()
-			}
-			if _, err := a.store.insert.ExecContext(context.Background(), sequence, e.Time.UnixNano(), a.config.Room,
-				kept(e.Message[:wire.NameSize]), []byte(e.From.Name), address, kept(e.Message[wire.NameSize:])); err != nil {
+			if err := s.put(sequence, e.Time, a.config.Room, e.From, &e.Message); err != nil {
 				return err
 			}
 		}
-		_, err := a.store.file.exec("INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence > ?", a.last)
-		return err
+		return s.index(a.last + 1)
 	})
 	if err == nil {
-		a.last, a.missing = sequence, 0
+		a.last, a.missing, a.unsettled = sequence, 0, true
 		a.pace.measure(len(entries), time.Since(began))
 	}
+	return err
+}
+
+// put inserts a message.
+func (s *store) put(sequence int64, at time.Time, room string, from *broadcast.Sender, m *wire.Message) error {
+	address := ""
+	if from.Addr.IsValid() {
+		address = from.Addr.String()
+	}
+	_, err := s.insert.ExecContext(context.Background(), sequence, at.UnixNano(), room,
+		kept(m[:wire.NameSize]), []byte(from.Name), address, kept(m[wire.NameSize:]))
+	return err
+}
+
+// index adds the words of the messages from some sequence on to the index.
+func (s *store) index(from int64) error {
+	_, err := s.file.exec("INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence >= ?", from)
 	return err
 }
 
