@@ -61,6 +61,7 @@ type Log struct {
 	firstLive uint64     // number of the oldest segment in the ring
 	nextLive  uint64     // number of the next segment to be put there
 	spare     []*segment // without memory, for the next to be put there
+	forgotten uint64     // nothing before it is retained, see Forget
 	notices   [noticesKept]*Notice
 }
 
@@ -90,6 +91,14 @@ func (l *Log) Retain(messages int) {
 		panic("broadcast: more is to be retained than the backlog has room for")
 	}
 	l.retained = uint64(messages) * wire.Size
+}
+
+// Forget has nothing that is before p be retained any more for readers that join.
+// Those that have joined already still get it.
+func (l *Log) Forget(p Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forgotten = max(l.forgotten, uint64(p))
 }
 
 // MaxRetained returns how many messages a log with such a backlog, in bytes,
@@ -187,10 +196,10 @@ func (l *Log) reclaim() {
 	}
 }
 
-// back returns where what is retained begins.
+// back returns where what is retained begins. The caller holds l.mu.
 func (l *Log) back() Position {
 	head := l.head.Load()
-	return Position(head - min(head, l.retained))
+	return Position(max(head-min(head, l.retained), min(head, l.forgotten)))
 }
 
 // oldest returns the position of the furthest reader back among those for

@@ -40,12 +40,13 @@ func keep(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.
 		Room:   roomName,
 		Window: o.historySync,
 		Retain: o.retain,
+		Replay: o.replay,
 		Logger: logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	last, err := archive.Last(o.replay)
+	last, err := archive.Last()
 	if err != nil {
 		return nil, errors.Join(err, archive.Close())
 	}

@@ -23,6 +23,9 @@ type Config struct {
 	Window time.Duration
 	// Retain is for how long messages are kept; 0 is for good.
 	Retain time.Duration
+	// Replay is how many of the last messages the room's log retains. None of
+	// them is replayed when it is too old, or was removed from the file.
+	Replay int
 	// Logger is told when the file can't be written, and when it can again. Nil
 	// discards that.
 	Logger *slog.Logger
@@ -50,6 +53,13 @@ type Archive struct {
 	fails    bool  // the file can't be written; the logger knows
 	hangs    bool  // something still waits for the file
 
+	// What forget knows, see there.
+	log       *broadcast.Log
+	head      broadcast.Position // after the last message that was taken
+	replayed  []retained
+	version   int64 // of the file's content, the last time it was looked at
+	versionOf *file
+
 	// What inspect knows, see there.
 	lookAt    time.Time // when to look again
 	adrift    bool      // the path does not name the file
@@ -59,6 +69,7 @@ type Archive struct {
 	settleAt  time.Time // when to put it there at the latest
 	rescued   []Message // to be written to the file when it can be opened
 	harm      error     // what to say in the end
+	age       *age      // nil: messages are kept for good
 	expireAt  time.Time // when to look for messages that are too old; zero: never
 }
 
@@ -72,33 +83,33 @@ func Open(path string, c Config) (*Archive, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	a := &Archive{config: c, path: path, store: s, last: last, entries: make([]broadcast.Entry, batchSize), pace: pace{firstPace}}
+	a := &Archive{config: c, path: path, store: s, last: last, entries: make([]broadcast.Entry, batchSize), pace: pace{firstPace}, lookAt: time.Now()}
 	if about, err := s.lock.Stat(); err == nil && about.Mode()&0o077 != 0 {
 		c.Logger.Warn("others on this machine can read the history; chmod 600 keeps it from them", "file", path, "mode", about.Mode().Perm())
 	}
 	if c.Retain > 0 {
-		a.expireAt = time.Now()
+		if err := a.beginToExpire(time.Now()); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
 	}
 	return a, nil
 }
 
-// Last returns the last messages, n at most, the oldest first.
-func (a *Archive) Last(n int) ([]Message, error) {
-	var last []Message
-	rows, err := a.store.file.conn.QueryContext(context.Background(), "SELECT "+columns+" FROM message ORDER BY sequence DESC LIMIT ?", n)
+// Last returns the last messages that are to be replayed, the oldest first. They
+// are to be put into the log before it is followed.
+func (a *Archive) Last() ([]Message, error) {
+	last, err := a.newest(a.config.Replay)
 	if err != nil {
-		return nil, explain(a.path, err)
+		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var m Message
-		if err := m.scan(rows); err != nil {
-			return nil, explain(a.path, err)
-		}
-		last = append(last, m)
+	if tooOld := slices.IndexFunc(last, func(m Message) bool { return a.isTooOld(&retained{time: m.Time}, time.Now()) }); tooOld >= 0 {
+		last = last[:tooOld]
 	}
 	slices.Reverse(last)
-	return last, explain(a.path, rows.Err())
+	for i := range last {
+		a.replayed = append(a.replayed, retained{sequence: last[i].Sequence, time: last[i].Time})
+	}
+	return last, nil
 }
 
 // Follow has the archive keep what is said from now on. Nobody may append to
@@ -110,6 +121,7 @@ func (a *Archive) Follow(log *broadcast.Log) {
 		a.follower = log.FollowLossless()
 	}
 	a.follower.Limit(a.pace.limit(a.config.Window))
+	a.restored(log)
 }
 
 // Run writes what is said until the log is closed and all of it was written,
@@ -145,12 +157,15 @@ func (a *Archive) tend(ctx context.Context, idle, ended bool) error {
 	var lost error
 	err, done := v.do(func() error {
 		if ended {
-			a.lookAt = time.Time{}
+			a.lookAt = time.Now()
 		}
 		if err := a.inspectIfDue(); err != nil {
 			return err
 		}
 		a.expire(time.Now())
+		if err := a.forget(time.Now()); err != nil && !isBusy(err) {
+			return err
+		}
 		if a.unsettled && (idle || ended || !time.Now().Before(a.settleAt)) {
 			if all, _ := a.store.settle(); all {
 				a.unsettled, a.settled = false, a.last
@@ -167,7 +182,11 @@ func (a *Archive) tend(ctx context.Context, idle, ended bool) error {
 		return a.giveUp(a.missing + v.leftOut)
 	case err != nil:
 		a.failed(err)
+		if a.age != nil {
+			a.expireAt = a.lookAt
+		}
 	}
+	a.retain(nil, 0, v.leftOut)
 	if a.missing += v.leftOut; ended {
 		return errors.Join(a.lacks(a.missing), lost, err)
 	}
@@ -182,18 +201,14 @@ func (a *Archive) nextTend() time.Time {
 	return a.expireAt
 }
 
-// inspectIfDue inspects the file if it is time to.
+// inspectIfDue inspects the file if it is time to, or if it is not open.
 func (a *Archive) inspectIfDue() error {
 	now := time.Now()
-	if now.Before(a.lookAt) {
+	if now.Before(a.lookAt) && a.store.file != nil {
 		return nil
 	}
 	a.lookAt = now.Add(lookEvery)
-	err := a.inspect()
-	if a.store.file == nil {
-		a.lookAt = time.Time{} // nothing can be done before it is open
-	}
-	return err
+	return a.inspect()
 }
 
 // lacks returns an error if messages are missing in the end.

@@ -92,7 +92,7 @@ func writeFile(t *testing.T, path, content string) {
 // execute does something to a file behind the program's back.
 func execute(t *testing.T, path, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ const (
 	slow = 2 * time.Second
 	// lastTries is for how long it is waited for the disk when the server ends.
 	lastTries = 2 * time.Second
+	// lastMoment is for how long it is waited then for what is under way.
+	lastMoment = 100 * time.Millisecond
 )
 
 // errSilent is what a disk that hangs fails with.
@@ -31,6 +33,7 @@ type vigil struct {
 	ending  <-chan struct{} // nil when it has been noticed
 	giveUp  <-chan time.Time
 	look    *time.Ticker
+	over    bool
 	leftOut int64
 }
 
@@ -51,6 +54,10 @@ func (v *vigil) do(what func() error) (err error, ended bool) {
 		case err := <-done:
 			return err, true
 		case <-overdue:
+			if v.over {
+				v.archive.hangs = true
+				return errSilent, false
+			}
 			v.archive.failed(errSilent)
 		case <-v.look.C:
 			if v.archive.mustLeaveOut() {
@@ -59,8 +66,7 @@ func (v *vigil) do(what func() error) (err error, ended bool) {
 		case <-v.ending:
 			v.noticeEnd()
 		case <-v.giveUp:
-			v.archive.hangs = true
-			return errSilent, false
+			v.giveUp, v.over, overdue = nil, true, time.After(lastMoment)
 		}
 	}
 }
@@ -69,6 +75,9 @@ func (v *vigil) do(what func() error) (err error, ended bool) {
 // server. A reason not to try again is that it has ended for a while, or that the
 // room would have to wait.
 func (v *vigil) pause(d time.Duration) (tryAgain, over bool) {
+	if v.over {
+		return false, true
+	}
 	again := time.After(d)
 	for {
 		select {

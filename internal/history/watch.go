@@ -49,6 +49,7 @@ func (a *Archive) inspect() error {
 	case s.isOverwritten():
 		return a.goOnOverwritten()
 	}
+	a.adrift = false
 	for i, suffix := range suffixes {
 		if about, err := os.Lstat(s.real + suffix); s.beside[i] != nil && (err != nil || !os.SameFile(about, s.beside[i])) {
 			return a.rejoin(suffix)
@@ -106,6 +107,11 @@ func (a *Archive) goAfterPath() error {
 	}
 	a.config.Logger.Error(what+", and goes on in a new one at its path", "file", a.path, "now", whereabouts(s.lock), "copied", carried)
 	a.store, a.last, a.adrift, a.complaint = next, max(a.last, last), false, ""
+	for i := range a.replayed {
+		if !removed {
+			a.replayed[i].sequence = 0 // it is in the other file
+		}
+	}
 	return s.close()
 }
 

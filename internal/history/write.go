@@ -76,6 +76,7 @@ func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
 		if err == nil {
 			a.follower.Limit(a.pace.limit(a.config.Window))
 			a.missing = v.leftOut
+			a.retain(entries, a.last-int64(len(entries))+1, v.leftOut)
 			a.recovered(missing + v.leftOut)
 			return nil
 		}
@@ -91,6 +92,7 @@ func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
 			return a.giveUp(all())
 		} else if !again {
 			a.missing = all()
+			a.retain(entries, 0, v.leftOut)
 			return nil
 		}
 	}

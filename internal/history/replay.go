@@ -1,0 +1,123 @@
+package history
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
+)
+
+// What the log retains, to replay it to those who join, is a second copy of the
+// end of the history, and obeys the same rules: what is too old, and what somebody
+// has removed from the file, is not replayed. As the log retains its end in one
+// piece, what stands before a message that was removed is not replayed either.
+
+// A retained message is one that the log retains.
+type retained struct {
+	at       broadcast.Position
+	sequence int64 // 0 if it is not in the file, because it could not be written
+	time     time.Time
+	elapsed  time.Duration // when it was written, or 0 if that was before the archive was opened
+}
+
+// restored notes what was put into the log before anything was said.
+func (a *Archive) restored(log *broadcast.Log) {
+	a.log, a.head = log, log.End()
+	for i := range a.replayed {
+		a.replayed[i].at = a.head - broadcast.Position(len(a.replayed)-i)*wire.Size
+	}
+}
+
+// retain notes that the log retains messages, the first of which has a sequence
+// if they were written, and others after them that were left out.
+func (a *Archive) retain(entries []broadcast.Entry, sequence, leftOut int64) {
+	if a.config.Replay == 0 {
+		return
+	}
+	now, last := elapsed(), time.Now()
+	note := func(sequence int64, at time.Time) {
+		a.replayed = append(a.replayed, retained{a.head, sequence, at, now})
+		a.head += wire.Size
+	}
+	for i := range entries {
+		last = entries[i].Time
+		note(sequence, last)
+		if sequence > 0 {
+			sequence++
+		}
+	}
+	for range leftOut {
+		note(0, last)
+	}
+	if tooMany := len(a.replayed) - a.config.Replay; tooMany > a.config.Replay {
+		a.replayed = slices.Delete(a.replayed, 0, tooMany)
+	}
+}
+
+// forget has the log retain nothing that is too old, or was removed.
+func (a *Archive) forget(now time.Time) error {
+	if len(a.replayed) == 0 {
+		return nil
+	}
+	removed, err := a.removed()
+	if err != nil {
+		return err
+	}
+	keep := 0 // the first that may be replayed
+	for i := range a.replayed {
+		if r := &a.replayed[i]; a.isTooOld(r, now) || removed(r.sequence) {
+			keep = i + 1
+		}
+	}
+	if keep > 0 {
+		a.log.Forget(a.replayed[keep-1].at + wire.Size)
+		a.replayed = slices.Delete(a.replayed, 0, keep)
+	}
+	return nil
+}
+
+func (a *Archive) isTooOld(r *retained, now time.Time) bool {
+	switch {
+	case a.age == nil:
+		return false
+	case r.elapsed > 0:
+		return elapsed()-r.elapsed >= a.age.retain
+	}
+	return r.time.Before(a.age.cutoff(now, elapsed()))
+}
+
+// removed returns what reports whether somebody has removed the message with a
+// sequence from the file.
+func (a *Archive) removed() (func(sequence int64) bool, error) {
+	conn, ctx := a.store.file.conn, context.Background()
+	var version int64 // changes when somebody else has written to the file
+	if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+		return nil, err
+	}
+	if version == a.version && a.versionOf == a.store.file {
+		return func(int64) bool { return false }, nil
+	}
+	first := slices.IndexFunc(a.replayed, func(r retained) bool { return r.sequence > 0 })
+	there := make(map[int64]bool)
+	if first >= 0 {
+		rows, err := conn.QueryContext(ctx, "SELECT sequence FROM message WHERE sequence >= ?", a.replayed[first].sequence)
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var sequence int64
+			if err := rows.Scan(&sequence); err != nil {
+				return nil, err
+			}
+			there[sequence] = true
+		}
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+	}
+	a.version, a.versionOf = version, a.store.file
+	return func(sequence int64) bool { return sequence > 0 && !there[sequence] }, nil
+}
