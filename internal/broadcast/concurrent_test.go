@@ -3,6 +3,7 @@ package broadcast
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -221,7 +222,7 @@ func TestNoticesKeepTheirPlace(t *testing.T) {
 			return nil
 		})
 	}
-	for _, l := range []*eventLoop{r.join(0, 1<<40, 1), r.join(1, 1<<40, 1)} {
+	for _, l := range []*eventLoop{r.join(0, math.MaxInt, 1), r.join(1, math.MaxInt, 1)} {
 		l.announces = true
 		r.start(l.run)
 	}
