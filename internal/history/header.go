@@ -43,8 +43,10 @@ func readHeader(f *os.File) (_ header, ours bool, err error) {
 	return h, string(b[:len(magic)]) == magic && (id == applicationID || id == 0), nil
 }
 
-// isOverwritten reports whether the content of the file is another's now.
-func (s *store) isOverwritten() bool {
+// isOverwritten reports whether the content of the file is another's now. settled
+// says that all that was written is in the file itself: otherwise it may be short
+// because a full disk did not take what SQLite was copying into it.
+func (s *store) isOverwritten(settled bool) bool {
 	h, ours, err := readHeader(s.lock)
 	if err != nil || s.header.size == 0 {
 		return false
@@ -53,6 +55,6 @@ func (s *store) isOverwritten() bool {
 	s.header = h
 	// What a program that is copying into the file right now has not yet got to
 	// may be missing, but not for long.
-	isShort := h.size < h.pages && before.size < before.pages
+	isShort := settled && h.size < h.pages && before.size < before.pages
 	return !ours || h.changes < before.changes || h.schema < before.schema || isShort
 }

@@ -46,7 +46,7 @@ func (a *Archive) inspect() error {
 		return openErr
 	case err != nil || !os.SameFile(named, open):
 		return a.goAfterPath()
-	case s.isOverwritten():
+	case s.isOverwritten(a.settled == a.last && !a.fails):
 		return a.goOnOverwritten()
 	}
 	a.adrift = false
