@@ -45,7 +45,6 @@ func result(t testing.TB, p Process) (status int, stdout, stderr string) {
 func TestWrongUsage(t *testing.T) {
 	most := strings.ReplaceAll(humanize.IBytes(mostBacklog), " ", "") // less on 32 bit
 	long := strings.Repeat("k", 449)
-	most := strings.ReplaceAll(humanize.IBytes(mostBacklog), " ", "") // 64GiB, or less on 32 bits
 	tests := []struct {
 		args        []string
 		environment []string

@@ -37,8 +37,8 @@ func shareDescriptors(limit int) server.Descriptors {
 	}
 }
 
-// checkDescriptors warns of a limit on clients that can't be reached.
-func (o *serveOptions) checkDescriptors(limit int, logger *slog.Logger) {
+// warnOfMaxClients warns of a limit on clients that can't be reached.
+func (o *serveOptions) warnOfMaxClients(limit int, logger *slog.Logger) {
 	if most := shareDescriptors(limit).Full; most > 0 && o.maxClients >= most {
 		logger.Warn("--max-clients is more than the limit on open files allows; raise it with ulimit -n, or LimitNOFILE of systemd",
 			"clients", o.maxClients, "limit", limit)

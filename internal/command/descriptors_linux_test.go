@@ -33,7 +33,7 @@ func TestCheckDescriptors(t *testing.T) {
 	}{{4, 256, false}, {0, 256, false}, {239, 256, false}, {240, 256, true}, {1000, 0, false}} {
 		var out bytes.Buffer
 		o := serveOptions{maxClients: test.maxClients}
-		o.checkDescriptors(test.limit, slog.New(slog.NewTextHandler(&out, nil)))
+		o.warnOfMaxClients(test.limit, slog.New(slog.NewTextHandler(&out, nil)))
 		if got := strings.Contains(out.String(), "level=WARN"); got != test.warns {
 			t.Errorf("%+v: %q", test, out.String())
 		}

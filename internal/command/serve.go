@@ -197,6 +197,9 @@ func (o *serveOptions) hidesKeys() bool { return o.consoleKeys == "hide" }
 
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {
+	if err := o.checkDescriptors(); err != nil {
+		return err
+	}
 	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: showNames}))
 	defer flush()
 	logger := slog.New(handler)

@@ -3,10 +3,13 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"runtime"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sop-chat/internal/server"
 )
@@ -18,7 +21,7 @@ const peerTimeout = 2 * time.Minute
 // serve runs the server until ctx is done, and then shows what it has taken.
 func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) error {
 	descriptors := descriptorLimit()
-	o.checkDescriptors(descriptors, logger)
+	o.warnOfMaxClients(descriptors, logger)
 	pending, perAddress := o.pendingLimits(descriptors)
 	s, err := server.New(server.Config{
 		Key:                  o.key,
@@ -31,7 +34,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		PeerTimeout:          peerTimeout,
 		Backlog:              o.backlog,
 		Replay:               o.replay,
-		Loops:                o.loopsFor(runtime.GOMAXPROCS(0)),
+		Loops:                o.loopsHere(),
 		Logger:               logger,
 	})
 	if err != nil {
@@ -62,4 +65,19 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	err = errors.Join(s.Serve(ctx), kept())
 	wait()
 	return err
+}
+
+func (o *serveOptions) loopsHere() int { return o.loopsFor(runtime.GOMAXPROCS(0)) }
+
+// checkDescriptors reports that so few descriptors may be open that the server
+// could not begin. It is asked before a file is opened, for which Go needs some
+// too, or ends the program with a stack trace; it can do with about 8.
+func (o *serveOptions) checkDescriptors() error {
+	const each, others = 3, 24 // a loop; all else, a few clients included
+	least := uint64(each*o.loopsHere() + others)
+	var open unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &open) == nil && open.Cur < least {
+		return fmt.Errorf("only %d descriptors may be open at a time, and the server needs %d; ulimit -n sets it", open.Cur, least)
+	}
+	return nil
 }

@@ -12,3 +12,5 @@ import (
 func serve(context.Context, serveOptions, Process, *slog.Logger) error {
 	return fmt.Errorf("the server needs Linux (epoll); this is %s", runtime.GOOS)
 }
+
+func (o *serveOptions) checkDescriptors() error { return nil }

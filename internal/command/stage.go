@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -23,7 +24,11 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 		return err
 	}
 	at := netip.AddrPortFrom(addrs[0], o.port)
-	listener, err := net.Listen("tcp", at.String())
+	address := at.String()
+	if at.Addr() == netip.IPv6Unspecified() {
+		address = fmt.Sprintf(":%d", o.port) // of IPv4 too, and of that alone where there is no IPv6
+	}
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return listenError(err, at)
 	}

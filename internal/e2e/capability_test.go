@@ -101,6 +101,36 @@ func TestMissingSystemCalls(t *testing.T) {
 	}
 }
 
+// With fewer descriptors than a server begins with, it says so; with hardly any,
+// no Go program can wait for anything.
+func TestTooFewDescriptors(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{8, 10, 16} {
+		srv := setup{wrapper: []string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, limit), "sh"}}.launch(t)
+		srv.expectEnd(1)
+		if said := srv.stderr.lines(); len(said) != 1 || !hasLine(said, fmt.Sprintf("only %d descriptors", limit)) {
+			t.Errorf("the server says:\n%s", srv.stderr)
+		}
+	}
+}
+
+// Where there is no IPv6, every stage takes IPv4.
+func TestNoIPv6(t *testing.T) {
+	t.Parallel()
+	canDeny(t)
+	for _, stage := range []string{"1", "2", "4"} {
+		// A socket of IPv6 is refused, and so is what has a larger number.
+		srv := denying(t, []string{"--stage", stage}, denyFrom(unix.SYS_SOCKET, unix.EAFNOSUPPORT, 0, unix.AF_INET6)).start(t)
+		c := connect(t, srv)
+		if stage == "1" {
+			c.expectClosed()
+			srv.expectEnd(0)
+			continue
+		}
+		c.authenticate("a", key)
+	}
+}
+
 // canDeny skips a test where system calls can't be refused.
 func canDeny(t *testing.T) {
 	t.Helper()
