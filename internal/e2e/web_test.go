@@ -136,8 +136,11 @@ func TestWebNamesakes(t *testing.T) {
 	p.say("it is me")
 	other, eve, none := join(t, srv.server, "alice"), join(t, srv.server, "eve"), join(t, srv.server, "")
 	other.send(message(" alice\u00a0", "another alice"))
+	none.receive() // so that they are said in this order
 	eve.send(message("alice\ufe0f", "a look-alike"))
 	eve.send(message("alice", "eve"))
+	none.receive()
+	none.receive()
 	none.send(message("\u3000", "nobody"))
 	none.send(message("\u3164", "a filler"))
 	p.hears(`alice\u{fe0f}`, "a look-alike")
