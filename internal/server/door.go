@@ -114,6 +114,7 @@ func (d *door) work(events []netpoll.Event) {
 
 // accept takes the connections that wait at a listener.
 func (d *door) accept(listener int) {
+	failed := 0
 	for i := range maxAccepts {
 		if i > 0 && d.loop.room.full() {
 			// Who comes now may have seen a client leave that the loop has not:
@@ -135,7 +136,10 @@ func (d *door) accept(listener int) {
 			syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.ENONET,
 			syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
 			// One connection that is gone already, see accept(2); the next may
-			// be fine.
+			// be fine. So many in a row are none: the call itself is refused.
+			if failed++; failed == maxAccepts {
+				d.shut(errno)
+			}
 		default:
 			if d.evictFor(errno) {
 				d.loop.closeEnded()

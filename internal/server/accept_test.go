@@ -1,0 +1,51 @@
+//go:build linux
+
+package server
+
+import (
+	"net/netip"
+	"syscall"
+	"testing"
+)
+
+// A refusingKernel lets nothing be accepted; what waits at the listener stays
+// there.
+type refusingKernel struct {
+	*simKernel
+	errno syscall.Errno
+	calls int
+}
+
+func (k *refusingKernel) Accept(int) (int, netip.AddrPort, syscall.Errno) {
+	k.calls++
+	return -1, netip.AddrPort{}, k.errno
+}
+
+// Accepting pauses when the call itself is refused, whatever the reason given, so
+// that the loop does not spin on a listener that stays readable. Afterwards it is
+// tried again.
+func TestAcceptIsRefused(t *testing.T) {
+	for _, errno := range []syscall.Errno{
+		syscall.EPERM, syscall.EACCES, syscall.ECONNABORTED, syscall.EINTR, syscall.EOPNOTSUPP,
+		syscall.EMFILE, syscall.ENOMEM, syscall.ENOSYS,
+	} {
+		w := emptyWorld(1)
+		w.config = simConfig{loops: 1, backlog: 256 << 10}
+		w.begin()
+		l := w.loops[0]
+		k := &refusingKernel{l.kernel.(*simKernel), errno, 0}
+		l.kernel = k
+		for range 3 {
+			k.calls = 0
+			l.tell(l.now.Add(shortagePause), l.now)
+			l.door.open()
+			l.door.accept(listenerFD)
+			if k.calls == 0 || k.calls > maxAccepts {
+				t.Errorf("%v: tried %d times in one wake-up, want 1 to %d", errno, k.calls, maxAccepts)
+			}
+			if l.door.deadline() != l.now.Add(shortagePause) {
+				t.Errorf("%v: accepting goes on at once", errno)
+			}
+		}
+	}
+}
