@@ -44,12 +44,17 @@ func marksOf(limit uint64) marks {
 	return marks{low: low, lowEnd: low - low/8, high: limit, highEnd: limit - min(limit/4, SegmentSize)}
 }
 
-// holdOnly returns the watermarks of a reader that presses nobody.
+// holdOnly returns the watermarks of a reader that presses the room no longer
+// than it holds it, and leaves the space as it is. Nobody slows down for a reader
+// that does not move until it holds the room.
 func holdOnly(limit uint64) marks {
 	m := marksOf(limit)
-	m.low, m.lowEnd = m.high, m.highEnd
+	m.low, m.lowEnd = m.high, m.high
 	return m
 }
+
+// holdsOnly reports whether the watermarks are such a reader's.
+func (m marks) holdsOnly() bool { return m.low == m.high }
 
 // A load is what the readers that must not lose anything weigh on the room.
 type load struct {
@@ -69,7 +74,9 @@ func (l *Log) measure() load {
 		now.pressesOn = now.pressesOn || lag > m.lowEnd
 		now.holds = now.holds || lag >= m.high
 		now.holdsOn = now.holdsOn || lag > m.highEnd
-		now.space = min(now.space, m.high-min(lag, m.high))
+		if !m.holdsOnly() {
+			now.space = min(now.space, m.high-min(lag, m.high))
+		}
 		pressAt = min(pressAt, at+m.low)
 	}
 	count(l.head.Load(), marksOf(l.backlog))
@@ -108,7 +115,7 @@ func (l *Log) relax() (ended bool) {
 		l.held.Store(false)
 		ended = true
 	}
-	if l.pressed.Load() && !now.pressesOn {
+	if l.pressed.Load() && !now.pressesOn && !l.held.Load() {
 		l.pressed.Store(false)
 		ended = true
 	}

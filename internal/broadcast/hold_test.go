@@ -119,3 +119,40 @@ func TestLimit(t *testing.T) {
 		})
 	}
 }
+
+// A follower that is going to leave messages out slows nobody down before it
+// holds the room, however far behind it is.
+func TestHoldsOnly(t *testing.T) {
+	const backlog = 32
+	l, h := New(backlog*wire.Size, backlog*wire.Size), new(history)
+	c := l.Join(func() {})
+	f := newListener(l, h, false)
+	f.follower.Limit(0)
+	for range backlog - 1 {
+		h.write(l, "a")
+	}
+	if !l.Pressed() {
+		t.Fatal("not pressed by the cursor")
+	}
+	c.Advance(l.Head())
+	if l.Pressed() {
+		t.Error("pressed by a follower that only holds")
+	}
+	c.Advance(l.Head() - backlog/2*wire.Size) // as a member does that joins further back
+	h.write(l, "a")
+	if !l.Held() || !l.Pressed() {
+		t.Fatalf("Held() = %v, Pressed() = %v with a follower at its limit", l.Held(), l.Pressed())
+	}
+	c.Advance(l.Head() - wire.Size)
+	f.read(t, h, 1)
+	if !l.Held() || !l.Pressed() {
+		t.Error("a room that is held is not pressed any more")
+	}
+	f.read(t, h, backlog/4)
+	if l.Held() || l.Pressed() {
+		t.Errorf("Held() = %v, Pressed() = %v after the follower has read", l.Held(), l.Pressed())
+	}
+	if free := l.Space(); free < (backlog-2)*wire.Size {
+		t.Errorf("Space() = %d, want that of the cursor alone", free)
+	}
+}
