@@ -44,7 +44,7 @@ func start(t testing.TB, args ...string) *running {
 		r.stderr.end()
 	}()
 	t.Cleanup(stop)
-	r.stderr.waitFor(t, "with the key")
+	r.stderr.waitFor(t, "listening on port")
 	return r
 }
 

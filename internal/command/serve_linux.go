@@ -58,6 +58,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	}
 	go saveMemory(ctx, p)
 	wait := show(s.Log(), o, p, logger)
+	tellStage(p.Stderr, o.stage)
 	invite(p.Stderr, o.port, bound, o.maxClients)
 	site.start(o, logger)
 	site.invite(o, p)

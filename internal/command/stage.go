@@ -2,11 +2,13 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -34,12 +36,12 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	}
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	invite(p.Stderr, o.port, addrs[:1], 1)
-	warnOfWeakKey(p.Stderr, o.key, othersReach(addrs[:1], false))
-
+	tellStage(p.Stderr, o.stage)
 	if o.stage == 1 {
-		err = stage1(listener)
+		err = stage1(listener, invitation{port: o.port, bound: addrs[:1]}, p.Stderr)
 	} else {
+		invite(p.Stderr, o.port, addrs[:1], 1)
+		warnOfWeakKey(p.Stderr, o.key, othersReach(addrs[:1], false))
 		err = stage2(ctx, listener, o, p, logger)
 	}
 	if ctx.Err() != nil {
@@ -48,13 +50,28 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	return err
 }
 
+// tellStage says what the server does in a stage that is not the whole.
+func tellStage(out io.Writer, stage int) {
+	task := []string{
+		1: "it closes the first connection, and ends",
+		2: "it serves one client at a time, with calls that wait, and ends after 5 messages of a client that knows the key",
+		3: "clients chat, on epoll; SIGINT is not handled and kills it",
+	}
+	if stage < len(task) {
+		fmt.Fprintf(out, "sop-chat: stage %d of 4: %s\n", stage, task[stage])
+	}
+}
+
 // stage1 closes the first connection.
-func stage1(listener net.Listener) error {
+func stage1(listener net.Listener, at invitation, out io.Writer) error {
+	fmt.Fprintf(out, "sop-chat: listening on port %d, %s\n", at.port, at.where())
 	conn, err := listener.Accept()
 	if err != nil {
 		return err
 	}
-	return conn.Close()
+	err = conn.Close()
+	fmt.Fprintf(out, "sop-chat: %s connected; closed the connection, and that is all\n", conn.RemoteAddr())
+	return err
 }
 
 // stage2 serves one client after the other, until one had the right key.
@@ -68,40 +85,64 @@ func stage2(ctx context.Context, listener net.Listener, o serveOptions, p Proces
 		if err != nil {
 			return err
 		}
-		accepted, err := converse(ctx, conn, room)
-		if err != nil {
-			logger.Info("the client left early", "address", conn.RemoteAddr(), "cause", err)
-		}
-		if accepted {
+		if converse(ctx, conn, room, p.Stderr) {
 			return nil
 		}
 	}
 }
 
-// converse reads the authentication message from a connection, and if the key
-// is right, five more. It closes the connection.
-func converse(ctx context.Context, conn net.Conn, room *stageRoom) (accepted bool, err error) {
+// stageMessages is how many messages stage 2 reads from its client.
+const stageMessages = 5
+
+// converse reads the authentication message from a connection and, if the key is
+// right, sends it back and reads stageMessages more. It closes the connection, says
+// what it does as it does it, and reports whether the key was right.
+func converse(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer) (accepted bool) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	tell := func(format string, args ...any) {
+		if ctx.Err() == nil { // or it is not the client that ended
+			fmt.Fprintf(out, "sop-chat: "+format+"\n", args...)
+		}
+	}
+	tell("%s connected; waiting for %d bytes: a name and a key", conn.RemoteAddr(), wire.Size)
 
 	var message wire.Message
-	if _, err := io.ReadFull(conn, message[:]); err != nil {
-		return false, err
+	if n, err := io.ReadFull(conn, message[:]); err != nil {
+		tell("%s after %d bytes; closed it, waiting for the next", leaving(err), n)
+		return false
 	}
 	client := room.authenticate(&message, conn.RemoteAddr())
 	if client == nil {
-		return false, nil
+		tell("the key is wrong; closed the connection, sent nothing, waiting for the next")
+		return false
 	}
 	if _, err := conn.Write(message[:]); err != nil {
-		return true, err
+		tell("the key is right, but the answer could not be sent: %s", leaving(err))
+		return true
 	}
-	for range 5 {
-		if _, err := io.ReadFull(conn, message[:]); err != nil {
-			return true, err
+	tell("the key is right; sent the %d bytes back, waiting for %d messages", wire.Size, stageMessages)
+	for i := range stageMessages {
+		if n, err := io.ReadFull(conn, message[:]); err != nil {
+			tell("%s after %d of %d messages and %d bytes; closed it, and that is all", leaving(err), i, stageMessages, n)
+			return true
 		}
 		room.publish(client, &message)
 	}
-	return true, nil
+	tell("read %d messages; closed the connection, and that is all", stageMessages)
+	return true
+}
+
+// leaving says in words how a client left.
+func leaving(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the client closed the connection"
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return "the connection failed (" + errno.Error() + ")"
+	}
+	return "the connection failed (" + err.Error() + ")"
 }
 
 // A stageRoom is a room that nobody reads but the console.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -9,10 +10,21 @@ func TestStage1(t *testing.T) {
 	r := start(t, "key", "--stage", "1")
 	r.expectEOF(r.connect())
 	r.expectEnd(0)
+	said := r.stderr.String()
+	for _, line := range []string{"stage 1 of 4: ", " connected; closed the connection, and that is all\n"} {
+		if !strings.Contains(said, line) {
+			t.Errorf("it does not say %q:\n%s", line, said)
+		}
+	}
+	for _, advice := range []string{"join", "key"} {
+		if strings.Contains(said, advice) {
+			t.Errorf("it speaks of %q, which nobody can use:\n%s", advice, said)
+		}
+	}
 }
 
-// Stage 2 turns away who has the wrong key, and shows five messages of who has
-// the right one, however they arrive.
+// Stage 2 closes connections that give the wrong key, shows five messages of one that
+// gives the right one, however they arrive, and says what it does.
 func TestStage2(t *testing.T) {
 	r := start(t, "key", "--stage", "2")
 
@@ -46,7 +58,14 @@ func TestStage2(t *testing.T) {
 	} {
 		r.stdout.waitFor(t, line)
 	}
-	r.stderr.waitFor(t, "the client left early")
+	expectInOrder(t, r.stderr.String(),
+		"stage 2 of 4: ",
+		"connected; waiting for 512 bytes",
+		"the key is wrong; closed the connection",
+		"the client closed the connection after 18 bytes",
+		"the key is right; sent the 512 bytes back",
+		"read 5 messages; closed the connection, and that is all\n",
+	)
 }
 
 // Stage 2 ends when its client leaves before the fifth message.
@@ -59,6 +78,20 @@ func TestStage2ClientLeaves(t *testing.T) {
 	client.Close()
 	r.expectEnd(0)
 	r.stdout.waitFor(t, "alice: one\n")
+	expectInOrder(t, r.stderr.String(), "the client closed the connection after 1 of 5 messages and 0 bytes")
+}
+
+// expectInOrder ensures that a text has some parts, one after the other.
+func expectInOrder(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := text
+	for _, part := range parts {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			t.Fatalf("%q is missing where it should be in:\n%s", part, text)
+		}
+		rest = after
+	}
 }
 
 // Both stages end well when they are told to, whatever they wait for.
@@ -75,4 +108,7 @@ func TestStagesStop(t *testing.T) {
 	r.stop()
 	r.expectEnd(0)
 	r.expectEOF(client)
+	if said := r.stderr.String(); strings.Contains(said, "closed") || strings.Contains(said, "failed") {
+		t.Errorf("a client is blamed for the end:\n%s", said)
+	}
 }
