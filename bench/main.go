@@ -1,7 +1,7 @@
 // Bench compares chat servers: it gives each the same work, round by round,
 // and prints one table.
 //
-// It is a module of its own, so that those who use sop-chat carry nothing of
+// It is a module of its own, so that users of sop-chat carry nothing of
 // the servers that it is compared with.
 package main
 

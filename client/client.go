@@ -20,8 +20,8 @@
 //		… // send it over the next connection
 //	}
 //
-// It knows the protocol and nothing of terminals or of trying again: who wants
-// to be in the room again after an error calls Dial again.
+// It knows the protocol and nothing of terminals or of trying again: to be in
+// the room again after an error, call Dial again.
 package client
 
 import (
@@ -75,7 +75,7 @@ type Client struct {
 
 // A Message is what somebody else sent.
 type Message struct {
-	// Name is who sent it, as the message says. It may have blanks around it,
+	// Name is the sender, as the message says. It may have blanks around it,
 	// and may be anybody's: a client puts there what it likes.
 	Name string
 	// Text is what was sent, possibly empty. Neither Name nor Text has to be

@@ -68,7 +68,7 @@ func endOf(t testing.TB, c *client.Client) error {
 	return nil
 }
 
-// Who is in the room receives what others send, and not what it sends itself.
+// A member receives what others send, and not what it sends itself.
 func TestConversation(t *testing.T) {
 	r := start(t)
 	a, b := join(t, r.addr(), " alice "), join(t, r.addr(), "bob")

@@ -10,7 +10,7 @@ import (
 )
 
 // A room is a server of a few lines, for tests and examples on every system:
-// it lets in who has the key, and forwards.
+// it lets in clients that have the key, and forwards.
 type room struct {
 	net.Listener
 	key string

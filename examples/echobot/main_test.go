@@ -32,7 +32,7 @@ func TestEchobot(t *testing.T) {
 	}
 }
 
-// Who is not let in is told why.
+// A refusal is reported with its reason.
 func TestEchobotRefused(t *testing.T) {
 	srv := chattest.Start(t, server.Config{})
 	err := run(t.Context(), srv.Addr.String(), "guess")

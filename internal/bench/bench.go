@@ -4,7 +4,7 @@
 // changes anything: of each delivery, its place in the order of all, and the
 // sender, number, time and checksum, which are at both ends of a message; of
 // each message, every byte when it is first received, and again by one in eight
-// of those who receive it later.
+// of the receivers.
 //
 // The parts, from the outside in:
 //

@@ -23,7 +23,7 @@ type check interface {
 // A role is what a connection does.
 type role struct {
 	receives bool
-	sender   int // its number among those who send, or nobody
+	sender   int // its number among the senders, or nobody
 }
 
 const nobody = -1

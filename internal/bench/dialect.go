@@ -40,7 +40,7 @@ func Chat(key string) Dialect {
 		Hello: func(name string, _ bool) []byte {
 			hello, err := wire.New(name, key)
 			if err != nil {
-				panic("bench: " + err.Error()) // whoever has a key has checked it
+				panic("bench: " + err.Error()) // the caller has checked the key
 			}
 			return hello[:]
 		},

@@ -204,8 +204,8 @@ func (t *epollTransport) finishConnect(number int, h handler) error {
 	return h.connected(number)
 }
 
-// read reads once. If there is more, the next wait says so: so everyone has
-// his turn.
+// read reads once. If there is more, the next wait says so: so every
+// connection has its turn.
 func (t *epollTransport) read(number int, h handler) error {
 	b, ago, errno := t.reader.read(t.sockets[number].fd)
 	switch {

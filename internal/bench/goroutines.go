@@ -155,7 +155,7 @@ func (t *goroutineTransport) connectAndRead(l *link, to netip.AddrPort) {
 }
 
 // writeOutput writes what the link is given. An error is left to the one that
-// reads, who will meet it too.
+// reads, which will meet it too.
 func (t *goroutineTransport) writeOutput(l *link, conn net.Conn) {
 	for {
 		select {

@@ -37,7 +37,7 @@ type entrance struct {
 	all       int
 	begun     int
 	joined    int
-	refused   bool // somebody was; those who still wait may yet be let in
+	refused   bool // a client was; the others may yet be let in
 	waiting   map[int]*knock
 	heard     time.Time // when something last went well
 }

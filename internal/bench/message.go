@@ -25,7 +25,7 @@ func messageOf(identity, at uint64) message {
 
 func (m message) identity() uint64 { return uint64(m.from)<<32 | uint64(m.number) }
 
-// What a sender writes. Every byte follows from who sends, from the message's
+// What a sender writes. Every byte follows from the sender, from the message's
 // number and time, and from the run's seed, so that a receiver can check every
 // byte, and can tell a message of another run:
 //

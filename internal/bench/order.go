@@ -17,7 +17,7 @@ import (
 //	                           client 7    client 3        clients 8 and 9
 //
 // A listener is a client that does not send. It receives everything, so what
-// it receives next must be the message at its place. Whoever is at the end
+// it receives next must be the message at its position. A listener at the end
 // writes the list: its next message is read closely and added.
 //
 // A sender does not see its own messages, so what it receives does not say
@@ -61,7 +61,7 @@ var _ check = (*order)(nil)
 // any message. To compare all of all would cost a quarter of the generator.
 const wholeEvery = 8
 
-// minTrim is for how many entries it is worth while to look who is where.
+// minTrim is for how many entries it is worthwhile to look where each receiver is.
 const minTrim = 1 << 10
 
 func newOrder(c *codec, roles []role, senders int) *order {
@@ -198,7 +198,7 @@ func (o *order) catchUp(client int) error {
 }
 
 // addVouched adds the message that enough senders have next, if there is one.
-// All of them who have received more are at the end.
+// All of them that have received more are at the end.
 func (o *order) addVouched() (grown bool, err error) {
 	if o.vouch == 0 {
 		return false, nil
@@ -213,7 +213,7 @@ func (o *order) addVouched() (grown bool, err error) {
 		if o.votes[m.from]++; o.votes[m.from] >= o.vouch {
 			return true, o.add(client, entry{message: m})
 		}
-		// What is truly next is what all have next but the one who sent it.
+		// What is truly next is what all have next but its sender.
 		if waiting++; waiting > 2 {
 			return false, o.disagreement()
 		}
@@ -263,7 +263,7 @@ func (o *order) outOfOrder(client int, m message) error {
 		"that is lost, or the order is not the same for all", client, m, want, next)
 }
 
-// disagreement says who has what next.
+// disagreement says which client has what next.
 func (o *order) disagreement() error {
 	text := "no order of all messages fits what the clients received:"
 	named := 0

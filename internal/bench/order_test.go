@@ -10,7 +10,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A conversation is what some clients are delivered. Those who send come first.
+// A conversation is what some clients are delivered. Senders come first.
 type conversation struct {
 	senders int
 	streams [][]message // by client

@@ -3,7 +3,7 @@ package bench
 import "math/bits"
 
 // A window bounds how many messages of one sender are on their way: sent, and
-// not yet received by all who should.
+// not yet received by all that should.
 type window struct {
 	size    uint32
 	done    uint32  // how many messages all have received, or the number of the oldest on its way

@@ -103,7 +103,7 @@ func TestBenchRoomFull(t *testing.T) {
 	}
 }
 
-// Who has seen enough gets no half result.
+// A run that is interrupted prints no half result.
 func TestBenchInterrupted(t *testing.T) {
 	r := start(t, "key", "--console", "off")
 	ctx, cancel := context.WithCancel(t.Context())

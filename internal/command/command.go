@@ -70,7 +70,7 @@ func Run(ctx context.Context, p Process) (status int) {
 	}
 	if wrong, ok := errors.AsType[outputError](err); ok {
 		if terminal.IsUnread(wrong) {
-			return statusOK // who reads has seen enough
+			return statusOK // the reader has seen enough
 		}
 		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", wrong)
 		return statusFailed

@@ -433,7 +433,7 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// Of many people those are shown who wrote most, and the others together.
+// Of many people those that wrote most are shown, and the others together.
 func TestPeopleRows(t *testing.T) {
 	var people []history.PersonCount
 	for i := range mostPeople + 3 {

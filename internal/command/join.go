@@ -112,7 +112,7 @@ func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	return nil
 }
 
-// loginName returns the name of who runs this, as much of it as fits.
+// loginName returns the name of the user that runs this, cut to what fits.
 func loginName(p Process) string {
 	name := ""
 	if u, err := user.Current(); err == nil {

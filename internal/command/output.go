@@ -18,7 +18,7 @@ const lastMessages = 500 * time.Millisecond
 
 // show starts to show on standard output what happens in a room from now on,
 // as --console says. Once the log is closed, wait returns when all of it was
-// shown, or when there is nobody who reads it.
+// shown, or when nobody reads it.
 func show(log *broadcast.Log, o serveOptions, p Process, logger *slog.Logger) (wait func()) {
 	if o.console == "off" {
 		return func() {}

@@ -93,7 +93,7 @@ func newServe(p Process, run serveFunc) *cobra.Command {
 
 func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.maxClients, "max-clients", "N", "4", wholeNumber(0, 1_000_000),
-		`How many clients the room takes; who comes when it is full is turned away. 0 is no limit.`)
+		`How many clients the room takes; while it is full, connections are closed at once. 0 is no limit.`)
 	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
 		`Reads KEY from a file ('-' is standard input). One line break at its end is not part of KEY.`)
 	define(flags, &o.allowEmptyKey, "allow-empty-key", "", "false", truth,

@@ -13,7 +13,7 @@ import (
 // spoolSize is how many bytes a spool keeps while its stream is stuck.
 const spoolSize = 256 << 10
 
-// A spool stands between those who write lines and a stream that may be stuck,
+// A spool stands between the writers of lines and a stream that may be stuck,
 // as a terminal is that someone has stopped with Ctrl+S. Write never blocks;
 // what finds no room is left out, and the stream says how much that was:
 //

@@ -52,7 +52,7 @@ func TestSpoolPassesOn(t *testing.T) {
 	}
 }
 
-// A stream that is stuck never holds up who writes. When it goes on, it gets
+// A stream that is stuck never holds up its writers. When it goes on, it gets
 // the lines there was room for, the number of those that were left out, and
 // then the new ones.
 func TestSpoolLeavesOut(t *testing.T) {

@@ -122,7 +122,7 @@ func separated(text string) []string {
 	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
 }
 
-// A webInvitation is what is said to those who join from a browser.
+// A webInvitation says how to join from a browser.
 type webInvitation struct {
 	invitation          // of the page's port
 	origins    []string // where the page is found from outside, if not there

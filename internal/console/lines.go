@@ -8,8 +8,8 @@ import (
 	"sop-chat/internal/english"
 )
 
-// Lines puts messages into the lines that a Console prints, for those who have
-// them from elsewhere than a running room. Each method appends to dst.
+// Lines formats messages as the lines that a Console prints, for messages that do
+// not come from a running room. Each method appends to dst.
 type Lines struct{ format *textFormat }
 
 // NewLines returns Lines that begin with the date and the time, the local one.

@@ -13,8 +13,8 @@ import (
 // else: wrong keys, and clients that join and leave in a loop. So of each
 // address the first few in a window are shown, then how many more there were.
 const (
-	refusalsEach, refusalsInAll = 10, 50  // by who need not know the key
-	joinsEach, joinsInAll       = 50, 500 // by who knows it; a class may come at once
+	refusalsEach, refusalsInAll = 10, 50  // by strangers
+	joinsEach, joinsInAll       = 50, 500 // by those that know the key; a class may come at once
 )
 
 // repeats says which notices are shown.
@@ -57,7 +57,7 @@ func (r *repeats) show(n *broadcast.Notice, now time.Time) bool {
 	return !unseen
 }
 
-// missed is called when notices were left out: who of the unseen has left is
+// missed is called when notices were left out: which of the unseen have left is
 // then not known.
 func (r *repeats) missed() { clear(r.unseen) }
 

@@ -119,7 +119,7 @@ func TestRepeatedJoins(t *testing.T) {
 	}
 }
 
-// If notices are missing, who left with them is forgotten.
+// If notices are missing, the addresses in them are forgotten.
 func TestUnseenAreForgotten(t *testing.T) {
 	c := New(&bytes.Buffer{}, Options{})
 	for id := range uint64(1000) {

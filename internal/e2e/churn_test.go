@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Thousands who come and go, a third each without having said who they are,
+// Thousands of clients that come and go, a third each without having said who they are,
 // with a close and with a reset, leave no descriptor and no memory behind, and
 // no one inside notices.
 func TestChurn(t *testing.T) {

@@ -80,7 +80,7 @@ func join(t testing.TB, srv *server, name string) *client {
 }
 
 // joinDeaf makes a client whose socket takes hardly anything: as long as it
-// does not read, it soon holds up whoever writes to it.
+// does not read, it soon holds up the server that writes to it.
 func joinDeaf(t testing.TB, srv *server, name string) *client {
 	t.Helper()
 	c := connectBy(t, srv, net.Dialer{Control: func(_, _ string, conn syscall.RawConn) (err error) {

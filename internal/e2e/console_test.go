@@ -14,7 +14,7 @@ import (
 )
 
 // Into a pipe the console prints each message as "name: text", each
-// authentication with name, key and outcome, and who leaves.
+// authentication with name, key and outcome, and each leaving.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

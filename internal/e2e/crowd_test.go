@@ -10,7 +10,7 @@ import (
 
 var messageLine = regexp.MustCompile(`^c\d\d\d: \d+$`)
 
-// Hundreds of clients who all send at the same time see one order: what each
+// Hundreds of clients that all send at the same time see one order: what each
 // receives is what an observer receives, less its own messages. Nothing is
 // lost or doubled, and the console prints the same order; also if several loops
 // share the clients.

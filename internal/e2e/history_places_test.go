@@ -166,7 +166,7 @@ func contents(t *testing.T, folder string) string {
 	return all.String()
 }
 
-// Whoever follows a history is shown what is said across a restart, whether a
+// A reader that follows a history is shown what is said across a restart, whether a
 // server was there at the beginning or not.
 func TestHistoryFollowRestart(t *testing.T) {
 	t.Parallel()

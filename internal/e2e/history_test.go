@@ -268,7 +268,7 @@ func (w *witness) checkKept(t testing.TB, kept []history.Message, before time.Ti
 	}
 }
 
-// The file is read while the server writes to it: whoever follows is shown all
+// The file is read while the server writes to it: a reader that follows is shown all
 // that is said, and a reader that has seen enough is no reason to complain.
 func TestHistoryWhileRunning(t *testing.T) {
 	t.Parallel()

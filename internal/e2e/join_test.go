@@ -95,8 +95,8 @@ func TestJoinPipe(t *testing.T) {
 	nothing.ends(0, "")
 }
 
-// Not one of many lines is lost, though the others write all the time to who
-// sends them: a close with something unread would be a reset.
+// Not one of many lines is lost, though the others write to their sender
+// all the time: a close with something unread would be a reset.
 func TestJoinLosesNothing(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

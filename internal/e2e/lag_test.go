@@ -114,7 +114,7 @@ func TestSlowReaderStays(t *testing.T) {
 }
 
 // held brings a server into the state in which a client that does not read
-// holds up a flood. Those who flood also await messages of others.
+// holds up a flood. Clients that flood also await messages of others.
 func held(t testing.TB, others ...string) (srv *server, deaf *client, flood *traffic) {
 	t.Helper()
 	srv = start(t, "--backlog", "1MiB", "--stall-timeout", "10m", "--max-clients", "0")

@@ -92,7 +92,7 @@ func TestIncompleteIsReported(t *testing.T) {
 // order; the others go on, and so does the server.
 func TestReset(t *testing.T) {
 	t.Parallel()
-	srv := start(t, "--max-clients", "3") // Each who comes proves that the one before has left.
+	srv := start(t, "--max-clients", "3") // Each that comes proves that the one before has left.
 	a, b := join(t, srv, "a"), join(t, srv, "b")
 	for i := range 50 {
 		bad := joinEventually(t, srv, fmt.Sprintf("bad %d", i))
@@ -117,8 +117,8 @@ func TestReset(t *testing.T) {
 	c.expectNothing(b)
 }
 
-// Those who leave while they are being flooded, with data unsent and unread,
-// in whatever way, change nothing for those who stay.
+// Clients that leave while they are being flooded, with data unsent and unread,
+// in whatever way, change nothing for the others.
 func TestLeavingUnderFire(t *testing.T) {
 	t.Parallel()
 	for _, leaving := range waysToLeave {
@@ -129,7 +129,7 @@ func TestLeavingUnderFire(t *testing.T) {
 				name := fmt.Sprintf("leaves %d", i)
 				leaves := joinEventually(t, srv, name)
 				if i%2 == 1 {
-					tr.waitForMore(200) // So much is for leaves, who does not read it.
+					tr.waitForMore(200) // So much is for leaves, which does not read it.
 				}
 				leaving.leave(leaves)
 			}
@@ -138,8 +138,8 @@ func TestLeavingUnderFire(t *testing.T) {
 	}
 }
 
-// Those who leave while they are flooding others, in whatever way, change
-// nothing for those who stay, and of each a beginning of its flood arrives.
+// Clients that leave while they are flooding others, in whatever way, change
+// nothing for the others, and of each a beginning of its flood arrives.
 func TestLeavingWhileSending(t *testing.T) {
 	t.Parallel()
 	for _, leaving := range waysToLeave {

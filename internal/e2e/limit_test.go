@@ -8,7 +8,7 @@ import (
 )
 
 // With far more clients than descriptors, those inside chat as ever, the
-// server does not spin, and all who wait get in when others leave.
+// server does not spin, and all that wait get in when others leave.
 func TestDescriptorLimit(t *testing.T) {
 	t.Parallel()
 	const crowd, limit, surelyInside = 200, 64, 30

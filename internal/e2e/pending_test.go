@@ -9,7 +9,7 @@ import (
 )
 
 // A crowd that connects and says nothing takes no place, and does not keep
-// real clients out, neither those who come after it nor those in it.
+// real clients out, neither those that come after it nor those in it.
 func TestSilentCrowd(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -44,7 +44,7 @@ func from(n int) net.Dialer {
 	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(n+1))}}
 }
 
-// When there are too many who have not authenticated, the oldest silent one
+// When there are too many pending connections, the oldest silent one
 // gives way, long before its time is over; the newest can still authenticate.
 func TestOldestGivesWay(t *testing.T) {
 	t.Parallel()

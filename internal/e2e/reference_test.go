@@ -7,7 +7,7 @@ import (
 
 // In a large room much is sent by reference. In a socket it stays what it was,
 // also if it is read only when the memory that it came from has been used again
-// many times; and so it does for who is tens of megabytes behind.
+// many times; and so it does for a client that is tens of megabytes behind.
 func TestLagInALargeRoom(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -7,7 +7,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Who joins is sent the last messages, as they were, right after the echo, and
+// A client that joins is sent the last messages, as they were, right after the echo, and
 // also those of an earlier connection of the same name.
 func TestReplay(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func TestMaxClients(t *testing.T) {
 	}
 }
 
-// Of those who connected while there was a place, only as many get in as there
+// Of the clients that connected while there was a place, only as many get in as there
 // are places; the others are closed without a word when they authenticate.
 func TestLastPlace(t *testing.T) {
 	t.Parallel()
@@ -66,7 +66,7 @@ func TestLastPlace(t *testing.T) {
 	joinMany(t, srv, 3)
 	first, second, third := connect(t, srv), connect(t, srv), connect(t, srv)
 	if !second.isLetIn("second") {
-		t.Fatal("the last place was not given to the first who authenticated")
+		t.Fatal("the last place was not given to the first that authenticated")
 	}
 	for _, late := range []*client{first, third} {
 		if late.isLetIn("late") {
@@ -75,7 +75,7 @@ func TestLastPlace(t *testing.T) {
 	}
 }
 
-// Of many who authenticate at the same moment, exactly as many get in as there
+// Of many that authenticate at the same moment, exactly as many get in as there
 // are places, time and again.
 func TestRaceForPlaces(t *testing.T) {
 	t.Parallel()
@@ -124,7 +124,7 @@ func waitForPlaces(t testing.TB, srv *server, places int) {
 }
 
 // All honest clients that connect at the same moment, from one address, get
-// in: the bound on those who have not authenticated never hits them.
+// in: the bound on pending connections never hits them.
 func TestThirtyAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 3 {

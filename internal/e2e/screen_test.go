@@ -136,7 +136,7 @@ func TestScreenFlood(t *testing.T) {
 	s.waitFor("bob: the last\nHH:MM   bob: more\n alice at")
 }
 
-// Who is called sees it in the window's title until the next key.
+// A mention shows in the window's title until the next key.
 func TestScreenTitle(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -243,7 +243,7 @@ func (s *screen) signal(signal syscall.Signal) {
 	}
 }
 
-// Who is refused at the start is told, on the screen as it was.
+// A refusal at the start is shown on the screen as it was before.
 func TestScreenRefused(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

@@ -180,7 +180,7 @@ func (s *server) expectEnd(status int) {
 	}
 }
 
-// expectAlive ensures that the server serves: two new clients, who need two free
+// expectAlive ensures that the server serves: two new clients, which need two free
 // places, exchange a message.
 func (s *server) expectAlive() {
 	s.t.Helper()

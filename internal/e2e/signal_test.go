@@ -43,7 +43,7 @@ func within(d time.Duration) time.Duration {
 	return 2 * d
 }
 
-// Everybody who is connected when the server ends sees a close.
+// Every client that is connected when the server ends sees a close.
 func TestSignalClosesAll(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--auth-timeout", "10m")
@@ -124,7 +124,7 @@ func TestSecondSignal(t *testing.T) {
 func TestStage3Signal(t *testing.T) {
 	t.Parallel()
 	if signal.Ignored(os.Interrupt) {
-		lacking(t, "SIGINT: whoever started the tests ignores it, and so do all their children")
+		lacking(t, "SIGINT: the process that started the tests ignores it, and so do all its children")
 	}
 	srv := start(t, "--stage", "3")
 	srv.expectAlive()

@@ -71,7 +71,7 @@ func TestStage2Leaves(t *testing.T) {
 	}
 }
 
-// Stage 3 is many clients who chat.
+// Stage 3 is many clients that chat.
 func TestStage3(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--stage", "3")

@@ -71,7 +71,7 @@ func TestManyStallers(t *testing.T) {
 	b.expectNothing(a)
 }
 
-// When all send and nobody reads, those who hold the room up have to go, one
+// When all send and nobody reads, those that hold the room up have to go, one
 // after the other, until the last can talk to nobody.
 func TestEverybodyStalls(t *testing.T) {
 	t.Parallel()

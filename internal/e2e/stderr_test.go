@@ -75,7 +75,7 @@ func TestStderrStuckForever(t *testing.T) {
 	}
 }
 
-// If whoever read the log goes away, the server lives on.
+// If the reader of the log goes away, the server lives on.
 func TestStderrClosed(t *testing.T) {
 	t.Parallel()
 	srv, log := startWithLog(t)

@@ -57,7 +57,7 @@ func TestStdoutStuck(t *testing.T) {
 	printed.waitForLine(t, "a: it goes on")
 }
 
-// If whoever read stdout goes away, the server lives on.
+// If the reader of stdout goes away, the server lives on.
 func TestStdoutClosed(t *testing.T) {
 	t.Parallel()
 	srv, out := startStuck(t)

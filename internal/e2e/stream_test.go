@@ -61,7 +61,7 @@ func writePieces(c *client, all []byte, size int) error {
 }
 
 // A message whose rest is still to come holds up nobody, and is complete with
-// its last byte, whoever else sends in between.
+// its last byte, whatever other clients send in between.
 func TestIncompleteWaits(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

@@ -145,7 +145,7 @@ func TestWebIdleCrowd(t *testing.T) {
 	}
 }
 
-// On few descriptors, too, the page and those who know the key are served.
+// On few descriptors, too, the page and clients that know the key are served.
 func TestWebFewDescriptors(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)

@@ -68,7 +68,7 @@ func TestWebTalk(t *testing.T) {
 	alice.hears("bob", "back")
 }
 
-// Who has the wrong key, or finds the room full, is told so, and may try again.
+// The page says that the key is wrong, or the room full, and lets one try again.
 func TestWebRefused(t *testing.T) {
 	t.Parallel()
 	b := startBrowser(t)
@@ -244,7 +244,7 @@ func TestWebFlood(t *testing.T) {
 		t.Errorf("the page stood still for %.0f ms", longest)
 	}
 
-	// Who reads what is above stays there, and is told what is below.
+	// The page stays at what is read above, and is told what is below.
 	eval[int](p, `document.getElementById("messages").scrollTop = 3000`)
 	p.wait("the scroll", `document.getElementById("messages").scrollTop === 3000`)
 	before := eval[string](p, `document.elementFromPoint(500, 300).textContent`)
@@ -350,7 +350,7 @@ func TestWebUnread(t *testing.T) {
 	p.wait("the count to go", `document.title === "sop-chat"`)
 }
 
-// What was said before is there for those who scroll up, once, with its times,
+// What was said before is there for one that scrolls up, once, with its times,
 // and can be found.
 func TestWebHistory(t *testing.T) {
 	t.Parallel()
@@ -487,7 +487,7 @@ func TestWebAudit(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		for _, size := range []screenSize{desktop, phone} {
 			if scaled(0, 1) == 0 && (scheme == "dark") != (size == phone) {
-				continue // half of them, for want of time
+				continue // half of them, for lack of time
 			}
 			p := b.open(srv.link(), size)
 			p.prefer(scheme)

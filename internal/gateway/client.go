@@ -18,7 +18,7 @@ import (
 )
 
 // maxFrame is how many bytes a client may put into one frame. A page sends a
-// message a frame; who has more to say may put some together.
+// message a frame; a client with more to say may put some together.
 const maxFrame = 32 * wire.Size
 
 // buffers are of one frame each, and the byte by which a longer one is known.
@@ -35,8 +35,8 @@ var begun = time.Now()
 //	browser ══ WebSocket ──upstream──▶ pair ══ server
 //	                     ◀─downstream─
 //
-// Neither reads on before what it has is written. So who is slow is slowed down
-// by the pair, as TCP would: what the browser does not take waits in the room's
+// Neither reads on before what it has is written. So the pair slows a sender
+// down, as TCP would: what the browser does not take waits in the room's
 // log, and while the room is held nothing is read from the browser.
 //
 // Each end follows from the other. When the WebSocket ends, upstream closes its

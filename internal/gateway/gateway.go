@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package gateway lets in who can't open a TCP connection, such as browsers: it
-// turns a WebSocket into what the server knows, a descriptor that carries
-// messages of 512 bytes, and copies between the two. The messages travel as
+// Package gateway is for clients that can't open a TCP connection, such as
+// browsers: it turns a WebSocket into what the server knows, a descriptor that
+// carries messages of 512 bytes, and copies between the two. The messages travel as
 // they are, in binary frames, the authentication and its echo included.
 //
 // It knows how long a message is and nothing of what is in it. It knows no rooms

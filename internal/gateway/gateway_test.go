@@ -213,7 +213,7 @@ func TestSlowBrowser(t *testing.T) {
 	}
 }
 
-// Who does not answer pings is closed; who does stays.
+// A client that does not answer pings is closed; one that does stays.
 func TestPings(t *testing.T) {
 	r := start(t, server.Config{}, Config{PingEvery: 20 * time.Millisecond})
 	alive, alice := r.join(t, "alive"), r.Join(t, "alice")
@@ -228,7 +228,7 @@ func TestPings(t *testing.T) {
 	alice.Expect("alive", "still here")
 }
 
-// follow returns a channel of the names of those who leave.
+// follow returns a channel of the names of the members that leave.
 func follow(t *testing.T, r *room) <-chan string {
 	left := make(chan string, 10)
 	follower := r.Log().FollowSkipping()

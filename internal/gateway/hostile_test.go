@@ -267,7 +267,7 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	if !isServed(honest) {
-		t.Error("who came first, alone from an address, had to give way")
+		t.Error("the first connection, alone from its address, was evicted")
 	}
 	if n := r.pending(); n > 8 {
 		t.Errorf("%d connections are open, want 8 at most", n)
@@ -289,7 +289,7 @@ func TestUsedStays(t *testing.T) {
 	}
 }
 
-// Members take no place among those who may become some, and take one again
+// Members take no slot among those that may become some, and take one again
 // when they end. Behind a trusted proxy a browser counts for its own address,
 // and the proxy's connections for none.
 func TestWhoCounts(t *testing.T) {

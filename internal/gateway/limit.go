@@ -14,12 +14,11 @@ import (
 
 // A limiter bounds the connections that belong to no member: those that ask for
 // the page, WebSockets that have not shown the key, and those that are ending.
-// Members it does not count; they take places in the room.
+// It does not count members; they have slots in the room.
 //
-// Beyond a bound the connection is evicted that has not asked for anything for
-// longest: beyond that of an address one of the same address, beyond that in
-// all one of the address that has most. So whoever opens many keeps nobody
-// else out. Connections from a trusted proxy are not one address's; they are
+// Beyond a bound, the connection that has been idle for longest is evicted:
+// beyond that of an address one of the same address, beyond that of all one of
+// the address that has most. So an address that opens many keeps no other out. Connections from a trusted proxy are not one address's; they are
 // evicted last.
 type limiter struct {
 	inAll, perAddress int

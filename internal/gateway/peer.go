@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Peer returns the address of whoever is at the far end of a request. Behind
+// Peer returns the address of the far end of a request. Behind
 // trusted proxies it is the last address in X-Forwarded-For that is not one of
 // theirs: what stands before it anybody could have written. Its port is not
 // known then, and 0.

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// logWindow is the time in which at most logLines are logged about those
-	// who have no key; the others are only counted.
+	// logWindow is the time in which at most logLines are logged about
+	// clients without the key; the others are only counted.
 	logWindow = 10 * time.Second
 	logLines  = 20
 )

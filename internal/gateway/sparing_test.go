@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Who is refused for its origin is logged with its own address, and not with
-// that of its proxy.
+// A browser that is refused for its origin is logged with its own address, and not
+// with that of its proxy.
 func TestRefusalNamesTheBrowser(t *testing.T) {
 	var log bytes.Buffer
 	g := New(Config{Proxies: prefixes("10.0.0.0/8"), Logger: slog.New(slog.NewTextHandler(&log, nil))})

@@ -265,7 +265,7 @@ func (a *Archive) take(entries []broadcast.Entry, n int, until time.Time) (_ int
 // Close closes the file. What Run has written is kept.
 func (a *Archive) Close() error {
 	if a.hangs {
-		return nil // whoever waits for the file has it
+		return nil // what waited for the file has it
 	}
 	return a.store.close()
 }

@@ -25,7 +25,7 @@ type Message struct {
 	Time time.Time
 	// Room is the name of the room it was said in.
 	Room string
-	// From is who said it: the name it authenticated with, and its address. Its
+	// From is the client that said it: the name it authenticated with, and its address. Its
 	// ID is 0.
 	From broadcast.Sender
 	// Wire is the message as it was received, all 512 bytes.

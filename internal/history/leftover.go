@@ -8,8 +8,8 @@ import (
 )
 
 // What was written last is not in a database but beside it, in its -wal, until it
-// is copied there. If a server was killed, the -wal is left behind, and whoever
-// opens the database next applies it to what is there: also to a database it does
+// is copied there. If a server was killed, the -wal is left behind, and the
+// next to open the database applies it to what is there: also to a database it does
 // not belong to, because a backup was put there, which it destroys. So before a
 // file is opened to be written to, nothing that lies beside it is taken on trust.
 

@@ -35,7 +35,7 @@ func whereabouts(f *os.File) string {
 // unlocked is SQLite's way to a file that takes no locks on it.
 const unlocked = "unix-none"
 
-// SQLite's locks that everyone has who has a database open in WAL mode: one in
+// SQLite's locks that every process with the database open in WAL mode has: one in
 // the database (PENDING_BYTE and what follows, os.h), one in its -shm
 // (UNIX_SHM_DMS, os_unix.c).
 var (

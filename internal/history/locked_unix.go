@@ -13,8 +13,8 @@ import (
 // withoutLocks is SQLite's way to a file that takes no locks on it.
 const withoutLocks = "unix-none"
 
-// Where SQLite has its locks: in the database, of which whoever has it open in
-// WAL mode keeps one all the time, and in the -shm, of which the same is true
+// Where SQLite has its locks: in the database, of which a process that has it open
+// in WAL mode keeps one all the time, and in the -shm, of which the same is true
 // (PENDING_BYTE and SHARED_SIZE in os.h, UNIX_SHM_DMS in os_unix.c).
 var (
 	databaseLocks     = unix.Flock_t{Start: 0x40000000, Len: 512}

@@ -16,7 +16,7 @@ import (
 )
 
 // Reading a file of others changes nothing in it or beside it, and shows all
-// that is there or fails. How that can be done depends on who else has it open:
+// that is there or fails. How that can be done depends on which other processes have it open:
 //
 //	                         read with
 //	others have it open      their locks and their -shm            shared

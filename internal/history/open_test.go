@@ -17,7 +17,7 @@ func TestOpenRefuses(t *testing.T) {
 	for _, test := range []struct {
 		what        string
 		make        func(t *testing.T, path string)
-		write, read string // what is said to who opens it to do so
+		write, read string // the error of an attempt to do so
 	}{
 		{
 			"a text", func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("hello ", 1000)) },
@@ -102,7 +102,7 @@ func execute(t *testing.T, path, statement string) {
 	}
 }
 
-// Who may read a file stays as it is; that others can is said.
+// Permissions of a file stay as they are; a warning says that others can read it.
 func TestReadableByOthers(t *testing.T) {
 	for mode, says := range map[os.FileMode]string{0o600: "", 0o644: "others on this machine can read the history; chmod 600", 0o640: "chmod 600"} {
 		path := newFile(t)

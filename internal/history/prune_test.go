@@ -107,7 +107,7 @@ func TestPruneLinked(t *testing.T) {
 	}
 }
 
-// Who is interrupted has removed what was removed by then.
+// A prune that is interrupted has removed what was removed by then.
 func TestPruneInterrupted(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	for range 3 * pruneBatch {

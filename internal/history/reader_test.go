@@ -219,7 +219,7 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// Whoever reads sees whole batches only, in order, while another writes.
+// A reader sees whole batches only, in order, while another process writes.
 func TestReadWhileWriting(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	const batches, each = 100, 50

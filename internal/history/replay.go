@@ -9,9 +9,9 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// What the log retains, to replay it to those who join, is a second copy of the
-// end of the history, and obeys the same rules: what is too old, and what somebody
-// has removed from the file, is not replayed. As the log retains its end in one
+// What the log retains, to replay it to clients that join, is a second copy of the
+// end of the history, and obeys the same rules: what is too old, and what was
+// removed from the file, is not replayed. As the log retains its end in one
 // piece, what stands before a message that was removed is not replayed either.
 
 // A retained message is one that the log retains.

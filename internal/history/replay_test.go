@@ -14,7 +14,7 @@ func retaining(t *testing.T, path string, retain time.Duration) *room {
 	return r
 }
 
-// replayed returns how many messages are sent to somebody who joins now.
+// replayed returns how many messages are sent to a client that joins now.
 func (r *room) replayed() int {
 	c := r.log.JoinBack(func() {})
 	defer c.Leave()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// pruneBatch is how many messages are removed in one transaction, so that who
-// writes does not wait for long.
+// pruneBatch is how many messages are removed in one transaction, so that the
+// writer does not wait for long.
 const pruneBatch = 1000
 
 // beginToExpire is called when the archive was opened. If all there is is too

@@ -11,7 +11,7 @@ type Stats struct {
 	// Messages is how many there are, First and Last when they begin and end.
 	Messages    int
 	First, Last time.Time
-	// People are those who wrote, who wrote most first.
+	// People are the authors, by the number of their messages, largest first.
 	People []PersonCount
 	// Hours are how many were written in each hour of the day, local time.
 	Hours [24]int

@@ -54,7 +54,7 @@ const (
 	tryAgain  = time.Second
 	tryLocked = 20 * time.Millisecond
 	// shortLock is how long another program may keep the file locked before that
-	// is a failure: who removes messages does so in many short transactions.
+	// is a failure: messages are removed in many short transactions.
 	shortLock = time.Second
 )
 

@@ -38,7 +38,7 @@ Ctrl+C empties the input; if it is empty, Ctrl+C and Ctrl+D leave
 const marksHelp = `› yours  … not yet sent  @ has your name in it  ! is under your name, but not from here`
 
 // command runs what an input names. What it names must be a command: somebody
-// who mistyped one should not say it to the room.
+// a mistyped one should not be said to the room.
 func (m *model) command(input string) tea.Cmd {
 	name, argument, _ := strings.Cut(strings.TrimPrefix(input, "/"), " ")
 	if name == "exit" {

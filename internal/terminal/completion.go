@@ -38,7 +38,7 @@ func (c *completion) complete(input string, names func(prefix string) []string) 
 }
 
 // speakers returns the names that begin with a prefix in whatever case, those
-// who spoke last first.
+// the last to speak first.
 func (s *scrollback) speakers(prefix string) (names []string) {
 	prefix = strings.ToLower(prefix)
 	for i := len(s.entries) - 1; i >= 0 && i >= len(s.entries)-mostSearched; i-- {

@@ -167,7 +167,7 @@ func TestReceive(t *testing.T) {
 	u.shows(`bob: \n\n\n`)
 }
 
-// Who is called hears and sees it; who writes under one's name is marked.
+// A mention is heard and seen; another client that writes under one's name is marked.
 func TestMention(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.do(u.take(news{received{noon, "bob", "hello Alice!"}}))

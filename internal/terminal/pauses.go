@@ -12,7 +12,7 @@ const (
 
 // pauses are how long to wait before each attempt to join again: twice as long
 // each time, so that a server that is down is not asked all the time, and never
-// exactly, so that those who lost it together don't return together.
+// exactly, so that clients that lost it together don't return together.
 type pauses struct {
 	n int // so far
 }

@@ -113,7 +113,7 @@ func TestNewBelow(t *testing.T) {
 	}
 }
 
-// Old entries go, and who looks at them is moved to what there is.
+// Old entries are dropped; a view of them moves to the oldest that is left.
 func TestScrollbackIsBounded(t *testing.T) {
 	var s scrollback
 	s.resize(40, 3)

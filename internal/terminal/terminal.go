@@ -26,11 +26,11 @@ import (
 // A Dial joins the room, each time anew.
 type Dial func(ctx context.Context) (*client.Client, error)
 
-// Options say who joins where, and on what.
+// Options are the room to join, the name to join with, and the terminal.
 type Options struct {
 	// Dial joins; Run calls it again when the connection broke.
 	Dial Dial
-	// Name is who joins, Room where, in words: host and port.
+	// Name is the user name; Room is the address as it is shown: host and port.
 	Name, Room string
 	// In and Out are the terminal.
 	In  io.Reader

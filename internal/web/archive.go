@@ -23,10 +23,10 @@ const (
 	pageSize = 100 // messages that are sent for one turn of the wheel
 	mostHits = 200 // messages that a search finds at most, the last ones
 
-	placesInAll = 4               // of requests of one kind that read the file at the same time
-	placesEach  = 2               // of them for one address
-	mayWait     = 5 * time.Second // for a place
-	mayRead     = 2 * time.Second // what takes longer is interrupted
+	slotsInAll = 4               // of requests of one kind that read the file at the same time
+	slotsEach  = 2               // of them for one address
+	mayWait    = 5 * time.Second // for a slot
+	mayRead    = 2 * time.Second // what takes longer is interrupted
 )
 
 var (
@@ -46,12 +46,12 @@ func about(c Config) http.HandlerFunc {
 // room's key, as joining does.
 type archive struct {
 	config          Config
-	pages, searches *places // those who turn pages don't wait for those who search
+	pages, searches *slots // paging does not wait for searches
 	mayRead         time.Duration
 }
 
 func newArchive(c Config) *archive {
-	return &archive{c, newPlaces(placesInAll, placesEach), newPlaces(placesInAll, placesEach), mayRead}
+	return &archive{c, newSlots(slotsInAll, slotsEach), newSlots(slotsInAll, slotsEach), mayRead}
 }
 
 // A message is one as the page gets it.
@@ -82,11 +82,11 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		filter.Before = n
 	}
-	places := a.pages
+	slots := a.pages
 	if query.Has("q") {
-		places = a.searches
+		slots = a.searches
 	}
-	messages, err := a.readInTurn(r, places, filter)
+	messages, err := a.readInTurn(r, slots, filter)
 	switch {
 	case errors.Is(err, history.ErrNoWords), errors.Is(err, history.ErrTooManyWords):
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -101,16 +101,16 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readInTurn reads what a request asks for when there is a place for it. It
-// leaves the place before anything is written: a browser may take its time.
-func (a *archive) readInTurn(r *http.Request, places *places, f history.Filter) ([]message, error) {
+// readInTurn reads what a request asks for when there is a slot for it. It releases
+// the slot before anything is written: a browser may take its time.
+func (a *archive) readInTurn(r *http.Request, of *slots, f history.Filter) ([]message, error) {
 	waiting, cancel := context.WithTimeout(r.Context(), mayWait)
 	defer cancel()
-	leave, err := places.take(waiting, gateway.RateKey(a.config.Gateway.Peer(r).Addr()))
+	release, err := of.take(waiting, gateway.RateKey(a.config.Gateway.Peer(r).Addr()))
 	if err != nil {
 		return nil, errBusy
 	}
-	defer leave()
+	defer release()
 	reading, cancel := context.WithTimeout(r.Context(), a.mayRead)
 	defer cancel()
 	messages, err := a.read(reading, f, r.URL.Query().Get("q"), r.URL.Query().Has("q"))

@@ -103,7 +103,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// What was said is sent in pages and found again, to who has the key.
+// What was said is sent in pages and found again, to a client that has the key.
 func TestArchive(t *testing.T) {
 	c := config()
 	c.History = filepath.Join(t.TempDir(), "chat.db")

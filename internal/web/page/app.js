@@ -1,4 +1,4 @@
-// Wires the page together: the form at the door, the room, and what is between.
+// Wires the page together: the login form, the room, and what is between.
 // Read wire.js and connection.js first, then log.js and text.js.
 
 import { Alerts } from "./alerts.js";
@@ -18,7 +18,7 @@ let about = { history: false, replay: 0 }; // what the room offers
 let history = null; // if it keeps what is said
 let burst = null; // what came right after joining again, which may be a replay
 
-// The door
+// The login form
 
 // An invitation link has the key behind the #, which never leaves the browser.
 // It leaves the address bar, where others could see it; the tab remembers it.
@@ -81,9 +81,9 @@ function turnedAway(words) {
   $("refusal").textContent = words;
 }
 
-function showRoom(is) {
-  $("room").hidden = !is;
-  $("door").hidden = is;
+function showRoom(visible) {
+  $("room").hidden = !visible;
+  $("login").hidden = visible;
   $("join").querySelector("button").disabled = false;
   $("join").querySelector("button").textContent = "Join";
 }

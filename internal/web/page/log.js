@@ -3,16 +3,16 @@
 
 import { hue, showName, showWithLinks, trim } from "./text.js";
 
-const most = 2000; // messages that stay while new ones come
-const mostAtAll = 6000; // with those that were loaded by scrolling up
-const together = 5 * 60 * 1000; // a name is shown once for messages within this time, in milliseconds
+const maxLive = 2000; // messages that stay while new ones come
+const maxLoaded = 6000; // with those that were loaded by scrolling up
+const groupWindow = 5 * 60 * 1000; // a name is shown once for messages within this time, in milliseconds
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
-// received returns a message that came, for who joined as me. It is never one's
-// own, whatever name it has: those are not sent back. The history knows who it is
-// from, the name that client joined with.
+// received returns a message that came for the user me. It is never one's own,
+// whatever name it has: those are not sent back. In the history, from is the name
+// that its sender joined with.
 export function received({ name, from, text, time, sequence }, me) {
   name = trim(name);
   from ??= name;
@@ -25,7 +25,7 @@ export function element(message, before) {
   const article = document.createElement("article");
   article.className = message.own ? "message own" : "message";
   const follows = before && before.name === message.name && before.from === message.from && before.own === message.own &&
-    message.time - before.time < together && sameDay(before.time, message.time);
+    message.time - before.time < groupWindow && sameDay(before.time, message.time);
   article.classList.toggle("follows", Boolean(follows));
   article.classList.toggle("unsent", Boolean(message.unsent));
 
@@ -102,8 +102,8 @@ export class Log {
   // add puts a message at the end. A message of one's own is scrolled to.
   add(message) {
     this.#queue.push(message);
-    if (this.#queue.length > 2 * most) {
-      this.#queue.splice(0, most); // nobody will see them
+    if (this.#queue.length > 2 * maxLive) {
+      this.#queue.splice(0, maxLive); // nobody will see them
     }
     this.#schedule();
   }
@@ -149,7 +149,7 @@ export class Log {
   }
 
   get isFull() {
-    return this.#messages.length >= mostAtAll;
+    return this.#messages.length >= maxLoaded;
   }
 
   clear() {
@@ -183,7 +183,7 @@ export class Log {
       return;
     }
     const fresh = this.#queue.splice(0);
-    const shown = fresh.slice(-most);
+    const shown = fresh.slice(-maxLive);
     if (shown.length < fresh.length) {
       this.clear();
     }
@@ -197,7 +197,7 @@ export class Log {
     if (fresh.some((message) => message.own)) {
       this.#sticks = true;
     }
-    this.#trim(this.#sticks ? most : mostAtAll);
+    this.#trim(this.#sticks ? maxLive : maxLoaded);
     if (this.#sticks) {
       this.#toBottom();
     } else {

@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// An address has some of the places, and another still gets one.
-func TestPlaces(t *testing.T) {
+// An address has some of the slots, and another still gets one.
+func TestSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlaces(3, 2)
+		p := newSlots(3, 2)
 		take := func(address string) (leave func(), err error) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -35,18 +35,18 @@ func TestPlaces(t *testing.T) {
 		}
 		first, second := mustTake("192.0.2.1"), mustTake("192.0.2.1")
 		if _, err := take("192.0.2.1"); err == nil {
-			t.Error("an address has a third place")
+			t.Error("an address has a third slot")
 		}
 		third := mustTake("192.0.2.2")
 		if _, err := take("192.0.2.3"); err == nil {
-			t.Error("there are more places than there are")
+			t.Error("there are more slots than there are")
 		}
 		first()
 		mustTake("192.0.2.3")()
 		second()
 		third()
 		if len(p.addresses) > 0 || len(p.all) > 0 {
-			t.Errorf("%d addresses and %d places stay", len(p.addresses), len(p.all))
+			t.Errorf("%d addresses and %d slots stay", len(p.addresses), len(p.all))
 		}
 	})
 }
@@ -71,12 +71,12 @@ func askArchive(c Config, query string) *http.Request {
 }
 
 // Browsers that don't read their answers keep nobody waiting.
-func TestDeafBrowsersTakeNoPlace(t *testing.T) {
+func TestDeafBrowsersTakeNoSlot(t *testing.T) {
 	c := config()
 	c.History = filepath.Join(t.TempDir(), "chat.db")
 	keep(t, c.History, 10)
 	h := Handler(c)
-	const deaf = 3 * placesInAll
+	const deaf = 3 * slotsInAll
 	writing, allowed := make(chan struct{}, 1000), make(chan struct{})
 	done := make(chan struct{})
 	for i := range deaf {
@@ -134,7 +134,7 @@ func TestArchiveRefuses(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		a := newArchive(c)
-		for i := range byte(placesInAll) {
+		for i := range byte(slotsInAll) {
 			if _, err := a.searches.take(t.Context(), netip.AddrFrom4([4]byte{192, 0, 2, i})); err != nil {
 				t.Fatal(err)
 			}
