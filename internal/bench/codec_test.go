@@ -28,8 +28,8 @@ func TestCodec(t *testing.T) {
 		if i := bytes.IndexFunc(b.Text(), func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 || len(b.Text()) != wire.TextSize {
 			t.Errorf("not a full text of printable characters: %q", b.Text())
 		}
-		if s := sealOf(b[:]); !s.matches(b[:]) {
-			t.Error("the seal does not match what it is of")
+		if s := fingerprintOf(b[:]); !s.matches(b[:]) {
+			t.Error("the fingerprint does not match what it is of")
 		}
 	}
 }
@@ -39,7 +39,7 @@ func TestCodecNoticesEveryByte(t *testing.T) {
 	c := newCodec(1, 10)
 	var b wire.Message
 	c.write(b[:], message{from: 3, number: 7, at: time.Hour})
-	s := sealOf(b[:])
+	s := fingerprintOf(b[:])
 	for i := range b {
 		sealed := i >= identityAt && i < fillerAt || i >= checksumAt
 		for flip := byte(1); flip != 0; flip++ {
@@ -48,7 +48,7 @@ func TestCodecNoticesEveryByte(t *testing.T) {
 				t.Fatalf("byte %d changed by %#x: read as %+v", i, flip, m)
 			}
 			if sealed && s.matches(b[:]) {
-				t.Fatalf("byte %d changed by %#x: the seal still matches", i, flip)
+				t.Fatalf("byte %d changed by %#x: the fingerprint still matches", i, flip)
 			}
 			b[i] ^= flip
 		}

@@ -8,9 +8,9 @@ import (
 	"sop-chat/internal/english"
 )
 
-// A course is a driver's way from the first message to the last, and what is
+// A measurement is a driver from the first message to the last, with what is
 // looked at on the way.
-type course struct {
+type measurement struct {
 	*driver
 	server   process
 	self     process
@@ -30,8 +30,8 @@ type mark struct {
 }
 
 // drive keeps a driver going until all it is to send has been received.
-func drive(ctx context.Context, c *Config, d *driver, server process) (*course, error) {
-	way := &course{driver: d, server: server, self: thisProcess(), reporter: reporter{to: c.Progress}}
+func drive(ctx context.Context, c *Config, d *driver, server process) (*measurement, error) {
+	way := &measurement{driver: d, server: server, self: thisProcess(), reporter: reporter{to: c.Progress}}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -56,7 +56,7 @@ func drive(ctx context.Context, c *Config, d *driver, server process) (*course, 
 }
 
 // look does what is to be done at certain times.
-func (c *course) look(now time.Duration) (err error) {
+func (c *measurement) look(now time.Duration) (err error) {
 	if c.begin == nil && now >= c.measured.begin {
 		if c.begin, err = c.mark(now); err != nil {
 			return err
@@ -76,12 +76,12 @@ func (c *course) look(now time.Duration) (err error) {
 	return nil
 }
 
-func (c *course) nextSecond() time.Duration {
+func (c *measurement) nextSecond() time.Duration {
 	return c.measured.begin + time.Duration(c.seconds+1)*time.Second
 }
 
 // mark takes down what has happened by now.
-func (c *course) mark(now time.Duration) (*mark, error) {
+func (c *measurement) mark(now time.Duration) (*mark, error) {
 	server, err := c.server.cpu()
 	if err != nil {
 		return nil, fmt.Errorf("the server's CPU time can't be read: %w", err)
@@ -90,7 +90,7 @@ func (c *course) mark(now time.Duration) (*mark, error) {
 	return &mark{at: now, composed: c.composed, deliveries: c.deliveries, server: server, self: self}, nil
 }
 
-func (c *course) progress(now time.Duration) Progress {
+func (c *measurement) progress(now time.Duration) Progress {
 	p := Progress{Joined: len(c.clients)}
 	switch m := c.measured; {
 	case now < m.begin:
@@ -108,7 +108,7 @@ func (c *course) progress(now time.Duration) Progress {
 }
 
 // next returns when there is something to do at the latest.
-func (c *course) next(now time.Duration) time.Duration {
+func (c *measurement) next(now time.Duration) time.Duration {
 	next := now + progressEvery
 	sooner := func(then time.Duration) {
 		if then > now {
@@ -129,7 +129,7 @@ func (c *course) next(now time.Duration) time.Duration {
 
 // over reports whether all that was to be sent has come, and nothing else for
 // a while. If it does not come in time, that is a failure.
-func (c *course) over(now time.Duration) (bool, error) {
+func (c *measurement) over(now time.Duration) (bool, error) {
 	switch {
 	case now < c.measured.end:
 		return false, nil
@@ -147,7 +147,7 @@ func (c *course) over(now time.Duration) (bool, error) {
 }
 
 // planned returns how many messages are to be sent.
-func (c *course) planned() int64 {
+func (c *measurement) planned() int64 {
 	if c.pace != nil {
 		return int64(c.pace.all(c.measured.end))
 	}
@@ -155,7 +155,7 @@ func (c *course) planned() int64 {
 }
 
 // remains reports what is left of a stream behind its last message.
-func (c *course) remains() error {
+func (c *measurement) remains() error {
 	for i := range c.clients {
 		if n := len(c.clients[i].rest); n > 0 {
 			return fmt.Errorf("client %d received %s of a message that does not go on", i, english.Count(n, "byte"))
@@ -165,7 +165,7 @@ func (c *course) remains() error {
 }
 
 // unfinished says why what was to be sent has not been received.
-func (c *course) unfinished() error {
+func (c *measurement) unfinished() error {
 	if planned := c.planned(); c.composed < planned {
 		return fmt.Errorf("the server can't take %s a second: %v after the time was up, %d of %d still could not be sent",
 			english.Count(c.pace.rate, "message"), drainPatience, planned-c.composed, planned)

@@ -12,9 +12,9 @@ import (
 	"sop-chat/internal/english"
 )
 
-// maxKnocking is how many connections are made at the same time: as many as
+// maxAttempts is how many connections are made at the same time: as many as
 // the server lets one address have that has not given a key yet.
-const maxKnocking = 16
+const maxAttempts = 16
 
 // A RefusedError says that a server closed a connection instead of letting the
 // client in, which it does without a word.
@@ -26,11 +26,11 @@ func (e *RefusedError) Error() string {
 	if e.Joined == 0 {
 		return "the server let nobody in: the key is wrong, or the room is full"
 	}
-	return fmt.Sprintf("the server let in %d of %s and turned away the next", e.Joined, english.Count(e.Clients, "client"))
+	return fmt.Sprintf("the server let in %d of %s and closed the next", e.Joined, english.Count(e.Clients, "client"))
 }
 
-// An entrance lets all connections join, and then is the handler no longer.
-type entrance struct {
+// An admission has all connections join. It is the transport's handler until then.
+type admission struct {
 	config    *Config
 	transport transport
 	addrs     []netip.AddrPort // those that may still answer
@@ -38,34 +38,34 @@ type entrance struct {
 	begun     int
 	joined    int
 	refused   bool // a client was; the others may yet be let in
-	waiting   map[int]*knock
-	heard     time.Time // when something last went well
+	waiting   map[int]*attempt
+	advanced  time.Time // when something last went well
 }
 
-// A knock is a connection that is about to join.
-type knock struct{ hello, answer []byte }
+// An attempt is a connection that is about to join.
+type attempt struct{ hello, answer []byte }
 
-var _ handler = (*entrance)(nil)
+var _ handler = (*admission)(nil)
 
 // join connects all clients and returns when the server has let them in.
 func join(ctx context.Context, c *Config, t transport) error {
-	e := &entrance{
+	e := &admission{
 		config: c, transport: t, addrs: c.Addrs, all: c.connections(),
-		waiting: make(map[int]*knock), heard: time.Now(),
+		waiting: make(map[int]*attempt), advanced: time.Now(),
 	}
 	report := reporter{to: c.Progress}
 	for e.joined < e.all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if time.Since(e.heard) > joinPatience {
+		if time.Since(e.advanced) > joinPatience {
 			return fmt.Errorf("the server lets nobody in any more: after %d of %s nothing came for %v",
 				e.joined, english.Count(e.all, "client"), joinPatience)
 		}
 		if e.refused && len(e.waiting) == 0 {
 			return &RefusedError{Joined: e.joined, Clients: e.all}
 		}
-		if err := e.knock(); err != nil {
+		if err := e.connect(); err != nil {
 			return err
 		}
 		if err := t.wait(time.Now().Add(progressEvery), e); err != nil {
@@ -78,10 +78,10 @@ func join(ctx context.Context, c *Config, t transport) error {
 	return nil
 }
 
-// knock begins as many connections as may be made at once. The first has to
+// connect begins as many connections as may be made at once. The first has to
 // find the address that answers, so it is alone.
-func (e *entrance) knock() error {
-	for !e.refused && e.begun < e.all && len(e.waiting) < maxKnocking && (e.begun == 0 || e.joined > 0) {
+func (e *admission) connect() error {
+	for !e.refused && e.begun < e.all && len(e.waiting) < maxAttempts && (e.begun == 0 || e.joined > 0) {
 		if err := e.begin(e.begun); err != nil {
 			return err
 		}
@@ -89,8 +89,8 @@ func (e *entrance) knock() error {
 	return nil
 }
 
-func (e *entrance) begin(number int) error {
-	e.waiting[number] = &knock{hello: e.config.Dialect.Hello(clientName(number), number < e.config.Clients)}
+func (e *admission) begin(number int) error {
+	e.waiting[number] = &attempt{hello: e.config.Dialect.Hello(clientName(number), number < e.config.Clients)}
 	e.begun = number + 1
 	err := e.transport.connect(number, e.addrs[0])
 	if _, failed := errors.AsType[*connectError](err); failed {
@@ -103,7 +103,7 @@ func (e *entrance) begin(number int) error {
 var errNotAlone = errors.New("messages came before any client had sent one: " +
 	"the room has other members, or it replays what was said before (--replay)")
 
-func (e *entrance) connected(number int) error {
+func (e *admission) connected(number int) error {
 	hello := e.waiting[number].hello
 	n, err := e.transport.write(number, hello)
 	if err == nil && n < len(hello) {
@@ -112,7 +112,7 @@ func (e *entrance) connected(number int) error {
 	return err
 }
 
-func (e *entrance) received(number int, b []byte, _ time.Duration) error {
+func (e *admission) received(number int, b []byte, _ time.Duration) error {
 	k := e.waiting[number]
 	if k == nil {
 		if messages, n, err := e.config.Dialect.unwrap(b, nil); len(messages) == 0 && n == len(b) && err == nil {
@@ -128,14 +128,14 @@ func (e *entrance) received(number int, b []byte, _ time.Duration) error {
 	if whole {
 		delete(e.waiting, number)
 		e.joined++
-		e.heard = time.Now()
+		e.advanced = time.Now()
 	}
 	return nil
 }
 
-func (e *entrance) writable(int) error { return nil }
+func (e *admission) writable(int) error { return nil }
 
-func (e *entrance) ended(number int, cause error) error {
+func (e *admission) ended(number int, cause error) error {
 	if e.waiting[number] == nil {
 		return fmt.Errorf("the server ended the connection of client %d while others still joined: %w", number, cause)
 	}

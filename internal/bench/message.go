@@ -115,20 +115,20 @@ func (c *codec) stretch(sum uint64) []byte {
 	return c.filler[start : start+fillerSize]
 }
 
-// A seal is all that tells a message from others, as it was received: its
+// A fingerprint is all that tells a message from others, as it was received: its
 // three numerals. To compare it takes a tenth of the time of reading it.
-type seal [6]uint64
+type fingerprint [6]uint64
 
-func sealOf(b []byte) seal {
+func fingerprintOf(b []byte) fingerprint {
 	word := func(at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
-	return seal{
+	return fingerprint{
 		word(identityAt), word(identityAt + 8), word(timeAt), word(timeAt + 8),
 		word(checksumAt), word(checksumAt + 8),
 	}
 }
 
-// matches reports whether b, which is one message long, has the seal.
-func (s *seal) matches(b []byte) bool {
+// matches reports whether b, which is one message long, has the fingerprint.
+func (s *fingerprint) matches(b []byte) bool {
 	b = b[:wire.Size]
 	return binary.NativeEndian.Uint64(b[identityAt:]) == s[0] &&
 		binary.NativeEndian.Uint64(b[identityAt+8:]) == s[1] &&

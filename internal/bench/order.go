@@ -30,7 +30,7 @@ type order struct {
 	codec   *codec
 	places  []place  // of all clients
 	senders []int    // those clients that send and receive
-	vouch   int      // how many of them must have a message next for it to be added; 0 with listeners
+	quorum  int      // how many of them must have a message next for it to be added; 0 with listeners
 	votes   []int    // how many have a message of this sender next
 	added   []uint32 // how many messages of each sender were added
 	base    int      // how many entries were let go
@@ -42,8 +42,8 @@ type order struct {
 // An entry is one message of the list, and what a listener compares.
 type entry struct {
 	message
-	seal seal
-	sum  uint64
+	fingerprint fingerprint
+	sum         uint64
 }
 
 // A place is where a client is.
@@ -56,7 +56,7 @@ type place struct {
 var _ check = (*order)(nil)
 
 // wholeEvery is how often a listener compares all bytes of a message that
-// another listener has read, and not only its seal, which is at both ends of
+// another listener has read, and not only its fingerprint, which is at both ends of
 // it. Each compares other ones, so that of 100 listeners a dozen compare all of
 // any message. To compare all of all would cost a quarter of the generator.
 const wholeEvery = 8
@@ -83,7 +83,7 @@ func newOrder(c *codec, roles []role, senders int) *order {
 		}
 	}
 	if listeners == 0 {
-		o.vouch = min(2, len(o.senders)-1) // of two clients, each hears only the other
+		o.quorum = min(2, len(o.senders)-1) // of two clients, each hears only the other
 	}
 	return o
 }
@@ -105,7 +105,7 @@ func (o *order) listen(client int, messages []byte) ([]entry, error) {
 		if i < len(o.entries) {
 			e := &o.entries[i]
 			whole := (p.next+client)%wholeEvery == 0
-			if !e.seal.matches(b) || whole && !o.codec.filled(b, e.from, e.sum) {
+			if !e.fingerprint.matches(b) || whole && !o.codec.filled(b, e.from, e.sum) {
 				return nil, o.mismatch(client, b[:wire.Size])
 			}
 		} else if err := o.read(client, b[:wire.Size]); err != nil {
@@ -123,7 +123,7 @@ func (o *order) read(client int, b []byte) error {
 		return o.codec.notWritten(client, b)
 	}
 	sum, _ := getNumeral(b[checksumAt:])
-	return o.add(client, entry{message: m, seal: sealOf(b), sum: sum})
+	return o.add(client, entry{message: m, fingerprint: fingerprintOf(b), sum: sum})
 }
 
 // keep keeps what a sender receives, until it is settled.
@@ -166,7 +166,7 @@ func (o *order) settle() error {
 			}
 		}
 		var err error
-		if grown, err = o.addVouched(); err != nil {
+		if grown, err = o.addAgreed(); err != nil {
 			return err
 		}
 	}
@@ -197,10 +197,10 @@ func (o *order) catchUp(client int) error {
 	return nil
 }
 
-// addVouched adds the message that enough senders have next, if there is one.
+// addAgreed adds the message that enough senders have next, if there is one.
 // All of them that have received more are at the end.
-func (o *order) addVouched() (grown bool, err error) {
-	if o.vouch == 0 {
+func (o *order) addAgreed() (grown bool, err error) {
+	if o.quorum == 0 {
 		return false, nil
 	}
 	clear(o.votes)
@@ -210,7 +210,7 @@ func (o *order) addVouched() (grown bool, err error) {
 		if !ok {
 			continue
 		}
-		if o.votes[m.from]++; o.votes[m.from] >= o.vouch {
+		if o.votes[m.from]++; o.votes[m.from] >= o.quorum {
 			return true, o.add(client, entry{message: m})
 		}
 		// What is truly next is what all have next but its sender.

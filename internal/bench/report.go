@@ -72,7 +72,7 @@ type Micros float64
 
 func micros(d time.Duration) Micros { return Micros(d) / Micros(time.Microsecond) }
 
-func newReport(c *Config, way *course, memory int64) *Report {
+func newReport(c *Config, way *measurement, memory int64) *Report {
 	way.recorder.close()
 	seconds := (way.end.at - way.begin.at).Seconds()
 	deliveries := float64(way.end.deliveries - way.begin.deliveries)

@@ -83,7 +83,7 @@ func TestNotLetIn(t *testing.T) {
 		Config
 		want string
 	}{
-		{"room full", full, "the server let in 7 of 20 clients and turned away the next"},
+		{"room full", full, "the server let in 7 of 20 clients and closed the next"},
 		{"wrong key", wrongKey, "the server let nobody in: the key is wrong, or the room is full"},
 		{"no server", notThere, "client 0 can't connect to " + nobody.Addr().String() + ": connect"},
 	} {

@@ -96,7 +96,7 @@ func TestBenchOnTerminal(t *testing.T) {
 func TestBenchRoomFull(t *testing.T) {
 	stderr := newScreen()
 	status, _ := runBenchAgainst(t, stderr, "--clients", "30")
-	want := "sop-chat: the server let in 20 of 30 clients and turned away the next; " +
+	want := "sop-chat: the server let in 20 of 30 clients and closed the next; " +
 		"start it with --max-clients 30, or 0 for no limit\n"
 	if status != 1 || stderr.String() != want {
 		t.Errorf("status %d: %s", status, stderr)

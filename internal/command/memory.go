@@ -25,7 +25,7 @@ func saveMemory(ctx context.Context, p Process) {
 	debug.FreeOSMemory() // what starting has left behind
 	again := time.NewTicker(look)
 	defer again.Stop()
-	for c := (calm{collected: allocated()}); ; {
+	for c := (allocations{collected: allocated()}); ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -37,16 +37,16 @@ func saveMemory(ctx context.Context, p Process) {
 	}
 }
 
-// A calm tells when memory has stopped being taken, and enough of it was for
-// collecting to be worth while.
-type calm struct {
+// An allocations says when the program has stopped allocating, and has allocated
+// enough since the last collection for another to be worthwhile.
+type allocations struct {
 	before    uint64 // how much had been allocated at the last look
-	collected uint64 // and when it was last worth while
+	collected uint64 // and when collecting was last worthwhile
 }
 
 // look is told how much has been allocated by now, in bytes since the program
 // began.
-func (c *calm) look(now uint64) (collect bool) {
+func (c *allocations) look(now uint64) (collect bool) {
 	const (
 		little = 16 << 10
 		much   = 256 << 10

@@ -18,7 +18,7 @@ func TestCalm(t *testing.T) {
 		{"a little at a time has become much", []uint64{100 * kib, 200 * kib, 290 * kib, 299 * kib}, 3},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			var c calm
+			var c allocations
 			for i, now := range test.allocated {
 				if got, want := c.look(now), i == test.collects; got != want {
 					t.Errorf("look %d says %v, want %v", i, got, want)

@@ -77,7 +77,7 @@ const (
 func (c *client) start(ctx context.Context, running *sync.WaitGroup) {
 	c.ws.SetReadLimit(maxFrame + 1) // or the library's words came before ours
 	unhook := context.AfterFunc(ctx, c.conn.reset)
-	c.pings, c.stall = stopped(c.ping), stopped(c.lookAtStall)
+	c.pings, c.stall = stopped(c.ping), stopped(c.checkStall)
 	c.pings.Reset(c.timeout.ping)
 	ended := make(chan struct{})
 	running.Go(func() {
@@ -193,15 +193,15 @@ func (c *client) write(messages []byte) error {
 	return err
 }
 
-// lookAtStall looks whether a browser that does not take what is written is to
+// checkStall checks whether a browser that does not take what is written is to
 // be waited for any longer: the server may have given it up, or it may be dead.
-func (c *client) lookAtStall() {
+func (c *client) checkStall() {
 	if !c.receiving.Load() {
 		return
 	}
 	took := time.Since(begun) - time.Duration(c.receivingSince.Load())
 	switch {
-	case hungUp(c.pair):
+	case isHungUp(c.pair):
 		c.end()
 	case took >= c.timeout.peer:
 		c.conn.reset()

@@ -59,7 +59,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	closed   bool
 	limiter  *limiter
-	warnings sparing
+	warnings limitedLog
 	running  sync.WaitGroup // two for each client
 }
 
@@ -115,7 +115,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: literal(g.config.Origins)})
 	if err != nil { // and the client was told
-		g.TurnedAway(r, err)
+		g.LogRefusal(r, err)
 		pair.Close()
 		closeFD(fd)
 		return
@@ -132,10 +132,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.config.Adopt(fd, peer)
 }
 
-// TurnedAway logs that a request was refused, and why. Of many within a short
+// LogRefusal logs that a request was refused, and why. Of many within a short
 // time it logs some, and the number of the others.
-func (g *Gateway) TurnedAway(r *http.Request, reason error) {
-	g.warnings.log(slog.LevelInfo, "a browser was turned away", "address", g.Peer(r), "reason", reason)
+func (g *Gateway) LogRefusal(r *http.Request, reason error) {
+	g.warnings.log(slog.LevelInfo, "a browser was refused", "address", g.Peer(r), "reason", reason)
 }
 
 // start begins to copy, unless the gateway is closed.

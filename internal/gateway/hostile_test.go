@@ -260,10 +260,10 @@ func TestBounds(t *testing.T) {
 			}
 		}
 		if !isServed(r.visit(t, "127.0.0.6")) {
-			t.Fatal("a newcomer is turned away")
+			t.Fatal("a newcomer is refused")
 		}
 		if !isServed(r.visit(t, "127.0.0.3")) {
-			t.Fatal("a newcomer from a crowd's address is turned away")
+			t.Fatal("a newcomer from the address with most connections is refused")
 		}
 	}
 	if !isServed(honest) {
@@ -317,7 +317,7 @@ func TestWhoCounts(t *testing.T) {
 	pending(8)
 	for range 6 {
 		if !isServed(r.visit(t, "127.0.0.1")) {
-			t.Fatal("the proxy is turned away")
+			t.Fatal("the proxy is refused")
 		}
 	}
 	pending(9)

@@ -72,9 +72,9 @@ func readSome(conn *net.UnixConn, rest []byte) (buffer *[]byte, n int) {
 	return buffer, n
 }
 
-// hungUp reports whether the server has closed its end, also while there is
+// isHungUp reports whether the server has closed its end, also while there is
 // something left to read.
-func hungUp(conn *net.UnixConn) bool {
+func isHungUp(conn *net.UnixConn) bool {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return true

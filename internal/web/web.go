@@ -87,7 +87,7 @@ func Handler(c Config) http.Handler {
 	if c.History != "" {
 		mux.Handle("GET /api/messages", newArchive(c))
 	}
-	return guarded(hosts{c.Origins, c.Names}.guard(mux, c.Gateway.TurnedAway))
+	return guarded(hosts{c.Origins, c.Names}.guard(mux, c.Gateway.LogRefusal))
 }
 
 // guarded sets what every answer has to say about what a browser may do with

@@ -16,8 +16,9 @@ const (
 	logLines  = 20
 )
 
-// A sparing logger is one for what anybody can cause as often as they like.
-type sparing struct {
+// A limitedLog is a log for events that a stranger can cause at any rate. It logs some
+// of them in a window, and then how many more there were.
+type limitedLog struct {
 	logger  *slog.Logger
 	mu      sync.Mutex
 	since   time.Time // when the window began
@@ -25,7 +26,7 @@ type sparing struct {
 	omitted int
 }
 
-func (s *sparing) log(level slog.Level, message string, args ...any) {
+func (s *limitedLog) log(level slog.Level, message string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -44,9 +45,9 @@ func (s *sparing) log(level slog.Level, message string, args ...any) {
 }
 
 // summarise says how much was left out.
-func (s *sparing) summarise() {
+func (s *limitedLog) summarise() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.logger.Info("more browsers were turned away", "times", s.omitted, "within", logWindow)
+	s.logger.Info("more browsers were refused", "times", s.omitted, "within", logWindow)
 	s.since, s.lines, s.omitted = time.Now(), 0, 0
 }

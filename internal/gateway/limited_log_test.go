@@ -43,7 +43,7 @@ func TestLogIsBounded(t *testing.T) {
 		for range 3 {
 			log.Reset()
 			for range 1000 {
-				g.TurnedAway(r, errors.New("no"))
+				g.LogRefusal(r, errors.New("no"))
 			}
 			time.Sleep(logWindow + time.Second)
 			synctest.Wait()
