@@ -21,10 +21,10 @@ import (
 )
 
 // Patience is how long a test waits for what must happen before it fails. It
-// is no measure of how long anything takes.
+// says nothing about how long anything takes.
 const Patience = 30 * time.Second
 
-// Key is the key of the rooms that Start makes, unless told otherwise.
+// Key is the key of the rooms that Start makes, unless the configuration has one.
 const Key = "key"
 
 // A Server is a running server on a free port of the loopback interface. It
@@ -36,8 +36,8 @@ type Server struct {
 	done chan error
 }
 
-// Start runs a server. What the configuration leaves out is set to what the
-// command line has by default, except that there is no limit on clients.
+// Start runs a server. What the configuration leaves out has the command line's
+// default, except that there is no limit on clients.
 func Start(t testing.TB, config server.Config) *Server {
 	t.Helper()
 	s := Listen(t, config)
@@ -45,8 +45,8 @@ func Start(t testing.TB, config server.Config) *Server {
 	return s
 }
 
-// Listen makes a server that listens and does not serve yet, so that a test
-// can follow its log first.
+// Listen returns a server that listens but does not serve yet, so that a test can
+// follow its log first.
 func Listen(t testing.TB, config server.Config) *Server {
 	t.Helper()
 	if config.Key == "" {
@@ -167,7 +167,7 @@ func (c *Client) Expect(name, text string) {
 	}
 }
 
-// ExpectEnd checks that the connection ends, in whatever way, and that nothing
+// ExpectEnd checks that the connection ends, in whatever way, and that no byte
 // comes before.
 func (c *Client) ExpectEnd() {
 	c.t.Helper()
@@ -181,7 +181,7 @@ func (c *Client) ExpectEnd() {
 	}
 }
 
-// Text returns a text of some length that starts with a mark.
+// Text returns a text of the given length that starts with mark.
 func Text(mark string, length int) string {
 	return mark + strings.Repeat(".", max(0, length-len(mark)))
 }

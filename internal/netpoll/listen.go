@@ -14,8 +14,8 @@ import (
 )
 
 // Listen returns a non-blocking TCP listener on an address, see socket(7) and
-// ip(7). The address :: takes IPv4 connections as well; where the system has no
-// IPv6, or not both in one socket, it takes those alone. The port can be bound
+// ip(7). The address :: accepts IPv4 connections as well; where the system has no
+// IPv6, or not both in one socket, it accepts IPv4 alone. The port can be bound
 // again as soon as the listener is closed, whatever connections it had
 // (SO_REUSEADDR).
 func Listen(at netip.AddrPort) (int, error) {
@@ -38,13 +38,13 @@ func listen(at netip.AddrPort) (fd int, err error) {
 			fd = -1
 		}
 	}()
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // or the port is free a minute later
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // otherwise the port is free only a minute later
 	if at.Addr() == netip.IPv6Unspecified() {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
 			return fd, os.NewSyscallError("setsockopt", err)
 		}
 	}
-	if systemCongestion() != plainCongestion { // and is known, so that Tune can give it back
+	if systemCongestion() != plainCongestion { // known, so that Tune can set it again
 		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, plainCongestion)
 	}
 	if err := unix.Bind(fd, sockaddr); err != nil {
@@ -58,14 +58,14 @@ func listen(at netip.AddrPort) (fd int, err error) {
 	return fd, nil
 }
 
-// maxUnsent is how much a socket of KeepUnsentSmall holds that is not under way,
-// in bytes: enough for what a fast peer takes until more is written.
+// maxUnsent is how many bytes not yet sent a socket of KeepUnsentSmall holds:
+// enough for what a fast peer takes until more is written.
 const maxUnsent = 128 << 10
 
-// KeepUnsentSmall has the connections of a listener take little that the peer
-// has no space for yet, so that what they took tells what the peer took
-// (TCP_NOTSENT_LOWAT, see tcp(7)). They inherit it. Its form is that of
-// net.ListenConfig.Control. A system without it goes without.
+// KeepUnsentSmall has the connections of a listener accept little that the peer
+// has no space for yet, so that what was written to a connection tells how much
+// its peer took (TCP_NOTSENT_LOWAT, see tcp(7)). Connections inherit the option.
+// It is a net.ListenConfig.Control. Where the system lacks it, nothing is set.
 func KeepUnsentSmall(_, _ string, listener syscall.RawConn) error {
 	return listener.Control(func(fd uintptr) {
 		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)

@@ -13,24 +13,23 @@ import (
 
 // A Memory is a file that exists in memory only, see memfd_create(2), mapped
 // so that it can be written to and read like any memory, and sent with Sendfile
-// like any file. It is handed out in pieces of one size: those that have just
-// been used first, which are still in the processor's cache, or else one behind
-// the other, so that they can be sent in one go.
+// like any file. It is handed out in pieces of one size: first those that were
+// used last, which are still in the processor's cache, or else one behind the
+// other, so that they can be sent in one call.
 //
 // Sendfile puts references to the file's pages into a socket's queue, not
-// copies. What a piece holds must therefore not change before the other side
-// has read it, and nobody can tell when that is. So a piece that was sent like
-// that is punched out of the file before it is used again: whoever refers to
-// its pages keeps them, and the file gets new ones.
+// copies. So what a piece holds must not change before the other side has read
+// it, and the program can't know when that is. Therefore a piece that was sent is
+// punched out of the file before it is reused: the queues that refer to its pages
+// keep them, and the file gets new ones.
 //
-// Not every system can do all that, and some say so only later. Then the Memory
-// stops lending: nothing of the file is handed out any more, so that nobody
-// writes into what may be on its way, and pieces are the program's own memory
-// instead. The file is closed when its last piece has come back; until then
-// there may be twice the memory.
+// Not every system can do all that, and some fail only later. Then the Memory
+// stops lending: it hands out the program's own memory in place of the file's, so
+// that nothing is written to what may still be under way. The file is closed when
+// its last piece has been given back. Until then there may be twice the memory.
 //
-// A Memory is not safe for use by several goroutines, except Lends, StopLending,
-// Offset and File.
+// Lends, StopLending, Offset and File may be called from any goroutine. The other
+// methods may not be called concurrently.
 type Memory struct {
 	file   int
 	mapped []byte // nil when the file is closed
@@ -38,12 +37,12 @@ type Memory struct {
 	states []pieceState
 	last   int // the piece taken last
 	front  int // no piece before it is free
-	taken  int // how many pieces are
-	warm   int // how many pieces are
+	taken  int // number of pieces taken
+	warm   int // number of pieces warm
 
 	stopped   atomic.Bool // nothing of the file is handed out or lent any more
 	onStop    func(error)
-	populates bool     // the system tells beforehand if it has no pages
+	populates bool     // the system can provide pages in advance
 	own       [][]byte // free pieces of the program's own memory
 }
 
@@ -56,14 +55,14 @@ const (
 	taken                   // handed out
 )
 
-// keptWarm is how many free pieces keep their pages; getting new ones from the
+// keptWarm is how many free pieces keep their pages. Getting new pages from the
 // system costs more than filling them.
 const keptWarm = 16
 
-// NewMemory returns a memory of some pieces of a size in bytes, which must be a
-// multiple of the system's page. It takes addresses, and no memory before it
-// is written to. It fails if the system lacks what a Memory needs; onStop is
-// called, once at most and from any goroutine, if that turns out later.
+// NewMemory returns a memory of that many pieces of that many bytes, a multiple of
+// the system's page size. It takes addresses, and no memory before it is written
+// to. It fails if the system lacks what a Memory needs. If that turns out later,
+// onStop is called, once, from any goroutine.
 func NewMemory(pieces, piece int, onStop func(error)) (*Memory, error) {
 	file, err := createFile()
 	if err != nil {
@@ -90,9 +89,8 @@ func NewMemory(pieces, piece int, onStop func(error)) (*Memory, error) {
 	return m, nil
 }
 
-// createFile returns a file in memory that nobody can execute. Where the system
-// is set to allow no other kind (vm.memfd_noexec), that has to be said; older
-// ones don't understand it.
+// createFile returns a file in memory that can't be executed. A system that allows
+// no other kind (vm.memfd_noexec) needs the flag; an older one does not know it.
 func createFile() (int, error) {
 	const name = "sop-chat-log"
 	file, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
@@ -102,11 +100,12 @@ func createFile() (int, error) {
 	return file, err
 }
 
-// Lends reports whether what is in the file may be sent by reference. Whoever
-// has it from a piece of the memory where it lies asks after that.
+// Lends reports whether pieces may be sent by reference. A caller must ask after
+// it has found the piece to send: a piece found while the answer is still true is
+// one of the file.
 func (m *Memory) Lends() bool { return !m.stopped.Load() }
 
-// StopLending hands out no more of the file, because of an error.
+// StopLending has no more of the file handed out, because of an error.
 func (m *Memory) StopLending(why error) {
 	if m.stopped.CompareAndSwap(false, true) {
 		m.onStop(why)
@@ -121,7 +120,7 @@ func (m *Memory) Take() []byte {
 			return m.take(number)
 		}
 	}
-	m.abandon()
+	m.closeUnused()
 	if last := len(m.own) - 1; last >= 0 {
 		piece := m.own[last]
 		m.own = m.own[:last]
@@ -145,7 +144,7 @@ func (m *Memory) at(number int) []byte {
 	return m.mapped[offset : offset+m.piece : offset+m.piece]
 }
 
-// populate gets a piece its pages, and reports whether there are any: to write
+// populate provides a piece with pages, and reports whether there are any. Writing
 // to a page that the system can't provide would end the program (SIGBUS).
 func (m *Memory) populate(number int) bool {
 	if !m.populates {
@@ -161,9 +160,9 @@ func (m *Memory) populate(number int) bool {
 	return err == nil
 }
 
-// next chooses the piece to take: the one behind the last, unless that has no
-// pages and others do, or it is so far from the front that the pieces in use
-// would be scattered over the file; then the first that is free.
+// next chooses the piece to take: the one behind the last, or else the first free
+// one. That is if the one behind the last is taken, has no pages while others do,
+// or is so far from the front that the pieces in use would be scattered.
 func (m *Memory) next() int {
 	const scatter = 4
 	if n := m.last + 1; n < min(len(m.states), scatter*(m.taken+keptWarm)) &&
@@ -176,8 +175,8 @@ func (m *Memory) next() int {
 	return m.front
 }
 
-// Give takes a piece back. If it was lent, that is sent with Sendfile, its pages
-// are left to whoever refers to them.
+// Give takes a piece back. If it was lent, which is to say sent with Sendfile, its
+// pages are left to the queues that refer to them.
 func (m *Memory) Give(piece []byte, lent bool) {
 	if !m.isOfFile(piece) {
 		if len(m.own) < keptWarm {
@@ -197,17 +196,17 @@ func (m *Memory) Give(piece []byte, lent bool) {
 			m.StopLending(err)
 		}
 	}
-	m.abandon()
+	m.closeUnused()
 }
 
-// isOfFile reports whether a piece is of the file, and not the program's own.
+// isOfFile reports whether a piece belongs to the file.
 func (m *Memory) isOfFile(piece []byte) bool {
 	return m.mapped != nil && uint64(m.Offset(piece)) < uint64(len(m.mapped))
 }
 
-// abandon closes the file if nothing of it will be handed out, and nothing is.
-// Its pages are then only there for those to whom they were lent.
-func (m *Memory) abandon() {
+// closeUnused closes the file if nothing of it is in use or will be. Pages that
+// were lent live on in the queues that refer to them.
+func (m *Memory) closeUnused() {
 	if !m.Lends() && m.taken == 0 {
 		m.closeFile()
 	}
@@ -223,7 +222,7 @@ func (m *Memory) punch(piece []byte) error {
 	return os.NewSyscallError("fallocate", err)
 }
 
-// Offset returns where in the file some bytes of a piece are.
+// Offset returns the offset in the file of bytes in a piece.
 func (m *Memory) Offset(b []byte) int64 {
 	return int64(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&m.mapped[0])))
 }

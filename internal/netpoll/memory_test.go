@@ -30,7 +30,7 @@ func newMemoryThatMayStop(t rapid.TB, onStop func(error)) *Memory {
 	return m
 }
 
-// A lender is memory that is used and sent at random, and what is known of it.
+// A lender is a Memory that is used and sent at random, and what it must hold.
 type lender struct {
 	*Memory
 	poller  *Poller
@@ -100,16 +100,16 @@ func (l *lender) receive(t *rapid.T, from int) {
 	l.sent = l.sent[n:]
 }
 
-// seal makes punching fail from now on, as it does for good on some systems.
+// seal makes punching fail from now on, as it always does on some systems.
 func (l *lender) seal(t *rapid.T) {
 	if _, err := unix.FcntlInt(uintptr(l.File()), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE); err != nil {
 		t.Skip(err) // it is sealed or closed, or the system knows no such seal
 	}
 }
 
-// Whatever is taken, sent and given back in whichever order, and also when it
-// turns out that pages can't be punched out: no piece is taken twice, and what
-// was sent arrives as it was when it was sent.
+// In whatever order pieces are taken, sent and given back, and also when pages
+// can't be punched out: no piece is taken twice, and what was sent arrives
+// unchanged.
 func TestMemory(t *testing.T) {
 	poller := newPoller(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -142,9 +142,9 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// What is used again and again is always the same; what is lent, and so gets new
-// pages in any case, lies in one row.
-func TestMemoryPlaces(t *testing.T) {
+// Pieces that are not lent are reused at once. Pieces that are lent, which get new
+// pages in any case, are contiguous.
+func TestMemoryOrder(t *testing.T) {
 	m := newMemory(t)
 	defer m.Close()
 	first, second := m.Take(), m.Take()
@@ -169,7 +169,7 @@ func TestMemoryPlaces(t *testing.T) {
 }
 
 // When pages can't be punched out, nothing is lent any more, and the file is
-// closed as soon as nobody writes to it; what was sent from it still arrives.
+// closed as soon as no piece of it is in use. What was sent from it still arrives.
 func TestMemoryThatCannotPunch(t *testing.T) {
 	var why error
 	m := newMemoryThatMayStop(t, func(err error) { why = err })

@@ -32,7 +32,7 @@ func newPoller(t testing.TB) *Poller {
 	return p
 }
 
-// pollers runs a test with each way to wait there is.
+// pollers runs a test with each way to wait.
 func pollers(t *testing.T, test func(t *testing.T, p *Poller)) {
 	t.Run("Go's poller", func(t *testing.T) { test(t, newPoller(t)) })
 	t.Run("epoll_wait", func(t *testing.T) {
@@ -56,7 +56,7 @@ func pair(t testing.TB) (a, b int) {
 	return fds[0], fds[1]
 }
 
-// wait returns the events of one Wait, which must not be without any.
+// wait returns the events of one Wait, which must return some.
 func wait(t testing.TB, p *Poller) []Event {
 	t.Helper()
 	events := make([]Event, 8)
@@ -67,8 +67,8 @@ func wait(t testing.TB, p *Poller) []Event {
 	return events[:n]
 }
 
-// Events say what a descriptor is ready for, with the generation it was added
-// with, as far as it is waited for.
+// Events say what a descriptor is ready for, as far as it is waited for, with the
+// generation it was added with.
 func TestEvents(t *testing.T) { pollers(t, testEvents) }
 
 func testEvents(t *testing.T, p *Poller) {
@@ -92,7 +92,7 @@ func testEvents(t *testing.T, p *Poller) {
 		t.Fatal(errno)
 	}
 	if n, errno := p.Wait(make([]Event, 1), time.Now()); n != 0 || errno != 0 {
-		t.Errorf("a socket nobody waits for: %d events, errno %v", n, errno)
+		t.Errorf("a socket that is not waited for: %d events, errno %v", n, errno)
 	}
 	if errno := p.Modify(a, 9, Hangup); errno != 0 {
 		t.Fatal(errno)
@@ -113,8 +113,8 @@ func testEvents(t *testing.T, p *Poller) {
 	}
 }
 
-// A Wait that is under way returns after Wake, and one Wait answers for any
-// number of them.
+// Wake makes the current Wait return, and one Wait is enough for any number of
+// calls.
 func TestWake(t *testing.T) { pollers(t, testWake) }
 
 func testWake(t *testing.T, p *Poller) {
@@ -143,8 +143,8 @@ func testWake(t *testing.T, p *Poller) {
 	}
 }
 
-// No wake-up is lost, whenever it comes: each is followed by a Wait that
-// returns after what it was for can be seen.
+// No Wake is lost, whenever it is called: each is followed by the return of a
+// Wait.
 func TestWakeIsNeverLost(t *testing.T) { pollers(t, testWakeIsNeverLost) }
 
 func testWakeIsNeverLost(t *testing.T, p *Poller) {
@@ -163,7 +163,7 @@ func testWakeIsNeverLost(t *testing.T, p *Poller) {
 			t.Fatal(errno)
 		}
 		if time.Since(began) >= patience {
-			t.Fatalf("nobody woke the poller after %d of %d", seen, rounds)
+			t.Fatalf("the poller was not woken after %d of %d", seen, rounds)
 		}
 	}
 }
@@ -199,8 +199,8 @@ func TestReadWrite(t *testing.T) {
 	}
 }
 
-// A listener takes the addresses it is for, tells who connects, and frees its
-// port when it is closed, connections or not.
+// A listener accepts connections to its addresses, returns their peers, and frees
+// its port when it is closed, whatever connections it had.
 func TestListenAndAccept(t *testing.T) {
 	for _, test := range []struct{ listen, dial, peer string }{
 		{"127.0.0.1", "127.0.0.1", "127.0.0.1"},
@@ -261,15 +261,15 @@ func TestListenAndAccept(t *testing.T) {
 	}
 }
 
-// checkCongestion checks what controls a connection's congestion.
+// checkCongestion checks a connection's congestion control.
 func checkCongestion(t *testing.T, fd int, want string) {
 	t.Helper()
 	if got, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION); got != want || err != nil {
-		t.Errorf("congestion is controlled by %q (%v), want %q", got, err, want)
+		t.Errorf("the congestion control is %q (%v), want %q", got, err, want)
 	}
 }
 
-// What prevents listening is told with the system call that failed.
+// An error of Listen names the system call that failed.
 func TestListenFails(t *testing.T) {
 	first, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
@@ -298,8 +298,8 @@ func TestListenFails(t *testing.T) {
 	}
 }
 
-// A peer that takes nothing is told from one that does.
-func TestWindowShut(t *testing.T) {
+// The window of a peer that reads nothing is closed once it is full.
+func TestWindowClosed(t *testing.T) {
 	p := newPoller(t)
 	fd, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
@@ -322,11 +322,11 @@ func TestWindowShut(t *testing.T) {
 		t.Fatal(errno)
 	}
 	defer Close(accepted)
-	if p.WindowShut(accepted) {
-		t.Error("the window of a new connection is shut")
+	if p.WindowClosed(accepted) {
+		t.Error("the window of a new connection is closed")
 	}
 	deadline := time.Now().Add(patience)
-	for piece := [][]byte{make([]byte, 1<<20)}; !p.WindowShut(accepted); {
+	for piece := [][]byte{make([]byte, 1<<20)}; !p.WindowClosed(accepted); {
 		if _, errno := p.Send(accepted, piece); errno != 0 && errno != syscall.EAGAIN {
 			t.Fatal(errno)
 		}
@@ -335,8 +335,8 @@ func TestWindowShut(t *testing.T) {
 		}
 	}
 	a, _ := pair(t)
-	if p.WindowShut(a) {
-		t.Error("a socket that has no window has it shut")
+	if p.WindowClosed(a) {
+		t.Error("a socket that has no window has it closed")
 	}
 }
 
@@ -361,7 +361,7 @@ func testNoAllocations(t *testing.T, p *Poller) {
 	}
 }
 
-// A Wait ends at its time, and not before.
+// Wait returns when its time has come, and not before.
 func TestWaitEnds(t *testing.T) {
 	pollers(t, func(t *testing.T, p *Poller) {
 		for _, d := range []time.Duration{-time.Hour, 0, time.Microsecond, 3 * time.Millisecond} {
@@ -375,7 +375,8 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
-// What Go's poller can't watch is waited for all the same, and closed once.
+// An instance that Go's poller can't take is waited for all the same, and closed
+// once.
 func TestParkerWithoutGo(t *testing.T) {
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {

@@ -1,11 +1,11 @@
 //go:build linux
 
-// Package netpoll is what an event loop asks of Linux: epoll to wait for
-// descriptors, an eventfd to be woken, and the few calls on sockets that are
-// made between two waits. None of them blocks but Wait.
+// Package netpoll is what an event loop asks of Linux: epoll to wait for events,
+// an eventfd to be woken by, and the few calls on sockets made between two waits.
+// Only Wait blocks.
 //
-// It knows descriptors and bytes; it knows nothing of clients or messages.
-// Errors are the system's own numbers, so that nothing is allocated for them.
+// It knows descriptors and bytes, and nothing of clients or messages. Errors are
+// the system's own numbers, so that nothing is allocated for them.
 package netpoll
 
 import (
@@ -19,11 +19,11 @@ import (
 )
 
 // An Interest says which events of a descriptor a Poller waits for. Hang-ups
-// and errors are always reported: epoll_ctl(2) does not let one mask them.
+// and errors are always reported: epoll_ctl(2) can't mask them.
 type Interest uint32
 
-// The interests, to be or'ed. Hangup is for a descriptor that is not to be read
-// for now: it tells that the peer will send nothing more.
+// The interests, to be or'ed. Hangup is for a descriptor that is not read for now:
+// the peer will send nothing more.
 const (
 	Readable Interest = unix.EPOLLIN
 	Writable Interest = unix.EPOLLOUT
@@ -33,36 +33,36 @@ const (
 // An Event is what Wait reports of one descriptor.
 type Event struct {
 	FD         int
-	Generation uint32 // as given to Add; tells a descriptor from its namesake of before
+	Generation uint32 // as given to Add; tells a descriptor from an earlier one of the same number
 	Readable   bool   // reading returns bytes, the end, or an error
 	Writable   bool
 	Ended      bool // the peer sends nothing more; there may be something left to read
 	Broken     bool // nothing can be written any more: reset, or closed in both directions
 }
 
-// maxEvents is how many events one Wait takes at most: enough to share a
-// wake-up's cost among very many, little enough to stay fair to the clock.
+// maxEvents is how many events one Wait returns at most: enough to share a
+// wake-up's cost among very many, few enough not to delay timeouts.
 const maxEvents = 1024
 
-// maxVectors is how many stretches one Send passes on at most. IOV_MAX is
-// 1024; fewer keep the call short.
+// maxVectors is how many stretches one Send sends at most. IOV_MAX is 1024; fewer
+// keep the call short.
 const maxVectors = 256
 
 // wakeGeneration marks the eventfd's own events.
 const wakeGeneration = 0
 
 // A Poller is one epoll instance with the eventfd that wakes it. It belongs to
-// one goroutine; only Wake may be called by others, until Close.
+// one goroutine; others may only call Wake, until Destroy.
 type Poller struct {
 	epoll   int
 	eventfd int
 	parker  *parker
-	woken   atomic.Bool // a wake-up was asked for and Wait has not returned since
+	woken   atomic.Bool // Wake was called, and Wait has not returned since
 	vectors [maxVectors]unix.Iovec
 	message unix.Msghdr
 
 	events [maxEvents]unix.EpollEvent
-	most   int // of the events, how many the Wait under way takes
+	most   int // how many events the current Wait returns at most
 	ready  int // how many there are
 	errno  syscall.Errno
 }
@@ -88,15 +88,14 @@ func New() (*Poller, error) {
 	return p, nil
 }
 
-// Probe reports what the system refuses of that without which no Poller works.
+// Probe returns an error if the system refuses a call that every Poller needs.
 func Probe() error {
 	p, err := New()
 	if err != nil {
 		return err
 	}
 	defer p.Destroy()
-	// A call that gets as far as to look for its descriptor is there and
-	// permitted.
+	// A call that fails for its descriptor exists and is permitted.
 	const none = -1
 	if _, _, errno := p.Accept(none); errno != unix.EBADF {
 		return os.NewSyscallError("accept4", errno)
@@ -115,8 +114,8 @@ func (p *Poller) Destroy() {
 	p.parker.close()
 }
 
-// Add begins to wait for a descriptor, level-triggered. generation must not be
-// 0; events carry it back.
+// Add begins to wait for a descriptor's events, level-triggered. Events carry the
+// generation, which must not be 0.
 func (p *Poller) Add(fd int, generation uint32, want Interest) syscall.Errno {
 	return p.control(unix.EPOLL_CTL_ADD, fd, generation, want)
 }
@@ -138,10 +137,9 @@ func (p *Poller) control(op, fd int, generation uint32, want Interest) syscall.E
 	return errno
 }
 
-// Wait fills events with what is ready and returns how many there are. It
-// waits until there is something, or until a time, of which the zero one never
-// comes. It returns early, with no event of its own, after Wake. EINTR is
-// returned as it comes.
+// Wait waits until there are events, Wake is called, or a time has come; the zero
+// time is never. It fills events and returns how many there are. Wake has no event
+// of its own. EINTR is returned like any error.
 func (p *Poller) Wait(events []Event, until time.Time) (int, syscall.Errno) {
 	p.most = min(len(events), maxEvents)
 	p.parker.park(until)
@@ -165,15 +163,15 @@ func (p *Poller) Wait(events []Event, until time.Time) (int, syscall.Errno) {
 	return ready, p.errno
 }
 
-// poll takes down what is ready now, and reports whether that is anything.
+// poll collects the events there are now, and reports whether there are any.
 func (p *Poller) poll() bool {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
 		uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.most), 0, 0, 0)
-	p.took(n, errno)
+	p.collected(n, errno)
 	return n != 0
 }
 
-// block waits until something is ready or until a time, and takes it down.
+// block waits for events, or until a time, and collects them.
 func (p *Poller) block(until time.Time) {
 	timeout := -1
 	if !until.IsZero() {
@@ -182,19 +180,19 @@ func (p *Poller) block(until time.Time) {
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
 		uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.most), uintptr(timeout), 0, 0)
-	p.took(n, errno)
+	p.collected(n, errno)
 }
 
-func (p *Poller) took(n uintptr, errno syscall.Errno) {
+func (p *Poller) collected(n uintptr, errno syscall.Errno) {
 	p.ready, p.errno = int(n), errno
 	if errno != 0 {
 		p.ready = 0
 	}
 }
 
-// Wake makes the Wait that is under way, or the next one, return. Any
-// goroutine may call it. Of several calls before that return only the first
-// makes a system call.
+// Wake makes the current Wait, or else the next one, return. Any goroutine may
+// call it. Of several calls before that return, only the first makes a system
+// call.
 func (p *Poller) Wake() {
 	if p.woken.Load() || !p.woken.CompareAndSwap(false, true) {
 		return

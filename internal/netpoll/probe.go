@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probe tries with a page what a Memory relies on: what was sent from the file
-// stays what it was, when the page is punched out and the file gets a new one.
-// Some systems can't do a part of that, and say so; if one only did it wrong,
-// clients would receive what was never said.
+// probe tries on one page what a Memory relies on: what was sent from the file does
+// not change when the page is punched out and the file gets a new one. Systems that
+// can't do a part of that return an error. On one that did it wrong, clients would
+// receive what nobody sent.
 func (m *Memory) probe() error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -29,8 +29,8 @@ func (m *Memory) probe() error {
 	case unix.ENOMEM, unix.EFAULT:
 		return os.NewSyscallError("madvise", err)
 	}
-	said := bytes.Repeat([]byte("said"), len(page)/4)
-	copy(page, said)
+	sent := bytes.Repeat([]byte("sent"), len(page)/4)
+	copy(page, sent)
 	var offset int64
 	if n, err := unix.Sendfile(pair[0], m.file, &offset, len(page)); err != nil {
 		return os.NewSyscallError("sendfile", err)
@@ -40,11 +40,11 @@ func (m *Memory) probe() error {
 	if err := m.punch(page); err != nil {
 		return err
 	}
-	copy(page, bytes.Repeat([]byte("lies"), len(page)/4))
+	copy(page, bytes.Repeat([]byte("next"), len(page)/4))
 	received := make([]byte, len(page))
 	if n, err := unix.Read(pair[1], received); err != nil {
 		return os.NewSyscallError("read", err)
-	} else if !bytes.Equal(received[:n], said) {
+	} else if !bytes.Equal(received[:n], sent) {
 		return errors.New("fallocate: what was sent changes when its pages are punched out")
 	}
 	return m.punch(page)

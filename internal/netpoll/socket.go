@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls below go past the scheduler (RawSyscall): on descriptors that
-// don't block they return at once, and telling the scheduler of each costs
-// more than a tenth of a server's time.
+// The calls below bypass the scheduler (RawSyscall). On non-blocking descriptors
+// they return at once, and telling the scheduler of each would cost more than a
+// tenth of the server's time.
 
 // Accept takes the next connection of a listener, see accept4(2). The
 // descriptor it returns does not block and is closed on exec. The address of a
@@ -32,8 +32,8 @@ func (p *Poller) Accept(listener int) (int, netip.AddrPort, syscall.Errno) {
 	return int(fd), address(&peer), 0
 }
 
-// NextFD returns the number of the next descriptor that the process is given.
-// It asks with one that is open, see F_DUPFD in fcntl(2).
+// NextFD returns the number that the process's next descriptor will have. It finds
+// it by duplicating one that is open, see F_DUPFD in fcntl(2).
 func (p *Poller) NextFD(open int) (int, syscall.Errno) {
 	fd, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(open), unix.F_DUPFD_CLOEXEC, 0)
 	if errno != 0 {
@@ -43,8 +43,8 @@ func (p *Poller) NextFD(open int) (int, syscall.Errno) {
 	return int(fd), 0
 }
 
-// address reads what the kernel wrote. IPv4 peers of an IPv6 socket are shown
-// as what they are.
+// address converts what the kernel wrote. An IPv4 peer of an IPv6 socket has an
+// IPv4 address.
 func address(raw *unix.RawSockaddrInet6) netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&raw.Port))[:])
 	switch raw.Family {
@@ -61,8 +61,8 @@ func address(raw *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Read reads into b, which must not be empty, see read(2). 0 bytes without an
-// error are the end of the stream.
+// Read reads into b, which must not be empty, see read(2). At the end of the
+// stream it returns 0 and no error.
 func (p *Poller) Read(fd int, b []byte) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd),
 		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
@@ -72,12 +72,12 @@ func (p *Poller) Read(fd int, b []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// Send sends stretches of bytes, none of them empty, in one call, see send(2).
-// It may send less than all, always from the front.
+// Send sends stretches of bytes, none of them empty, in one call, see send(2). It
+// may send only the first of the bytes.
 func (p *Poller) Send(fd int, stretches [][]byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
-	if len(stretches) == 1 { // as most often, and then there is less for the kernel to look at
+	if len(stretches) == 1 { // the common case, and cheaper for the kernel
 		b := stretches[0]
 		n, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
 			uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
@@ -99,17 +99,17 @@ func (p *Poller) Send(fd int, stretches [][]byte) (int, syscall.Errno) {
 }
 
 // Close closes a descriptor, see close(2). Whatever it returns, the descriptor
-// is gone: Linux frees it first, so that trying again could hit another one.
+// is gone: Linux frees it first, so a second call could close another one.
 func (p *Poller) Close(fd int) syscall.Errno { return Close(fd) }
 
-// Close is Poller.Close for who has no poller.
+// Close is like Poller.Close, for callers that have no poller.
 func Close(fd int) syscall.Errno {
 	_, _, errno := unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 	return errno
 }
 
-// The keep-alive of a connection on which nothing is under way, see tcp(7): a
-// peer that is gone is noticed after about two minutes.
+// The keep-alive of an idle connection, see tcp(7): a peer that is gone is noticed
+// after about two minutes.
 const (
 	keepAliveIdle     = 60 // seconds
 	keepAliveInterval = 15 // seconds
@@ -117,13 +117,12 @@ const (
 )
 
 // Tune prepares a connection for small messages that should arrive at once
-// (TCP_NODELAY), and for a peer that vanishes without a word: keep-alive while
-// nothing is under way, TCP_USER_TIMEOUT while something is. What comes from
-// another machine gets the system's congestion control back, see
-// plainCongestion. See tcp(7).
+// (TCP_NODELAY), and for a peer that vanishes: keep-alive while nothing is under
+// way, TCP_USER_TIMEOUT while something is. A connection from another machine gets
+// the system's congestion control, see plainCongestion. See tcp(7).
 //
-// Each of them is an improvement: where the system does not know it, or the
-// descriptor isn't TCP, the connection works without.
+// Errors are ignored: where the system lacks an option, or the descriptor isn't
+// TCP, the connection works without it.
 func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
 	setTCP(fd, unix.TCP_NODELAY, 1)
 	if system := systemCongestion(); !peer.IsLoopback() && system != plainCongestion {
@@ -136,18 +135,18 @@ func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
 	p.SetUserTimeout(fd, unacknowledged)
 }
 
-// SetUserTimeout sets for how long data may be unacknowledged, or unsent
-// because the peer takes none, before the kernel gives the connection up; 0 is
-// the kernel's own rule, under which a peer that answers may take none for
-// ever. See TCP_USER_TIMEOUT in tcp(7).
+// SetUserTimeout sets how long data may be unacknowledged, or unsent because the
+// peer's window is closed, before the kernel gives the connection up. 0 is the
+// kernel's own rule, under which the window of a peer that answers may be closed
+// for ever. See TCP_USER_TIMEOUT in tcp(7).
 func (p *Poller) SetUserTimeout(fd int, d time.Duration) {
 	setTCP(fd, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
 }
 
-// WindowShut reports whether a TCP peer says that it takes no more bytes for
-// now: it is there, and its program doesn't read. Where the system doesn't tell
-// (before Linux 5.4 the window is always 0), it may be so.
-func (p *Poller) WindowShut(fd int) bool {
+// WindowClosed reports whether a TCP peer's window is closed: it is alive, and its
+// program doesn't read. Where the system doesn't tell (before Linux 5.4 the window
+// is always 0), it reports that it is.
+func (p *Poller) WindowClosed(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return err != unix.EOPNOTSUPP // which is not TCP
@@ -155,15 +154,15 @@ func (p *Poller) WindowShut(fd int) bool {
 	return info.State == unix.BPF_TCP_ESTABLISHED && info.Snd_wnd == 0
 }
 
-// Reset has the Close that follows reset a TCP connection instead of ending it:
-// what the peer has not taken is thrown away. Otherwise the kernel keeps it, and
-// offers it for minutes to a peer that does not read. See SO_LINGER in socket(7).
+// Reset has the next Close reset a TCP connection instead of ending it: what the
+// peer has not taken is discarded. Otherwise the kernel keeps it, and offers it
+// for minutes to a peer that does not read. See SO_LINGER in socket(7).
 func (p *Poller) Reset(fd int) {
 	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
-// EndStream has the peer read the end once it has read all that was sent, see
-// SHUT_WR in shutdown(2).
+// EndStream ends the stream to the peer after all that was sent, see SHUT_WR in
+// shutdown(2).
 func (p *Poller) EndStream(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
 
 func setTCP(fd, option, value int) {

@@ -1,6 +1,6 @@
-// Package repeat bounds what is shown of events that repeat: the first ones in
-// a window of time are, the others are counted by where they come from. It
-// knows no clock and no output.
+// Package repeat bounds how many of a kind of event are shown: the first ones in a
+// window of time are shown, and the others are counted by key. It knows no clock
+// and no output.
 package repeat
 
 import (
@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Window is how long is counted before the count is shown.
+// Window is for how long events are counted before the count is shown.
 const Window = 10 * time.Second
 
 const (
-	// maxKeys is how many keys are counted apart in one window, which bounds
-	// what is kept.
+	// maxKeys is how many keys are counted separately in one window. It bounds
+	// the memory that is used.
 	maxKeys = 1024
-	// maxSums is how many of them have a sum of their own.
+	// maxSums is how many keys have a sum of their own.
 	maxSums = 20
 )
 
-// A Counter says which events to show. Those with the same key are alike.
+// A Counter says which events to show. Events with the same key are of one kind.
 type Counter[K comparable] struct {
 	each, all int
 
@@ -29,7 +29,7 @@ type Counter[K comparable] struct {
 	shown   int
 	counts  map[K]*count
 	hidden  uint64 // of all keys
-	unnamed uint64 // of those, the ones of keys beyond maxKeys
+	unkeyed uint64 // of those, the ones whose key is beyond maxKeys
 }
 
 type count struct {
@@ -37,20 +37,20 @@ type count struct {
 	hidden uint64
 }
 
-// A Sum is how many events with a key were not shown in a window.
+// A Sum is how many events with one key were not shown in a window.
 type Sum[K comparable] struct {
 	Key    K
-	Others bool // it is about various keys instead
+	Others bool // it counts various other keys instead
 	Count  uint64
 }
 
-// New returns a counter that has so many events shown in a window of each key,
-// and so many of all together; 0 is no limit on those.
+// New returns a counter that shows each events of each key in a window, and all
+// events in total; for all, 0 is no limit.
 func New[K comparable](each, all int) *Counter[K] {
 	return &Counter[K]{each: each, all: all, counts: make(map[K]*count)}
 }
 
-// Show reports whether an event is to be shown. If it is not, it is counted.
+// Show reports whether to show an event. If not, it is counted.
 func (c *Counter[K]) Show(key K, now time.Time) bool {
 	if c.hidden == 0 && !now.Before(c.end) {
 		c.begin(now)
@@ -69,14 +69,14 @@ func (c *Counter[K]) Show(key K, now time.Time) bool {
 	case of != nil:
 		of.hidden++
 	default:
-		c.unnamed++
+		c.unkeyed++
 	}
 	c.hidden++
 	return false
 }
 
-// Due returns when the sums of the window are to be shown; the zero time if
-// there is none.
+// Due returns when the sums of the window are to be shown; the zero time if there
+// are none.
 func (c *Counter[K]) Due() time.Time {
 	if c.hidden == 0 {
 		return time.Time{}
@@ -84,8 +84,8 @@ func (c *Counter[K]) Due() time.Time {
 	return c.end
 }
 
-// Take ends the window and returns what was not shown in it, the most first,
-// and that of various keys last.
+// Take ends the window and returns the sums of what was not shown in it, the
+// largest first, and that of various keys last.
 func (c *Counter[K]) Take() []Sum[K] {
 	var sums []Sum[K]
 	for key, of := range c.counts {
@@ -94,7 +94,7 @@ func (c *Counter[K]) Take() []Sum[K] {
 		}
 	}
 	slices.SortFunc(sums, func(a, b Sum[K]) int { return cmp.Compare(b.Count, a.Count) })
-	others := c.unnamed
+	others := c.unkeyed
 	for len(sums) > maxSums {
 		others += sums[len(sums)-1].Count
 		sums = sums[:len(sums)-1]
@@ -103,17 +103,17 @@ func (c *Counter[K]) Take() []Sum[K] {
 		sums = append(sums, Sum[K]{Others: true, Count: others})
 	}
 	clear(c.counts)
-	c.end, c.shown, c.hidden, c.unnamed = time.Time{}, 0, 0, 0
+	c.end, c.shown, c.hidden, c.unkeyed = time.Time{}, 0, 0, 0
 	return sums
 }
 
 func (c *Counter[K]) begin(now time.Time) {
 	clear(c.counts)
-	c.end, c.shown, c.hidden, c.unnamed = now.Add(Window), 0, 0, 0
+	c.end, c.shown, c.hidden, c.unkeyed = now.Add(Window), 0, 0, 0
 }
 
-// Source returns what counts as one address: for IPv6 the network of 64 bits
-// of which one host can have every address.
+// Source returns what counts as one address, the key for rate limits: for IPv6 the
+// network of 64 bits, since one host can have every address in it.
 func Source(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()
@@ -124,7 +124,8 @@ func Source(addr netip.Addr) netip.Prefix {
 	return source
 }
 
-// Name returns how a source is shown: as the address if it is a single one.
+// Name returns a source as it is shown: the address if it is a single one, and the
+// network otherwise.
 func Name(source netip.Prefix) string {
 	if source.IsSingleIP() {
 		return source.Addr().String()

@@ -44,7 +44,7 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// What comes at a low rate is always shown, and nothing is due.
+// Events at a low rate are all shown, and no sums are due.
 func TestLowRate(t *testing.T) {
 	c := New[string](10, 10)
 	for i := range 1000 {
@@ -57,7 +57,7 @@ func TestLowRate(t *testing.T) {
 	}
 }
 
-// However many keys there are, little is kept of them, and all are counted.
+// However many keys there are, few are kept, and all events are counted.
 func TestManyKeys(t *testing.T) {
 	c := New[int](1, 8)
 	shown := uint64(0)
@@ -93,6 +93,6 @@ func TestSource(t *testing.T) {
 		}
 	}
 	if Source(netip.Addr{}).IsValid() {
-		t.Error("an address that is not known has a source")
+		t.Error("an unknown address has a source")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A refusingKernel lets nothing be accepted; what waits at the listener stays
+// A refusingKernel accepts no connection; those that wait at the listener stay
 // there.
 type refusingKernel struct {
 	*simKernel
@@ -21,9 +21,9 @@ func (k *refusingKernel) Accept(int) (int, netip.AddrPort, syscall.Errno) {
 	return -1, netip.AddrPort{}, k.errno
 }
 
-// Accepting pauses when the call itself is refused, whatever the reason given, so
-// that the loop does not spin on a listener that stays readable. Afterwards it is
-// tried again.
+// Accepting pauses when the call itself is refused, for whatever reason, so that
+// the loop does not spin on a listener that stays readable. Afterwards it is tried
+// again.
 func TestAcceptIsRefused(t *testing.T) {
 	for _, errno := range []syscall.Errno{
 		syscall.EPERM, syscall.EACCES, syscall.ECONNABORTED, syscall.EINTR, syscall.EOPNOTSUPP,
@@ -37,13 +37,13 @@ func TestAcceptIsRefused(t *testing.T) {
 		l.kernel = k
 		for range 3 {
 			k.calls = 0
-			l.tell(l.now.Add(shortagePause), l.now)
-			l.door.open()
-			l.door.accept(listenerFD)
+			l.update(l.now.Add(shortagePause), l.now)
+			l.acceptor.resumeAccept()
+			l.acceptor.accept(listenerFD)
 			if k.calls == 0 || k.calls > maxAccepts {
 				t.Errorf("%v: tried %d times in one wake-up, want 1 to %d", errno, k.calls, maxAccepts)
 			}
-			if l.door.deadline() != l.now.Add(shortagePause) {
+			if l.acceptor.deadline() != l.now.Add(shortagePause) {
 				t.Errorf("%v: accepting goes on at once", errno)
 			}
 		}

@@ -9,115 +9,115 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// read reads a guest's authentication message, and not a byte beyond it: what
-// follows belongs to the loop that the guest will be seated at.
-func (d *door) read(c *conn) {
-	m := &d.message
+// read reads a pending connection's authentication message, and not a byte
+// beyond it: what follows is read by the loop it will be assigned to.
+func (a *acceptor) read(c *conn) {
+	m := &a.message
 	have := 0
 	if c.partial != nil {
 		have = copy(m[:], c.partial.message[:c.partial.have])
 	}
 	for {
-		n, errno := d.loop.kernel.Read(c.fd, m[have:])
+		n, errno := a.loop.kernel.Read(c.fd, m[have:])
 		switch {
 		case errno == syscall.EINTR:
 			continue
 		case errno == syscall.EAGAIN:
-			d.loop.keep(c, m[:have])
+			a.loop.keep(c, m[:have])
 		case errno != 0:
-			d.loop.end(c, causeErrno("read", errno))
+			a.loop.end(c, causeErrno("read", errno))
 		case n == 0:
-			d.loop.end(c, causeSilent(have))
+			a.loop.end(c, causeSilent(have))
 		default:
 			if have += n; have < wire.Size {
 				continue
 			}
-			d.loop.dropPartial(c)
-			d.authenticate(c, m)
+			a.loop.dropPartial(c)
+			a.authenticate(c, m)
 		}
 		return
 	}
 }
 
-// authenticate decides on a guest whose authentication message is complete.
-func (d *door) authenticate(c *conn, m *wire.Message) {
+// authenticate decides on a connection whose authentication message is complete.
+func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 	c.Name = string(m.TrimmedName())
 	switch {
-	case !m.HasKey(d.loop.room.key):
-		d.refuse(c, m, causeKey)
-	case !d.loop.room.enter():
-		d.refuse(c, m, causeFull)
+	case !m.HasKey(a.loop.room.key):
+		a.refuse(c, m, causeKey)
+	case !a.loop.room.enter():
+		a.refuse(c, m, causeFull)
 	default:
-		d.loop.seated.Add(1)
-		d.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
-		d.loop.kernel.Tune(c.fd, c.Addr.Addr(), d.loop.limits.peer)
-		c.state = greeting
-		g := d.guestOf[c]
-		d.untrack(g)
-		g.place = d.loop.room.log.JoinBack(func() {})
-		d.greet(c, m[:])
+		a.loop.assigned.Add(1)
+		a.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
+		a.loop.kernel.Tune(c.fd, c.Addr.Addr(), a.loop.limits.peer)
+		c.state = echoing
+		p := a.byConn[c]
+		a.removeFromSets(p)
+		p.join = a.loop.room.log.JoinBack(func() {})
+		a.sendEcho(c, m[:])
 	}
 }
 
-func (d *door) refuse(c *conn, m *wire.Message, why cause) {
-	d.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words})
-	d.loop.end(c, why)
+func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
+	a.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words})
+	a.loop.end(c, why)
 }
 
-// greet sends what is left of the echo. Only when all of it is written does the
-// guest become a member, so nothing can come before it; and what is published
-// meanwhile waits for it in the log, so nothing is missed after it, in whichever
-// loop it is seated.
-func (d *door) greet(c *conn, echo []byte) {
+// sendEcho sends what is left of the echo. The connection becomes a member only
+// when all of it is written, so nothing can come before it. What is published
+// meanwhile is kept by the join cursor, so nothing is missed after it, whichever
+// loop the connection is assigned to.
+func (a *acceptor) sendEcho(c *conn, echo []byte) {
 	for len(echo) > 0 {
-		n, errno := d.loop.kernel.Send(c.fd, [][]byte{echo})
+		n, errno := a.loop.kernel.Send(c.fd, [][]byte{echo})
 		switch errno {
 		case 0:
 			echo = echo[n:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			d.loop.keep(c, echo)
-			d.loop.arm(c)
+			a.loop.keep(c, echo)
+			a.loop.arm(c)
 			return
 		default:
-			d.loop.end(c, causeErrno("write", errno))
+			a.loop.end(c, causeErrno("write", errno))
 			return
 		}
 	}
-	d.loop.dropPartial(c)
-	place := d.guestOf[c].place
-	d.forget(c)
-	d.seat(c, place)
+	a.loop.dropPartial(c)
+	join := a.byConn[c].join
+	a.remove(c)
+	a.assign(c, join)
 }
 
-// seat makes a guest that has its echo a member of one of the loops.
-func (d *door) seat(c *conn, place *broadcast.Cursor) {
-	to := d.choose()
-	if to == d.loop {
-		to.admit(c, place)
+// assign makes a connection that has its echo a member of one of the loops.
+func (a *acceptor) assign(c *conn, join *broadcast.Cursor) {
+	to := a.choose()
+	if to == a.loop {
+		to.admit(c, join)
 		return
 	}
-	if errno := d.loop.kernel.Remove(c.fd); errno != 0 {
-		d.loop.vacate(place)
-		d.loop.end(c, causeErrno("epoll_ctl", errno))
+	if errno := a.loop.kernel.Remove(c.fd); errno != 0 {
+		a.loop.release(join)
+		a.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	d.loop.conns[c.fd] = nil
-	d.loop.seated.Add(-1)
-	to.seated.Add(1)
-	to.hand(c, place)
+	a.loop.conns[c.fd] = nil
+	a.loop.assigned.Add(-1)
+	to.assigned.Add(1)
+	to.enqueue(c, join)
 }
 
-// choose returns the loop that the next member is seated at: the first that has
-// not enough members to be worth another, or else the one that has the fewest.
-func (d *door) choose() *loop {
-	fewest := d.loops[0]
-	for _, l := range d.loops {
-		seated := l.seated.Load()
-		if seated < d.limits.seats {
+// choose returns the loop to assign the next member to: the first that has too
+// few members to be worth another loop, or else the one that has the fewest.
+func (a *acceptor) choose() *loop {
+	fewest := a.loops[0]
+	for _, l := range a.loops {
+		n := l.assigned.Load()
+		if n < a.limits.minMembers {
 			return l
 		}
-		if seated < fewest.seated.Load() {
+		if n < fewest.assigned.Load() {
 			fewest = l
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A fanOut is one loop over the real kernel, turned by hand, with a sender and
+// A fanOut is one loop over the real kernel, run by the test, with a sender and
 // receivers at the other ends of socket pairs.
 type fanOut struct {
 	t         testing.TB
@@ -73,17 +73,17 @@ func (f *fanOut) join() int {
 	c := &conn{fd: fds[0], index: -1}
 	c.ID = uint64(len(f.receivers) + 1)
 	c.Name, c.Addr = "somebody", netip.AddrPort{}
-	if errno := f.loop.watches(c, netpoll.Readable); errno != 0 {
+	if errno := f.loop.register(c, netpoll.Readable); errno != 0 {
 		f.t.Fatal(errno)
 	}
 	f.loop.room.enter()
-	f.loop.seated.Add(1)
+	f.loop.assigned.Add(1)
 	f.loop.admit(c, f.loop.room.log.Join(func() {}))
-	f.loop.vacated()
+	f.loop.leaveReleased()
 	return fds[1]
 }
 
-// say sends messages, lets the loop turn, and takes what the receivers get.
+// say sends messages, runs the loop, and takes what the receivers receive.
 func (f *fanOut) say(messages []byte) {
 	if n, err := unix.Write(f.sender, messages); n != len(messages) {
 		f.t.Fatalf("sent %d bytes: %v", n, err)
@@ -112,8 +112,8 @@ func (f *fanOut) turn() {
 	}
 }
 
-// A message costs no allocation on its way through a loop, be it sent by copy
-// or by reference.
+// A message is not allocated for on its way through a loop, whether it is sent by
+// copy or by reference.
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, test := range []struct {
 		what            string
@@ -138,8 +138,8 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What it costs to take messages from one client and write them to many, with
-// the receivers' reading.
+// The cost of reading messages from one client and writing them to many, including
+// the receivers' reads.
 func BenchmarkFanOut(b *testing.B) {
 	for _, receivers := range []int{1, 100, mostPairs(b, 10_000)} {
 		for _, messages := range []int{1, 64} {

@@ -14,13 +14,13 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A cause says why a connection ended, in words for people, and how much that
-// concerns an operator.
+// A cause says why a connection ended, in words for people, and at which level to
+// log it.
 type cause struct {
 	words string
 	level slog.Level
-	// reset has the connection be reset: what the client has not read is then
-	// not kept for it in the kernel.
+	// reset has the connection reset, so that the kernel does not keep what the
+	// client has not read.
 	reset bool
 }
 
@@ -30,7 +30,7 @@ var (
 	causeKey      = cause{words: "wrong key", level: slog.LevelInfo}
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
-	causeEvicted  = cause{words: "gave way to a newer connection before it authenticated", level: slog.LevelInfo}
+	causeEvicted  = cause{words: "was evicted for a newer connection before it authenticated", level: slog.LevelInfo}
 )
 
 // causeSilent is for a connection that is closed before it has authenticated.
@@ -64,7 +64,7 @@ func causeIncomplete(bytes int) cause {
 }
 
 // causeErrno names the system call and the error, so that an operator can look
-// it up: "connection reset by peer (read: ECONNRESET)".
+// them up: "connection reset by peer (read: ECONNRESET)".
 func causeErrno(call string, errno syscall.Errno) cause {
 	return cause{words: fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)), level: slog.LevelInfo}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // A kernel is all that a loop asks of the operating system. netpoll.Poller is
-// the real one; the simulation's stands in for it and fails wherever the real
-// one could. The methods' documentation is there.
+// the real one, and documents the methods. The simulation's kernel fails wherever
+// the real one could.
 type kernel interface {
 	Accept(listener int) (fd int, peer netip.AddrPort, errno syscall.Errno)
 	NextFD(open int) (int, syscall.Errno)
@@ -24,7 +24,7 @@ type kernel interface {
 
 	Tune(fd int, peer netip.Addr, unacknowledged time.Duration)
 	SetUserTimeout(fd int, d time.Duration)
-	WindowShut(fd int) bool
+	WindowClosed(fd int) bool
 	Reset(fd int)
 	EndStream(fd int)
 
@@ -38,8 +38,8 @@ type kernel interface {
 
 var _ kernel = (*netpoll.Poller)(nil)
 
-// A fileMemory is a log's memory that is a file as well, so that it can be sent
-// by reference. netpoll.Memory is the real one.
+// A fileMemory is a log's memory that is also a file, so that it can be sent by
+// reference. netpoll.Memory is the real one.
 type fileMemory interface {
 	broadcast.Memory
 	Lends() bool
@@ -50,8 +50,8 @@ type fileMemory interface {
 
 var _ fileMemory = (*netpoll.Memory)(nil)
 
-// shortage reports whether a call failed for want of memory or descriptors,
-// which is nobody's fault and passes.
+// shortage reports whether a call failed for lack of memory or descriptors, which
+// is not the connection's fault and passes.
 func shortage(errno syscall.Errno) bool {
 	switch errno {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
@@ -60,6 +60,7 @@ func shortage(errno syscall.Errno) bool {
 	return false
 }
 
-// shortagePause is how long a loop leaves alone what failed for a shortage: it
-// must neither spin nor let anybody wait for long once it is over.
+// shortagePause is how long a loop waits before it retries what failed for a
+// shortage: long enough not to spin, and short enough that no client waits for
+// long once the shortage is over.
 const shortagePause = 100 * time.Millisecond

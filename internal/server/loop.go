@@ -28,62 +28,62 @@ const (
 // what came, publishes it, and writes everybody what is new. Nothing in it
 // blocks but the wait. Loops share nothing but the room.
 type loop struct {
-	kernel kernel
-	room   *room
-	logger *slog.Logger
-	limits limits
-	stop   *atomic.Bool // set: close everything and return
-	door   *door        // the first loop's; nil in the others
+	kernel   kernel
+	room     *room
+	logger   *slog.Logger
+	limits   limits
+	stop     *atomic.Bool // set: close everything and return
+	acceptor *acceptor    // the first loop's; nil in the others
 
-	cursor  *broadcast.Cursor // at the furthest back of its members; nil while there are none
-	seated  atomic.Int32      // members, and those on their way; for the door
-	batch   *broadcast.Batch
-	written broadcast.Position // every member that doesn't lag has everything before it
+	cursor   *broadcast.Cursor // at the furthest back of its members; nil while there are none
+	assigned atomic.Int32      // members, and connections that are to be; the acceptor reads it
+	batch    *broadcast.Batch
+	written  broadcast.Position // every member that doesn't lag has everything before it
 
 	conns   []*conn // by descriptor; nil where there is none of this loop
 	members []*conn // in no order
 
-	lagging   []*conn // members that have yet to get something
-	ready     []*conn // of those, who can be written again
-	paused    []*conn // members that are not read for now
-	drained   []drain
-	ended     []ending
-	authors   []*conn             // whose messages are in the batch
-	places    []*broadcast.Cursor // to be given up at the end of the wake-up
-	partials  []*partial          // spare ones, for the next to need one
-	spareLags []*lag
+	lagging  []*conn // members that have yet to receive something
+	ready    []*conn // of those, the ones to write to in this wake-up
+	paused   []*conn // members that are not read for now
+	draining []drainingConn
+	ended    []ending            // to be closed, see closeEnded
+	authors  []*conn             // whose messages are in the batch
+	released []*broadcast.Cursor // join cursors that leave at the end of the wake-up
+
+	partials  []*partial // for reuse
+	spareLags []*lag     // for reuse
 
 	clock
-	retryAt    time.Time // after a shortage; zero if there was none
-	shares     shares
-	stalls     map[*conn]*broadcast.Stall // of the members that have one
-	wasHeld    bool                       // at the last look at those
-	stallAt    time.Time                  // next look at them
-	sweepAt    time.Time                  // next look at windows
-	sweepIndex int
-	generation uint32
-	events     []netpoll.Event
-	stretches  [][]byte
+	retryAt        time.Time // when to retry what failed for a shortage; zero if nothing did
+	shares         shares
+	stalls         map[*conn]*broadcast.Stall // of the members that have one
+	wasHeld        bool                       // whether the room was held at their last check
+	checkStallsAt  time.Time                  // zero while the room is not pressed
+	checkWindowsAt time.Time                  // zero while there is nothing to check
+	windowIndex    int                        // of the member whose window was checked last
+	generation     uint32
+	events         []netpoll.Event
+	stretches      [][]byte
 
 	inboxMu sync.Mutex
-	inbox   []arrival
+	inbox   []assignment // from the acceptor, if it is another loop's
 }
 
-// The generations that are no connection's. The poller keeps 0 for itself.
+// The generations that no connection has. The poller keeps 0 for itself.
 const (
 	listenerGeneration = 1 + iota
 	firstGeneration
 )
 
-// An ending is a connection to be closed at the end of the wake-up, when what
-// it sent has been published.
+// An ending is a connection to be closed when what it sent has been published.
 type ending struct {
 	conn  *conn
 	was   state
 	cause cause
 }
 
-// limits are what a loop keeps to.
+// limits bound what a loop does.
 type limits struct {
 	stall time.Duration // Config.StallTimeout
 	peer  time.Duration // Config.PeerTimeout
@@ -108,8 +108,8 @@ func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bo
 	}
 }
 
-// run turns until the server stops. It returns an error only if waiting itself
-// fails, which no client can cause.
+// run runs the loop until the server stops. It returns an error only if waiting
+// itself fails, which no client can cause.
 func (l *loop) run() error {
 	for {
 		switch running, err := l.turn(); {
@@ -122,13 +122,38 @@ func (l *loop) run() error {
 }
 
 // turn is one wake-up: one wait, and all that follows from it.
+//
+//	wait ──▶ set the clock, and the members' shares
+//	           │
+//	  intake   │  resume         members whose pause is over
+//	           │  admitAssigned  connections from the acceptor's loop
+//	           ▼
+//	  read     │  handle         from readable members, into the batch
+//	           │  drain          from draining ones
+//	           ▼
+//	  publish  │  publish        append the batch, move the head, wake readers;
+//	           ▼                 also while reading, when the batch is full
+//	  close    │  closeEnded     frees slots and descriptors
+//	           ▼
+//	  accept   │  acceptor       authenticate, accept, adopt, expire, evict
+//	           ▼
+//	  write    │  flush          up to the head, to each member behind it
+//	           │  checkTimeouts  disconnects members that hold others up
+//	           ▼
+//	  release  │  advance        the loop's cursor, to its furthest member
+//	           │  leaveReleased  the join cursors of new members
+//	           ▼
+//	         wait, until deadline at most
+//
+// A connection that ends while the loop reads is closed when what it had sent is
+// published. One that ends in accept or write is closed at the end of that phase.
 func (l *loop) turn() (running bool, err error) {
-	until := l.bySystem(l.deadline())
+	until := l.systemTime(l.deadline())
 	n, errno := l.kernel.Wait(l.events, until)
 	if errno != 0 && errno != syscall.EINTR {
 		return false, os.NewSyscallError("epoll_wait", errno)
 	}
-	l.tell(l.kernel.Now(), until)
+	l.update(l.kernel.Now(), until)
 	if l.stop.Load() {
 		l.shutdown()
 		return false, nil
@@ -136,7 +161,7 @@ func (l *loop) turn() (running bool, err error) {
 	log := l.room.log
 	l.shares.begin(log.Pressed(), log.Space(), l.now)
 	l.resume()
-	l.receive()
+	l.admitAssigned()
 	events := l.events[:n]
 	for i := range events {
 		if c := l.lookup(&events[i]); c != nil && c.state >= member {
@@ -145,21 +170,21 @@ func (l *loop) turn() (running bool, err error) {
 	}
 	l.drain()
 	l.publish()
-	l.closeEnded() // before anybody new comes in: it makes places free
-	if l.door != nil {
-		l.door.work(events)
+	l.closeEnded() // before new connections come in: it frees slots
+	if l.acceptor != nil {
+		l.acceptor.handle(events)
 		l.closeEnded()
 	}
 	l.flush()
-	l.watch()
+	l.checkTimeouts()
 	l.closeEnded()
 	l.advance()
-	l.vacated()
+	l.leaveReleased()
 	return true, nil
 }
 
 // lookup returns the connection an event is about, or nil if it is about a
-// listener or about a connection that is no more.
+// listener or a connection that has been closed.
 func (l *loop) lookup(e *netpoll.Event) *conn {
 	if e.FD >= len(l.conns) {
 		return nil
@@ -178,7 +203,7 @@ func (l *loop) handle(c *conn, e *netpoll.Event) {
 		l.read(c)
 	}
 	if e.Writable && c.lag != nil {
-		l.again(c)
+		l.markReady(c)
 	}
 }
 
@@ -198,8 +223,9 @@ func (l *loop) publish() {
 	l.authors = l.authors[:0]
 }
 
-// advance tells the log what every member of the loop has been sent. A loop
-// without members is no reader: nobody wakes it, and nothing is kept for it.
+// advance moves the loop's cursor to the member that is furthest back. A loop
+// without members has no cursor: nothing wakes it, and the log keeps nothing for
+// it.
 func (l *loop) advance() {
 	switch {
 	case l.cursor == nil:
@@ -218,11 +244,11 @@ func (l *loop) advance() {
 	}
 }
 
-// deadline returns until when the loop may wait at the most, by its own clock;
-// zero is for as long as nothing happens.
+// deadline returns until when the loop may wait, by its own clock; zero is for as
+// long as nothing happens.
 func (l *loop) deadline() time.Time {
-	if len(l.drained) > 0 && !l.room.log.Held() && l.retryAt.IsZero() && l.shares.tickAt.IsZero() {
-		return l.now // which has passed
+	if len(l.draining) > 0 && !l.room.log.Held() && l.retryAt.IsZero() && l.shares.tickAt.IsZero() {
+		return l.now // so that it does not wait
 	}
 	var next time.Time
 	earliest := func(t time.Time) {
@@ -231,19 +257,19 @@ func (l *loop) deadline() time.Time {
 		}
 	}
 	earliest(l.retryAt)
-	earliest(l.stallAt)
-	if !l.room.log.Held() && l.retryAt.IsZero() { // or those that wait for a share wait for that first
+	earliest(l.checkStallsAt)
+	if !l.room.log.Held() && l.retryAt.IsZero() { // those that wait for a share wait for these first
 		earliest(l.shares.tickAt)
 	}
-	earliest(l.sweepAt)
-	if l.door != nil {
-		earliest(l.door.deadline())
+	earliest(l.checkWindowsAt)
+	if l.acceptor != nil {
+		earliest(l.acceptor.deadline())
 	}
 	return next
 }
 
-// watches begins to wait for a connection's events.
-func (l *loop) watches(c *conn, want netpoll.Interest) syscall.Errno {
+// register adds a connection to the loop and its poller.
+func (l *loop) register(c *conn, want netpoll.Interest) syscall.Errno {
 	if c.fd >= len(l.conns) {
 		l.conns = append(l.conns, make([]*conn, c.fd+1-len(l.conns))...)
 	}
@@ -263,14 +289,14 @@ func (l *loop) arm(c *conn) {
 	switch c.state {
 	case pending:
 		want = netpoll.Readable
-	case greeting:
+	case echoing:
 		want = netpoll.Writable
 	case member:
 		want = netpoll.Readable
 		if c.paused {
 			want = netpoll.Hangup
 		}
-		if c.lag != nil && !c.lag.starved {
+		if c.lag != nil && !c.lag.deferred {
 			want |= netpoll.Writable
 		}
 	}

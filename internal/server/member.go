@@ -10,82 +10,86 @@ import (
 	"sop-chat/internal/netpoll"
 )
 
-// An arrival is a connection on its way from the first loop to another, and
-// the cursor that keeps for it what is published meanwhile.
-type arrival struct {
-	conn  *conn
-	place *broadcast.Cursor
+// An assignment is a connection on its way from the first loop to another one,
+// with its join cursor.
+//
+// A join cursor is a reader of the log on behalf of a connection that is about
+// to be a member: it stays where that member begins, so that the log keeps all
+// that is published until then.
+type assignment struct {
+	conn *conn
+	join *broadcast.Cursor
 }
 
-// hand gives the loop a connection that has authenticated and has its echo.
-// The first loop calls it from its own goroutine.
-func (l *loop) hand(c *conn, place *broadcast.Cursor) {
+// enqueue assigns the loop a connection that has authenticated and has its echo.
+// The first loop calls it, from its own goroutine.
+func (l *loop) enqueue(c *conn, join *broadcast.Cursor) {
 	l.inboxMu.Lock()
-	l.inbox = append(l.inbox, arrival{c, place})
+	l.inbox = append(l.inbox, assignment{c, join})
 	l.inboxMu.Unlock()
 	l.kernel.Wake()
 }
 
-// receive admits the connections that were handed over.
-func (l *loop) receive() {
+// admitAssigned admits the connections that were assigned to the loop.
+func (l *loop) admitAssigned() {
 	l.inboxMu.Lock()
-	arrived := l.inbox
+	assigned := l.inbox
 	l.inbox = nil
 	l.inboxMu.Unlock()
-	for _, a := range arrived {
-		if errno := l.watches(a.conn, netpoll.Readable); errno != 0 {
-			l.vacate(a.place)
+	for _, a := range assigned {
+		if errno := l.register(a.conn, netpoll.Readable); errno != 0 {
+			l.release(a.join)
 			l.end(a.conn, causeErrno("epoll_ctl", errno))
 			continue
 		}
-		l.admit(a.conn, a.place)
+		l.admit(a.conn, a.join)
 	}
 }
 
-// admit makes a connection, which the loop watches, a member: it receives what
-// was published since its place was taken.
-func (l *loop) admit(c *conn, place *broadcast.Cursor) {
+// admit makes a connection that the loop has registered a member. It receives
+// what was published since its join cursor was set.
+func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 	if l.cursor == nil {
 		l.cursor = l.room.log.Join(l.kernel.Wake)
 		l.written = l.cursor.Position()
 	}
 	c.state = member
-	c.cursor = place.Position()
+	c.cursor = join.Position()
 	c.index = int32(len(l.members))
 	l.members = append(l.members, c)
 	l.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender})
-	l.vacate(place)
+	l.release(join)
 	if c.cursor < l.room.log.Head() { // and perhaps nothing new will come
-		l.noteLag(c)
-		l.again(c)
+		l.beginLag(c)
+		l.markReady(c)
 	}
 	l.arm(c)
 }
 
-// vacate gives a place up at the end of the wake-up, when the loop's own cursor
-// is where the log is to be kept from.
-func (l *loop) vacate(place *broadcast.Cursor) { l.places = append(l.places, place) }
+// release has a join cursor leave the log at the end of the wake-up, when the
+// loop's own cursor has moved back to keep what the member has yet to receive.
+func (l *loop) release(join *broadcast.Cursor) { l.released = append(l.released, join) }
 
-// vacated gives up the places that are no longer needed.
-func (l *loop) vacated() {
-	for _, place := range l.places {
-		place.Leave()
+// leaveReleased has the released join cursors leave the log.
+func (l *loop) leaveReleased() {
+	for _, join := range l.released {
+		join.Leave()
 	}
-	clear(l.places)
-	l.places = l.places[:0]
+	clear(l.released)
+	l.released = l.released[:0]
 }
 
-// end marks a connection to be closed at the end of the wake-up, when what it
-// sent has been published. From here on it is neither read nor written.
+// end marks a connection to be closed when what it sent has been published. From
+// here on it is neither read nor written.
 func (l *loop) end(c *conn, why cause) {
 	if c.state == closed {
 		return
 	}
-	l.caughtUp(c)
+	l.endLag(c)
 	delete(l.stalls, c)
 	delete(l.shares.marks, c)
-	if l.door != nil {
-		l.door.turnAway(c)
+	if l.acceptor != nil {
+		l.acceptor.unregister(c)
 	}
 	l.ended = append(l.ended, ending{c, c.state, why})
 	c.state = closed
@@ -100,14 +104,14 @@ func (l *loop) closeEnded() {
 	l.ended = l.ended[:0]
 }
 
-// close closes a connection fully, in both directions, and gives back all that
-// belongs to it.
+// close closes a connection in both directions and gives back all that belongs
+// to it.
 func (l *loop) close(e ending) {
 	c := e.conn
 	if c.fd < len(l.conns) && l.conns[c.fd] == c {
 		l.conns[c.fd] = nil
 	}
-	l.farewell(e)
+	l.prepareClose(e)
 	l.kernel.Close(c.fd) // whatever it returns: the descriptor is gone
 	l.dropPartial(c)
 	if e.was >= member && c.index >= 0 {
@@ -118,8 +122,8 @@ func (l *loop) close(e ending) {
 		l.members[last] = nil
 		l.members = l.members[:last]
 	}
-	if e.was >= greeting {
-		l.seated.Add(-1)
+	if e.was >= echoing {
+		l.assigned.Add(-1)
 		l.room.leave()
 		l.announce(broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words})
 	}
@@ -128,9 +132,9 @@ func (l *loop) close(e ending) {
 
 // shutdown closes every connection.
 func (l *loop) shutdown() {
-	l.receive()
-	if l.door != nil {
-		l.door.abandon()
+	l.admitAssigned()
+	if l.acceptor != nil {
+		l.acceptor.closeAdopted()
 	}
 	for _, c := range l.conns {
 		if c != nil {
@@ -139,11 +143,11 @@ func (l *loop) shutdown() {
 	}
 	l.closeEnded()
 	l.advance()
-	l.vacated()
+	l.leaveReleased()
 }
 
-// announce tells those who follow the room. If nobody does, nothing is made
-// for it: thousands may come and go.
+// announce announces a notice to the followers of the room. It costs nothing
+// while there are none: thousands of clients may come and go.
 func (l *loop) announce(n broadcast.Notice) {
 	if !l.room.log.Followed() {
 		return

@@ -10,16 +10,17 @@ import (
 	"sop-chat/internal/repeat"
 )
 
-// A pendingSet holds pending connections by where they come from, and knows
-// which of them to evict: the oldest of the source that holds most. Between
-// sources that hold the same number it is the one whose network holds most,
-// and after that the one that has waited longest. So a source with a single
-// connection is evicted from only when no other has two, and a network that
-// hops between its addresses competes with itself.
+// A pendingSet holds pending connections by their source, and knows which of them
+// to evict next: the oldest of the source that holds most. Among sources that
+// hold the same number, it is the source whose network holds most, and then the
+// one whose oldest connection is the oldest. So a source with a single connection
+// is evicted from only when no other has two, and a network that switches between
+// its addresses competes with itself.
 //
 //	networks (heap) ──▶ sources of each (heap) ──▶ connections of each, oldest first
 //
-// Adding and removing take O(log n), asking O(1). The zero value is empty.
+// Adding and removing take O(log n), finding the victim O(1). The zero value is
+// empty.
 type pendingSet struct {
 	size     int
 	sources  map[netip.Prefix]*source
@@ -27,7 +28,7 @@ type pendingSet struct {
 	byPrefix map[netip.Prefix]*network
 }
 
-// A source is what counts as one address, see repeat.Source.
+// A source is what counts as one address, see repeat.Source: the rate-limit key.
 type source struct {
 	prefix  netip.Prefix
 	network *network
@@ -36,7 +37,7 @@ type source struct {
 }
 
 // A network is what may well belong to one owner: 48 bits of IPv6, 24 of IPv4.
-// A few connections are not held against it, since many share one by chance.
+// A few connections do not count, since many clients share a network by chance.
 type network struct {
 	prefix  netip.Prefix
 	index   int // in the set's networks
@@ -44,15 +45,15 @@ type network struct {
 	sources ranking[*source]
 }
 
-// add puts a connection into the set, as the newest, and returns its place.
-func (s *pendingSet) add(g *guest) *list.Element {
-	prefix := sourceOf(g)
+// add adds a connection as the newest, and returns the element to remove it by.
+func (s *pendingSet) add(p *pendingConn) *list.Element {
+	prefix := sourceOf(p)
 	if src := s.sources[prefix]; src != nil {
-		place := src.pending.PushBack(g)
+		element := src.pending.PushBack(p)
 		s.grow(src.network, 1)
 		heap.Fix(&src.network.sources, src.index)
 		heap.Fix(&s.networks, src.network.index)
-		return place
+		return element
 	}
 	if s.sources == nil {
 		s.sources, s.byPrefix = make(map[netip.Prefix]*source), make(map[netip.Prefix]*network)
@@ -60,21 +61,21 @@ func (s *pendingSet) add(g *guest) *list.Element {
 	n := s.networkOf(prefix.Addr())
 	src := &source{prefix: prefix, network: n}
 	s.sources[prefix] = src
-	place := src.pending.PushBack(g)
+	element := src.pending.PushBack(p)
 	heap.Push(&n.sources, src)
 	if s.grow(n, 1); n.size == 1 {
 		heap.Push(&s.networks, n)
 	} else {
 		heap.Fix(&s.networks, n.index)
 	}
-	return place
+	return element
 }
 
-// remove takes a connection out of the set.
-func (s *pendingSet) remove(g *guest, place *list.Element) {
-	src := s.sources[sourceOf(g)]
+// remove removes a connection from the set.
+func (s *pendingSet) remove(p *pendingConn, element *list.Element) {
+	src := s.sources[sourceOf(p)]
 	n := src.network
-	src.pending.Remove(place)
+	src.pending.Remove(element)
 	if src.pending.Len() > 0 {
 		heap.Fix(&n.sources, src.index)
 	} else {
@@ -111,7 +112,7 @@ func (s *pendingSet) networkOf(addr netip.Addr) *network {
 }
 
 // victim returns the connection to evict; nil if the set is empty.
-func (s *pendingSet) victim() *guest {
+func (s *pendingSet) victim() *pendingConn {
 	if s.size == 0 {
 		return nil
 	}
@@ -119,7 +120,7 @@ func (s *pendingSet) victim() *guest {
 }
 
 // victimAt returns the oldest connection of a source, and how many it has.
-func (s *pendingSet) victimAt(source netip.Prefix) (oldest *guest, of int) {
+func (s *pendingSet) victimAt(source netip.Prefix) (oldest *pendingConn, of int) {
 	src := s.sources[source]
 	if src == nil {
 		return nil, 0
@@ -127,7 +128,7 @@ func (s *pendingSet) victimAt(source netip.Prefix) (oldest *guest, of int) {
 	return src.oldest(), src.pending.Len()
 }
 
-func (s *source) oldest() *guest { return s.pending.Front().Value.(*guest) }
+func (s *source) oldest() *pendingConn { return s.pending.Front().Value.(*pendingConn) }
 
 // outranks reports whether a source is evicted from before another of its
 // network.
@@ -156,7 +157,7 @@ const fewInNetwork = 16
 
 func (n *network) moved(to int) { n.index = to }
 
-// A ranking is a heap whose members know where they stand in it.
+// A ranking is a heap whose elements know their index in it.
 type ranking[T ranked[T]] []T
 
 type ranked[T any] interface {
@@ -193,4 +194,4 @@ func (r *ranking[T]) Pop() any {
 	return x
 }
 
-func sourceOf(g *guest) netip.Prefix { return repeat.Source(g.conn.Addr.Addr()) }
+func sourceOf(p *pendingConn) netip.Prefix { return repeat.Source(p.conn.Addr.Addr()) }

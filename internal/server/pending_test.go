@@ -13,32 +13,32 @@ import (
 )
 
 // pendingAt returns a pending connection from an address, the id'th there is.
-func pendingAt(id uint64, addr netip.Addr) *guest {
-	g := &guest{conn: &conn{}}
-	g.conn.ID, g.conn.Addr = id, netip.AddrPortFrom(addr, 1)
-	return g
+func pendingAt(id uint64, addr netip.Addr) *pendingConn {
+	p := &pendingConn{conn: &conn{}}
+	p.conn.ID, p.conn.Addr = id, netip.AddrPortFrom(addr, 1)
+	return p
 }
 
-// A set names the same victim as a look at all of its connections does,
-// whatever came and went.
+// A set has the same victim as a search through all of its connections finds,
+// whatever was added and removed.
 func TestPendingSetAgainstModel(t *testing.T) {
 	for seed := range uint64(10) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		var set pendingSet
-		places := make(map[*guest]*list.Element)
-		var model []*guest
+		elements := make(map[*pendingConn]*list.Element)
+		var model []*pendingConn
 		for id := range uint64(800) {
 			if len(model) > 0 && rng.IntN(3) == 0 {
 				i := rng.IntN(len(model))
 				if rng.IntN(2) == 0 {
 					i = slices.Index(model, set.victim())
 				}
-				set.remove(model[i], places[model[i]])
+				set.remove(model[i], elements[model[i]])
 				model = slices.Delete(model, i, i+1)
 			} else {
-				g := pendingAt(id, someAddress(rng))
-				places[g] = set.add(g)
-				model = append(model, g)
+				p := pendingAt(id, someAddress(rng))
+				elements[p] = set.add(p)
+				model = append(model, p)
 			}
 			if got, want := set.victim(), modelVictim(model); got != want || set.size != len(model) {
 				t.Fatalf("seed %d, step %d: the victim is %v of %d, want %v of %d", seed, id, got, set.size, want, len(model))
@@ -51,7 +51,7 @@ func TestPendingSetAgainstModel(t *testing.T) {
 func someAddress(rng *rand.Rand) netip.Addr {
 	switch rng.IntN(8) {
 	case 0:
-		return netip.Addr{} // of who knows whom
+		return netip.Addr{} // not known
 	case 1, 2, 3:
 		var b [16]byte
 		b[0], b[5], b[7], b[15] = 0x20, byte(rng.IntN(3)), byte(rng.IntN(3)), byte(rng.IntN(3))
@@ -60,25 +60,25 @@ func someAddress(rng *rand.Rand) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(3)), byte(rng.IntN(4))})
 }
 
-// modelVictim finds by looking at everything what a pendingSet is to name.
-func modelVictim(all []*guest) *guest {
+// modelVictim finds the victim that a pendingSet must have by searching all.
+func modelVictim(all []*pendingConn) *pendingConn {
 	if len(all) == 0 {
 		return nil
 	}
 	sources, networks := make(map[netip.Prefix]int), make(map[netip.Prefix]int)
-	networkOf := func(g *guest) netip.Prefix {
+	networkOf := func(p *pendingConn) netip.Prefix {
 		bits := 48
-		if g.conn.Addr.Addr().Is4() {
+		if p.conn.Addr.Addr().Is4() {
 			bits = 24
 		}
-		prefix, _ := g.conn.Addr.Addr().Prefix(bits)
+		prefix, _ := p.conn.Addr.Addr().Prefix(bits)
 		return prefix
 	}
-	for _, g := range all {
-		sources[sourceOf(g)]++
-		networks[networkOf(g)]++
+	for _, p := range all {
+		sources[sourceOf(p)]++
+		networks[networkOf(p)]++
 	}
-	return slices.MinFunc(all, func(a, b *guest) int {
+	return slices.MinFunc(all, func(a, b *pendingConn) int {
 		return cmp.Or(
 			sources[sourceOf(b)]-sources[sourceOf(a)],
 			networks[networkOf(b)]/fewInNetwork-networks[networkOf(a)]/fewInNetwork,
@@ -97,20 +97,20 @@ func BenchmarkPendingSet(b *testing.B) {
 				return netip.AddrFrom4([4]byte{byte(rng.IntN(256)), byte(rng.IntN(256)), byte(rng.IntN(256)), byte(rng.IntN(256))})
 			}
 			var set pendingSet
-			places := make(map[*guest]*list.Element)
+			elements := make(map[*pendingConn]*list.Element)
 			id := uint64(0)
 			add := func() {
 				id++
-				g := pendingAt(id, anywhere())
-				places[g] = set.add(g)
+				p := pendingAt(id, anywhere())
+				elements[p] = set.add(p)
 			}
 			for range n {
 				add()
 			}
 			for b.Loop() {
-				g := set.victim()
-				set.remove(g, places[g])
-				delete(places, g)
+				p := set.victim()
+				set.remove(p, elements[p])
+				delete(elements, p)
 				add()
 			}
 		})

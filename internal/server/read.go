@@ -13,9 +13,9 @@ import (
 // that a client that floods the server does not keep the others waiting.
 const maxRead = 64 << 10
 
-// read reads what a member sent. While the room is held, or the member has sent
-// its share of what a pressed room takes, it does not, so that the member's own
-// TCP makes it wait.
+// read reads what a member sent. It pauses the member instead while the room is
+// held, or when the member has sent its share of what a pressed room takes; TCP
+// then makes the member wait.
 func (l *loop) read(c *conn) {
 	if c.state != member || c.paused {
 		return
@@ -38,12 +38,12 @@ func (l *loop) read(c *conn) {
 	}
 }
 
-// mayRead returns how many bytes the room takes from a member now, and sees to
-// it that the batch has space for them.
+// mayRead returns how many bytes the room takes from a member now, and makes sure
+// that the batch has space for them.
 func (l *loop) mayRead(c *conn) int {
 	log := l.room.log
-	// What is read but not appended presses nobody yet, and may not add up to
-	// more than what is left above the watermark.
+	// What is read but not appended does not press the room yet, so it may not
+	// add up to more than what is left below the low watermark.
 	if len(l.batch.Free()) < maxRead || l.batch.Len() >= log.Headroom() && !log.Pressed() {
 		l.publish()
 	}
@@ -56,8 +56,8 @@ func (l *loop) mayRead(c *conn) int {
 	return maxRead
 }
 
-// take reads once from c, so much at most. Whole messages go into the batch; the
-// rest stays with c until its next bytes come.
+// take reads at most that many bytes from c, once. Whole messages go into the
+// batch. The rest stays with c until its next bytes come.
 func (l *loop) take(c *conn, most int) (int, syscall.Errno) {
 	space := l.batch.Free()
 	have := 0
@@ -82,7 +82,7 @@ func (l *loop) take(c *conn, most int) (int, syscall.Errno) {
 	return n, 0
 }
 
-// keep stores the bytes of an incomplete message, in place of those before.
+// keep stores the bytes of an incomplete message in place of what c had kept.
 func (l *loop) keep(c *conn, rest []byte) {
 	if len(rest) == 0 {
 		l.dropPartial(c)
@@ -99,7 +99,7 @@ func (l *loop) keep(c *conn, rest []byte) {
 }
 
 // dropPartial gives the buffer of an incomplete message back. A few are kept
-// for the next.
+// for reuse.
 func (l *loop) dropPartial(c *conn) {
 	if c.partial == nil {
 		return
@@ -118,8 +118,8 @@ func (l *loop) causeEnd(c *conn) cause {
 	return causeEnd
 }
 
-// pause stops reading from a member until the room goes on, or the member has a
-// share again.
+// pause stops reading from a member until the room takes more, or the member has
+// a share again.
 func (l *loop) pause(c *conn) {
 	c.paused = true
 	l.paused = append(l.paused, c)
@@ -127,9 +127,9 @@ func (l *loop) pause(c *conn) {
 	l.arm(c)
 }
 
-// backOff has what failed for a shortage tried again a little later.
+// backOff sets when to retry what failed for a shortage.
 func (l *loop) backOff() {
-	if l.retryAt.IsZero() { // or one that fails often would keep others waiting
+	if l.retryAt.IsZero() { // later failures do not postpone it
 		l.retryAt = l.now.Add(shortagePause)
 	}
 }
@@ -141,7 +141,7 @@ func (l *loop) resume() {
 			return
 		}
 		l.retryAt = time.Time{}
-		l.unstarve()
+		l.retryDeferred()
 	}
 	if l.room.log.Held() || l.now.Before(l.shares.tickAt) {
 		return
@@ -164,49 +164,48 @@ func (l *loop) resume() {
 	}
 }
 
-// A drain is a member that isn't written to any more, and why.
-type drain struct {
+// A drainingConn is a connection in the state draining, and why it will end.
+type drainingConn struct {
 	conn  *conn
-	cause cause // zero if only reading will tell
+	cause cause // zero if the last read decides
 }
 
-// startDraining makes a member that is as good as gone stop being a reader of
-// the room at once, so that it holds nobody up: its connection is broken, or it
-// sends nothing more and the room is held, perhaps for its own sake. What it had
-// sent before is still read and published; then it ends.
+// startDraining makes a member whose connection is broken, or ended while the
+// member was paused, stop being a reader of the room at once. So it does not hold
+// the others up, and a room that it held itself goes on. What it had sent before
+// is still read and published; then it ends.
 func (l *loop) startDraining(c *conn, why cause) {
 	if c.state != member {
 		return
 	}
-	l.caughtUp(c)
+	l.endLag(c)
 	c.state = draining
-	// Out of the poller: it would always be ready, also while the room is held
+	// Otherwise epoll would report it all the time, also while the room is held
 	// and it may not be read.
 	if errno := l.kernel.Remove(c.fd); errno != 0 {
 		l.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	l.drained = append(l.drained, drain{c, why})
+	l.draining = append(l.draining, drainingConn{c, why})
 }
 
-// drain reads on from connections that are to end, and ends those that have no
-// more.
+// drain reads from the draining connections, and ends those that have no more.
 func (l *loop) drain() {
-	if len(l.drained) == 0 || !l.retryAt.IsZero() {
+	if len(l.draining) == 0 || !l.retryAt.IsZero() {
 		return
 	}
-	kept := l.drained[:0]
-	for _, d := range l.drained {
+	kept := l.draining[:0]
+	for _, d := range l.draining {
 		if l.drainOne(d) {
 			kept = append(kept, d)
 		}
 	}
-	clear(l.drained[len(kept):])
-	l.drained = kept
+	clear(l.draining[len(kept):])
+	l.draining = kept
 }
 
 // drainOne reads once and reports whether there may be more.
-func (l *loop) drainOne(d drain) bool {
+func (l *loop) drainOne(d drainingConn) bool {
 	most := l.mayRead(d.conn)
 	if most == 0 {
 		l.shares.wait(l.now)

@@ -8,21 +8,21 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// A room is a key, a number of places, and the log of what is said in it. Its
-// methods may be called by all loops.
+// A room is a key, a number of slots for clients, and the log of what is said
+// in it. All loops may call its methods.
 type room struct {
 	key    string
-	places int64 // 0: as many as come
+	slots  int64 // 0: no limit
 	taken  atomic.Int64
 	log    *broadcast.Log
-	memory fileMemory // in which the log lies; nil if that is no file
+	memory fileMemory // in which the log lies; nil if that is not a file
 }
 
-// newRoom returns an empty room, to which that many loops publish. Its log lies
-// in memory that is made for the number of segments it may have, or if that is
-// nil in the program's own.
-func newRoom(key string, places, backlog, loops int, makeMemory func(segments int) fileMemory) *room {
-	r := &room{key: key, places: int64(places)}
+// newRoom returns an empty room to which that many loops publish. Its log lies
+// in what makeMemory returns for the number of segments the log may have, or in
+// the program's own memory if that is nil.
+func newRoom(key string, slots, backlog, loops int, makeMemory func(segments int) fileMemory) *room {
+	r := &room{key: key, slots: int64(slots)}
 	slack := loops * batchSize
 	if r.memory = makeMemory(broadcast.Segments(backlog, slack)); r.memory != nil {
 		r.log = broadcast.NewIn(r.memory, backlog, slack)
@@ -32,17 +32,17 @@ func newRoom(key string, places, backlog, loops int, makeMemory func(segments in
 	return r
 }
 
-// enter takes a place and reports whether there was one.
+// enter takes a slot and reports whether there was one.
 func (r *room) enter() bool {
-	if taken := r.taken.Add(1); r.places > 0 && taken > r.places {
+	if taken := r.taken.Add(1); r.slots > 0 && taken > r.slots {
 		r.taken.Add(-1)
 		return false
 	}
 	return true
 }
 
-// leave gives a place back.
+// leave gives a slot back.
 func (r *room) leave() { r.taken.Add(-1) }
 
-// full reports whether there is no place left.
-func (r *room) full() bool { return r.places > 0 && r.taken.Load() >= r.places }
+// full reports whether no slot is left.
+func (r *room) full() bool { return r.slots > 0 && r.taken.Load() >= r.slots }

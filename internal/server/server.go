@@ -4,9 +4,9 @@
 // that know the key, reads their messages, publishes them in the room's log,
 // and writes everybody what is new, from event loops that never block.
 //
-// It knows no console, no archive and no gateway. The first two are readers of
-// the log and are handed to nobody here; a gateway hands over descriptors that
-// are no different from those of the listeners (Adopt).
+// It knows no console, no archive and no gateway. The first two only read the log.
+// A gateway hands over descriptors, which are treated like those that the
+// listeners accept (Adopt).
 package server
 
 import (
@@ -29,28 +29,28 @@ import (
 type Config struct {
 	// Key is what a client must give to get in, see wire.CheckKey.
 	Key string
-	// MaxClients is how many clients the room has places for; 0 is no limit.
+	// MaxClients is how many slots for clients the room has; 0 is no limit.
 	MaxClients int
-	// MaxPending is how many connections may be without authentication for
-	// longer than a moment, MaxPendingPerAddress how many of them from one
-	// address (of IPv6: one network of 64 bits); 0 is no limit. Beyond it, the
-	// oldest one from where there are most gives way.
+	// MaxPending is how many connections may be unauthenticated for longer than a
+	// moment, and MaxPendingPerAddress how many of them from one address (for
+	// IPv6, one network of 64 bits); 0 is no limit. Beyond it, the oldest
+	// connection of the address that holds most is evicted.
 	MaxPending, MaxPendingPerAddress int
-	// Descriptors bound all connections by what the process may open.
+	// Descriptors bounds all connections by what the process may open.
 	Descriptors Descriptors
 	// AuthTimeout is how long a connection may take to authenticate.
 	AuthTimeout time.Duration
 	// StallTimeout is how long a client that reads too little may hold the
 	// others up before it is disconnected, see broadcast.Stall.
 	StallTimeout time.Duration
-	// PeerTimeout is for how long data may be unacknowledged before its
-	// receiver is taken for dead; 0 is the kernel's own rule.
+	// PeerTimeout is for how long data may be unacknowledged before the kernel
+	// gives its receiver up; 0 is the kernel's own rule.
 	PeerTimeout time.Duration
-	// Backlog is how many bytes of messages the room keeps for clients that
-	// lag, before those who send have to wait.
+	// Backlog is how many bytes of messages the room keeps for clients that lag
+	// before its senders have to wait.
 	Backlog int
 	// Replay is how many of the room's last messages a client is sent when it
-	// joins, before those that are new. There may be broadcast.MaxRetained.
+	// joins, before the new ones. It is broadcast.MaxRetained at most.
 	Replay int
 	// Loops is how many event loops there are; 0 is 1.
 	Loops int
@@ -58,14 +58,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Server serves one room. Its methods may be called in this order: Listen as
-// often as wanted, Serve once. Log and Adopt may be called at any time.
+// A Server serves one room. Listen may be called any number of times, and then
+// Serve once. Log and Adopt may be called at any time.
 type Server struct {
 	config    Config
 	room      *room
 	listeners []int
 	loops     []*loop
-	hatch     hatch
+	handoff   handoffQueue
 	stopping  atomic.Bool
 }
 
@@ -91,9 +91,9 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-// newMemory returns memory that can be sent by reference, or nil where the
-// system has none; the log then lies in the program's own, and all is sent by
-// copy. So it is from then on if that turns out later.
+// newMemory returns memory that can be sent by reference, or nil where the system
+// has none. The log then lies in the program's own memory, and all is sent by
+// copy. If sending by reference fails later, all is sent by copy from then on.
 func newMemory(segments int, logger *slog.Logger) fileMemory {
 	copies := func(err error) {
 		logger.Warn("messages are always copied to be sent, which large rooms will feel", "reason", err)
@@ -106,14 +106,13 @@ func newMemory(segments int, logger *slog.Logger) fileMemory {
 	return m
 }
 
-// Log returns the room's log. Who is to see everything follows it before
-// Serve is called. What is appended to it before that is replayed to those who
-// join, as if it had been said in the room.
+// Log returns the room's log. A reader that must see everything follows it before
+// Serve is called. What is appended before that is replayed to clients that join,
+// as if it had been said in the room.
 func (s *Server) Log() *broadcast.Log { return s.room.log }
 
-// Listen listens on an address; port 0 is one that is free. The port is taken
-// from then on, and connections wait until Serve accepts them. See
-// netpoll.Listen.
+// Listen listens on an address; port 0 is any free port. Connections wait until
+// Serve accepts them. See netpoll.Listen.
 func (s *Server) Listen(at netip.AddrPort) error {
 	fd, err := netpoll.Listen(at)
 	if err != nil {
@@ -139,7 +138,7 @@ func (s *Server) Addrs() []netip.AddrPort {
 // what every loop needs.
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.room.log.Close()
-	defer s.closeHatch()
+	defer s.closeHandoff()
 	defer func() {
 		for _, fd := range s.listeners {
 			netpoll.Close(fd)
@@ -154,7 +153,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			p.Destroy()
 		}
 	}()
-	defer s.closeHatch() // so that it wakes no loop whose poller is gone
+	defer s.closeHandoff() // so that it wakes no loop whose poller is gone
 	if err := s.prepare(pollers); err != nil {
 		return err
 	}
@@ -178,18 +177,18 @@ func newPollers(n int) ([]*netpoll.Poller, error) {
 	return pollers, nil
 }
 
-// prepare builds the loops, one a poller, and the door in the first.
+// prepare creates a loop for each poller, and the acceptor in the first loop.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, write: maxWrite, reference: minReference, audience: minAudience}
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}
-	_, errno := newDoor(s.loops[0], s.loops, s.listeners, &s.hatch, doorLimits{
+	_, errno := newAcceptor(s.loops[0], s.loops, s.listeners, &s.handoff, acceptorLimits{
 		pending:           s.config.MaxPending,
 		pendingPerAddress: s.config.MaxPendingPerAddress,
 		descriptors:       s.config.Descriptors,
 		authTimeout:       s.config.AuthTimeout,
-		seats:             minSeats,
+		minMembers:        minMembers,
 	})
 	if errno != 0 {
 		return os.NewSyscallError("epoll_ctl", errno)
@@ -213,7 +212,7 @@ func (s *Server) run() error {
 	}
 	running.Wait()
 	for _, l := range s.loops {
-		l.shutdown() // the first loop may have handed over a connection to one that had returned
+		l.shutdown() // the first loop may have assigned a connection to one that had returned
 	}
 	return errors.Join(errs...)
 }

@@ -10,7 +10,7 @@ import (
 	"sop-chat/internal/server"
 )
 
-// What one says all others get, in one order, and never the one who said it.
+// What a client sends, all others receive, in one order, and it does not.
 func TestBroadcast(t *testing.T) {
 	for _, loops := range []int{1, 4} {
 		t.Run(fmt.Sprintf("%d loops", loops), func(t *testing.T) {
@@ -37,8 +37,9 @@ func TestWrongKey(t *testing.T) {
 	c.ExpectEnd()
 }
 
-// A room has as many places as it has, and a place that is left is free.
-func TestPlaces(t *testing.T) {
+// A room takes as many clients as it has slots, and a client that leaves frees its
+// slot.
+func TestSlots(t *testing.T) {
 	s := chattest.Start(t, server.Config{MaxClients: 2})
 	alice, bob := s.Join(t, "alice"), s.Join(t, "bob")
 	s.Connect(t).ExpectEnd()

@@ -19,7 +19,7 @@ type simClient struct {
 
 	eager  bool    // reads all that comes, whenever there is time to
 	steady bool    // reads slowly, and never stops
-	due    float64 // bytes that it is to read by now, if it is steady
+	due    float64 // bytes that it is to read by now, if steady
 	lazy   bool    // does not read for now
 
 	sending []byte // the rest of what is being sent
@@ -29,21 +29,21 @@ type simClient struct {
 	closing bool   // nothing more will be sent
 	gone    bool   // it closed its end in both directions
 
-	inbox  []byte
-	echoed bool
-	came   int // how much had been said when it was accepted
-	begin  int // index of the first message it must get: what is replayed, then all that is said
-	next   int // index of the next message it must get; -1 before the first
+	inbox      []byte
+	echoed     bool
+	saidBefore int // how many messages there were when it was accepted
+	begin      int // index of the first message it must receive: what is replayed, then all that is said
+	next       int // index of the next message it must receive; -1 before the first
 
-	// What the log says of it.
+	// What the log says about it.
 	accepted, joined, left, evicted bool
 	reason                          string
 	published                       int
 }
 
-// comes says that the client is accepted when so much has been said.
-func (c *simClient) comes(said int) {
-	c.came, c.begin = said, max(0, said-c.world.config.replay)
+// acceptedAfter records that the client is accepted after that many messages.
+func (c *simClient) acceptedAfter(said int) {
+	c.saidBefore, c.begin = said, max(0, said-c.world.config.replay)
 }
 
 func (c *simClient) String() string {
@@ -68,7 +68,7 @@ func (c *simClient) message(n int) wire.Message {
 	return m
 }
 
-// connect brings a new client.
+// connect adds a client, which connects.
 func (w *world) connect() {
 	c := &simClient{world: w, number: w.born, key: simKey, next: -1}
 	w.born++
@@ -93,14 +93,14 @@ func (w *world) connect() {
 		c.socket.outCap += 8 << 10 // what a tenth of a second takes
 	}
 	w.clients = append(w.clients, c)
-	if w.chance(4) { // by a gateway
+	if w.chance(4) { // through a gateway
 		w.install(c.socket)
-		w.hatch.adopt(c.socket.fd, c.socket.addr)
+		w.handoff.put(c.socket.fd, c.socket.addr)
 		w.adopted++
 	} else {
 		w.arriving = append(w.arriving, c.socket)
 	}
-	if !w.chance(8) { // some say nothing at first
+	if !w.chance(8) { // some send nothing at first
 		c.say(0)
 		c.push()
 	}
@@ -130,13 +130,13 @@ func (c *simClient) act() {
 	}
 }
 
-// speak has more to say: a message, or many.
+// speak begins to send more messages: one, or many.
 func (c *simClient) speak() {
 	if c.closing || len(c.sending) > 128*wire.Size {
 		return
 	}
 	if c.sent == 0 && c.partial == 0 && len(c.sending) == 0 && c.whole == 0 && !c.echoed && c.socket.in == nil {
-		c.say(0) // it was silent so far
+		c.say(0) // it has sent nothing so far
 	}
 	n := 1
 	if c.world.chance(4) {
@@ -180,7 +180,7 @@ func (c *simClient) waiting() bool {
 	return false
 }
 
-// leave ends the connection in one of the ways there are.
+// leave ends the connection in one of the possible ways.
 func (c *simClient) leave() {
 	s, w := c.socket, c.world
 	c.closing = true
@@ -196,11 +196,11 @@ func (c *simClient) leave() {
 	case 2: // reset
 		c.gone = true
 		s.breaks(104)
-	case 3: // stays, and says nothing more
+	case 3: // stays, and sends nothing more
 	}
 }
 
-// read takes what came, or if it is not eager a part of it.
+// read takes what arrived, or a part of it if the client is not eager.
 func (c *simClient) read() {
 	n := len(c.socket.out)
 	if n > 0 && !c.eager && c.world.chance(2) {
@@ -213,7 +213,7 @@ func (c *simClient) read() {
 // make progress within simStallTimeout, however seldom the loop looks.
 const steadyRate = 2 * broadcast.SegmentSize / 10
 
-// take takes at most n bytes of what came and checks them.
+// take takes at most n bytes of what arrived and checks them.
 func (c *simClient) take(n int) {
 	s, w := c.socket, c.world
 	n = min(n, len(s.out))

@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// simTime returns a time as time.Now does when the system's clock says so and
-// its monotonic one, which nobody can set, says how long it has been running.
-// Package time lets nobody make one; see the comments in its type Time.
+// simTime returns what time.Now returns when the system's clock shows wall and its
+// monotonic clock, which can't be set, shows monotonic. Package time has no
+// function for that; see the comments in its type Time.
 func simTime(wall time.Time, monotonic time.Duration) time.Time {
 	var t time.Time
 	raw := (*struct {
@@ -42,7 +42,7 @@ func (w *world) setClock() {
 	w.now = simTime(time.Unix(0, w.rng.Int64N(int64(century))), w.now.Sub(simTime(w.now, 0)))
 }
 
-// standStill stops the machine, and with it everybody on it.
+// standStill stops the machine for a while.
 func (w *world) standStill() {
 	d := time.Duration(w.rng.Int64N(int64(time.Hour)))
 	w.now = w.now.Add(d)
@@ -51,18 +51,18 @@ func (w *world) standStill() {
 	}
 }
 
-// A loop's clock follows the monotonic one, whatever the wall shows, and leaves
-// out what it stood still for.
+// A loop's clock follows the monotonic clock, whatever the wall clock shows, and
+// leaves out the time for which the loop stood still.
 func TestClock(t *testing.T) {
 	const hour, year = time.Hour, 365 * 24 * time.Hour
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	begin := simTime(noon, hour)
 	for _, test := range []struct {
 		what        string
-		wall        time.Duration // how far the wall's clock moves
+		wall        time.Duration // how far the wall clock moves
 		passes      time.Duration // and the monotonic one
-		wait        time.Duration // what it was to wait for at most; 0 is for ever
-		want, stood time.Duration // what the loop's clock moves, and does not
+		wait        time.Duration // how long it was to wait at most; 0 is for ever
+		want, stood time.Duration // how far the loop's clock moves, and what it leaves out
 	}{
 		{"a wait ends in time", hour, hour, hour, hour, 0},
 		{"a wait ends early", time.Second, time.Second, hour, time.Second, 0},
@@ -75,17 +75,17 @@ func TestClock(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			c := clock{}
-			c.tell(begin, time.Time{})
+			c.update(begin, time.Time{})
 			until := time.Time{}
 			if test.wait != 0 {
-				until = c.bySystem(c.now.Add(test.wait))
+				until = c.systemTime(c.now.Add(test.wait))
 			}
 			now := simTime(noon.Add(test.wall), hour+test.passes)
-			c.tell(now, until)
+			c.update(now, until)
 			if moved := c.now.Sub(begin); moved != test.want || c.stood != test.stood || c.wall != now {
 				t.Errorf("its clock moves by %v, and stands still for %v; want %v and %v", moved, c.stood, test.want, test.stood)
 			}
-			if due := c.bySystem(c.now.Add(time.Minute)); due.Sub(now) != time.Minute {
+			if due := c.systemTime(c.now.Add(time.Minute)); due.Sub(now) != time.Minute {
 				t.Errorf("what is due in a minute is due in %v", due.Sub(now))
 			}
 		})

@@ -13,11 +13,11 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// Whatever one member floods and others do not read, or read in whatever
-// rhythm, those that just talk are heard within a second, and a client that
-// reads at a modest pace is never disconnected and loses nothing.
+// However much one member floods, and at whatever rate others read, messages of
+// the other members are published within a second, and a client that reads at a
+// modest pace is never disconnected and loses nothing.
 //
-// SOP_CHAT_SIM_HOURS sets for how many hours of simulated time.
+// SOP_CHAT_SIM_HOURS sets how many hours are simulated.
 func TestTalkIsHeardDuringFloods(t *testing.T) {
 	if s := os.Getenv("SOP_CHAT_SIM_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 10, 64)
@@ -40,24 +40,24 @@ func TestTalkIsHeardDuringFloods(t *testing.T) {
 }
 
 const (
-	// floodTime is for how long one flood goes on: longer than what a member
-	// may hold the room for is counted.
+	// floodTime is how long one flood lasts: longer than the time within which a
+	// member's holds are counted.
 	floodTime = 20 * time.Minute
 	fairTick  = 20 * time.Millisecond
 )
 
-// A fairClient is a client with a habit.
+// A fairClient is a client that behaves in one way.
 type fairClient struct {
 	*simClient
 	habit  habit
 	nextAt time.Time // when it acts next
 }
 
-// A habit lets a client do what it does at a tick.
+// A habit is how a client behaves: act is what it does at each tick.
 type habit struct {
 	what string
 	act  func(w *fairWorld, c *fairClient)
-	// pace is how many bytes a second it surely reads; 0: it may be disconnected.
+	// pace is how many bytes a second it reads at least; 0: it may be disconnected.
 	pace float64
 }
 
@@ -67,7 +67,7 @@ type fairWorld struct {
 	all    []*fairClient
 	delays []time.Duration // of the talk
 	spoken map[*simClient]time.Time
-	gone   map[string]int // how many of which habit were disconnected
+	gone   map[string]int // how many were disconnected, by habit
 }
 
 func talkDuringFlood(t *testing.T, seed uint64) {
@@ -116,8 +116,8 @@ func talkDuringFlood(t *testing.T, seed uint64) {
 	}
 }
 
-// readingHabits are ways to read while others flood. variant makes each a
-// little different.
+// readingHabits returns ways to read while others flood; variant changes some of
+// them a little.
 func readingHabits(variant int) []habit {
 	sip := func(bytes int, every time.Duration) func(*fairWorld, *fairClient) {
 		return func(w *fairWorld, c *fairClient) {
@@ -166,7 +166,7 @@ func (w *fairWorld) add(h habit) {
 	w.all = append(w.all, &fairClient{simClient: c, habit: h})
 }
 
-// tick lets everybody do what they do, and the loops all they can.
+// tick has every client act, and runs the loops until they have nothing to do.
 func (w *fairWorld) tick() {
 	for i, c := range w.all {
 		if c.left {
@@ -174,7 +174,7 @@ func (w *fairWorld) tick() {
 			if c.habit.pace > 0 {
 				w.failf("one that %s is disconnected: %s", c.habit.what, c.reason)
 			}
-			w.all = slices.Delete(w.all, i, i+1) // and comes again
+			w.all = slices.Delete(w.all, i, i+1) // and joins again
 			w.add(c.habit)
 			break
 		}
@@ -222,7 +222,7 @@ func (w *fairWorld) flood(c *fairClient) {
 	}
 }
 
-// talk says something now and then, and sometimes some things at once.
+// talk sends a message now and then, and sometimes a few at once.
 func (w *fairWorld) talk(c *fairClient) {
 	if !c.echoed || w.now.Before(c.nextAt) || len(c.sending) > 0 || c.published < c.sent {
 		return

@@ -9,8 +9,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A simGate stands in for an archive that lets nobody see what it has not yet
-// made safe: it publishes what was appended, some time later.
+// A simGate stands in for an archive that has messages published only when they
+// are on its disk: it publishes what was appended some time later.
 type simGate struct {
 	world    *world
 	follower *broadcast.Follower
@@ -21,8 +21,8 @@ func newSimGate(w *world) *simGate {
 	return &simGate{world: w, follower: w.room.log.FollowAhead()}
 }
 
-// look takes what is new in the log, after a turn of a loop. The head has not
-// moved in that, so it is where those who were accepted had to begin.
+// look reads what is new in the log after a turn of a loop. The head has not moved
+// in that turn, so clients that were accepted in it begin there.
 func (g *simGate) look() {
 	asked, cancel := context.WithCancel(context.Background())
 	cancel() // so that Next never waits
@@ -33,14 +33,13 @@ func (g *simGate) look() {
 		}
 		for _, e := range g.entries[:n] {
 			if e.Notice != nil && e.Notice.Kind == broadcast.Accepted {
-				g.world.oracle.client(e.Notice.From).comes(int(g.world.room.log.Head() / wire.Size))
+				g.world.oracle.client(e.Notice.From).acceptedAfter(int(g.world.room.log.Head() / wire.Size))
 			}
 		}
 	}
 }
 
-// publish lets everybody see what was appended, and reports whether there was
-// anything.
+// publish publishes what was appended, and reports whether that was anything.
 func (g *simGate) publish() bool {
 	before := g.world.room.log.Head()
 	g.follower.Publish()

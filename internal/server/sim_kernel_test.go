@@ -11,17 +11,17 @@ import (
 	"sop-chat/internal/netpoll"
 )
 
-// A simKernel stands in for the kernel of one loop. Its descriptors live in
-// the world that all loops share; its poller is its own. It behaves as Linux
-// does, and fails wherever Linux could, as often as the world says.
+// A simKernel stands in for the kernel of one loop. Its descriptors belong to the
+// world that all loops share; its poller is its own. It behaves as Linux does, and
+// fails wherever Linux could, as often as the world says.
 type simKernel struct {
-	world   *world
-	watched []watch // in the order of Add
-	woken   bool
-	stale   []netpoll.Event // of descriptors that are no longer watched
+	world      *world
+	registered []registration // in the order of Add
+	woken      bool
+	stale      []netpoll.Event // of descriptors that were removed
 }
 
-type watch struct {
+type registration struct {
 	fd         int
 	generation uint32
 	want       netpoll.Interest
@@ -164,8 +164,8 @@ func (k *simKernel) Close(fd int) syscall.Errno {
 	s := w.socket(fd, "close")
 	k.forget(fd)
 	for _, l := range w.loops {
-		if other := l.kernel.(*simKernel); slices.ContainsFunc(other.watched, func(e watch) bool { return e.fd == fd }) {
-			w.failf("fd %d is closed by one loop and watched by another", fd)
+		if other := l.kernel.(*simKernel); slices.ContainsFunc(other.registered, func(e registration) bool { return e.fd == fd }) {
+			w.failf("fd %d is closed by one loop and registered with another", fd)
 		}
 	}
 	w.fds[fd] = nil
@@ -185,7 +185,7 @@ func (k *simKernel) Reset(fd int) { k.world.socket(fd, "setsockopt") }
 
 func (k *simKernel) EndStream(fd int) { k.world.socket(fd, "shutdown") }
 
-func (k *simKernel) WindowShut(fd int) bool {
+func (k *simKernel) WindowClosed(fd int) bool {
 	s := k.world.socket(fd, "getsockopt")
 	return len(s.out) == s.outCap
 }
@@ -202,7 +202,7 @@ func (k *simKernel) Add(fd int, generation uint32, want netpoll.Interest) syscal
 	if k.find(fd) >= 0 {
 		w.failf("fd %d is added twice to one poller", fd)
 	}
-	k.watched = append(k.watched, watch{fd, generation, want})
+	k.registered = append(k.registered, registration{fd, generation, want})
 	return 0
 }
 
@@ -210,7 +210,7 @@ func (k *simKernel) Modify(fd int, generation uint32, want netpoll.Interest) sys
 	w := k.world
 	i := k.find(fd)
 	if i < 0 {
-		w.failf("fd %d is modified, but not watched", fd)
+		w.failf("fd %d is modified, but not registered", fd)
 	}
 	if errno := w.fault(syscall.ENOMEM); errno != 0 {
 		if fd != listenerFD {
@@ -218,7 +218,7 @@ func (k *simKernel) Modify(fd int, generation uint32, want netpoll.Interest) sys
 		}
 		return errno
 	}
-	k.watched[i] = watch{fd, generation, want}
+	k.registered[i] = registration{fd, generation, want}
 	return 0
 }
 
@@ -234,7 +234,7 @@ func (k *simKernel) Remove(fd int) syscall.Errno {
 }
 
 func (k *simKernel) find(fd int) int {
-	return slices.IndexFunc(k.watched, func(e watch) bool { return e.fd == fd })
+	return slices.IndexFunc(k.registered, func(e registration) bool { return e.fd == fd })
 }
 
 func (k *simKernel) forget(fd int) {
@@ -242,12 +242,12 @@ func (k *simKernel) forget(fd int) {
 	if i < 0 {
 		return
 	}
-	k.stale = append(k.stale, netpoll.Event{FD: fd, Generation: k.watched[i].generation, Readable: true, Writable: true, Broken: true})
-	k.watched = slices.Delete(k.watched, i, i+1)
+	k.stale = append(k.stale, netpoll.Event{FD: fd, Generation: k.registered[i].generation, Readable: true, Writable: true, Broken: true})
+	k.registered = slices.Delete(k.registered, i, i+1)
 }
 
 // Wait returns some of what is ready, in any order. It never blocks: the
-// simulation only lets a loop turn that has a reason to.
+// simulation runs a loop only when it has a reason to.
 func (k *simKernel) Wait(events []netpoll.Event, _ time.Time) (int, syscall.Errno) {
 	w := k.world
 	if errno := w.fault(syscall.EINTR); errno != 0 {
@@ -269,7 +269,7 @@ func (k *simKernel) Wait(events []netpoll.Event, _ time.Time) (int, syscall.Errn
 // ready returns the events that epoll would report.
 func (k *simKernel) ready() []netpoll.Event {
 	var ready []netpoll.Event
-	for _, e := range k.watched {
+	for _, e := range k.registered {
 		event := netpoll.Event{FD: e.fd, Generation: e.generation}
 		if e.fd == listenerFD {
 			event.Readable = e.want&netpoll.Readable != 0 && len(k.world.arriving) > 0
@@ -292,6 +292,6 @@ func (k *simKernel) Now() time.Time { return k.world.now }
 
 // mayRun reports whether a Wait of the loop would return.
 func (k *simKernel) mayRun(l *loop) bool {
-	until := l.bySystem(l.deadline())
+	until := l.systemTime(l.deadline())
 	return k.woken || len(k.ready()) > 0 || !until.IsZero() && !until.After(k.world.now)
 }

@@ -11,8 +11,8 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// A simMemory stands in for memory that can be sent by reference: what was
-// sent from it lies in a socket's queue, and changes if the memory does.
+// A simMemory stands in for memory that can be sent by reference: what was sent
+// from it is in a socket's queue, and changes if the memory does.
 type simMemory struct {
 	world   *world
 	arena   []byte
@@ -53,8 +53,9 @@ func (m *simMemory) Take() []byte {
 	return piece
 }
 
-// Give takes a piece back. If it was lent, who refers to it is detached: what
-// they see changes no more. If that fails, it is not handed out again.
+// Give takes a piece back. If it was lent, the sockets that refer to it are
+// detached: what they refer to no longer changes. If that fails, the piece is not
+// handed out again.
 func (m *simMemory) Give(piece []byte, lent bool) {
 	from := m.Offset(piece)
 	switch {
@@ -92,7 +93,7 @@ func (m *simMemory) Offset(b []byte) int64 {
 	return int64(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&m.arena[0])))
 }
 
-// refer notes that the last bytes of a socket's queue are references, one for
+// refer records that the last bytes of a socket's queue are references, one for
 // each piece that they lie in.
 func (m *simMemory) refer(s *socket, live []byte) {
 	for len(live) > 0 {
@@ -102,7 +103,7 @@ func (m *simMemory) refer(s *socket, live []byte) {
 	}
 }
 
-// taken checks what a client has just taken, and forgets what is through.
+// taken checks what a client has just taken, and drops what it has taken wholly.
 func (m *simMemory) taken(s *socket) {
 	m.refs = slices.DeleteFunc(m.refs, func(r ref) bool {
 		if r.socket != s {

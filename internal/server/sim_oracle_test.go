@@ -11,9 +11,9 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// An oracle follows the room's log and so knows the one order of all messages.
-// It checks that everyone's messages enter it once, in the order in which they
-// were sent, unchanged, and only between joining and leaving.
+// An oracle follows the room's log, so it knows the order of all messages. It
+// checks that each client's messages are published once, in the order in which
+// they were sent, unchanged, and only between joining and leaving.
 type oracle struct {
 	world    *world
 	follower *broadcast.Follower
@@ -22,7 +22,7 @@ type oracle struct {
 	asked    context.Context
 }
 
-// A spoken is one message in the order: whose, and which of his.
+// A spoken is one message in the order: the client that sent it, and its number.
 type spoken struct {
 	client *simClient
 	number int
@@ -34,7 +34,7 @@ func newOracle(w *world) *oracle {
 	return &oracle{world: w, follower: w.room.log.FollowLossless(), asked: asked}
 }
 
-// look takes what is new in the log.
+// look reads what is new in the log.
 func (o *oracle) look() {
 	for {
 		n, _ := o.follower.Next(o.asked, o.entries[:])
@@ -80,7 +80,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 		}
 		c.accepted = true
 		if w.gate == nil {
-			c.comes(len(o.order))
+			c.acceptedAfter(len(o.order))
 		}
 	case broadcast.Refused:
 		if n.Key != c.key || c.key == simKey && n.Reason != causeFull.words {
@@ -106,7 +106,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 	}
 }
 
-// client finds the client that a sender is, by the name it authenticated with.
+// client returns a sender's client, by the name it authenticated with.
 func (o *oracle) client(s *broadcast.Sender) *simClient {
 	number, err := strconv.Atoi(strings.TrimPrefix(s.Name, "client "))
 	if err != nil || number >= o.world.born {
@@ -117,12 +117,12 @@ func (o *oracle) client(s *broadcast.Sender) *simClient {
 			return c
 		}
 	}
-	o.world.failf("client %d is long gone", number)
+	o.world.failf("client %d is not there any more", number)
 	return nil
 }
 
-// next returns the index of the first message from index i on that is not of
-// c.
+// next returns the index of the first message from index i on that c did not
+// send.
 func (o *oracle) next(i int, c *simClient) int {
 	for i < len(o.order) && o.order[i].client == c {
 		i++
@@ -130,7 +130,7 @@ func (o *oracle) next(i int, c *simClient) int {
 	return i
 }
 
-// received checks one message that a client got.
+// received checks one message that a client received.
 func (o *oracle) received(c *simClient, m *wire.Message) {
 	w := o.world
 	if c.next < 0 {
@@ -142,7 +142,7 @@ func (o *oracle) received(c *simClient, m *wire.Message) {
 	}
 	want := o.order[c.next]
 	if *m != want.client.message(want.number) {
-		w.failf("%v received %q from %q; its turn was message %d of %v",
+		w.failf("%v received %q from %q, want message %d of %v",
 			c, m.Text()[:20], m.Name(), want.number, want.client)
 	}
 	c.next++

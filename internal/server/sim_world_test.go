@@ -20,18 +20,18 @@ const (
 	listenerFD = 3
 )
 
-// A world is everything outside the loops: descriptors, the network, the
-// clients at its other end, and time. All of it follows from a seed.
+// A world is everything outside the loops: descriptors, the network, the clients
+// at its other end, and time. All of it follows from a seed.
 type world struct {
 	seed   uint64
 	rng    *rand.Rand
 	now    time.Time
-	faults int // one call in so many fails; 0: none
+	faults int // one call in that many fails; 0: none
 
-	fds      []*socket // by descriptor
-	arriving []*socket // connected, not yet accepted
-	hatch    hatch     // where others are handed over
-	adopted  int       // how many were
+	fds      []*socket    // by descriptor
+	arriving []*socket    // connected, not yet accepted
+	handoff  handoffQueue // of connections that no listener accepted
+	adopted  int          // how many were
 	clients  []*simClient
 	born     int
 
@@ -46,10 +46,10 @@ type world struct {
 
 // A simConfig is what a seed chooses of the server's settings.
 type simConfig struct {
-	loops, places, pending, perAddress int
-	backlog, replay                    int
-	clients                            int // how many are there at a time
-	descriptors                        int // how many there may be; 0: any number
+	loops, slots, pending, perAddress int
+	backlog, replay                   int
+	clients                           int // how many are there at a time
+	descriptors                       int // how many there may be; 0: any number
 }
 
 const (
@@ -59,21 +59,21 @@ const (
 	simPeerTimeout  = 20 * time.Second
 )
 
-// A failure is what the simulation panics with, so that its driver can tell it
-// from a panic of the code it tests.
+// A failure is what the simulation panics with, to tell it from a panic of the
+// code it tests.
 type failure string
 
 func (w *world) failf(format string, args ...any) {
 	panic(failure(fmt.Sprintf(format, args...)))
 }
 
-// newWorld returns a world in which all there can be is drawn from the seed.
+// newWorld returns a world whose settings are drawn from the seed.
 func newWorld(seed uint64) *world {
 	w := emptyWorld(seed)
 	w.faults = []int{0, 2000, 200, 30}[w.rng.IntN(4)]
 	w.config = simConfig{
 		loops:      1 + w.rng.IntN(4),
-		places:     []int{0, 4, 8}[w.rng.IntN(3)],
+		slots:      []int{0, 4, 8}[w.rng.IntN(3)],
 		pending:    []int{0, 1, 4}[w.rng.IntN(3)],
 		perAddress: []int{0, 1, 2}[w.rng.IntN(3)],
 		backlog:    32 << 10 << w.rng.IntN(4),
@@ -97,7 +97,7 @@ func emptyWorld(seed uint64) *world {
 
 // begin starts a server with the world's settings.
 func (w *world) begin() {
-	w.room = newRoom(simKey, w.config.places, w.config.backlog, w.config.loops, func(segments int) fileMemory {
+	w.room = newRoom(simKey, w.config.slots, w.config.backlog, w.config.loops, func(segments int) fileMemory {
 		if w.chance(3) {
 			return nil
 		}
@@ -122,20 +122,20 @@ func (w *world) begin() {
 		k := &simKernel{world: w}
 		w.loops = append(w.loops, newLoop(k, w.room, logger, limits, &w.stop))
 	}
-	_, errno := newDoor(w.loops[0], w.loops, []int{listenerFD}, &w.hatch, doorLimits{
+	_, errno := newAcceptor(w.loops[0], w.loops, []int{listenerFD}, &w.handoff, acceptorLimits{
 		pending:           w.config.pending,
 		pendingPerAddress: w.config.perAddress,
 		authTimeout:       simAuthTimeout,
-		seats:             w.rng.Int32N(4),
+		minMembers:        w.rng.Int32N(4),
 	})
 	if errno != 0 {
-		w.failf("the listener can't be watched: %v", errno)
+		w.failf("the listener can't be registered: %v", errno)
 	}
 }
 
 func (w *world) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }
 
-// fault returns one of the errors now and then, and otherwise 0.
+// fault returns one of the errors now and then, and 0 otherwise.
 func (w *world) fault(errnos ...syscall.Errno) syscall.Errno {
 	if w.faults == 0 || !w.chance(w.faults) {
 		return 0
@@ -161,18 +161,18 @@ type socket struct {
 	broken                bool          // reset, or the network failed: nothing gets through
 	errno                 syscall.Errno // what the next call on a broken socket returns
 	readError             bool          // a read failed although there may have been more
-	readShort, writeShort time.Time     // when the kernel last lacked memory for it
+	readShort, writeShort time.Time     // when the kernel last lacked memory for the call
 	struck                bool          // a call about it failed that is not the network's
 }
 
-// breaks makes the connection one that has failed.
+// breaks has the connection fail.
 func (s *socket) breaks(errno syscall.Errno) {
 	s.broken, s.errno = true, errno
 	s.out = nil
 }
 
-// install gives a socket the lowest free descriptor, as the kernel does, so
-// that numbers are used again soon.
+// install gives a socket the lowest free descriptor, as the kernel does, so that
+// numbers are soon reused.
 func (w *world) install(s *socket) {
 	s.fd = w.nextFD()
 	if s.fd == len(w.fds) {
@@ -197,7 +197,7 @@ func (w *world) socket(fd int, call string) *socket {
 	return w.fds[fd]
 }
 
-// open returns how many descriptors of connections there are.
+// open returns how many connections have a descriptor.
 func (w *world) open() int {
 	n := 0
 	for _, s := range w.fds {
@@ -208,18 +208,18 @@ func (w *world) open() int {
 	return n
 }
 
-// retried checks that what failed for a shortage is not tried again at once.
+// retried checks that what failed for a shortage is not retried at once.
 func (w *world) retried(last *time.Time, errno syscall.Errno, call string) {
 	if w.now.Equal(*last) {
-		w.failf("a %s is tried again at once after a shortage", call)
+		w.failf("a %s is retried at once after a shortage", call)
 	}
 	if shortage(errno) {
 		*last = w.now
 	}
 }
 
-// endure fails if the kernel would have given up a client that is there and
-// does not read: that is what TCP_USER_TIMEOUT does while its window is shut.
+// endure fails if the kernel would have given up a client that is alive but does
+// not read, as TCP_USER_TIMEOUT does while its window is closed.
 func (s *socket) endure(w *world) {
 	switch {
 	case len(s.out) < s.outCap:

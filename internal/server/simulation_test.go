@@ -12,13 +12,14 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// The loops' own code, over a kernel that fails wherever Linux could, with
-// clients that do all a client can do: nothing is lost, doubled or reordered
-// for who is healthy, nobody gets his own messages, there is one order for
-// all, no descriptor is left or closed twice, and nobody outlives his error.
+// The loops' own code runs over a kernel that fails wherever Linux could, with
+// clients that do all a client can do. For a healthy client, nothing is lost,
+// doubled or reordered. No client receives its own messages, there is one order
+// for all, no descriptor is leaked or closed twice, and a connection that fails is
+// closed.
 //
 // SOP_CHAT_SIM_STEPS sets how many steps there are in all; SOP_CHAT_SIM_SEED
-// runs one seed alone.
+// runs a single seed.
 func TestSimulation(t *testing.T) {
 	const stepsPerSeed = 5000
 	if s := os.Getenv("SOP_CHAT_SIM_SEED"); s != "" {
@@ -48,7 +49,7 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// simCounts say what a simulation went through.
+// simCounts counts what happened in a simulation.
 type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
 }
@@ -86,7 +87,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	for _, c := range w.clients {
 		if c.next > 0 {
 			counts.listeners++
-			if c.begin < c.came {
+			if c.begin < c.saidBefore {
 				counts.replayed++
 			}
 		}
@@ -110,7 +111,7 @@ func reportFailure(t *testing.T, seed uint64) {
 	}
 }
 
-// step does one thing: a loop turns, a client acts, one comes, or time passes.
+// step does one thing: a loop turns, a client acts or connects, or time passes.
 func (w *world) step() {
 	switch {
 	case w.alive() < w.config.clients && w.chance(20):
@@ -119,7 +120,7 @@ func (w *world) step() {
 		w.pass(time.Duration(w.rng.IntN(int(20 * time.Millisecond))))
 	case w.chance(200):
 		for d := w.rng.IntN(50); d >= 0; d-- {
-			for range 50 { // no more: with failures, it may never end
+			for range 50 { // with failures, it may never end
 				if !w.busy((*simClient).isEager) {
 					break
 				}
@@ -134,7 +135,7 @@ func (w *world) step() {
 		w.standStill()
 	case w.chance(2) && len(w.clients) > 0:
 		c := w.clients[w.rng.IntN(len(w.clients))]
-		for range 4 { // those who are long gone have little to do
+		for range 4 { // a client that is gone has little to do
 			if !c.over() {
 				break
 			}
@@ -150,7 +151,7 @@ func (w *world) step() {
 	w.check()
 }
 
-// turn lets one loop work through one wake-up.
+// turn runs one wake-up of a loop.
 func (w *world) turn(l *loop) {
 	running, err := l.turn()
 	if err != nil || !running {
@@ -162,8 +163,8 @@ func (w *world) turn(l *loop) {
 	w.oracle.look()
 }
 
-// pass lets time pass. Whoever reads eagerly has read by then, and who reads
-// slowly but steadily has read his share.
+// pass lets time pass. Clients that read eagerly have read everything by then, and
+// those that read slowly but steadily their part.
 func (w *world) pass(d time.Duration) {
 	for _, c := range w.clients {
 		switch {
@@ -184,7 +185,7 @@ func (w *world) pass(d time.Duration) {
 	w.oracle.look()
 }
 
-// over reports whether a client has nothing to do with the server any more.
+// over reports whether a client has nothing more to do with the server.
 func (c *simClient) over() bool {
 	return c.cutOff() && len(c.socket.out) == 0
 }
@@ -199,16 +200,16 @@ func (w *world) alive() int {
 	return n
 }
 
-// check is what holds after each step.
+// check checks what holds after each step.
 func (w *world) check() {
-	members, seated := 0, int64(0)
+	members, assigned := 0, int64(0)
 	for _, l := range w.loops {
 		for _, c := range l.conns {
 			if c == nil {
 				continue
 			}
-			if c.state >= greeting {
-				seated++
+			if c.state >= echoing {
+				assigned++
 			}
 			if c.state == member || c.state == draining {
 				members++
@@ -217,15 +218,15 @@ func (w *world) check() {
 				w.failf("the log is kept from %d, and %s is at %d", l.cursor.Position(), c.Name, c.cursor)
 			}
 		}
-		seated += int64(len(l.inbox))
+		assigned += int64(len(l.inbox))
 	}
-	if taken := w.room.taken.Load(); taken != seated {
-		w.failf("%d places are taken by %d clients", taken, seated)
+	if taken := w.room.taken.Load(); taken != assigned {
+		w.failf("%d slots are taken by %d clients", taken, assigned)
 	}
-	if w.config.places > 0 && seated > int64(w.config.places) {
-		w.failf("%d clients are in a room of %d places", seated, w.config.places)
+	if w.config.slots > 0 && assigned > int64(w.config.slots) {
+		w.failf("%d clients are in a room of %d slots", assigned, w.config.slots)
 	}
-	if waiting := w.waiting(); w.config.pending > 0 && waiting > crowd*w.config.pending {
+	if waiting := w.waiting(); w.config.pending > 0 && waiting > burstFactor*w.config.pending {
 		w.failf("%d connections wait to authenticate, with a bound of %d", waiting, w.config.pending)
 	}
 	if n := w.open(); n < members {
@@ -233,22 +234,22 @@ func (w *world) check() {
 	}
 }
 
-// rest lets the loops come to rest, without any failures and in far less time
-// than any of their limits, and checks that they have done all there is to do:
-// who has to be woken for something is not woken by chance.
-func (w *world) rest(who func(*simClient) bool) {
+// rest lets the loops come to rest, without failures and in far less time than any
+// of their limits, and checks that they have done all there is to do: nothing that
+// needs a wake-up depends on one for another reason.
+func (w *world) rest(reads func(*simClient) bool) {
 	faults := w.faults
 	w.faults = 0
 	for range 15 { // longer than the pause after a shortage
-		w.workOff(who)
+		w.workOff(reads)
 		w.pass(10 * time.Millisecond)
 	}
-	w.workOff(who)
+	w.workOff(reads)
 	w.faults = faults
 	if len(w.arriving) > 0 {
 		w.failf("%d connections wait to be accepted", len(w.arriving))
 	}
-	if n := len(w.hatch.waiting) + len(w.loops[0].door.foundlings); n > 0 {
+	if n := len(w.handoff.waiting) + len(w.loops[0].acceptor.adopted); n > 0 {
 		w.failf("%d connections wait to be adopted", n)
 	}
 	held := w.room.log.Held()
@@ -258,8 +259,8 @@ func (w *world) rest(who func(*simClient) bool) {
 		if open && !held && !w.hasSentItsShare(s) && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
-		if open && c.joined && who(c) && !s.broken && !s.fin {
-			c.checkHeard()
+		if open && c.joined && reads(c) && !s.broken && !s.fin {
+			c.checkReceived()
 		}
 	}
 }
@@ -286,8 +287,8 @@ func (w *world) waiting() int {
 	return n
 }
 
-// settle lets everybody finish: nothing fails any more, all read, and time
-// goes on until nobody has anything left to do.
+// settle lets every client finish: nothing fails any more, all of them read, and
+// time passes until nothing is left to do.
 func (w *world) settle() {
 	w.faults = 0
 	w.rest((*simClient).isThere)
@@ -297,17 +298,17 @@ func (w *world) settle() {
 	}
 }
 
-// workOff lets loops and some of the clients do all that takes no time.
-func (w *world) workOff(who func(*simClient) bool) {
-	for spins := 0; w.busy(who); spins++ {
+// workOff lets the loops and some of the clients do all that takes no time.
+func (w *world) workOff(reads func(*simClient) bool) {
+	for spins := 0; w.busy(reads); spins++ {
 		if spins == 100_000 {
 			w.failf("the loops never come to rest")
 		}
 	}
 }
 
-// busy does something of that, and reports whether there was anything.
-func (w *world) busy(who func(*simClient) bool) bool {
+// busy does a part of that, and reports whether there was anything to do.
+func (w *world) busy(reads func(*simClient) bool) bool {
 	did := w.gate != nil && w.gate.publish()
 	for _, i := range w.rng.Perm(len(w.loops)) {
 		if l := w.loops[i]; l.kernel.(*simKernel).mayRun(l) {
@@ -316,7 +317,7 @@ func (w *world) busy(who func(*simClient) bool) bool {
 		}
 	}
 	for _, c := range w.clients {
-		if !who(c) {
+		if !reads(c) {
 			continue
 		}
 		if len(c.socket.out) > 0 {
@@ -334,7 +335,7 @@ func (w *world) busy(who func(*simClient) bool) bool {
 func (c *simClient) isEager() bool { return c.eager && !c.gone }
 func (c *simClient) isThere() bool { return !c.gone }
 
-// checkSettled is what holds when everybody has had time to finish.
+// checkSettled checks what holds when every client has had time to finish.
 func (w *world) checkSettled() {
 	if w.room.log.Held() {
 		w.failf("the room is still held")
@@ -347,22 +348,22 @@ func (w *world) checkSettled() {
 		open := s.fd >= 0
 		switch {
 		case open && (s.fin || s.broken || s.struck):
-			w.failf("%v outlives its end: fin %v, broken %v, struck %v", c, s.fin, s.broken, s.struck)
+			w.failf("%v is not closed though it ended: fin %v, broken %v, struck %v", c, s.fin, s.broken, s.struck)
 		case open && !c.joined:
 			w.failf("%v neither joined nor was closed", c)
 		case c.accepted && !open && !c.left:
-			w.failf("%v was closed, and nobody was told", c)
+			w.failf("%v was closed, and no notice says so", c)
 		}
 		if open {
-			c.checkHeard()
+			c.checkReceived()
 		} else {
 			c.checkEnded()
 		}
-		c.checkSaid()
+		c.checkPublished()
 	}
 }
 
-// checkEnded: nobody is disconnected without a reason.
+// checkEnded checks that a client was not disconnected without a reason.
 func (c *simClient) checkEnded() {
 	s := c.socket
 	if c.joined && !s.fin && !s.broken && !s.struck && !c.evicted {
@@ -370,8 +371,8 @@ func (c *simClient) checkEnded() {
 	}
 }
 
-// checkHeard: who is in the room has heard all that was said.
-func (c *simClient) checkHeard() {
+// checkReceived checks that a client in the room has received all it must.
+func (c *simClient) checkReceived() {
 	w := c.world
 	if !c.echoed {
 		w.failf("%v is in the room and has no echo", c)
@@ -381,14 +382,14 @@ func (c *simClient) checkHeard() {
 		from = c.begin
 	}
 	if missed := w.oracle.next(from, c); missed < len(w.oracle.order) {
-		w.failf("%v has not heard message %d of %d: %d of %v", c, missed, len(w.oracle.order),
+		w.failf("%v has not received message %d of %d: %d of %v", c, missed, len(w.oracle.order),
 			w.oracle.order[missed].number, w.oracle.order[missed].client)
 	}
 }
 
-// checkSaid: all that a client sent was published, unless a fault of its own
-// came between.
-func (c *simClient) checkSaid() {
+// checkPublished checks that all a client sent was published, unless its
+// connection failed.
+func (c *simClient) checkPublished() {
 	s := c.socket
 	if !c.joined || s.readError || s.struck || c.evicted {
 		return
@@ -398,7 +399,7 @@ func (c *simClient) checkSaid() {
 	}
 }
 
-// shutdown ends the server and checks that nothing is left of it.
+// shutdown stops the server and checks that nothing is left of it.
 func (w *world) shutdown() {
 	w.stop.Store(true)
 	for _, l := range w.loops {
@@ -422,10 +423,10 @@ func (w *world) shutdown() {
 		w.failf("%d descriptors are left", n)
 	}
 	if taken := w.room.taken.Load(); taken != 0 {
-		w.failf("%d places are left taken", taken)
+		w.failf("%d slots are left taken", taken)
 	}
 	for i, l := range w.loops {
-		if n := l.seated.Load(); n != 0 {
+		if n := l.assigned.Load(); n != 0 {
 			w.failf("loop %d believes that it has %d members", i, n)
 		}
 	}

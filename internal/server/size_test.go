@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// An idle client costs little besides its conn. What grows it beyond the size
-// for which the allocator has a class takes as much as the next class.
+// An idle client costs little besides its conn, which should not grow beyond its
+// size class in the allocator.
 func TestConnIsSmall(t *testing.T) {
 	const class = 112
 	if size := unsafe.Sizeof(conn{}); size > class {

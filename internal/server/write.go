@@ -11,15 +11,15 @@ import (
 )
 
 // maxWrite is how much is written to one client in one wake-up, in bytes, give
-// or take a message. It bounds how long one that is far behind keeps the others
-// waiting; a socket's buffer rarely takes as much at once.
+// or take a message. It bounds how long a client that is far behind keeps the
+// others waiting. A socket's buffer rarely takes as much at once.
 const maxWrite = 1 << 20
 
-// What is sent by reference saves the kernel a copy for each client, and costs
-// it the handling of pages, and new ones for the log. So it pays when much is
-// sent to many: measured with 16 to 1,000 clients and 8 to 640 KiB for each, it
-// begins at about these, is 1.2 times dearer for 16 clients whatever the size,
-// and a third cheaper from 100 clients and 300 KiB on.
+// Sending by reference saves the kernel a copy for each client, and costs it the
+// handling of pages, and new pages for the log. So it pays when much is sent to
+// many. Measured with 16 to 1,000 clients and 8 to 640 KiB for each, it costs 1.2
+// times as much for 16 clients whatever the size, breaks even at about the values
+// below, and costs a third less from 100 clients and 300 KiB on.
 const (
 	// minReference is how much has to be sent to a client at once, in bytes.
 	minReference = 64 << 10
@@ -27,7 +27,7 @@ const (
 	minAudience = 32
 )
 
-// flush writes every member what it has yet to get, straight out of the log.
+// flush writes every member what it has yet to receive, straight out of the log.
 func (l *loop) flush() {
 	head := l.room.log.Head()
 	for _, c := range l.ready {
@@ -49,14 +49,14 @@ func (l *loop) flush() {
 	l.written = head
 }
 
-// write sends c the log up to head, leaving out its own messages, as far as
-// its socket takes it. What remains is sent when the socket can be written
-// again; nobody waits for it.
+// write sends c the log up to head, without its own messages, as far as its
+// socket takes it. The rest is sent when the socket is writable again, and nobody
+// waits for that.
 func (l *loop) write(c *conn, head broadcast.Position) {
 	log := l.room.log
 	for sent := 0; c.cursor < head; {
 		if sent >= l.limits.write {
-			l.lags(c)
+			l.awaitWritable(c)
 			return
 		}
 		to := min(head, c.cursor-c.cursor%wire.Size+broadcast.Position(l.limits.write))
@@ -87,54 +87,54 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		case errno == syscall.EINTR:
 			continue
 		case errno == 0 || errno == syscall.EAGAIN:
-			l.lags(c)
+			l.awaitWritable(c)
 		case shortage(errno):
-			l.starve(c)
+			l.deferWrite(c)
 		default:
 			l.startDraining(c, causeErrno("write", errno))
 		}
 		return
 	}
-	l.caughtUp(c)
+	l.endLag(c)
 	l.arm(c)
 }
 
-// byReference reports whether so many bytes are better sent by reference.
+// byReference reports whether that many bytes are better sent by reference.
 func (l *loop) byReference(bytes int) bool {
 	return l.room.memory != nil && bytes >= l.limits.reference && len(l.members) >= l.limits.audience &&
 		l.room.memory.Lends()
 }
 
-// refer sends stretches of the log by reference. When that fails, either the
-// connection is broken or the system can't do it after all; so copies are tried,
-// and if those can be sent, nothing is sent by reference any more.
+// refer sends stretches of the log by reference. If that fails, either the
+// connection is broken or the system can't do it after all. So it then sends
+// copies, and if that works, nothing is sent by reference any more.
 func (l *loop) refer(fd int, stretches [][]byte) (sent int, errno syscall.Errno) {
 	sent, failed := l.sendfile(fd, stretches)
 	switch {
-	case failed == 0 || waits(failed):
+	case failed == 0 || canRetry(failed):
 		return sent, failed
 	case sent > 0:
-		return sent, 0 // there will be another try
+		return sent, 0 // the rest is tried again
 	}
 	sent, errno = l.kernel.Send(fd, stretches)
 	switch {
 	case errno == 0 || errno == syscall.EAGAIN:
 		l.room.memory.StopLending(os.NewSyscallError("sendfile", failed))
 		return sent, errno
-	case waits(errno):
+	case canRetry(errno):
 		return 0, errno
 	}
 	return 0, failed
 }
 
-// waits reports whether what failed can be tried again.
-func waits(errno syscall.Errno) bool {
+// canRetry reports whether a call that failed may work later.
+func canRetry(errno syscall.Errno) bool {
 	return errno == syscall.EINTR || errno == syscall.EAGAIN || shortage(errno)
 }
 
 // sendfile sends stretches of the log by reference, as far as the socket takes
-// them, those that lie one behind the other in one call. It may send some and
-// then fail.
+// them. Stretches that are contiguous in the file are sent in one call. It may
+// send some and then fail.
 func (l *loop) sendfile(fd int, stretches [][]byte) (sent int, errno syscall.Errno) {
 	memory := l.room.memory
 	for len(stretches) > 0 {
@@ -161,41 +161,42 @@ func length(stretches [][]byte) int {
 	return n
 }
 
-// lags notes that c has yet to get something and waits for its socket.
-func (l *loop) lags(c *conn) {
-	l.noteLag(c)
-	c.lag.starved = false
+// awaitWritable has the rest written to c when its socket is writable.
+func (l *loop) awaitWritable(c *conn) {
+	l.beginLag(c)
+	c.lag.deferred = false
 	l.arm(c)
 }
 
-// starve notes that c has yet to get something for which the kernel lacks the
-// memory. Its socket would be called writable all the while, so it is left
-// alone until the shortage may be over.
-func (l *loop) starve(c *conn) {
-	l.noteLag(c)
-	c.lag.starved = true
+// deferWrite has the rest written to c when the kernel may have memory for it
+// again. Until then epoll might report its socket as writable all the time, so
+// the loop does not wait for that.
+func (l *loop) deferWrite(c *conn) {
+	l.beginLag(c)
+	c.lag.deferred = true
 	l.backOff()
 	l.arm(c)
 }
 
-// unstarve tries again what a shortage had stopped.
-func (l *loop) unstarve() {
+// retryDeferred marks the members whose writes were deferred as ready.
+func (l *loop) retryDeferred() {
 	for _, c := range l.lagging {
-		if c.lag.starved {
-			l.again(c)
+		if c.lag.deferred {
+			l.markReady(c)
 		}
 	}
 }
 
-// again has c, which lags, written to in this wake-up.
-func (l *loop) again(c *conn) {
+// markReady has c, which lags, written to in this wake-up.
+func (l *loop) markReady(c *conn) {
 	if !c.lag.ready {
 		c.lag.ready = true
 		l.ready = append(l.ready, c)
 	}
 }
 
-func (l *loop) noteLag(c *conn) {
+// beginLag adds c to the lagging members.
+func (l *loop) beginLag(c *conn) {
 	if c.lag != nil {
 		return
 	}
@@ -208,8 +209,8 @@ func (l *loop) noteLag(c *conn) {
 	l.lagging = append(l.lagging, c)
 }
 
-// caughtUp notes that c has nothing to wait for any more.
-func (l *loop) caughtUp(c *conn) {
+// endLag removes c from the lagging members.
+func (l *loop) endLag(c *conn) {
 	if c.lag == nil {
 		return
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// longest is a message whose fields are full, but for a blank before its name.
+// longest returns a message whose fields are full; its name begins with a space.
 func longest(t testing.TB) Message {
 	t.Helper()
 	m, err := New(" "+strings.Repeat("n", NameSize-1), strings.Repeat("t", TextSize))
@@ -28,7 +28,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What it costs to find the fields of a message, and to check a key.
+// The cost of finding the fields of a message, and of checking a key.
 func BenchmarkMessage(b *testing.B) {
 	m := longest(b)
 	b.Run("fields", func(b *testing.B) {

@@ -29,8 +29,8 @@ const (
 type Message [Size]byte
 
 // New returns a message with the given name and text. A field that is full
-// has no terminator. It fails if a field is longer than its place or contains
-// a zero byte, because the reader would see only a part of it.
+// has no terminator. New fails if the name or the text is too long or contains a
+// zero byte, because the reader would see only a part of it.
 func New(name, text string) (Message, error) {
 	var m Message
 	if err := checkField("user name", name, NameSize); err != nil {
@@ -44,8 +44,8 @@ func New(name, text string) (Message, error) {
 	return m, nil
 }
 
-// CheckKey reports why key could never be the key of a room: it does not fit
-// the text's field, or a zero byte in it would end it early. An empty key is
+// CheckKey returns an error if key can't be the key of a room: it does not fit the
+// text's field, or contains a zero byte, which would end it early. An empty key is
 // valid on the wire.
 func CheckKey(key string) error {
 	return checkField("key", key, TextSize)
@@ -65,9 +65,8 @@ func checkField(what, s string, size int) error {
 // the whole field. The result is a part of m, not a copy.
 func (m *Message) Name() []byte { return untilZero(m[:NameSize]) }
 
-// TrimmedName returns the user name without white space around it. It tells
-// who somebody is: clients trim the name in their first message, but not in
-// later ones.
+// TrimmedName returns the user name without white space around it. It identifies a
+// client: clients trim the name in their first message, but not in later ones.
 func (m *Message) TrimmedName() []byte { return bytes.TrimSpace(m.Name()) }
 
 // Text returns the text, or in an authentication message the key: the bytes
@@ -75,10 +74,10 @@ func (m *Message) TrimmedName() []byte { return bytes.TrimSpace(m.Name()) }
 // of m, not a copy.
 func (m *Message) Text() []byte { return untilZero(m[NameSize:]) }
 
-// HasKey reports whether the message, read as an authentication message,
-// carries key. The time it takes depends on neither of the two keys, only on
-// where the given one ends, so that a guesser learns nothing from it. A key
-// that fails CheckKey is never equal.
+// HasKey reports whether the message, read as an authentication message, carries
+// key. The time it takes depends only on the length of the message's own key, so
+// that it tells nothing about the room's. It reports false for a key that fails
+// CheckKey.
 func (m *Message) HasKey(key string) bool {
 	var given, want [TextSize]byte
 	copy(given[:], m.Text())
@@ -95,7 +94,7 @@ func untilZero(field []byte) []byte {
 	return field
 }
 
-// Whole returns how many bytes of the first n of a stream are whole messages;
-// the rest belongs to a message that is still incomplete. TCP keeps no message
-// borders, so every reader of a stream needs it.
+// Whole returns how many of the first n bytes of a stream are whole messages. The
+// rest belongs to an incomplete message. TCP keeps no message boundaries, so every
+// reader of a stream needs it.
 func Whole(n int) int { return n - n%Size }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Fields are cut at the first zero byte, or fill their place.
+// Fields end at the first zero byte, or are full.
 func TestFields(t *testing.T) {
 	for _, test := range []struct{ what, name, text string }{
 		{"ordinary", "alice", "hello"},
@@ -30,7 +30,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// What a reader would see only a part of is refused.
+// New refuses fields of which a reader would see only a part.
 func TestNewRefuses(t *testing.T) {
 	for _, test := range []struct{ what, name, text, want string }{
 		{"long name", strings.Repeat("n", NameSize+1), "", "65 bytes long; at most 64"},
@@ -46,7 +46,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A key is the bytes up to the first zero, and nothing but itself.
+// A key is the bytes up to the first zero, and equal only to the same bytes.
 func TestHasKey(t *testing.T) {
 	full := strings.Repeat("k", TextSize)
 	for _, test := range []struct {
@@ -86,8 +86,8 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-// Whatever 512 bytes arrive: the fields are parts of the message without a
-// zero in them, and a message built from them has the same fields.
+// In any 512 bytes, the fields are parts of the message without a zero in them, and
+// a message built from them has the same fields.
 func FuzzMessage(f *testing.F) {
 	f.Add([]byte("alice"), []byte("hello"))
 	f.Add(bytes.Repeat([]byte{0}, NameSize), bytes.Repeat([]byte{0xff}, TextSize))
@@ -98,7 +98,7 @@ func FuzzMessage(f *testing.F) {
 		copy(m[NameSize:], text)
 		again, err := New(string(m.Name()), string(m.Text()))
 		if err != nil {
-			t.Fatalf("the fields of a message do not make one: %v", err)
+			t.Fatalf("New refuses the fields of a message: %v", err)
 		}
 		if !bytes.Equal(again.Name(), m.Name()) || !bytes.Equal(again.Text(), m.Text()) {
 			t.Fatalf("fields changed: %q %q, then %q %q", m.Name(), m.Text(), again.Name(), again.Text())
@@ -107,7 +107,7 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("fields reach past a zero: %q %q", m.Name(), m.Text())
 		}
 		if !m.HasKey(string(m.Text())) {
-			t.Fatalf("a message has not the key it carries: %q", m.Text())
+			t.Fatalf("a message does not have the key it carries: %q", m.Text())
 		}
 		if m.HasKey(string(m.Text()) + "x") {
 			t.Fatalf("a message has a key that is longer than what it carries: %q", m.Text())

@@ -19,9 +19,9 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A client that is refused reads the end of the stream and no reset, although it
-// has sent more than the server needs to read: because the room is full or its
-// key is wrong.
+// A client that is refused, because the room is full or its key is wrong, reads
+// the end of the stream and no reset, although it has sent more than the server
+// needs to read.
 func TestRefusalIsAnEnd(t *testing.T) {
 	for _, test := range []struct {
 		what, key string
@@ -49,14 +49,14 @@ func TestRefusalIsAnEnd(t *testing.T) {
 	}
 }
 
-// At its end, the server resets no client whose messages it has not read: all
-// that was sent to it arrives.
+// When the server stops, it resets no client whose messages it has not read: all
+// that was sent to the client arrives.
 func TestShutdownIsAnEnd(t *testing.T) {
 	s := chattest.Start(t, server.Config{Backlog: 64 << 10, StallTimeout: time.Hour})
-	deaf, alice, bob := s.Join(t, "deaf"), s.Join(t, "alice"), s.Join(t, "bob")
+	stalled, alice, bob := s.Join(t, "stalled"), s.Join(t, "alice"), s.Join(t, "bob")
 	bob.Send("hello")
-	deaf.Expect("bob", "hello")
-	fill(t, alice) // now deaf holds the room, and nobody is read
+	stalled.Expect("bob", "hello")
+	fill(t, alice) // now stalled holds the room, and nobody is read
 	bob.Send("unread")
 	s.Stop(t)
 	bob.SetReadDeadline(time.Now().Add(chattest.Patience))
@@ -65,14 +65,14 @@ func TestShutdownIsAnEnd(t *testing.T) {
 	}
 }
 
-// A client that is thrown out for not reading is reset: the kernel keeps nothing
+// A client that is disconnected for not reading is reset: the kernel keeps nothing
 // for it.
 func TestStallIsAReset(t *testing.T) {
 	s := chattest.Listen(t, server.Config{Backlog: 64 << 10, StallTimeout: 100 * time.Millisecond})
 	follower := s.Log().FollowSkipping()
 	defer follower.Close()
 	s.Serve(t)
-	deaf, alice := s.Join(t, "deaf"), s.Join(t, "alice")
+	stalled, alice := s.Join(t, "stalled"), s.Join(t, "alice")
 	go io.Copy(alice, zeros{}) // until the test ends
 	ctx, cancel := context.WithTimeout(t.Context(), chattest.Patience)
 	defer cancel()
@@ -83,16 +83,16 @@ func TestStallIsAReset(t *testing.T) {
 			t.Fatal(err)
 		}
 		left = slices.ContainsFunc(entries[:n], func(e broadcast.Entry) bool {
-			return e.Notice != nil && e.Notice.Kind == broadcast.Left && e.Notice.From.Name == "deaf"
+			return e.Notice != nil && e.Notice.Kind == broadcast.Left && e.Notice.From.Name == "stalled"
 		})
 	}
-	deaf.SetReadDeadline(time.Now().Add(chattest.Patience))
-	if _, err := io.Copy(io.Discard, deaf); !errors.Is(err, syscall.ECONNRESET) {
+	stalled.SetReadDeadline(time.Now().Add(chattest.Patience))
+	if _, err := io.Copy(io.Discard, stalled); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client that did not read gets %v, want a reset", err)
 	}
 }
 
-// zeros are messages without name or text, without end.
+// zeros is an endless stream of messages without name or text.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -100,7 +100,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// fill has a client send until the server reads nothing more from it.
+// fill has a client send until the server no longer reads from it.
 func fill(t *testing.T, c *chattest.Client) {
 	t.Helper()
 	const quiet = 200 * time.Millisecond
@@ -121,5 +121,5 @@ func fill(t *testing.T, c *chattest.Client) {
 			t.Fatal(err)
 		}
 	}
-	t.Fatal("the server reads on and on")
+	t.Fatal("the server never stops reading")
 }

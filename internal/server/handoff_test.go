@@ -65,8 +65,8 @@ func expectEnd(t *testing.T, conn net.Conn) {
 
 var peer = netip.MustParseAddrPort("192.0.2.7:4711")
 
-// Who is handed over takes a place, receives what others say and is received by
-// them; also if it came before the server began to serve.
+// A connection that is handed over takes a slot, and sends and receives like any
+// other; also if it was handed over before the server began to serve.
 func TestAdopt(t *testing.T) {
 	s := chattest.Listen(t, server.Config{MaxClients: 3})
 	early, fd := far(t)
@@ -96,7 +96,8 @@ func TestAdopt(t *testing.T) {
 	expectEnd(t, another)
 }
 
-// A wrong key, and none at all, end who was handed over as they end others.
+// A connection that was handed over is ended for a wrong key, and for none, like
+// any other.
 func TestAdoptRefuses(t *testing.T) {
 	s := chattest.Start(t, server.Config{AuthTimeout: 50 * time.Millisecond})
 	for _, key := range []string{"guess", ""} {
@@ -109,7 +110,7 @@ func TestAdoptRefuses(t *testing.T) {
 	}
 }
 
-// Nobody is left when the server has ended, however late he comes.
+// No connection is left when the server has ended, however late it is handed over.
 func TestAdoptAtTheEnd(t *testing.T) {
 	s := chattest.Start(t, server.Config{})
 	waiting, fd := far(t)
@@ -121,9 +122,9 @@ func TestAdoptAtTheEnd(t *testing.T) {
 	expectEnd(t, late)
 }
 
-// Those that are handed to other loops belong to them at once: the race detector
-// watches.
-func TestHandOverToOtherLoops(t *testing.T) {
+// A connection that is assigned to another loop belongs to it at once. The race
+// detector would report a shared one.
+func TestAssignToOtherLoops(t *testing.T) {
 	s := chattest.Start(t, server.Config{Loops: 4})
 	var last *chattest.Client
 	for i := range 300 {
