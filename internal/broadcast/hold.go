@@ -90,9 +90,9 @@ func (l *Log) measure() load {
 	return now
 }
 
-// restrain presses or holds the room if it must. The caller holds l.mu, and
-// wakes the loops.
-func (l *Log) restrain() {
+// restrain presses or holds the room if it must. It reports whether it ended
+// something as well; then the caller, who holds l.mu, wakes all readers after it.
+func (l *Log) restrain() (ended bool) {
 	now := l.measure()
 	if now.presses {
 		l.pressed.Store(true)
@@ -103,8 +103,9 @@ func (l *Log) restrain() {
 	if now.presses || now.holds {
 		// A reader that advanced between the look and the store saw nothing
 		// to end, and will not end it; so look once more.
-		l.relax()
+		return l.relax()
 	}
+	return false
 }
 
 // relax ends what the readers are no longer far enough behind for, and reports

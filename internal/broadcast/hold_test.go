@@ -156,3 +156,29 @@ func TestHoldsOnly(t *testing.T) {
 		t.Errorf("Space() = %d, want that of the cursor alone", free)
 	}
 }
+
+// An append that finds that a hold is over wakes all readers, that of the loop
+// that appends included: this loop may have paused a connection in the same
+// turn, after it had read what it appends from another.
+func TestAppendEndsHold(t *testing.T) {
+	const backlog = 8
+	l, h := New(backlog*wire.Size, backlog*wire.Size), new(history)
+	woken := 0
+	loop := l.Join(func() { woken++ })
+	reader := l.Join(func() {})
+	for range backlog {
+		h.write(l, "a")
+	}
+	loop.Advance(l.Head())
+	if !l.Held() || woken != 0 {
+		t.Fatalf("Held() = %v and the loop is woken %d times, before the hold ends", l.Held(), woken)
+	}
+	// Between the two halves of Advance, an append takes the lock. The room stays
+	// pressed, or the append would leave the hold to the other half.
+	reader.at.Store(3 * wire.Size)
+	h.write(l, "a")
+	l.reconsider()
+	if l.Held() || woken == 0 {
+		t.Fatalf("Held() = %v and the loop is woken %d times, after the hold ended", l.Held(), woken)
+	}
+}

@@ -116,11 +116,20 @@ func (l *Log) End() Position { return Position(l.end.Load()) }
 
 // Append publishes a batch's messages, in its order, and empties the batch. If
 // there is a gate, it is left to that to publish them. The caller must have seen
-// Held return false since its last Append.
+// Held return false since its last Append. If the room is then no longer held,
+// or pressed, all readers are woken, the caller's own cursor included.
 func (l *Log) Append(b *Batch, now time.Time) {
 	if b.used == 0 {
 		return
 	}
+	if ended := l.append(b, now); ended {
+		l.wake(nil)
+	}
+}
+
+// append is Append without waking anybody. It reports whether it ended a hold, or
+// that the room was pressed.
+func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 	at := now.UnixNano()
 	data := b.data[:b.used]
 
@@ -148,8 +157,9 @@ func (l *Log) Append(b *Batch, now time.Time) {
 		l.head.Store(end)
 	}
 	if end >= l.pressAt.Load() || l.pressed.Load() {
-		l.restrain()
+		ended = l.restrain()
 	}
+	return ended
 }
 
 // segmentForAppend returns the segment with the given number and puts it into
