@@ -3,7 +3,7 @@
 PORT ?= 9000
 KEY  ?= key
 
-.PHONY: help build run test check race fuzz simulation e2e pgo tools
+.PHONY: help build run test check race fuzz simulation e2e tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,12 +31,6 @@ simulation: ## run the seeded simulation for a million steps
 
 e2e: ## run the end-to-end tests in their full size
 	@.ci/run e2e
-
-pgo: ## renew default.pgo, by which the compiler knows what runs most
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	go test -trimpath -run '^$$' -bench FanOut -cpuprofile $$folder/server.pprof -o $$folder/server ./internal/server && \
-	go test -trimpath -run '^$$' -bench Message -cpuprofile $$folder/console.pprof -o $$folder/console ./internal/console && \
-	go tool pprof -proto $$folder/server.pprof $$folder/console.pprof >default.pgo
 
 tools: ## fetch and build the linters
 	go tool -modfile=tools.mod gofumpt -version
