@@ -50,7 +50,7 @@ func TestWrongUsage(t *testing.T) {
 		environment []string
 		want        string
 	}{
-		{args: nil, want: "PORT and KEY are missing"},
+		{args: nil, want: "PORT and KEY are missing: give them as arguments, or in SOP_CHAT_PORT and SOP_CHAT_KEY"},
 		{
 			args: []string{"9000"},
 			want: "KEY is missing: give it after PORT, in a file with --key-file, or in SOP_CHAT_KEY",
@@ -84,6 +84,22 @@ func TestWrongUsage(t *testing.T) {
 			want:        "both SOP_CHAT_KEY and SOP_CHAT_KEY_FILE are set; unset one of them",
 		},
 		{args: []string{"9000"}, environment: []string{"SOP_CHAT_KEY=" + long}, want: "the key is 449 bytes long; at most 448 fit"},
+
+		{
+			args:        []string{"key"},
+			environment: []string{"SOP_CHAT_PORT=9000"},
+			want: "the first argument is PORT even if SOP_CHAT_PORT is set, and it is not a number from 1 to 65535; " +
+				"KEY goes after PORT, into a file (--key-file) or into SOP_CHAT_KEY",
+		},
+		{
+			args:        []string{"key", "9000"},
+			environment: []string{"SOP_CHAT_PORT=9000"},
+			want:        "PORT comes before KEY, and the first argument is not a number from 1 to 65535",
+		},
+		{
+			environment: []string{"SOP_CHAT_PORT=http", "SOP_CHAT_KEY=key"},
+			want:        `SOP_CHAT_PORT: "http" is not a number from 1 to 65535`,
+		},
 
 		{args: []string{"9000", "key", "--bogus"}, want: "there is no flag --bogus"},
 		{args: []string{"--bogus=1", "9000", "key"}, want: "there is no flag --bogus"},

@@ -9,8 +9,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// keyVariable holds the key itself; it has no flag of its own because PORT KEY
-// does that.
+// keyVariable holds the key itself; it has no flag of its own because the
+// argument KEY does that.
 const keyVariable = "SOP_CHAT_KEY"
 
 // A keySource says where the key may come from. The command line wins over the

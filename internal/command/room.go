@@ -40,11 +40,11 @@ func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	if err != nil {
 		return usagef("%q is not HOST:PORT, such as localhost:9000 or [::1]:9000", args[0])
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || number == 0 {
+	number, ok := parsePort(port)
+	if !ok {
 		return usagef("port %q is not a number from 1 to 65535", port)
 	}
-	r.host, r.port = host, uint16(number)
+	r.host, r.port = host, number
 	if host == "" {
 		r.host = "localhost"
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +51,8 @@ at most 448 bytes; one that begins with '-' goes after '--'.
 
 A KEY on the command line can be seen by all users of this machine. To keep it
 from them, put it into a file (--key-file) or into the variable SOP_CHAT_KEY,
-and leave KEY out.
+and leave KEY out. PORT can be left out too if it is in SOP_CHAT_PORT. A single
+argument is always PORT.
 
 What happens in the room is shown on standard output, with the keys that clients
 give (--console-keys), and how the server fares on standard error. Wrong usage
@@ -146,19 +146,15 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 
 // readArguments takes PORT and KEY.
 func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
-	if len(args) == 0 {
-		return usagef("PORT and KEY are missing")
-	}
 	if len(args) > 2 {
 		return usagef("there are %d arguments, not PORT and KEY; a KEY with blanks needs quotes around it", len(args))
 	}
-	port, err := strconv.ParseUint(args[0], 10, 16)
-	if err != nil || port == 0 {
-		return badPort(cmd, args)
+	var err error
+	if o.port, err = readPort(cmd, args, p); err != nil {
+		return err
 	}
-	o.port = uint16(port)
 	source := keySource{
-		arguments:  args[1:],
+		arguments:  args[min(1, len(args)):],
 		file:       o.keyFile,
 		fileByFlag: cmd.Flags().Changed("key-file"),
 	}
@@ -175,21 +171,6 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		return err
 	}
 	return o.web.check(o.stage)
-}
-
-// badPort says that the first argument is no port, and what it may have been
-// meant to be. It does not repeat what may be the key.
-func badPort(cmd *cobra.Command, args []string) error {
-	word := args[0]
-	if len(args) > 1 {
-		if _, err := strconv.ParseUint(args[1], 10, 16); err == nil {
-			return usagef("PORT comes before KEY, and the first argument is not a number from 1 to 65535")
-		}
-	}
-	if similar := cmd.SuggestionsFor(word); word != "" && len(similar) > 0 {
-		return usagef("%q is neither a port nor a command; is %q meant?", word, similar[0])
-	}
-	return usagef("port %q is not a number from 1 to 65535", word)
 }
 
 // hidesKeys reports whether nobody is to see keys.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -60,14 +59,14 @@ func webListen(text string) (webAddress, error) {
 		return webAddress{}, nil
 	}
 	host, port, err := net.SplitHostPort(text)
-	number, wrong := strconv.ParseUint(port, 10, 16)
-	if err != nil || wrong != nil || number == 0 {
+	number, ok := parsePort(port)
+	if err != nil || !ok {
 		return webAddress{}, fmt.Errorf("%q is not an address with a port, such as :8080 or 127.0.0.1:8080", text)
 	}
 	if host == "" {
 		host = "::"
 	}
-	return webAddress{host, uint16(number)}, nil
+	return webAddress{host, number}, nil
 }
 
 // webOrigins reads origins as browsers write them.

@@ -1,0 +1,59 @@
+package command
+
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
+
+// portVariable holds PORT for command lines without arguments.
+const portVariable = "SOP_CHAT_PORT"
+
+// readPort returns PORT: the first argument, or else what the variable holds.
+// The first argument is never KEY, so that a variable that was left behind does
+// not change what a command line means.
+func readPort(cmd *cobra.Command, args []string, p Process) (uint16, error) {
+	inVariable, _ := p.LookupEnv(portVariable)
+	switch {
+	case len(args) > 0:
+		port, ok := parsePort(args[0])
+		if !ok {
+			return 0, badPort(cmd, args, inVariable != "")
+		}
+		return port, nil
+	case inVariable != "":
+		port, ok := parsePort(inVariable)
+		if !ok {
+			return 0, usagef("%s: %q is not a number from 1 to 65535", portVariable, inVariable)
+		}
+		return port, nil
+	}
+	if inVariable, _ := p.LookupEnv(keyVariable); inVariable == "" && cmd.Flag("key-file").Value.String() == "" {
+		return 0, usagef("PORT and KEY are missing: give them as arguments, or in %s and %s", portVariable, keyVariable)
+	}
+	return 0, usagef("PORT is missing: give it as the argument, or in %s", portVariable)
+}
+
+// badPort says that the first argument is no port, and what it may have been
+// meant to be. It does not repeat what may be the key.
+func badPort(cmd *cobra.Command, args []string, inVariable bool) error {
+	word := args[0]
+	if len(args) > 1 {
+		if _, ok := parsePort(args[1]); ok {
+			return usagef("PORT comes before KEY, and the first argument is not a number from 1 to 65535")
+		}
+	} else if inVariable {
+		return usagef("the first argument is PORT even if %s is set, and it is not a number from 1 to 65535; "+
+			"KEY goes after PORT, into a file (--key-file) or into %s", portVariable, keyVariable)
+	}
+	if similar := cmd.SuggestionsFor(word); word != "" && len(similar) > 0 {
+		return usagef("%q is neither a port nor a command; is %q meant?", word, similar[0])
+	}
+	return usagef("port %q is not a number from 1 to 65535", word)
+}
+
+// parsePort reads a port that can be listened on.
+func parsePort(text string) (port uint16, ok bool) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return uint16(n), err == nil && n != 0
+}
