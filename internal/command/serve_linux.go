@@ -62,7 +62,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	invite(p.Stderr, o.port, bound, o.maxClients)
 	site.start(o, logger)
 	site.invite(o, p)
-	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.origins)+len(o.web.proxies) > 0))
+	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
 	err = errors.Join(s.Serve(ctx), kept())
 	wait()
 	return err

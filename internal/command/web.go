@@ -17,7 +17,7 @@ import (
 // webOptions say how people join from a browser.
 type webOptions struct {
 	at      webAddress
-	origins []string       // others than the host itself
+	urls    []string       // where the page is found from outside, without a slash at the end
 	proxies []netip.Prefix // that are trusted
 }
 
@@ -31,10 +31,10 @@ func (w *webOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &w.at, "web", "ADDRESS", "", webListen,
 		`Serves a page on which people join from a browser, on a port (:8080) of all addresses, or of `+
 			`one (127.0.0.1:8080). The first lines say the link that invites them.`)
-	define(flags, &w.origins, "web-origin", "URLS", "", webOrigins,
+	define(flags, &w.urls, "web-origin", "URLS", "", webURLs,
 		`Where the page is found from outside, if a proxy stands before --web, such as `+
-			`https://chat.example.com; several are separated by commas. The page is served for these `+
-			`hosts alone; without, for addresses, localhost and this machine's name.`)
+			`https://chat.example.com or https://example.com/chat; several are separated by commas. The page `+
+			`is served for these hosts alone; without, for addresses, localhost and this machine's name.`)
 	define(flags, &w.proxies, "trusted-proxy", "IP", "", prefixes,
 		`The addresses or networks (10.0.0.0/8) of the proxies before --web, separated by commas. Of `+
 			`their word, X-Forwarded-For, the address of a client is taken.`)
@@ -45,7 +45,7 @@ func (w *webOptions) check(stage int) error {
 	switch {
 	case w.at.port != 0 && stage <= 2:
 		return usagef("--web lets people join from stage 3 on, not in stage %d", stage)
-	case w.at.port == 0 && len(w.origins) > 0:
+	case w.at.port == 0 && len(w.urls) > 0:
 		return usagef("--web-origin is about a page, and there is none without --web")
 	case w.at.port == 0 && len(w.proxies) > 0:
 		return usagef("--trusted-proxy is about a page, and there is none without --web")
@@ -69,18 +69,37 @@ func webListen(text string) (webAddress, error) {
 	return webAddress{host, number}, nil
 }
 
-// webOrigins reads origins as browsers write them.
-func webOrigins(text string) ([]string, error) {
-	var origins []string
+// webURLs reads where the page is found from outside: a scheme and a host, and a
+// path if a proxy serves other things on that host.
+func webURLs(text string) ([]string, error) {
+	var urls []string
 	for _, word := range separated(text) {
-		u, err := url.Parse(strings.TrimSuffix(word, "/"))
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" ||
-			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return nil, fmt.Errorf("%q is not the beginning of a link, such as https://chat.example.com", word)
+		if strings.Contains(word, "*") {
+			return nil, fmt.Errorf("%q has a wildcard; name each host, separated by commas, such as "+
+				"https://chat.example.com,https://chat.example.org", word)
 		}
-		origins = append(origins, u.Scheme+"://"+strings.ToLower(u.Host))
+		if link, _, found := strings.Cut(word, "#"); found { // what follows may be the key
+			return nil, fmt.Errorf("%q is followed by a '#'; leave that out, and what comes after it", link)
+		}
+		u, err := url.Parse(word)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+			return nil, fmt.Errorf("%q is not the beginning of a link, such as https://chat.example.com "+
+				"or https://example.com/chat", word)
+		}
+		urls = append(urls, u.Scheme+"://"+strings.ToLower(u.Host)+strings.TrimRight(u.EscapedPath(), "/"))
 	}
-	return origins, nil
+	return urls, nil
+}
+
+// origins returns the URLs without their paths, as browsers send them.
+func (w *webOptions) origins() []string {
+	origins := make([]string, len(w.urls))
+	for i, text := range w.urls {
+		scheme, rest, _ := strings.Cut(text, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		origins[i] = scheme + "://" + host
+	}
+	return origins
 }
 
 // prefixes reads networks and single addresses.
@@ -124,7 +143,7 @@ func separated(text string) []string {
 // A webInvitation says how to join from a browser.
 type webInvitation struct {
 	invitation          // of the page's port
-	origins    []string // where the page is found from outside, if not there
+	urls       []string // where the page is found from outside, if not there
 	key        string
 	hideKey    bool // the link does not have it
 }
@@ -136,8 +155,8 @@ func (w webInvitation) links() (links []string, onlyHere bool) {
 	if !w.hideKey {
 		fragment += "#key=" + strings.ReplaceAll(url.QueryEscape(w.key), "+", "%20")
 	}
-	for _, origin := range w.origins {
-		links = append(links, origin+fragment)
+	for _, text := range w.urls {
+		links = append(links, text+fragment) // with a slash before it, without which a path's last part would not count
 	}
 	if len(links) > 0 {
 		return links, false

@@ -42,7 +42,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 	}
 	w.gateway = gateway.New(gateway.Config{
 		Adopt:       s.Adopt,
-		Origins:     o.web.origins,
+		Origins:     o.web.origins(),
 		Proxies:     o.web.proxies,
 		PeerTimeout: peerTimeout,
 		Logger:      logger,
@@ -75,7 +75,7 @@ func (w *website) start(o serveOptions, logger *slog.Logger) {
 	w.serving.Go(func() {
 		web.Serve(ctx, w.listeners, web.Config{
 			Gateway: w.gateway,
-			Origins: o.web.origins,
+			URLs:    o.web.urls,
 			Names:   o.web.names(o.bind),
 			Key:     o.key,
 			History: o.history,
@@ -105,7 +105,7 @@ func (w *website) invite(o serveOptions, p Process) {
 	}
 	webInvitation{
 		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses()},
-		origins:    o.web.origins,
+		urls:       o.web.urls,
 		key:        o.key,
 		hideKey:    o.hidesKeys(),
 	}.show(p.Stderr, p.errIsTerminal)

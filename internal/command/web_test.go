@@ -31,15 +31,34 @@ func TestWebListen(t *testing.T) {
 	}
 }
 
-// Origins are what browsers send; a slash at the end is forgiven.
-func TestWebOrigins(t *testing.T) {
-	got, err := webOrigins("https://Chat.example.com/, http://[::1]:8080,")
-	if want := []string{"https://chat.example.com", "http://[::1]:8080"}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("the origins are %q, %v; want %q", got, err, want)
+// Where the page is found is a scheme, a host and perhaps a path; slashes at the
+// end are forgiven. Origins are what browsers send of it.
+func TestWebURLs(t *testing.T) {
+	got, err := webURLs("https://Chat.example.com/, http://[::1]:8080,https://example.com/Chat/room%201/")
+	if want := []string{"https://chat.example.com", "http://[::1]:8080", "https://example.com/Chat/room%201"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the URLs are %q, %v; want %q", got, err, want)
 	}
-	for _, text := range []string{"chat.example.com", "*", "ftp://a", "https://a/chat", "https://u@a", "https://a?b", "https://"} {
-		if got, err := webOrigins(text); err == nil {
-			t.Errorf("%q is %q, want an error", text, got)
+	w := webOptions{urls: got}
+	if got, want := w.origins(), []string{"https://chat.example.com", "http://[::1]:8080", "https://example.com"}; !slices.Equal(got, want) {
+		t.Errorf("the origins are %q, want %q", got, want)
+	}
+	const beginning = " is not the beginning of a link, such as https://chat.example.com or https://example.com/chat"
+	const wildcard = " has a wildcard; name each host, separated by commas, such as https://chat.example.com,https://chat.example.org"
+	for text, want := range map[string]string{
+		"chat.example.com":              `"chat.example.com"` + beginning,
+		"ftp://a":                       `"ftp://a"` + beginning,
+		"https://u@a":                   `"https://u@a"` + beginning,
+		"https://a?b":                   `"https://a?b"` + beginning,
+		"https://":                      `"https://"` + beginning,
+		"https:///chat":                 `"https:///chat"` + beginning,
+		"https://a/%zz":                 `"https://a/%zz"` + beginning,
+		"*":                             `"*"` + wildcard,
+		"https://a, https://*.b":        `"https://*.b"` + wildcard,
+		"https://a/*":                   `"https://a/*"` + wildcard,
+		"https://a/chat/#key=open%20it": `"https://a/chat/" is followed by a '#'; leave that out, and what comes after it`,
+	} {
+		if got, err := webURLs(text); err == nil || err.Error() != want {
+			t.Errorf("%q is %q, %v; want %s", text, got, err, want)
 		}
 	}
 }
@@ -83,7 +102,7 @@ func TestWebInvitation(t *testing.T) {
 	tests := []struct {
 		bound   []string
 		own     []netip.Addr
-		origins []string
+		urls    []string
 		key     string
 		hideKey bool
 		want    string
@@ -100,6 +119,14 @@ func TestWebInvitation(t *testing.T) {
 			[]string{"https://chat.example.com"},
 			"key", false,
 			"sop-chat: others join from a browser: https://chat.example.com/#key=key\n",
+		},
+		{
+			[]string{"127.0.0.1"},
+			own,
+			[]string{"https://example.com/chat", "https://chat.example.com"},
+			"key", false,
+			"sop-chat: others join from a browser: https://example.com/chat/#key=key\n" +
+				"sop-chat: or: https://chat.example.com/#key=key\n",
 		},
 		{
 			[]string{"127.0.0.1"},
@@ -125,7 +152,7 @@ func TestWebInvitation(t *testing.T) {
 	}
 	for _, test := range tests {
 		var out bytes.Buffer
-		webInvitation{invitation{port: 8080, bound: addrs(test.bound), own: test.own}, test.origins, test.key, test.hideKey}.show(&out, false)
+		webInvitation{invitation{port: 8080, bound: addrs(test.bound), own: test.own}, test.urls, test.key, test.hideKey}.show(&out, false)
 		if got := out.String(); got != test.want {
 			t.Errorf("bound to %v:\n%swant:\n%s", test.bound, got, test.want)
 		}

@@ -18,17 +18,17 @@ import (
 // rebinding). So the page has to be asked for by an address, which is nobody
 // else's, or by a name that the operator gave.
 type hosts struct {
-	origins []string // if there are any, only for theirs
-	names   []string // besides addresses and localhost
+	urls  []string // if there are any, only for theirs
+	names []string // besides addresses and localhost
 }
 
 // serves reports whether a request's host is one of them. Its port does not
 // matter: what is somebody else's is the name, and proxies leave the port out.
 func (h hosts) serves(host string) bool {
 	name := hostname(host)
-	if len(h.origins) > 0 {
-		return slices.ContainsFunc(h.origins, func(origin string) bool {
-			u, err := url.Parse(origin)
+	if len(h.urls) > 0 {
+		return slices.ContainsFunc(h.urls, func(text string) bool {
+			u, err := url.Parse(text)
 			return err == nil && hostname(u.Host) == name
 		})
 	}
@@ -59,9 +59,9 @@ func (h hosts) guard(next http.Handler, turnedAway func(*http.Request, error)) h
 
 // advice says to people who asked for another host what to do.
 func (h hosts) advice(host string) string {
-	if len(h.origins) > 0 {
+	if len(h.urls) > 0 {
 		return fmt.Sprintf("The page is not found at %.100q, but at %s. If a proxy stands before it, "+
-			"that has to pass on the Host header.", host, strings.Join(h.origins, " or "))
+			"that has to pass on the Host header.", host, strings.Join(h.urls, " or "))
 	}
 	return fmt.Sprintf("The page is not served for the name %.100q. Open it by the server's address, as in the "+
 		"link that the server shows when it starts. If the name is the server's, start it with "+

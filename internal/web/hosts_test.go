@@ -15,12 +15,12 @@ import (
 )
 
 // The page is served for addresses, localhost and the names it was given, or for
-// the hosts of its origins and no others.
+// the hosts of its URLs and no others.
 func TestHosts(t *testing.T) {
 	for _, test := range []struct {
-		origins, names []string
-		served         []string
-		refused        []string
+		urls, names []string
+		served      []string
+		refused     []string
 	}{
 		{
 			names:   []string{"Nas", "nas.local", "::"},
@@ -28,14 +28,14 @@ func TestHosts(t *testing.T) {
 			refused: []string{"", "evil.example", "evil.example:8080", "localhost.evil.example", "nas.evil.example", "127.0.0.1.evil.example", "evil.example:127.0.0.1", "local", "."},
 		},
 		{
-			origins: []string{"https://Chat.example.com", "http://[2001:db8::1]:8080", "http://192.0.2.1"},
+			urls:    []string{"https://Chat.example.com", "http://[2001:db8::1]:8080", "http://192.0.2.1/chat"},
 			names:   []string{"nas"},
 			served:  []string{"chat.example.com", "chat.example.com:443", "CHAT.example.com.", "[2001:db8::1]:8080", "192.0.2.1:80"},
 			refused: []string{"", "nas", "localhost", "127.0.0.1:8080", "[::1]", "evil.example", "chat.example.com.evil.example", "example.com", "192.0.2.2"},
 		},
 	} {
 		c := config()
-		c.Origins, c.Names = test.origins, test.names
+		c.URLs, c.Names = test.urls, test.names
 		h := Handler(c)
 		status := func(host, path string) int {
 			r := httptest.NewRequest("GET", path, nil)
@@ -46,13 +46,13 @@ func TestHosts(t *testing.T) {
 		}
 		for _, host := range test.served {
 			if got := status(host, "/"); got != 200 {
-				t.Errorf("origins %q: %q gets %d", test.origins, host, got)
+				t.Errorf("URLs %q: %q gets %d", test.urls, host, got)
 			}
 		}
 		for _, host := range test.refused {
 			for _, path := range []string{"/", "/ws", "/api/room", "/nothing"} {
 				if got := status(host, path); got != 421 {
-					t.Errorf("origins %q: %q gets %d for %s", test.origins, host, got, path)
+					t.Errorf("URLs %q: %q gets %d for %s", test.urls, host, got, path)
 				}
 			}
 		}
@@ -69,13 +69,14 @@ func TestHostAdvice(t *testing.T) {
 		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	for _, test := range []struct {
-		origins []string
-		want    string
+		urls []string
+		want string
 	}{
 		{nil, "--web-origin"},
 		{[]string{"https://chat.example.com"}, "but at https://chat.example.com."},
+		{[]string{"https://example.com/chat"}, "but at https://example.com/chat."},
 	} {
-		c.Origins = test.origins
+		c.URLs = test.urls
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host, r.RemoteAddr = "<b>evil\x1b", "127.0.0.1:1234"
 		r.Header.Set("X-Forwarded-For", "198.51.100.7")
@@ -90,7 +91,7 @@ func TestHostAdvice(t *testing.T) {
 			t.Errorf("the answer is %q", said)
 		}
 	}
-	if n := strings.Count(log.String(), "address=198.51.100.7:0 "); n != 2 {
+	if n := strings.Count(log.String(), "address=198.51.100.7:0 "); n != 3 {
 		t.Errorf("the log says\n%s", &log)
 	}
 }

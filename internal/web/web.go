@@ -23,10 +23,10 @@ import (
 type Config struct {
 	// Gateway takes the page's WebSockets.
 	Gateway *gateway.Gateway
-	// Origins are where the page is found from outside, such as
-	// https://chat.example.com. If there are any, it is served for their hosts
-	// alone.
-	Origins []string
+	// URLs are where the page is found from outside, such as
+	// https://chat.example.com or https://example.com/chat. If there are any, it
+	// is served for their hosts alone; of a path it has to be asked for without.
+	URLs []string
 	// Names are the hosts that the page is served for otherwise, besides
 	// addresses and localhost.
 	Names []string
@@ -87,7 +87,7 @@ func Handler(c Config) http.Handler {
 	if c.History != "" {
 		mux.Handle("GET /api/messages", newArchive(c))
 	}
-	return guarded(hosts{c.Origins, c.Names}.guard(mux, c.Gateway.LogRefusal))
+	return guarded(hosts{c.URLs, c.Names}.guard(mux, c.Gateway.LogRefusal))
 }
 
 // guarded sets what every answer has to say about what a browser may do with
