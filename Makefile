@@ -3,13 +3,13 @@
 PORT ?= 9000
 KEY  ?= key
 
-.PHONY: help build run test check race fuzz simulation e2e tools
+.PHONY: help build run test check race fuzz simulation e2e module tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./sop-chat, one file that needs no other
-	CGO_ENABLED=0 go build
+	CGO_ENABLED=0 go build -o sop-chat
 
 run: ## run the server on PORT with KEY (9000 and key)
 	go run . $(PORT) $(KEY)
@@ -31,6 +31,17 @@ simulation: ## run the seeded simulation for a million steps
 
 e2e: ## run the end-to-end tests in their full size
 	@.ci/run e2e
+
+# PATH is given on the command line, so it would be the recipe's too. The shell's is
+# still in make's own environment.
+module: ## rename the module: make module PATH=github.com/you/sop-chat
+ifeq ($(origin PATH),command line)
+	@new=$$PATH; PATH=/usr/bin:/bin:/usr/local/bin:/usr/local/go/bin; \
+	[ ! -r /proc/$$PPID/environ ] || PATH=$$(tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^PATH=//p'); \
+	export PATH; scripts/rename-module "$$new"
+else
+	@echo "say the module's new path: make module PATH=github.com/you/sop-chat" >&2; exit 2
+endif
 
 tools: ## fetch and build the linters
 	go tool -modfile=tools.mod gofumpt -version

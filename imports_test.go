@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 // Packages import what their place in the design allows, and nothing else.
 func TestImports(t *testing.T) {
 	found := imports(t)
+	own := modulePath(t)
 	for _, folder := range slices.Sorted(maps.Keys(found)) {
 		allowed, known := mayImport[folder]
 		if !known {
@@ -50,12 +51,26 @@ func TestImports(t *testing.T) {
 			continue
 		}
 		for _, path := range found[folder] {
-			standard := !strings.Contains(path, ".") && !strings.HasPrefix(path, "sop-chat")
+			standard := !strings.Contains(path, ".") && !strings.HasPrefix(path, own+"/")
 			if !standard && !slices.Contains(allowed, path) && !slices.Contains(allowed, "*") {
 				t.Errorf("%s imports %s; it may know %q", folder, path, allowed)
 			}
 		}
 	}
+}
+
+// modulePath returns the path of this module, which may be renamed.
+func modulePath(t *testing.T) string {
+	content, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(content), "\n")
+	path, found := strings.CutPrefix(line, "module ")
+	if !found {
+		t.Fatalf("go.mod begins with %q", line)
+	}
+	return path
 }
 
 // isModule reports whether a folder has a module of its own.

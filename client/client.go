@@ -20,6 +20,12 @@
 //		… // send it over the next connection
 //	}
 //
+// The module has no path yet that it could be fetched by. Until it has (make
+// module gives it one), another module uses a copy of the source:
+//
+//	go mod edit -require=sop-chat@v0.0.0 -replace=sop-chat=../sop-chat
+//	go mod tidy # after import "sop-chat/client"
+//
 // It knows the protocol and nothing of terminals or of trying again: to be in
 // the room again after an error, call Dial again.
 package client

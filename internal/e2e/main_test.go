@@ -54,7 +54,7 @@ func build(dir string) error {
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, "sop-chat")...)
+	cmd := exec.Command("go", append(args, "../..")...)
 	if !raceEnabled { // As it is released, see TestStatic.
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}
