@@ -64,25 +64,12 @@ of it, and the server has some left, what is measured is the generator.`
 // newBench returns the command that puts a server under load, by way of run.
 func newBench(p Process, run benchFunc) *cobra.Command {
 	var o benchOptions
-	cmd := &cobra.Command{
+	return newCommand(p, &cobra.Command{
 		Use:     "bench [flags] HOST:PORT",
 		Short:   "Puts a server under load, checks it and measures it.",
 		Long:    benchAbout,
 		Example: benchExamples,
-		Args:    cobra.ArbitraryArgs, // told apart in readArguments
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := applyEnvironment(cmd.Flags(), p); err != nil {
-				return err
-			}
-			if err := o.readArguments(cmd, args, p); err != nil {
-				return err
-			}
-			return run(cmd.Context(), o, p)
-		},
-	}
-	cmd.Flags().SortFlags = false
-	o.defineFlags(cmd.Flags())
-	return cmd
+	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 }
 
 func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
@@ -106,7 +93,6 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 		`Shows the result as a JSON object.`)
 	define(flags, &o.plot, "plot", "FILE", "", anyText,
 		`Draws latency over time into an SVG file.`)
-	flags.BoolP("help", "h", false, "Shows this help.")
 }
 
 // processID reads the number of a process, or nothing.

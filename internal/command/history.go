@@ -60,35 +60,42 @@ func newHistory(p Process) *cobra.Command {
 	return cmd
 }
 
+// historyOptions are what a command below history was told.
+type historyOptions struct {
+	flags func(*pflag.FlagSet) // defines its own
+	more  bool                 // the last argument may be several words
+	args  []string
+}
+
+func (h *historyOptions) defineFlags(flags *pflag.FlagSet) { h.flags(flags) }
+
+func (h *historyOptions) readArguments(cmd *cobra.Command, args []string, _ Process) error {
+	names := strings.Fields(strings.TrimPrefix(cmd.Use, cmd.Name()))
+	names = names[1:] // without [flags]
+	if len(args) < len(names) {
+		return usagef("%s is missing", names[len(args)])
+	}
+	if len(args) > len(names) && !h.more {
+		return usagef("%q is one argument too many", args[len(names)])
+	}
+	h.args = args
+	return nil
+}
+
 // A historyRun does what a command is for with the arguments after its name.
 type historyRun func(ctx context.Context, args []string) error
 
-// newHistoryCommand returns a command below history that takes some arguments;
-// if more is set, the last of them may be several words.
-func newHistoryCommand(p Process, cmd *cobra.Command, more bool, run historyRun) *cobra.Command {
-	names := strings.Fields(strings.TrimPrefix(cmd.Use, cmd.Name()))
-	names = names[1:] // without [flags]
-	cmd.Args = cobra.ArbitraryArgs
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := applyEnvironment(cmd.Flags(), p); err != nil {
-			return err
-		}
-		if len(args) < len(names) {
-			return usagef("%s is missing", names[len(args)])
-		}
-		if len(args) > len(names) && !more {
-			return usagef("%q is one argument too many", args[len(names)])
-		}
-		ctx, restore := untilSignal(cmd.Context(), slog.New(slog.DiscardHandler), endings()...)
+// newHistoryCommand completes a command below history, as newCommand does.
+func newHistoryCommand(p Process, cmd *cobra.Command, o historyOptions, run historyRun) *cobra.Command {
+	return newCommand(p, cmd, &o, func(ctx context.Context) error {
+		ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
 		defer restore()
-		err := run(ctx, args)
+		err := run(ctx, o.args)
 		if _, ok := errors.AsType[outputError](err); err != nil && !ok && ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		return err
-	}
-	cmd.Flags().SortFlags = false
-	return cmd
+	})
 }
 
 // historyFilter is which messages a command is about.

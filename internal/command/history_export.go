@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sop-chat/internal/console"
 	"sop-chat/internal/history"
@@ -37,21 +38,21 @@ html: one page with all that belongs to it.`
 func newHistoryExport(p Process) *cobra.Command {
 	var f historyFilter
 	var format string
-	cmd := newHistoryCommand(p, &cobra.Command{
+	defineFlags := func(flags *pflag.FlagSet) {
+		define(flags, &format, "format", "FORMAT", "text", oneOf("text", "json", "csv", "html"),
+			`How they are written: text, json, csv or html.`)
+		define(flags, &f.last, "last", "N", "0", wholeNumber(0, 1<<31-1),
+			`How many messages are written at most, the last ones. 0 is all.`)
+		f.define(flags)
+	}
+	return newHistoryCommand(p, &cobra.Command{
 		Use:     "export [flags] FILE",
 		Short:   "Writes messages as text, JSON, CSV or a page of HTML.",
 		Long:    exportAbout,
 		Example: exportExamples,
-	}, false, func(ctx context.Context, args []string) error {
+	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
 		return read(ctx, args[0], func(r *history.Reader) error { return export(ctx, r, f.filter(0), format, p) })
 	})
-	define(cmd.Flags(), &format, "format", "FORMAT", "text", oneOf("text", "json", "csv", "html"),
-		`How they are written: text, json, csv or html.`)
-	define(cmd.Flags(), &f.last, "last", "N", "0", wholeNumber(0, 1<<31-1),
-		`How many messages are written at most, the last ones. 0 is all.`)
-	f.define(cmd.Flags())
-	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
-	return cmd
 }
 
 // An exporter writes messages in one format. finish writes what comes after

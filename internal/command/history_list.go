@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sop-chat/internal/history"
 	"sop-chat/internal/terminal"
@@ -24,21 +25,21 @@ server was given with --history.`
 func newHistoryList(p Process) *cobra.Command {
 	var f historyFilter
 	var follow bool
-	cmd := newHistoryCommand(p, &cobra.Command{
+	defineFlags := func(flags *pflag.FlagSet) {
+		define(flags, &f.last, "last", "N", "auto", lastLimit,
+			`How many messages are shown at most, the last ones. 0 is all. auto is 50, or all with --since.`)
+		f.define(flags)
+		define(flags, &follow, "follow", "", "false", truth,
+			`Goes on to show what is said, until Ctrl+C.`)
+	}
+	return newHistoryCommand(p, &cobra.Command{
 		Use:     "list [flags] FILE",
 		Short:   "Shows the last messages, or those of some time or person.",
 		Long:    listAbout,
 		Example: listExamples,
-	}, false, func(ctx context.Context, args []string) error {
+	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
 		return read(ctx, args[0], func(r *history.Reader) error { return list(ctx, r, &f, follow, p) })
 	})
-	define(cmd.Flags(), &f.last, "last", "N", "auto", lastLimit,
-		`How many messages are shown at most, the last ones. 0 is all. auto is 50, or all with --since.`)
-	f.define(cmd.Flags())
-	define(cmd.Flags(), &follow, "follow", "", "false", truth,
-		`Goes on to show what is said, until Ctrl+C.`)
-	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
-	return cmd
 }
 
 // shownAtOnce is how many messages are shown unless it is said otherwise.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sop-chat/internal/english"
 	"sop-chat/internal/history"
@@ -23,17 +24,17 @@ it with --retain.`
 // newHistoryPrune returns the command that removes old messages.
 func newHistoryPrune(p Process) *cobra.Command {
 	var before time.Time
-	cmd := newHistoryCommand(p, &cobra.Command{
+	defineFlags := func(flags *pflag.FlagSet) {
+		define(flags, &before, "older-than", "TIME", "", pastOrNone,
+			`Which messages are removed: those older than an age, such as 12h, 90d or 4w, or from before a date, `+
+				`such as 2026-11-24. It has to be given.`)
+	}
+	return newHistoryCommand(p, &cobra.Command{
 		Use:     "prune [flags] FILE",
 		Short:   "Removes what is older than it is to be kept.",
 		Long:    pruneAbout,
 		Example: pruneExamples,
-	}, false, func(ctx context.Context, args []string) error { return prune(ctx, args[0], before, p) })
-	define(cmd.Flags(), &before, "older-than", "TIME", "", pastOrNone,
-		`Which messages are removed: those older than an age, such as 12h, 90d or 4w, or from before a date, `+
-			`such as 2026-11-24. It has to be given.`)
-	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
-	return cmd
+	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error { return prune(ctx, args[0], before, p) })
 }
 
 func prune(ctx context.Context, path string, before time.Time, p Process) error {

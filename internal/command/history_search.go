@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sop-chat/internal/history"
 )
@@ -27,21 +28,21 @@ begin like it. What was found is marked.`
 // newHistorySearch returns the command that finds messages.
 func newHistorySearch(p Process) *cobra.Command {
 	var f historyFilter
-	cmd := newHistoryCommand(p, &cobra.Command{
+	defineFlags := func(flags *pflag.FlagSet) {
+		define(flags, &f.last, "last", "N", "50", wholeNumber(0, 1<<31-1),
+			`How many messages are shown at most, the last ones. 0 is all.`)
+		f.define(flags)
+	}
+	return newHistoryCommand(p, &cobra.Command{
 		Use:     "search [flags] FILE QUERY",
 		Short:   "Shows the messages in which some words were said.",
 		Long:    searchAbout,
 		Example: searchExamples,
-	}, true, func(ctx context.Context, args []string) error {
+	}, historyOptions{flags: defineFlags, more: true}, func(ctx context.Context, args []string) error {
 		return read(ctx, args[0], func(r *history.Reader) error {
 			return search(ctx, r, strings.Join(args[1:], " "), &f, p)
 		})
 	})
-	define(cmd.Flags(), &f.last, "last", "N", "50", wholeNumber(0, 1<<31-1),
-		`How many messages are shown at most, the last ones. 0 is all.`)
-	f.define(cmd.Flags())
-	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
-	return cmd
 }
 
 func search(ctx context.Context, r *history.Reader, query string, f *historyFilter, p Process) error {

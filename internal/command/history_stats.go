@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"sop-chat/internal/console"
@@ -28,12 +29,16 @@ hour of the day, in local time.`
 // newHistoryStats returns the command that counts messages.
 func newHistoryStats(p Process) *cobra.Command {
 	var since time.Time
-	cmd := newHistoryCommand(p, &cobra.Command{
+	defineFlags := func(flags *pflag.FlagSet) {
+		define(flags, &since, "since", "TIME", "", pastOrNone,
+			`Only what was said from then on: an age, such as 30m, 2h or 7d, or a date, such as 2026-11-24.`)
+	}
+	return newHistoryCommand(p, &cobra.Command{
 		Use:     "stats [flags] FILE",
 		Short:   "Shows who writes how much, and when.",
 		Long:    statsAbout,
 		Example: statsExamples,
-	}, false, func(ctx context.Context, args []string) error {
+	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
 		return read(ctx, args[0], func(r *history.Reader) error {
 			s, err := r.Stats(ctx, since)
 			if err != nil {
@@ -42,10 +47,6 @@ func newHistoryStats(p Process) *cobra.Command {
 			return showStats(s, p, width(p))
 		})
 	})
-	define(cmd.Flags(), &since, "since", "TIME", "", pastOrNone,
-		`Only what was said from then on: an age, such as 30m, 2h or 7d, or a date, such as 2026-11-24.`)
-	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
-	return cmd
 }
 
 // width returns how many columns standard output has.

@@ -61,25 +61,12 @@ others, with 0).`
 // newJoin returns the command that joins a room, by way of run.
 func newJoin(p Process, run joinFunc) *cobra.Command {
 	var o joinOptions
-	cmd := &cobra.Command{
+	return newCommand(p, &cobra.Command{
 		Use:     "join [flags] HOST:PORT",
 		Short:   "Joins a room, in a full screen or line by line.",
 		Long:    joinAbout,
 		Example: joinExamples,
-		Args:    cobra.ArbitraryArgs, // told apart in readArguments
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := applyEnvironment(cmd.Flags(), p); err != nil {
-				return err
-			}
-			if err := o.readArguments(cmd, args, p); err != nil {
-				return err
-			}
-			return run(cmd.Context(), o, p)
-		},
-	}
-	cmd.Flags().SortFlags = false
-	o.defineFlags(cmd.Flags())
-	return cmd
+	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 }
 
 func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
@@ -94,7 +81,6 @@ func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 		`Prints a JSON object for each message, with time, name and text. It includes --plain.`)
 	define(flags, &o.stay, "stay", "", "false", truth,
 		`Goes on printing when the input has ended, for services and background jobs. It includes --plain.`)
-	flags.BoolP("help", "h", false, "Shows this help.")
 }
 
 func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {

@@ -68,26 +68,15 @@ with it. The command line wins; an empty variable counts as not set.`
 // newServe returns the command that runs the server, by way of run.
 func newServe(p Process, run serveFunc) *cobra.Command {
 	var o serveOptions
-	cmd := &cobra.Command{
+	cmd := newCommand(p, &cobra.Command{
 		Use:     "sop-chat [flags] PORT KEY",
 		Short:   "Runs a chat room on a TCP port, for everyone who knows its key.",
 		Long:    serveAbout,
 		Example: serveExamples,
-		Args:    cobra.ArbitraryArgs, // told apart in readArguments
 		Version: version(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := applyEnvironment(cmd.Flags(), p); err != nil {
-				return err
-			}
-			if err := o.readArguments(cmd, args, p); err != nil {
-				return err
-			}
-			return run(cmd.Context(), o, p)
-		},
-	}
+	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
+	cmd.Flags().Bool("version", false, "Shows the version.")
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.Flags().SortFlags = false
-	o.defineFlags(cmd.Flags())
 	return cmd
 }
 
@@ -140,8 +129,6 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`Runs a stage of the specification: 1 closes the first connection and ends; 2 shows five `+
 			`messages of the first client with the right key and ends; 3 does not handle SIGINT; `+
 			`4 is the whole. Limits and timeouts don't apply to 1 and 2.`)
-	flags.BoolP("help", "h", false, "Shows this help.")
-	flags.Bool("version", false, "Shows the version.")
 }
 
 // readArguments takes PORT and KEY.
