@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 		"charm.land/bubbles/v2/key", "charm.land/bubbles/v2/textarea", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
 	},
 	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/server"},
+	"internal/testenv":  {},
 	"internal/e2e":      {},
 	"internal/command":  {"*"}, // wires all the others together
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sop-chat/internal/testenv"
 )
 
 // A network is a cable between two network namespaces, which can be cut
@@ -24,14 +26,14 @@ type side struct{ namespace, device, address, hardware string }
 // networks counts those that were made.
 var networks atomic.Int32
 
-// newNetwork makes one, or skips the test: that takes root and the command ip.
+// newNetwork makes one, which takes root and the command ip.
 func newNetwork(t testing.TB) *network {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can make network namespaces")
+		testenv.Lacks(t, "leave to make network namespaces, which is root's")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("this machine lacks the command ip (iproute2)")
+		testenv.Lacks(t, "the command ip (Debian: apt-get install iproute2)")
 	}
 	n := &network{t: t}
 	number := networks.Add(1)

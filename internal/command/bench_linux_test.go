@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"sop-chat/internal/testenv"
 )
 
 // bench runs the load generator against a server that is started for it.
@@ -76,7 +78,7 @@ func TestBenchJSON(t *testing.T) {
 func TestBenchOnTerminal(t *testing.T) {
 	terminal, stderr, err := pty.Open()
 	if err != nil {
-		t.Skipf("no terminal: %v", err)
+		testenv.Lacks(t, "pseudo-terminals: "+err.Error())
 	}
 	defer terminal.Close()
 	defer stderr.Close()

@@ -18,6 +18,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/history"
+	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
 )
 
@@ -144,7 +145,7 @@ func TestHistoryOnTerminal(t *testing.T) {
 	} {
 		terminal, stdout, err := pty.Open()
 		if err != nil {
-			t.Skipf("no terminal: %v", err)
+			testenv.Lacks(t, "pseudo-terminals: "+err.Error())
 		}
 		shown := newScreen()
 		go io.Copy(shown, terminal) // ends with the terminal

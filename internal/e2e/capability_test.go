@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sop-chat/internal/testenv"
 )
 
 // largeRoom has some members of a server talk so much that it sends by
@@ -137,6 +139,6 @@ func canDeny(t *testing.T) {
 	switch runtime.GOARCH {
 	case "amd64", "arm64": // the numbers and the arguments are where the filter looks for them
 	default:
-		lacking(t, "a filter for system calls")
+		testenv.Lacks(t, "a filter for system calls")
 	}
 }

@@ -4,7 +4,7 @@
 //
 // It knows the protocol, the command line and what Linux tells about a process,
 // and nothing of how the server is made. Of this module it uses only
-// internal/wire, for the size of a message.
+// internal/wire, for the size of a message, and what tests share.
 //
 // The client is tested in the same way: join_test.go runs it with pipes, and
 // tmux_test.go in a terminal, by keys and by what the screen shows; how that

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sop-chat/internal/testenv"
 )
 
 // Through whatever name a history is read, in whatever state the server left it:
@@ -125,7 +127,7 @@ func mounted(t *testing.T, what, target, path string) *exec.Cmd {
 	t.Helper()
 	const mount = `mount --bind "$1" "$2" && mount -o remount,bind,ro "$2"`
 	if err := exec.Command("unshare", "-m", "sh", "-c", mount, "sh", what, target).Run(); err != nil {
-		lacking(t, "leave to mount something")
+		testenv.Lacks(t, "leave to mount something")
 	}
 	return exec.Command("unshare", "-m", "sh", "-c", mount+` && exec "$0" history list "$3"`, binary, what, target, path)
 }
@@ -134,7 +136,7 @@ func mounted(t *testing.T, what, target, path string) *exec.Cmd {
 func listedByNobody(t *testing.T, path string, mode os.FileMode) *exec.Cmd {
 	t.Helper()
 	if os.Getuid() != 0 {
-		lacking(t, "leave to become another user")
+		testenv.Lacks(t, "leave to become another user")
 	}
 	const nobody = 65534
 	folder := filepath.Dir(path)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
 )
 
@@ -127,7 +128,7 @@ func TestJoinLosesNothing(t *testing.T) {
 func TestJoinInShell(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {
-		lacking(t, "bash")
+		testenv.Lacks(t, "bash")
 	}
 	srv := start(t)
 	bob := join(t, srv, "bob")

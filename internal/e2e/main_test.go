@@ -72,16 +72,6 @@ func scaled(ordinary, full int) int {
 	return ordinary
 }
 
-// lacking skips a test on a machine that lacks what it needs. Where everything
-// has to be there (CI=true), it fails the test instead.
-func lacking(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("this machine lacks %s", what)
-	}
-	t.Skipf("this machine lacks %s", what)
-}
-
 // eventually waits until ok, and fails the test if that takes too long.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

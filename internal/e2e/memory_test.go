@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sop-chat/internal/testenv"
 )
 
 // newCgroup makes a control group with a limit of memory, in bytes, and returns
-// the file that takes processes. It skips the test where that is not possible,
-// as nearly everywhere but for root.
+// the file that takes processes. Nearly everywhere only root can.
 func newCgroup(t testing.TB, limit int) (processes string) {
 	t.Helper()
 	if raceEnabled {
@@ -33,7 +34,7 @@ func newCgroup(t testing.TB, limit int) (processes string) {
 			return filepath.Join(group, "cgroup.procs")
 		}
 	}
-	t.Skipf("no control group can be made: %v", why)
+	testenv.Lacks(t, "leave to make a control group: "+why.Error())
 	return ""
 }
 

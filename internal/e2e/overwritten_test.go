@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"sop-chat/internal/testenv"
 )
 
 // A file that is written over under a running server is told apart from one that
@@ -43,7 +45,7 @@ func TestHistoryOverwritten(t *testing.T) {
 			b.expect(a.say("third"))
 			eventually(t, "it is kept", func() bool { return lastOf(t, path) == 3 })
 			if got := run(t, nil, "sh", "-c", `set -e; cd "$1"; `+test.do, "sh", filepath.Dir(path)); got.status != 0 {
-				lacking(t, got.stderr)
+				testenv.Lacks(t, got.stderr)
 			}
 			srv.stderr.waitForLine(t, "level=ERROR", "written over")
 			b.expect(a.say("fourth"))

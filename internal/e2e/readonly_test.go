@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
 )
 
@@ -27,7 +28,7 @@ func TestHistoryOnReadOnlyRoot(t *testing.T) {
 	path := historyFile(t)
 	wrapper := []string{"unshare", "--mount", "sh", "-c", readOnly, "sh", filepath.Dir(path)}
 	if got := run(t, nil, wrapper[0], append(wrapper[1:], "sh", "-c", "! touch /tmp/x 2>/dev/null")...); got.status != 0 {
-		t.Skipf("nothing can be mounted, which takes root and no container that forbids it: %s", got.stderr)
+		testenv.Lacks(t, "leave to mount something, which takes root and no container that forbids it: "+got.stderr)
 	}
 	srv := setup{flags: []string{"--history", path, "--history-sync", "10ms", "--retain", "1s"}, wrapper: wrapper}.start(t)
 	a, b := join(t, srv, "alice"), join(t, srv, "bob")

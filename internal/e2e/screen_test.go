@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
 )
 
@@ -232,7 +233,7 @@ func (s *screen) signal(signal syscall.Signal) {
 	shell := strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_pid}"))
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%s/task/%s/children", shell, shell))
 	if err != nil {
-		lacking(s.t, "the children of a process in /proc")
+		testenv.Lacks(s.t, "the children of a process in /proc")
 	}
 	child, err := strconv.Atoi(strings.TrimSpace(string(children)))
 	if err != nil {

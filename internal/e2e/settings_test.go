@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
 )
 
@@ -104,7 +105,7 @@ func TestBind(t *testing.T) {
 func TestIPv6(t *testing.T) {
 	t.Parallel()
 	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
-		lacking(t, err.Error())
+		testenv.Lacks(t, err.Error())
 	} else {
 		l.Close()
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sop-chat/internal/testenv"
 )
 
 // The signals that end the server do so with status 0 within a second, whatever
@@ -124,7 +126,7 @@ func TestSecondSignal(t *testing.T) {
 func TestStage3Signal(t *testing.T) {
 	t.Parallel()
 	if signal.Ignored(os.Interrupt) {
-		lacking(t, "SIGINT: the process that started the tests ignores it, and so do all its children")
+		testenv.Lacks(t, "SIGINT: the process that started the tests ignores it, and so do all its children")
 	}
 	srv := start(t, "--stage", "3")
 	srv.expectAlive()

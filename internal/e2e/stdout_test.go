@@ -5,6 +5,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"sop-chat/internal/testenv"
 )
 
 // pipe returns the two ends of a pipe whose writer waits, as a shell makes it.
@@ -91,7 +93,7 @@ func TestStdoutUnusable(t *testing.T) {
 	t.Run("full disk", func(t *testing.T) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
-			lacking(t, err.Error())
+			testenv.Lacks(t, err.Error())
 		}
 		defer full.Close()
 		setup{stdout: full}.start(t).expectAlive()

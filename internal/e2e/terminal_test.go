@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"sop-chat/internal/testenv"
 )
 
 // openTerminal returns a terminal and the screen that shows what is printed
@@ -17,7 +19,7 @@ func openTerminal(t testing.TB) (screen, terminal *os.File) {
 	t.Helper()
 	screen, terminal, err := pty.Open()
 	if err != nil {
-		lacking(t, "pseudo-terminals: "+err.Error())
+		testenv.Lacks(t, "pseudo-terminals: "+err.Error())
 	}
 	t.Cleanup(func() { screen.Close(); terminal.Close() })
 	return screen, terminal

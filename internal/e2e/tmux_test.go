@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sop-chat/internal/testenv"
 )
 
 var update = flag.Bool("update", false, "renew the golden screens")
@@ -35,7 +37,7 @@ func startScreen(t testing.TB, srv *server, columns, rows int, env ...string) *s
 func openScreen(t testing.TB, srv *server, columns, rows int, command string, env ...string) *screen {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
-		lacking(t, "tmux")
+		testenv.Lacks(t, "tmux")
 	}
 	s := &screen{t: t, srv: srv, socket: filepath.Join(t.TempDir(), "tmux")}
 	t.Cleanup(func() { exec.Command("tmux", "-S", s.socket, "kill-server").Run() })

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
 )
 
@@ -127,7 +128,7 @@ func TestCannotListen(t *testing.T) {
 	t.Run("no permission", func(t *testing.T) {
 		const port = "81"
 		if first, _ := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start"); len(first) < len("1024\n") {
-			lacking(t, "ports that are not for everybody")
+			testenv.Lacks(t, "ports that are not for everybody")
 		}
 		cmd := exec.Command(binary, port, key)
 		if os.Getuid() == 0 {

@@ -16,6 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"sop-chat/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -213,7 +215,7 @@ func TestListenAndAccept(t *testing.T) {
 			p := newPoller(t)
 			fd, err := Listen(netip.AddrPortFrom(netip.MustParseAddr(test.listen), 0))
 			if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
-				t.Skipf("this machine does not have the address: %v", err)
+				testenv.Lacks(t, "the address: "+err.Error())
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -225,7 +227,7 @@ func TestListenAndAccept(t *testing.T) {
 			}
 			conn, err := net.Dial("tcp", netip.AddrPortFrom(netip.MustParseAddr(test.dial), at.Port()).String())
 			if err != nil {
-				t.Skipf("this machine does not reach %s: %v", test.dial, err)
+				testenv.Lacks(t, "a way to "+test.dial+": "+err.Error())
 			}
 			defer conn.Close()
 			if errno := p.Add(fd, 1, Readable); errno != 0 {

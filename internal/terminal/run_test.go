@@ -16,6 +16,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/creack/pty"
 	"golang.org/x/term"
+
+	"sop-chat/internal/testenv"
 )
 
 // A terminalScreen keeps what is drawn on a terminal.
@@ -90,7 +92,7 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			keys, terminal, err := pty.Open()
 			if err != nil {
-				t.Skipf("no terminal: %v", err)
+				testenv.Lacks(t, "pseudo-terminals: "+err.Error())
 			}
 			defer keys.Close()
 			defer terminal.Close()
