@@ -90,12 +90,31 @@ func newHistoryCommand(p Process, cmd *cobra.Command, o historyOptions, run hist
 	return newCommand(p, cmd, &o, func(ctx context.Context) error {
 		ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
 		defer restore()
-		err := run(ctx, o.args)
+		err := untilOutputStuck(ctx, func() error { return run(ctx, o.args) })
 		if _, ok := errors.AsType[outputError](err); err != nil && !ok && ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		return err
 	})
+}
+
+// untilOutputStuck does something that ends with ctx, unless it waits for an
+// output that nobody reads, such as that of a pager, which ignores Ctrl+C: then it
+// is left behind.
+func untilOutputStuck(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(lastMessages):
+		return context.Cause(ctx)
+	}
 }
 
 // historyFilter is which messages a command is about.

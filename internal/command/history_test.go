@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -279,6 +280,37 @@ func TestExportHTMLOfNothing(t *testing.T) {
 }
 
 // What is said later is shown later, until the user has seen enough.
+// A command ends with its context, also while nobody reads what it writes.
+func TestHistoryInterrupted(t *testing.T) {
+	path := keptFile(t, talk...)
+	for _, args := range [][]string{
+		{"list", path},
+		{"list", path, "--follow"},
+		{"search", path, "lunch"},
+		{"stats", path},
+		{"export", path},
+		{"export", path, "--format", "html"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := process(append([]string{"history"}, args...))
+		reader, writer := io.Pipe()
+		p.Stdout = writer
+		status := make(chan int, 1)
+		go func() { status <- Run(ctx, p) }()
+		reader.Read(make([]byte, 1)) // the rest of what is written waits
+		cancel()
+		select {
+		case got := <-status:
+			if stderr := p.Stderr.(*bytes.Buffer).String(); got != 1 || stderr != "sop-chat: interrupted\n" {
+				t.Errorf("%q: status %d, %q", args, got, stderr)
+			}
+		case <-time.After(patience):
+			t.Errorf("%q does not end", args)
+		}
+		reader.Close()
+	}
+}
+
 func TestListFollow(t *testing.T) {
 	path := keptFile(t, talk...)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -158,6 +158,37 @@ func TestSearchForTooMuch(t *testing.T) {
 	}
 }
 
+// A search that would take long ends with its context, also while nothing is found.
+func TestSearchInterrupted(t *testing.T) {
+	path := newFile(t)
+	s, _, err := openStore(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	messages := make([]Message, 10_000)
+	for i := range messages {
+		messages[i] = Message{Sequence: int64(i + 1), Time: noon, Room: "main", From: *alice}
+		copy(messages[i].Wire[wire.NameSize:], "b "+strings.Repeat("a ", 223))
+	}
+	if err := s.add(messages); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	r := openReader(t, path)
+	hits, err := r.Search(ctx, `"`+strings.Repeat("a ", maxWords-1)+`b"`, Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for _, err = range hits {
+	}
+	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > time.Second {
+		t.Errorf("%v after %v", err, took)
+	}
+}
+
 // Whatever is looked for in whatever was said, there is an answer: no error,
 // and hits that are the texts, cut.
 func FuzzSearch(f *testing.F) {
