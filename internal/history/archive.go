@@ -87,6 +87,7 @@ func Open(path string, c Config) (*Archive, error) {
 	if about, err := s.lock.Stat(); err == nil && about.Mode()&0o077 != 0 {
 		c.Logger.Warn("others on this machine can read the history; chmod 600 keeps it from them", "file", path, "mode", about.Mode().Perm())
 	}
+	a.settle() // if others read it now, it is done later
 	if c.Retain > 0 {
 		if err := a.beginToExpire(time.Now()); err != nil {
 			return nil, errors.Join(err, a.Close())
@@ -167,9 +168,7 @@ func (a *Archive) tend(ctx context.Context, idle, ended bool) error {
 			return err
 		}
 		if a.unsettled && (idle || ended || !time.Now().Before(a.settleAt)) {
-			if all, _ := a.store.settle(); all {
-				a.unsettled, a.settled = false, a.last
-			}
+			a.settle() // tried again, until others let it
 			a.settleAt = time.Now().Add(settleEvery)
 		}
 		if ended {
@@ -188,7 +187,7 @@ func (a *Archive) tend(ctx context.Context, idle, ended bool) error {
 	}
 	a.retain(nil, 0, v.leftOut)
 	if a.missing += v.leftOut; ended {
-		return errors.Join(a.lacks(a.missing), lost, err)
+		return errors.Join(a.lacks(a.missing), a.harm, lost, err)
 	}
 	return nil
 }

@@ -84,11 +84,10 @@ func (a *Archive) goAfterPath() error {
 		what = "the history's file was removed while it is open"
 	}
 	a.adrift = true
-	if all, err := s.settle(); !all {
+	if err := a.settle(); a.unsettled {
 		a.complain(what, fmt.Sprint("others read it: ", err), "now", whereabouts(s.lock))
 		return nil
 	}
-	a.settled = a.last
 	next := &store{path: s.path}
 	var err error
 	if next.lock, err = lock(s.path); err != nil {
@@ -107,6 +106,7 @@ func (a *Archive) goAfterPath() error {
 	}
 	a.config.Logger.Error(what+", and goes on in a new one at its path", "file", a.path, "now", whereabouts(s.lock), "copied", carried)
 	a.store, a.last, a.adrift, a.complaint = next, max(a.last, last), false, ""
+	a.settle()
 	for i := range a.replayed {
 		if !removed {
 			a.replayed[i].sequence = 0 // it is in the other file
@@ -118,10 +118,9 @@ func (a *Archive) goAfterPath() error {
 // rejoin opens the file again, because something beside it is no longer its own.
 func (a *Archive) rejoin(suffix string) error {
 	a.complain("a part of the history was removed while it is open; it is written again", "", "removed", a.store.real+suffix)
-	if all, err := a.store.settle(); !all {
+	if err := a.settle(); a.unsettled {
 		return err
 	}
-	a.settled = a.last
 	return errors.Join(a.store.closeFile(), a.reopen())
 }
 
@@ -136,6 +135,17 @@ func (a *Archive) reopen() error {
 	}
 	if err == nil {
 		a.rescued, a.last = nil, max(a.last, last)
+		a.settle()
+	}
+	return err
+}
+
+// settle copies what was written last into the file itself, unless others are
+// reading it. Then it remains unsettled.
+func (a *Archive) settle() error {
+	all, err := a.store.settle()
+	if a.unsettled = !all; all {
+		a.settled = a.last
 	}
 	return err
 }
@@ -172,10 +182,10 @@ func (a *Archive) goOnOverwritten() error {
 // lost returns an error if what was written is in a file that nobody will find.
 func (a *Archive) lost() error {
 	if !a.adrift || names(a.store.lock) > 0 {
-		return a.harm
+		return nil
 	}
 	var n int64
 	err := a.store.file.conn.QueryRowContext(context.Background(), "SELECT count(*) FROM message").Scan(&n)
-	return errors.Join(a.harm, err, fmt.Errorf("the history %q was removed while it was open, and with it %s",
+	return errors.Join(err, fmt.Errorf("the history %q was removed while it was open, and with it %s",
 		a.path, english.Count(n, "message")))
 }
