@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"sop-chat/internal/testenv"
 )
 
 // make module renames the module wherever it is named. What is renamed is a
@@ -113,13 +115,13 @@ func copyCheckout(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"git", "make"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			lacking(t, tool)
+			testenv.Lacks(t, tool)
 		}
 	}
 	// The checkout may belong to another user.
 	list, err := exec.Command("git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
 	if err != nil {
-		lacking(t, "a git checkout: "+err.Error())
+		testenv.Lacks(t, "a git checkout: "+err.Error())
 	}
 	folder := t.TempDir()
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
@@ -170,14 +172,4 @@ func run(t *testing.T, folder, name string, args ...string) string {
 		t.Fatalf("%s %q: %v\n%s%s", name, args, err, &stdout, &stderr)
 	}
 	return stdout.String()
-}
-
-// lacking skips a test on a machine that lacks what it needs. Where everything
-// has to be there (CI=true), it fails the test instead.
-func lacking(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("this machine lacks %s", what)
-	}
-	t.Skipf("this machine lacks %s", what)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/english"
 	"sop-chat/internal/wire"
 )
 
@@ -105,11 +106,11 @@ func converse(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer
 			fmt.Fprintf(out, "sop-chat: "+format+"\n", args...)
 		}
 	}
-	tell("%s connected; waiting for %d bytes: a name and a key", conn.RemoteAddr(), wire.Size)
+	tell("%s connected; waiting for %s: a name and a key", conn.RemoteAddr(), english.Count(wire.Size, "byte"))
 
 	var message wire.Message
 	if n, err := io.ReadFull(conn, message[:]); err != nil {
-		tell("%s after %d bytes; closed it, waiting for the next", leaving(err), n)
+		tell("%s after %s; closed it, waiting for the next", leaving(err), english.Count(n, "byte"))
 		return false
 	}
 	client := room.authenticate(&message, conn.RemoteAddr())
@@ -121,15 +122,15 @@ func converse(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer
 		tell("the key is right, but the answer could not be sent: %s", leaving(err))
 		return true
 	}
-	tell("the key is right; sent the %d bytes back, waiting for %d messages", wire.Size, stageMessages)
+	tell("the key is right; sent all of it back, waiting for %s", english.Count(stageMessages, "message"))
 	for i := range stageMessages {
 		if n, err := io.ReadFull(conn, message[:]); err != nil {
-			tell("%s after %d of %d messages and %d bytes; closed it, and that is all", leaving(err), i, stageMessages, n)
+			tell("%s after %d of %s and %s; closed it, and that is all", leaving(err), i, english.Count(stageMessages, "message"), english.Count(n, "byte"))
 			return true
 		}
 		room.publish(client, &message)
 	}
-	tell("read %d messages; closed the connection, and that is all", stageMessages)
+	tell("read %s; closed the connection, and that is all", english.Count(stageMessages, "message"))
 	return true
 }
 

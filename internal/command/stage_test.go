@@ -63,7 +63,7 @@ func TestStage2(t *testing.T) {
 		"connected; waiting for 512 bytes",
 		"the key is wrong; closed the connection",
 		"the client closed the connection after 18 bytes",
-		"the key is right; sent the 512 bytes back",
+		"the key is right; sent all of it back",
 		"read 5 messages; closed the connection, and that is all\n",
 	)
 }
