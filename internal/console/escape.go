@@ -133,7 +133,7 @@ func plain(field []byte, from int, what class, w *word) (n int, r rune, size int
 		}
 		r, size = utf8.DecodeRune(field[at:])
 		if r == utf8.RuneError && size == 1 || !visible(field[from:at], field[at:], r, what) ||
-			what&named != 0 && w.borrows(field, at, r) {
+			what&named != 0 && w.isLookalike(field, at, r) {
 			return at - from, r, size
 		}
 		at += size

@@ -47,7 +47,7 @@ func Harmless(text string) string {
 		switch {
 		case r == '\n' || r == zeroWidthNonJoiner || r == zeroWidthJoiner || r == textStyle || r == emojiStyle:
 			return r
-		case r < ' ' || r == 0x7f || r == utf8.RuneError || r > 0x7f && hostile(r):
+		case r < ' ' || r == 0x7f || r == utf8.RuneError || r > 0x7f && isUnsafe(r):
 			return -1
 		case unicode.Is(unicode.Zs, r):
 			return ' '

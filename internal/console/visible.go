@@ -42,19 +42,19 @@ func visible(shown, rest []byte, r rune, what class) bool {
 	switch {
 	case !inName && r > 0xad && r < 0x300: // letters, by far the most
 		return true
-	case hostile(r):
+	case isUnsafe(r):
 		return false
 	case unicode.Is(invisible, r):
-		return !inName && belongs(shown, rest, r)
+		return !inName && continues(shown, rest, r)
 	case unicode.IsMark(r) && !hasBase(shown):
 		return false
 	}
 	return !inName || unicode.IsGraphic(r) && !isVariant(rest) && isNormal(shown, rest, r)
 }
 
-// hostile reports whether a character outside ASCII acts on what shows it, or is
+// isUnsafe reports whether a character outside ASCII acts on what shows it, or is
 // none.
-func hostile(r rune) bool {
+func isUnsafe(r rune) bool {
 	return r < 0xa0 || // C1
 		r == '\u2028' || r == '\u2029' || // end a line, a paragraph
 		r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe // never characters
@@ -78,11 +78,11 @@ func lastBase(shown []byte) (at, marks int) {
 func hasBase(shown []byte) bool {
 	at, marks := lastBase(shown)
 	base, _ := utf8.DecodeRune(shown[at:])
-	return marks < mostMarks && inked(base)
+	return marks < mostMarks && hasShape(base)
 }
 
-// inked reports whether a character has a shape of its own.
-func inked(r rune) bool {
+// hasShape reports whether a character has a shape of its own.
+func hasShape(r rune) bool {
 	return unicode.IsGraphic(r) && !unicode.Is(invisible, r) && r != utf8.RuneError
 }
 
@@ -99,9 +99,9 @@ const (
 
 const keycap = 0x20e3 // turns what it stands on into a key
 
-// belongs reports whether r, an invisible character that rest begins with, is
+// continues reports whether r, an invisible character that rest begins with, is
 // part of something that is written with it.
-func belongs(shown, rest []byte, r rune) bool {
+func continues(shown, rest []byte, r rune) bool {
 	before, _ := utf8.DecodeLastRune(shown)
 	after, _ := utf8.DecodeRune(rest[utf8.RuneLen(r):])
 	switch r {
@@ -109,9 +109,9 @@ func belongs(shown, rest []byte, r rune) bool {
 		return r == zeroWidthJoiner && (isPictograph(before) || before == emojiStyle) && isPictograph(after) ||
 			areJoined(before, after)
 	case textStyle, emojiStyle:
-		return isPictograph(before) || isKey(before) && after == keycap
+		return isPictograph(before) || isKeycapBase(before) && after == keycap
 	case noBreakSpace, narrowNoBreakSpace, ideographicSpace:
-		return inked(before) && inked(after)
+		return hasShape(before) && hasShape(after)
 	}
 	return false
 }
@@ -126,8 +126,8 @@ func isPictograph(r rune) bool {
 	return r >= utf8.RuneSelf && r != utf8.RuneError && unicode.IsSymbol(r)
 }
 
-// isKey reports whether there is an emoji of a key with a character on it.
-func isKey(r rune) bool { return r >= '0' && r <= '9' || r == '#' || r == '*' }
+// isKeycapBase reports whether there is a keycap emoji of a character.
+func isKeycapBase(r rune) bool { return r >= '0' && r <= '9' || r == '#' || r == '*' }
 
 // cursive are the scripts in whose words joiners change how letters are joined.
 var cursive = []*unicode.RangeTable{
@@ -182,10 +182,10 @@ var lookalikes = []*unicode.RangeTable{
 	unicode.Armenian, unicode.Cherokee, unicode.Coptic, unicode.Cyrillic, unicode.Greek, unicode.Lisu,
 }
 
-// borrows reports whether r, the character at some place of a field, is of
+// isLookalike reports whether r, the character at some place of a field, is of
 // another alphabet than its word, which is Latin. The word is kept for the
 // characters that follow.
-func (w *word) borrows(field []byte, at int, r rune) bool {
+func (w *word) isLookalike(field []byte, at int, r rune) bool {
 	if !unicode.In(r, lookalikes...) {
 		return false
 	}

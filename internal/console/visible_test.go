@@ -95,7 +95,7 @@ func checkMarks(t *testing.T, shown string) {
 	for _, r := range shown {
 		switch {
 		case !unicode.IsMark(r):
-			marks, hasBase = 0, r > ' ' && inked(r)
+			marks, hasBase = 0, r > ' ' && hasShape(r)
 		case !hasBase:
 			t.Fatalf("a mark stands on nothing in %+q", shown)
 		default:
