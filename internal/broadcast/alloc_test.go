@@ -8,7 +8,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Once a room has its memory, neither appending nor reading asks for more.
+// Once a log has its memory, neither appending nor reading allocates more.
 func TestAllocations(t *testing.T) {
 	now := time.Now()
 	for _, test := range []struct {

@@ -8,8 +8,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A batch is filled from its start, messages of one sender in a row are one
-// run, and Append leaves it empty, with nobody remembered.
+// A batch is filled from its start, consecutive messages of one sender are one run,
+// and Append leaves it empty, without a reference to a sender.
 func TestBatch(t *testing.T) {
 	const m = wire.Size
 	b := NewBatch(6*m + 100)
@@ -30,13 +30,12 @@ func TestBatch(t *testing.T) {
 		}
 		New(SegmentSize, SegmentSize).Append(b, time.Time{})
 		if i := slices.IndexFunc(b.runs[:cap(b.runs)], func(r run) bool { return r.from != nil }); i >= 0 {
-			t.Fatalf("round %d: the sender of run %d is remembered", round, i)
+			t.Fatalf("round %d: run %d still refers to its sender", round, i)
 		}
 	}
 }
 
-// What is not whole messages, or more than was read into the batch's free
-// space, is a mistake of the caller.
+// Add panics for what is not whole messages, or does not fit.
 func TestBatchRefuses(t *testing.T) {
 	const m = wire.Size
 	for _, test := range []struct {

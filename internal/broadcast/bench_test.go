@@ -8,7 +8,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// How long a batch takes to enter the log, while a reader keeps up.
+// The cost of appending a batch while a reader keeps up.
 func BenchmarkAppend(b *testing.B) {
 	for _, messages := range []int{1, 16, 128} {
 		b.Run(fmt.Sprintf("messages=%d", messages), func(b *testing.B) {
@@ -27,13 +27,13 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// How long it takes to find what a client is to be sent of 256 messages, two
-// segments, every so many of which are its own.
+// The cost of finding what to send a client of 256 messages, two segments, some of
+// which are its own.
 func BenchmarkGather(b *testing.B) {
 	const messages = 2 * segmentMessages
 	for _, test := range []struct {
 		what string
-		own  int // every so many messages one is alice's
+		own  int // one message in that many is alice's
 		self *Sender
 	}{
 		{"all", 4, nil},
@@ -64,7 +64,7 @@ func BenchmarkGather(b *testing.B) {
 	}
 }
 
-// How long a follower takes to copy a batch that was appended.
+// The cost of copying a batch to a follower.
 func BenchmarkNext(b *testing.B) {
 	for _, messages := range []int{1, 16, 128} {
 		b.Run(fmt.Sprintf("messages=%d", messages), func(b *testing.B) {

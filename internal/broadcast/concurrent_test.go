@@ -15,13 +15,13 @@ import (
 )
 
 // Many loops append and read at once, as a server's do, with clients that read
-// nothing until they hold the room up, beside a follower that keeps everything
-// and one that cannot keep up. All get the same messages in the same order,
-// and it comes to an end.
+// nothing until they hold the room, beside a follower that reads everything and
+// one that can't keep up. All get the same messages in the same order, and all
+// come to an end.
 func TestLoopsAndFollowers(t *testing.T) {
 	const loops, messages, batch = 3, 50_000, 24
 	r := newRoom(t, 2*SegmentSize, loops*batch*wire.Size)
-	// Everybody is here before the first message.
+	// All of them join before the first message.
 	keeping, lagging := r.log.FollowLossless(), r.log.FollowSkipping()
 	var running []*eventLoop
 	var clients []*connection
@@ -34,10 +34,10 @@ func TestLoopsAndFollowers(t *testing.T) {
 		r.start(l.run)
 	}
 
-	// The follower that cannot keep up reads a little whenever the other one
-	// has read far more than the log keeps.
+	// The follower that can't keep up reads a little whenever the other one has
+	// read far more than the log keeps.
 	turn := make(chan struct{}, 1)
-	all, some := new(witness), new(gappy)
+	all, some := new(streamChecker), new(gapChecker)
 	r.follow(keeping, make([]Entry, 64), func(e *Entry) error {
 		if err := all.entry(e); err != nil {
 			return err
@@ -53,7 +53,7 @@ func TestLoopsAndFollowers(t *testing.T) {
 		return nil
 	})
 	r.follow(lagging, make([]Entry, 64), func(e *Entry) error {
-		if len(some.heard)%200 == 0 {
+		if len(some.received)%200 == 0 {
 			select {
 			case <-turn:
 			case <-r.ctx.Done():
@@ -64,7 +64,7 @@ func TestLoopsAndFollowers(t *testing.T) {
 	r.wait()
 
 	if len(all.order) != loops*messages {
-		t.Fatalf("the follower that keeps everything got %d messages, want %d", len(all.order), loops*messages)
+		t.Fatalf("the follower that reads everything got %d messages, want %d", len(all.order), loops*messages)
 	}
 	for i, c := range clients {
 		if want := all.without(c.self); !slices.Equal(c.order, want) {
@@ -75,17 +75,17 @@ func TestLoopsAndFollowers(t *testing.T) {
 		t.Error(err)
 	}
 	if r.holds.Load() == 0 || some.skipped == 0 {
-		t.Errorf("the room was held %d times, %d messages skipped; this shows nothing unless both happen",
+		t.Errorf("the room was held %d times, %d messages skipped; both have to happen",
 			r.holds.Load(), some.skipped)
 	}
 }
 
-// Readers of every kind come and go while others append and memory is short.
-// Each gets what is appended between its coming and its going.
+// Readers of every kind join and leave while others append and memory is short.
+// Each gets what is appended while it is there.
 func TestJoinAndLeaveWhileAppending(t *testing.T) {
 	const readers, rounds, batch = 3, 200, 40
 	r := newRoom(t, SegmentSize, batch*wire.Size)
-	defer r.log.FollowSkipping().Close() // never reads: whenever memory is needed, followers are moved on
+	defer r.log.FollowSkipping().Close() // never reads, so that memory runs short and followers are moved on
 
 	var reading atomic.Int32
 	reading.Store(readers)
@@ -125,8 +125,8 @@ func TestJoinAndLeaveWhileAppending(t *testing.T) {
 	r.wait()
 }
 
-// visit lets a reader of each kind come, read a little and go. There is one
-// sender, so that a message's number is its place in the log.
+// visit has a reader of each kind join, read a little and leave. There is one
+// sender, so that a message's number is its index in the log.
 func (r *room) visit(ctx context.Context) error {
 	for _, visit := range []func(context.Context) error{r.visitSkipping, r.visitLossless, r.visitCursor} {
 		if err := visit(ctx); err != nil {
@@ -136,7 +136,7 @@ func (r *room) visit(ctx context.Context) error {
 	return nil
 }
 
-// visitSkipping reads after it was moved on for want of memory.
+// visitSkipping reads after its cursor was moved on for lack of memory.
 func (r *room) visitSkipping(ctx context.Context) error {
 	f := r.log.FollowSkipping()
 	defer f.Close()
@@ -155,7 +155,7 @@ func (r *room) visitLossless(ctx context.Context) error {
 
 func readSome(ctx context.Context, f *Follower) error {
 	entries := make([]Entry, 8)
-	w := gappy{at: int(f.next / wire.Size)}
+	w := gapChecker{at: int(f.next / wire.Size)}
 	for range 3 {
 		n, err := f.Next(ctx, entries)
 		if err != nil {
@@ -167,7 +167,7 @@ func readSome(ctx context.Context, f *Follower) error {
 			}
 		}
 	}
-	for _, m := range w.heard {
+	for _, m := range w.received {
 		if m.number != m.at {
 			return fmt.Errorf("message %d comes as number %d", m.number, m.at)
 		}
@@ -175,15 +175,15 @@ func readSome(ctx context.Context, f *Follower) error {
 	return nil
 }
 
-// visitCursor reads from a place that another cursor kept and gave up.
+// visitCursor reads from where another cursor had kept the log and then left.
 func (r *room) visitCursor(ctx context.Context) error {
-	place := r.log.Join(func() {})
-	begin := place.Position()
+	join := r.log.Join(func() {})
+	begin := join.Position()
 	err := spin(ctx, func() bool { return r.log.Head() > begin })
 	cursor := r.log.Join(func() {})
 	defer cursor.Leave()
 	cursor.Advance(begin)
-	place.Leave()
+	join.Leave()
 	if err != nil {
 		return err
 	}
@@ -199,11 +199,10 @@ func (r *room) visitCursor(ctx context.Context) error {
 	return nil
 }
 
-// Every follower gets every notice in its place among the messages, the same
-// for all of them.
-func TestNoticesKeepTheirPlace(t *testing.T) {
+// Every follower gets every notice between the same messages.
+func TestNoticesKeepTheirOrder(t *testing.T) {
 	// With more threads than processors the kernel stops one anywhere, also
-	// between two steps of which other tests never see what can come between.
+	// between two steps that other tests never see interrupted.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
 	r := newRoom(t, 16*SegmentSize, 2*wire.Size)
 	for range 3 {

@@ -2,13 +2,13 @@ package broadcast
 
 import "sync/atomic"
 
-// A Cursor is a reader's place in a log: everything before it the reader is
-// done with. A reader that serves many clients has one cursor, at the one of
-// them that is furthest back.
+// A Cursor is a reader's position in a log: the reader is done with everything
+// before it. A reader that serves many clients has one cursor, at the position of
+// the client furthest back.
 //
-// Only its reader moves it; everybody may look at it. It moves forward, but for
-// one exception: a reader may go back to a position at which another cursor
-// still keeps the log, and so take over from it.
+// Only its reader moves a cursor; any goroutine may read its position. It moves
+// forward, with one exception: a reader may move its cursor back to where another
+// cursor still keeps the log.
 type Cursor struct {
 	log      *Log
 	at       atomic.Uint64
@@ -16,15 +16,14 @@ type Cursor struct {
 	follower *Follower // nil for a reader that reads the log's memory itself
 }
 
-// Join registers a reader that must not lose anything, at the head. wake is
-// called, from any goroutine, when there is something new for it to look at;
-// it must neither block nor call the log.
+// Join adds a reader that must not lose anything, at the head. wake is called, from
+// any goroutine, when there is something new for it; it must neither block nor call
+// the log.
 func (l *Log) Join(wake func()) *Cursor {
 	return l.join(&Cursor{log: l, wake: wake}, l.Head)
 }
 
-// JoinBack is Join at the beginning of what the log retains, for a reader that
-// is to get what came before it.
+// JoinBack is like Join, but at the beginning of what the log retains.
 func (l *Log) JoinBack(wake func()) *Cursor {
 	return l.join(&Cursor{log: l, wake: wake}, l.back)
 }
@@ -36,23 +35,23 @@ func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 	readers := append([]*Cursor(nil), *l.readers.Load()...)
 	readers = append(readers, c)
 	l.readers.Store(&readers)
-	l.measure() // it may come from further back than all others
+	l.measure() // it may be further back than all others
 	return c
 }
 
-// marks returns the reader's watermarks.
-func (c *Cursor) marks() marks {
+// watermarks returns the reader's watermarks.
+func (c *Cursor) watermarks() watermarks {
 	if c.follower == nil {
-		return marksOf(c.log.backlog)
+		return watermarksFor(c.log.backlog)
 	}
-	return c.follower.marks()
+	return c.follower.watermarks()
 }
 
 // Position returns where the cursor is.
 func (c *Cursor) Position() Position { return Position(c.at.Load()) }
 
-// Advance moves the cursor to p. If the room is then no longer held, or pressed,
-// all readers are woken.
+// Advance moves the cursor to p. If that ends a hold, or the pressure, all readers
+// are woken.
 func (c *Cursor) Advance(p Position) {
 	c.at.Store(uint64(p))
 	if c.log.pressed.Load() {
@@ -60,7 +59,7 @@ func (c *Cursor) Advance(p Position) {
 	}
 }
 
-// Leave takes the cursor out of the log; nothing is kept for it any more.
+// Leave removes the cursor from the log, which no longer keeps anything for it.
 func (c *Cursor) Leave() {
 	l := c.log
 	l.mu.Lock()

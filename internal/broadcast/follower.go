@@ -10,14 +10,13 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// An Entry is one thing that happened in a room, as a Follower reads it: a
-// gap, a notice or a message.
+// An Entry is what a Follower reads: a gap, a notice or a message.
 type Entry struct {
-	// Skipped and SkippedNotices count what was left out before the next
-	// entry because the follower was too slow. If either is not 0, the entry
-	// is a gap and nothing else in it is valid.
+	// Skipped and SkippedNotices count what was left out before the next entry
+	// because the follower was too slow. If either is not 0, the entry is a gap,
+	// and nothing else in it is valid.
 	Skipped, SkippedNotices uint64
-	// Notice is set if the entry is a notice; then nothing after it is valid.
+	// Notice is set if the entry is a notice. The fields below are then not valid.
 	Notice *Notice
 	// From, Time and Message are the message, with its sender and the time at
 	// which the server took it.
@@ -26,66 +25,65 @@ type Entry struct {
 	Message wire.Message
 }
 
-// A Follower reads a log on a goroutine of its own, by copying, at its own
-// pace. It sees messages and notices in the one order they have.
+// A Follower reads a log on a goroutine of its own, by copying, at its own pace.
+// It sees messages and notices in the order they have in the room.
 //
 // Next and Close belong to one goroutine.
 type Follower struct {
 	log     *Log
 	cursor  *Cursor
 	maySkip bool
-	isAhead bool                  // sees what is appended before it is published
-	own     atomic.Pointer[marks] // its watermarks, if not those of the backlog; see Limit
+	isAhead bool                       // sees what is appended before it is published
+	own     atomic.Pointer[watermarks] // nil if they are those of the backlog, see Limit
 
-	mu sync.Mutex // keeps the log from moving the cursor while it is copied from
+	mu sync.Mutex // keeps the log from moving the cursor while messages are copied
 
-	next       Position // what is before it was returned, or reported as left out
+	next       Position // everything before it was returned, or reported as skipped
 	nextNotice uint64
-	missed     uint64    // notices left out before those pending, not yet reported
+	missed     uint64    // notices skipped before those pending, not yet reported
 	pending    []*Notice // taken from the log, not yet returned
 	sleeping   atomic.Bool
 	wake       chan struct{}
 }
 
 // FollowLossless returns a follower that gets every message from now on. If it
-// lags by the log's backlog, the room is held until it has caught up. Notices
-// may still be left out.
+// lags by the log's backlog, it holds the room. Notices may still be skipped.
 func (l *Log) FollowLossless() *Follower { return l.follow(&Follower{}) }
 
-// FollowSkipping returns a follower that never holds anybody up: when the
-// memory that it has yet to read is needed, it is moved on, and told how much
-// it missed.
+// FollowSkipping returns a follower that never holds anybody up: when the memory
+// that it has yet to read is needed, its cursor is moved on, and Next reports how
+// much it missed.
 func (l *Log) FollowSkipping() *Follower { return l.follow(&Follower{maySkip: true}) }
 
 func (l *Log) follow(f *Follower) *Follower {
 	f.log, f.wake = l, make(chan struct{}, 1)
 	f.nextNotice = l.noticeNo.Load()
-	f.cursor = &Cursor{log: l, wake: f.ring, follower: f}
-	l.join(f.cursor, l.Head) // from here on the log may push it
+	f.cursor = &Cursor{log: l, wake: f.notify, follower: f}
+	l.join(f.cursor, l.Head) // from here on the log may push the cursor
 	f.next = f.cursor.Position()
 	return f
 }
 
-// ring wakes the follower if it sleeps. Of many callers only the first pays.
-func (f *Follower) ring() {
+// notify wakes the follower if it sleeps. Only the first of many callers sends.
+func (f *Follower) notify() {
 	if f.sleeping.Load() && f.sleeping.CompareAndSwap(true, false) {
-		f.wake <- struct{}{} // there is room: only who ends the sleep sends
+		f.wake <- struct{}{} // never blocks: only the caller that ended the sleep sends
 	}
 }
 
-// Next fills dst with what came after the last call and returns how much it
-// is. It waits until there is something, until ctx is done, or until the log
-// is closed and all of it was read; then it returns io.EOF.
+// Next fills dst with the entries that follow those of the last call, and returns
+// how many there are. It waits for the first. It returns an error if ctx is done,
+// and io.EOF if the log is closed and was read to its end.
 func (f *Follower) Next(ctx context.Context, dst []Entry) (int, error) {
 	for {
 		if n := f.take(dst); n > 0 {
 			return n, nil
 		}
 		f.sleeping.Store(true)
-		closed := f.log.closed.Load() && f.horizon() == f.log.End()
-		n := f.take(dst) // again: what came before sleeping was set woke nobody
+		closed := f.log.closed.Load() && f.visibleEnd() == f.log.End()
+		n := f.take(dst) // again: what was appended before sleeping was set woke nobody
 		if n > 0 || closed {
-			f.wakeUp()
+			f.cancelSleep()
 			if n == 0 {
 				return 0, io.EOF
 			}
@@ -94,15 +92,15 @@ func (f *Follower) Next(ctx context.Context, dst []Entry) (int, error) {
 		select {
 		case <-f.wake:
 		case <-ctx.Done():
-			f.wakeUp()
+			f.cancelSleep()
 			return 0, ctx.Err()
 		}
 	}
 }
 
-// wakeUp ends a sleep that did not happen, and takes the ring of somebody who
-// was faster.
-func (f *Follower) wakeUp() {
+// cancelSleep ends a sleep before it began. If notify was faster, it takes the
+// wake-up.
+func (f *Follower) cancelSleep() {
 	if !f.sleeping.CompareAndSwap(true, false) {
 		<-f.wake
 	}
@@ -110,9 +108,9 @@ func (f *Follower) wakeUp() {
 
 // take fills dst with what there is now.
 func (f *Follower) take(dst []Entry) int {
-	// The head comes first: a notice that stands before it is then already
-	// to be seen.
-	head := f.horizon()
+	// The head must be read first: then a notice that stands before it can be
+	// seen already.
+	head := f.visibleEnd()
 	f.takeNotices()
 	complete := f.nextNotice == f.log.noticeNo.Load()
 	n := 0
@@ -145,8 +143,8 @@ func (f *Follower) take(dst []Entry) int {
 	return n
 }
 
-// horizon returns up to where the follower may see the log.
-func (f *Follower) horizon() Position {
+// visibleEnd returns where the part of the log that the follower may see ends.
+func (f *Follower) visibleEnd() Position {
 	if f.isAhead {
 		return f.log.End()
 	}
@@ -159,7 +157,7 @@ func (f *Follower) takeNotices() {
 	if len(f.pending) > 0 || f.nextNotice == f.log.noticeNo.Load() {
 		return
 	}
-	const most = 64 // the lock is held for as long as it takes to copy them
+	const most = 64 // bounds how long the lock is held
 	l := f.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,8 +202,8 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 	return n
 }
 
-// push moves the cursor on to at least p, for want of memory. The next take
-// finds the gap. The caller holds the log's lock.
+// push moves the cursor on to at least p, for lack of memory. The next take finds
+// the gap. The caller holds the log's lock.
 func (f *Follower) push(p Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -214,16 +212,15 @@ func (f *Follower) push(p Position) {
 	}
 }
 
-// Limit sets how many bytes the follower, which must not lose anything, may be
-// behind the end before the room is held, in place of the backlog; the room is
-// pressed from half of that on. There is no more than the backlog. 0 is the
-// backlog, and presses nobody: it is for a follower that is going to leave
-// messages out when the room is held for it.
+// Limit sets by how many bytes the follower, which must not lose anything, may lag
+// before it holds the room, in place of the backlog and at most that. From half of
+// it on, the follower presses the room. 0 is the backlog, without pressing the
+// room: it is for a follower that will leave messages out once it holds the room.
 func (f *Follower) Limit(bytes int) {
 	l := f.log
 	own := holdOnly(l.backlog)
 	if bytes > 0 {
-		own = marksOf(min(uint64(bytes), l.backlog))
+		own = watermarksFor(min(uint64(bytes), l.backlog))
 	}
 	f.own.Store(&own)
 	l.mu.Lock()
@@ -234,23 +231,23 @@ func (f *Follower) Limit(bytes int) {
 	}
 }
 
-func (f *Follower) marks() marks {
+func (f *Follower) watermarks() watermarks {
 	if own := f.own.Load(); own != nil {
 		return *own
 	}
-	return marksOf(f.log.backlog)
+	return watermarksFor(f.log.backlog)
 }
 
-// IsHolding reports whether the room is held, and would be if this follower
-// were the only one that lags.
+// IsHolding reports whether the room is held, and would be if no other reader
+// lagged.
 func (f *Follower) IsHolding() bool {
-	return f.log.Held() && uint64(f.log.End()-f.cursor.Position()) > f.marks().highEnd
+	return f.log.Held() && uint64(f.log.End()-f.cursor.Position()) > f.watermarks().highClear
 }
 
-// Close ends the follower; the log keeps nothing for it any more.
+// Close ends the follower. The log no longer keeps anything for it.
 func (f *Follower) Close() {
 	if f.isAhead {
-		f.log.open()
+		f.log.removeGate()
 	}
 	f.cursor.Leave()
 }

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 )
 
-// Next waits for whatever comes first: a message, a notice, the log's end, or
-// the end of the caller's patience. After that it can be called again.
+// Next waits for what comes first: a message, a notice, the log's end, or the end
+// of the caller's context. After that it can be called again.
 func TestNextWaits(t *testing.T) {
 	for _, test := range []struct {
 		what string
@@ -31,7 +31,7 @@ func TestNextWaits(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, h := New(SegmentSize, SegmentSize), new(history)
-				f := newListener(l, h, false)
+				f := newModelFollower(l, h, false)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				n, err, returned := 0, error(nil), false
@@ -60,12 +60,12 @@ func TestNextWaits(t *testing.T) {
 	}
 }
 
-// Whichever comes first when a message and the end of the caller's patience
-// come together, nothing is lost, and no wake-up is left over.
+// When a message and the end of the caller's context come together, nothing is
+// lost, and no wake-up is left over.
 func TestNextCancelledWhenWoken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, h := New(SegmentSize, SegmentSize), new(history)
-		f := newListener(l, h, false)
+		f := newModelFollower(l, h, false)
 		for range 100 {
 			ctx, cancel := context.WithCancel(t.Context())
 			var n int
@@ -86,7 +86,7 @@ func TestNextCancelledWhenWoken(t *testing.T) {
 	})
 }
 
-// A log knows whether there is anybody to show a notice to.
+// A log has followers or not; cursors are none.
 func TestFollowed(t *testing.T) {
 	l := New(SegmentSize, SegmentSize)
 	l.Join(func() {})
@@ -100,16 +100,15 @@ func TestFollowed(t *testing.T) {
 		}
 		f.Close()
 		if l.Followed() {
-			t.Error("a log is followed by one that has left")
+			t.Error("a log is followed by a follower that has left")
 		}
 	}
 }
 
-// Of a log that was closed, a follower gets what it has not yet read; then the
-// end, as often as it asks.
+// A follower reads a closed log to its end, and then io.EOF as often as it asks.
 func TestNextAfterClose(t *testing.T) {
 	l, h := New(SegmentSize, SegmentSize), new(history)
-	f := newListener(l, h, false)
+	f := newModelFollower(l, h, false)
 	h.write(l, "abc")
 	h.announce(l)
 	l.Close()
@@ -127,12 +126,12 @@ func TestNextAfterClose(t *testing.T) {
 }
 
 // When memory is needed, a follower that may skip is moved out of the oldest
-// quarter of the log. It learns how much it missed, piece by piece between the
-// notices, which it does not miss.
+// quarter of the log. It is told how much it missed, in parts between the notices,
+// which it does not miss.
 func TestGap(t *testing.T) {
 	l, h := New(4*SegmentSize, 3*SegmentSize), new(history)
 	l.Join(func() {}).Leave()
-	f := newListener(l, h, true)
+	f := newModelFollower(l, h, true)
 	h.announce(l)
 	h.write(l, strings.Repeat("a", 100))
 	h.announce(l)
@@ -157,13 +156,13 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// Of memory that is needed for a batch as large as the log itself, a follower
-// that may skip loses no more than what was there before, and one that must
-// not lose anything loses nothing.
+// When memory is needed for a batch as large as the log itself, a follower that
+// may skip loses no more than what was there before, and one that must not lose
+// anything loses nothing.
 func TestGapEndsAtTheHead(t *testing.T) {
 	const segment = segmentMessages
 	l, h := New(SegmentSize, 7*SegmentSize), new(history)
-	lossless, skipping := newListener(l, h, false), newListener(l, h, true)
+	lossless, skipping := newModelFollower(l, h, false), newModelFollower(l, h, true)
 	h.write(l, strings.Repeat("a", segment*3/2))
 	lossless.read(t, h, segment*3/2)
 	h.write(l, strings.Repeat("b", segment-1)) // one more would hold the room
@@ -180,12 +179,12 @@ func TestGapEndsAtTheHead(t *testing.T) {
 	}
 }
 
-// Of more notices than the log keeps a follower learns how many it missed,
-// right before the first that it gets.
+// When there are more notices than the log keeps, a follower is told how many it
+// missed right before the first that it gets.
 func TestNoticesOverwritten(t *testing.T) {
 	for _, notices := range []int{noticesKept - 1, noticesKept, noticesKept + 1, 2*noticesKept + 5} {
 		l, h := New(SegmentSize, SegmentSize), new(history)
-		f := newListener(l, h, false)
+		f := newModelFollower(l, h, false)
 		h.write(l, "a")
 		for range notices {
 			h.announce(l)

@@ -6,8 +6,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// What is forgotten is not sent to those who join later; those who have joined
-// keep it, and it is never more than there is.
+// What is forgotten is not replayed to readers that join later. Readers that have
+// joined before still get it. Forgetting more than there is forgets all.
 func TestForget(t *testing.T) {
 	l, h := New(16*SegmentSize, SegmentSize), new(history)
 	l.Retain(4)
@@ -19,12 +19,12 @@ func TestForget(t *testing.T) {
 		l.Forget(test.forget * wire.Size)
 		c := l.JoinBack(func() {})
 		if got := c.Position() / wire.Size; got != test.want {
-			t.Errorf("after message %d was forgotten, one begins at %d, want %d", test.forget, got, test.want)
+			t.Errorf("after message %d was forgotten, a reader begins at %d, want %d", test.forget, got, test.want)
 		}
 		c.Leave()
 	}
 	if got := early.Position() / wire.Size; got != 2 {
-		t.Errorf("who has joined before is at %d, want 2", got)
+		t.Errorf("a reader that has joined before is at %d, want 2", got)
 	}
 	c := client{self: nil, at: early.Position(), next: 2}
 	c.read(t, l, h, l.Head(), 10, func(total int) int { return total })

@@ -1,21 +1,21 @@
 package broadcast
 
-// A gate is a follower that goes ahead of all others: what is appended, only it
-// sees at first. What it has done with it is published when it says so:
+// A gate is a follower that is ahead of all other readers: at first only the gate
+// sees what is appended, and when it is done with that, it publishes it:
 //
 //	      what everybody may read       what only the gate may read
 //	┌─────────────────────────────────┬─────────────────────────────┐
 //	└─────────────────────────────────▲─────────────────────────────▲
 //	                                  head                          end
 //
-// So nobody gets a message that an archive, for one, has not yet made safe. The
-// backlog counts from the end: a gate that lags holds the room as any follower
-// does that must not lose anything.
+// So nobody receives a message that, for example, an archive has not yet written to
+// its disk. Lag is counted from the end: a gate that lags holds the room like any
+// follower that must not lose anything.
 
-// FollowAhead returns a follower that gets every message from now on before
-// anybody else does: Publish lets the others see what Next has returned. There
-// is one in a log, from before the first message is appended or while nobody
-// appends. Closing it publishes all there is.
+// FollowAhead returns a follower that is the log's gate: it gets every message from
+// now on before any other reader does, and Publish lets the others see what Next
+// has returned. There is one at most. Nothing may be appended during the call.
+// Closing the gate publishes all there is.
 func (l *Log) FollowAhead() *Follower {
 	f := l.follow(&Follower{isAhead: true})
 	if !l.gate.CompareAndSwap(nil, f) {
@@ -24,8 +24,7 @@ func (l *Log) FollowAhead() *Follower {
 	return f
 }
 
-// Publish lets everybody see what the follower, which goes ahead, has read so
-// far, and wakes them.
+// Publish lets all readers see what the gate has read so far, and wakes them.
 func (f *Follower) Publish() {
 	l := f.log
 	if f.next == l.Head() {
@@ -38,8 +37,8 @@ func (f *Follower) Publish() {
 	}
 }
 
-// open takes the gate away.
-func (l *Log) open() {
+// removeGate removes the gate and publishes all there is.
+func (l *Log) removeGate() {
 	l.mu.Lock()
 	l.gate.Store(nil)
 	l.head.Store(l.end.Load())

@@ -11,13 +11,13 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// While many append, nobody sees a message before the gate has published it,
-// and everybody gets all of them.
+// While many append, no reader sees a message before the gate has published it,
+// and all readers get all messages.
 func TestGate(t *testing.T) {
 	const loops, messages, batch = 3, 20_000, 24
 	r := newRoom(t, 2*SegmentSize, loops*batch*wire.Size)
 	gate := r.log.FollowAhead()
-	var safe atomic.Int64 // messages that were let through
+	var published atomic.Int64 // messages
 	followers := []*Follower{r.log.FollowLossless(), r.log.FollowLossless()}
 	for id := range uint64(loops) {
 		l := r.join(id, messages, batch)
@@ -27,13 +27,13 @@ func TestGate(t *testing.T) {
 	for _, f := range followers {
 		got := int64(0)
 		r.follow(f, make([]Entry, 64), func(e *Entry) error {
-			if got++; got > safe.Load() {
-				return fmt.Errorf("message %d is seen when %d were published", got, safe.Load())
+			if got++; got > published.Load() {
+				return fmt.Errorf("message %d is seen when %d were published", got, published.Load())
 			}
 			return nil
 		})
 	}
-	all := new(witness)
+	all := new(streamChecker)
 	r.start(func(ctx context.Context) error {
 		defer gate.Close()
 		entries := make([]Entry, 100)
@@ -49,7 +49,7 @@ func TestGate(t *testing.T) {
 					return err
 				}
 			}
-			safe.Add(int64(n))
+			published.Add(int64(n))
 			gate.Publish()
 		}
 	})
@@ -59,7 +59,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// The log ends for its followers when all was published, not before.
+// The log ends for its followers when all was published, and not before.
 func TestGateAtTheEnd(t *testing.T) {
 	for _, test := range []struct {
 		what string
@@ -71,7 +71,7 @@ func TestGateAtTheEnd(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, h := New(SegmentSize, SegmentSize), new(history)
-				gate, f := l.FollowAhead(), newListener(l, h, false)
+				gate, f := l.FollowAhead(), newModelFollower(l, h, false)
 				h.write(l, "abc")
 				l.Close()
 				got, ended := 0, false
@@ -98,8 +98,8 @@ func TestGateAtTheEnd(t *testing.T) {
 	}
 }
 
-// A gate that does not publish holds the room when a backlog waits for it, and
-// says so; what it then publishes lets the room go on.
+// A gate that does not publish holds the room when it is a backlog behind, and
+// reports that it does. When it then publishes, the hold ends.
 func TestGateHolds(t *testing.T) {
 	l, h := New(8*wire.Size, wire.Size), new(history)
 	gate := l.FollowAhead()

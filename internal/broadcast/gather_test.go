@@ -9,8 +9,8 @@ import (
 )
 
 // A reader gets every message but its own, in as few stretches as the log's
-// memory allows, and no more than it has room for. However many of the bytes
-// it takes, the log knows where it then stands, and goes on there.
+// memory allows, and no more than it has space for. However many of the bytes it
+// takes, Advance returns the position from which it goes on.
 func TestGather(t *testing.T) {
 	const (
 		m = wire.Size
@@ -22,13 +22,13 @@ func TestGather(t *testing.T) {
 		log    string // the senders of its messages
 		from   Position
 		except *Sender
-		room   int // stretches
+		space  int // for stretches
 		want   [][2]Position
 		end    Position
 	}{
 		{"empty", "", 0, nil, 4, nil, 0},
 		{"one message", "b", 0, alice, 4, [][2]Position{{0, m}}, m},
-		{"all, for nobody in particular", "abc", 0, nil, 4, [][2]Position{{0, 3 * m}}, 3 * m},
+		{"all, without exception", "abc", 0, nil, 4, [][2]Position{{0, 3 * m}}, 3 * m},
 		{"nothing new", "abc", 3 * m, alice, 4, nil, 3 * m},
 		{"only own", "aaa", 0, alice, 4, nil, 3 * m},
 		{"own first", "aabb", 0, alice, 4, [][2]Position{{2 * m, 4 * m}}, 4 * m},
@@ -38,48 +38,48 @@ func TestGather(t *testing.T) {
 		{"two others", "bca", 0, alice, 4, [][2]Position{{0, 2 * m}}, 3 * m},
 
 		{"inside a message", "bb", 100, alice, 4, [][2]Position{{100, 2 * m}}, 2 * m},
-		{"inside a message, for nobody in particular", "ab", 100, nil, 4, [][2]Position{{100, 2 * m}}, 2 * m},
+		{"inside a message, without exception", "ab", 100, nil, 4, [][2]Position{{100, 2 * m}}, 2 * m},
 		{"inside a message, own next", "bab", 511, alice, 4, [][2]Position{{511, m}, {2 * m, 3 * m}}, 3 * m},
 		{"inside the last message", "bb", 2*m - 1, alice, 4, [][2]Position{{2*m - 1, 2 * m}}, 2 * m},
 
-		{"no room", "b", 0, alice, 0, nil, 0},
-		{"no room, nothing to give", "aa", 0, alice, 0, nil, 2 * m},
-		{"no room after own", "ab", 0, alice, 0, nil, m},
-		{"room for one of two", "babab", 0, alice, 1, [][2]Position{{0, m}}, 2 * m},
-		{"room for just all", "baba", 0, alice, 2, [][2]Position{{0, m}, {2 * m, 3 * m}}, 4 * m},
+		{"no space", "b", 0, alice, 0, nil, 0},
+		{"no space, nothing to give", "aa", 0, alice, 0, nil, 2 * m},
+		{"no space after own", "ab", 0, alice, 0, nil, m},
+		{"space for one of two", "babab", 0, alice, 1, [][2]Position{{0, m}}, 2 * m},
+		{"space for just all", "baba", 0, alice, 2, [][2]Position{{0, m}, {2 * m, 3 * m}}, 4 * m},
 
 		{"a whole segment", segment, 0, alice, 4, [][2]Position{{0, s}}, s},
 		{"across a border", segment + "b", 0, alice, 4, [][2]Position{{0, s}, {s, s + m}}, s + m},
-		{"across a border, for nobody in particular", segment + "ab", s - m, nil, 4, [][2]Position{{s - m, s}, {s, s + 2*m}}, s + 2*m},
+		{"across a border, without exception", segment + "ab", s - m, nil, 4, [][2]Position{{s - m, s}, {s, s + 2*m}}, s + 2*m},
 		{"inside the last message before a border", segment + "b", s - 1, alice, 4, [][2]Position{{s - 1, s}, {s, s + m}}, s + m},
 		{"own before a border", segment[1:] + "ab", 0, alice, 4, [][2]Position{{0, s - m}, {s, s + m}}, s + m},
 		{"own after a border", segment + "ab", 0, alice, 4, [][2]Position{{0, s}, {s + m, s + 2*m}}, s + 2*m},
 		{"own around a border", segment[1:] + "aab", 0, alice, 4, [][2]Position{{0, s - m}, {s + m, s + 2*m}}, s + 2*m},
 		{"own for a whole segment", "b" + strings.Repeat("a", segmentMessages) + "b", 0, alice, 4, [][2]Position{{0, m}, {s + m, s + 2*m}}, s + 2*m},
-		{"room for one segment", segment + segment, 0, nil, 1, [][2]Position{{0, s}}, s},
+		{"space for one segment", segment + segment, 0, nil, 1, [][2]Position{{0, s}}, s},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			l, h := New(4*SegmentSize, 4*SegmentSize), new(history)
 			l.Join(func() {})
 			h.write(l, test.log)
-			borders, end := h.stretches(test.from, l.Head(), test.except, test.room)
+			borders, end := h.stretches(test.from, l.Head(), test.except, test.space)
 			if !slices.Equal(borders, test.want) || end != test.end {
 				t.Fatalf("the model gives %v to %d, want %v to %d", borders, end, test.want, test.end)
 			}
 			for _, n := range cuts(borders) {
 				c := client{self: test.except, at: test.from, next: int(test.from / m), offset: int(test.from % m)}
-				c.read(t, l, h, l.Head(), test.room, func(total int) int { return min(n, total) })
+				c.read(t, l, h, l.Head(), test.space, func(total int) int { return min(n, total) })
 				c.read(t, l, h, l.Head(), len(test.log)+1, func(total int) int { return total })
 				if c.at != l.Head() {
-					t.Fatalf("after %d bytes and the rest the reader stands at %d, want %d", n, c.at, l.Head())
+					t.Fatalf("after %d bytes and the rest the reader is at %d, want %d", n, c.at, l.Head())
 				}
 			}
 		})
 	}
 }
 
-// cuts returns how many bytes of some stretches a reader may take to end near
-// the border of a message or a stretch, or with all.
+// cuts returns how many bytes of some stretches a reader takes to end near a
+// boundary of a message or a stretch, or to take all.
 func cuts(stretches [][2]Position) []int {
 	all := []int{0, 1, wire.Size - 1, wire.Size, wire.Size + 1}
 	end := 0
@@ -90,8 +90,7 @@ func cuts(stretches [][2]Position) []int {
 	return slices.DeleteFunc(all, func(n int) bool { return n < 0 })
 }
 
-// What a reader has gathered before is kept in front of what it gathers now,
-// and takes room.
+// Gather appends to what is in dst, which uses up a part of its capacity.
 func TestGatherAppends(t *testing.T) {
 	l, h := New(4*SegmentSize, 0), new(history)
 	l.Join(func() {})

@@ -14,12 +14,12 @@ var (
 	carol = &Sender{ID: 3, Name: "carol"}
 )
 
-// A history is what a log has to look like to its readers: everything that
-// ever happened in a room, in its order, and kept for good.
+// A history is the model of a log: everything that ever happened in a room, in
+// order.
 type history struct {
 	messages []sent
 	notices  []announced
-	hidden   int // messages at the end that only the gate sees
+	hidden   int // messages at the end that only the gate may read
 }
 
 type sent struct {
@@ -32,10 +32,10 @@ type announced struct {
 	before int // the number of the message before which it stands
 }
 
-// published returns how many messages everybody sees.
+// published returns how many messages are published.
 func (h *history) published() int { return len(h.messages) - h.hidden }
 
-// head returns where what everybody sees ends.
+// head returns the position after the last published message.
 func (h *history) head() Position { return Position(h.published()) * wire.Size }
 
 // end returns where the log ends.
@@ -46,8 +46,7 @@ func (h *history) message(number int) wire.Message {
 	return stamped(h.messages[number].from.ID, number)
 }
 
-// stamped returns a message every 16 bytes of which say who sent it, and which
-// of its messages it is.
+// stamped returns a message every 16 bytes of which hold its sender and number.
 func stamped(from uint64, number int) (m wire.Message) {
 	binary.LittleEndian.PutUint64(m[0:], from)
 	binary.LittleEndian.PutUint64(m[8:], uint64(number))
@@ -57,8 +56,8 @@ func stamped(from uint64, number int) (m wire.Message) {
 	return m
 }
 
-// stamp returns what a stamped message says of itself, and whether it is as it
-// was.
+// stamp returns the sender and number in a stamped message, and whether the message
+// is unaltered.
 func stamp(m *wire.Message) (from uint64, number int, whole bool) {
 	from = binary.LittleEndian.Uint64(m[0:])
 	number = int(binary.LittleEndian.Uint64(m[8:]))
@@ -83,16 +82,15 @@ func (h *history) write(l *Log, senders string) {
 	l.Append(b, time.Unix(0, 0))
 }
 
-// announce gives the log and the history a notice.
+// announce announces a notice to the log and the history.
 func (h *history) announce(l *Log) {
 	n := new(Notice)
 	l.Announce(n)
 	h.notices = append(h.notices, announced{n, len(h.messages)})
 }
 
-// stretches returns what Gather has to return: the borders of each stretch,
-// and where it stops. A stretch ends before a message of except and at the end
-// of a segment.
+// stretches returns what Gather has to return: the ends of each stretch, and where
+// it stops. A stretch ends before a message of except and at the end of a segment.
 func (h *history) stretches(at, to Position, except *Sender, most int) (borders [][2]Position, end Position) {
 	own := func(p Position) bool {
 		return p%wire.Size == 0 && h.messages[p/wire.Size].from == except

@@ -6,9 +6,9 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A room is held from when a reader that must not lose anything is a whole
-// backlog behind, until it is a segment closer, or a quarter of a small backlog. One that may skip
-// holds nobody.
+// A reader that must not lose anything holds the room from when it is a whole
+// backlog behind, until it is a segment closer, or a quarter of a small backlog. A
+// reader that may skip never does.
 func TestHeld(t *testing.T) {
 	const backlog = 8
 	for _, test := range []struct {
@@ -35,11 +35,11 @@ func TestHeld(t *testing.T) {
 				return func(n int) { c.Advance(Position(n * wire.Size)) }
 			}, false},
 			{"a lossless follower", func(l *Log, h *history) func(int) {
-				f := newListener(l, h, false)
+				f := newModelFollower(l, h, false)
 				return func(n int) { f.read(t, h, n) }
 			}, false},
 			{"a skipping follower", func(l *Log, h *history) func(int) {
-				f := newListener(l, h, true)
+				f := newModelFollower(l, h, true)
 				return func(n int) { f.read(t, h, n) }
 			}, true},
 		} {
@@ -59,8 +59,8 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// A room is pressed from when a reader that must not lose anything is half a
-// backlog behind, until it is an eighth closer.
+// A reader that must not lose anything presses the room from when it is half a
+// backlog behind, until it is an eighth of that closer.
 func TestPressed(t *testing.T) {
 	const backlog = 32
 	for _, test := range []struct {
@@ -87,21 +87,21 @@ func TestPressed(t *testing.T) {
 	}
 }
 
-// A follower with a limit holds the room when it is that far behind, and lets
-// it go on when it is within three quarters of that, or has no limit any more.
+// A follower with a limit holds the room when it is that far behind, until it is
+// within three quarters of that, or no longer has a limit.
 func TestLimit(t *testing.T) {
 	for _, test := range []struct {
 		what string
-		end  func(*listener, *history)
+		end  func(*modelFollower, *history)
 	}{
-		{"read", func(f *listener, h *history) { f.read(t, h, 1) }},
-		{"raise", func(f *listener, _ *history) { f.follower.Limit(6 * wire.Size) }},
-		{"none", func(f *listener, _ *history) { f.follower.Limit(0) }},
-		{"leave", func(f *listener, _ *history) { f.follower.Close() }},
+		{"read", func(f *modelFollower, h *history) { f.read(t, h, 1) }},
+		{"raise", func(f *modelFollower, _ *history) { f.follower.Limit(6 * wire.Size) }},
+		{"none", func(f *modelFollower, _ *history) { f.follower.Limit(0) }},
+		{"leave", func(f *modelFollower, _ *history) { f.follower.Close() }},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			l, h := New(100*wire.Size, wire.Size), new(history)
-			f := newListener(l, h, false)
+			f := newModelFollower(l, h, false)
 			f.follower.Limit(4 * wire.Size)
 			for range 4 {
 				if l.Held() {
@@ -120,13 +120,13 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// A follower that is going to leave messages out slows nobody down before it
-// holds the room, however far behind it is.
+// A follower that will leave messages out does not press the room before it holds
+// it, however far behind it is.
 func TestHoldsOnly(t *testing.T) {
 	const backlog = 32
 	l, h := New(backlog*wire.Size, backlog*wire.Size), new(history)
 	c := l.Join(func() {})
-	f := newListener(l, h, false)
+	f := newModelFollower(l, h, false)
 	f.follower.Limit(0)
 	for range backlog - 1 {
 		h.write(l, "a")
@@ -138,7 +138,7 @@ func TestHoldsOnly(t *testing.T) {
 	if l.Pressed() {
 		t.Error("pressed by a follower that only holds")
 	}
-	c.Advance(l.Head() - backlog/2*wire.Size) // as a member does that joins further back
+	c.Advance(l.Head() - backlog/2*wire.Size) // like a member that joins further back
 	h.write(l, "a")
 	if !l.Held() || !l.Pressed() {
 		t.Fatalf("Held() = %v, Pressed() = %v with a follower at its limit", l.Held(), l.Pressed())
@@ -146,7 +146,7 @@ func TestHoldsOnly(t *testing.T) {
 	c.Advance(l.Head() - wire.Size)
 	f.read(t, h, 1)
 	if !l.Held() || !l.Pressed() {
-		t.Error("a room that is held is not pressed any more")
+		t.Error("a room that is held is no longer pressed")
 	}
 	f.read(t, h, backlog/4)
 	if l.Held() || l.Pressed() {
@@ -157,9 +157,9 @@ func TestHoldsOnly(t *testing.T) {
 	}
 }
 
-// An append that finds that a hold is over wakes all readers, that of the loop
-// that appends included: this loop may have paused a connection in the same
-// turn, after it had read what it appends from another.
+// An Append that ends a hold wakes all readers, also that of the loop that appends:
+// the loop may have paused a connection in the same turn, after it had read what
+// it appends from another.
 func TestAppendEndsHold(t *testing.T) {
 	const backlog = 8
 	l, h := New(backlog*wire.Size, backlog*wire.Size), new(history)
@@ -173,8 +173,8 @@ func TestAppendEndsHold(t *testing.T) {
 	if !l.Held() || woken != 0 {
 		t.Fatalf("Held() = %v and the loop is woken %d times, before the hold ends", l.Held(), woken)
 	}
-	// Between the two halves of Advance, an append takes the lock. The room stays
-	// pressed, or the append would leave the hold to the other half.
+	// An Append takes the lock between the two steps of Advance. The room stays
+	// pressed, or Append would leave the hold to the second step.
 	reader.at.Store(3 * wire.Size)
 	h.write(l, "a")
 	l.reconsider()

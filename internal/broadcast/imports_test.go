@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// The log stays what its tests can prove: no I/O, no sockets, no clock, and
-// nothing of who reads it. So it imports little, and of the packages that
-// could do more it uses only types and values.
+// The log has no I/O, no sockets and no clock, and knows nothing of its readers, so
+// that it can be tested exhaustively. So it imports little, and of the packages
+// that could do more it uses only types and values.
 func TestImports(t *testing.T) {
 	allowed := []string{"context", "io", "net/netip", "sync", "sync/atomic", "time", "sop-chat/internal/wire"}
 	used := map[string][]string{

@@ -1,10 +1,9 @@
 // Package broadcast is a room's memory: one append-only log of messages, and a
-// cursor for everyone who reads it. Whoever wants a room's messages, be it a
-// socket, a console or an archive, is a reader; so all of them see one order,
-// and a message is stored once however many it goes to.
+// cursor for each of its readers. Clients, the console and the archive are all
+// readers. So all of them see one order, and a message is stored once however many
+// it goes to.
 //
-// It does no I/O, knows no sockets and never looks at a clock; callers pass
-// the time in.
+// It does no I/O, knows no sockets and reads no clock; callers pass the time in.
 package broadcast
 
 import (
@@ -16,13 +15,13 @@ import (
 )
 
 // A Position is a place in a log, in bytes since the room began. Positions are
-// absolute and only grow, whatever memory is used again underneath; multiples
-// of wire.Size are borders between messages.
+// absolute and only grow, however the memory underneath is reused; multiples of
+// wire.Size are boundaries between messages.
 type Position uint64
 
-// A Log is the ordered list of a room's messages, held in memory from the
-// oldest reader's cursor, or what it retains for readers to come, to the head,
-// and bounded by its backlog.
+// A Log is the ordered list of a room's messages. It keeps them in memory from the
+// cursor furthest back, or from what it retains for future readers, to the head,
+// and is bounded by its backlog.
 //
 //	            firstLive                                   head
 //	                │                                        │
@@ -33,45 +32,45 @@ type Position uint64
 //	               that lags
 //
 // The segment that holds position p lies in ring[p / SegmentSize % len(ring)].
-// The memory of a segment that all readers have passed is the first to be used
-// again, so that a room in which nobody lags stays in the processor's cache.
+// The memory of a segment that all readers have passed is the first to be reused,
+// so that a room in which no reader lags stays in the processor's cache.
 //
-// Appending takes a short lock once a batch. Reading takes none: what lies
-// below the head never changes, and it stays where it is until the reader's
-// own cursor has passed it.
+// Appending takes a short lock once a batch. Reading takes none: what lies before
+// the head never changes, and stays where it is until the reader's own cursor has
+// passed it.
 type Log struct {
 	memory   Memory
 	backlog  uint64        // how far behind a reader may be
-	retained uint64        // what is kept for readers to come, see Retain
+	retained uint64        // what is kept for future readers, see Retain
 	head     atomic.Uint64 // what is before it is published
 	end      atomic.Uint64 // what is before it was appended; the head, unless there is a gate
 	gate     atomic.Pointer[Follower]
 	pressed  atomic.Bool
 	held     atomic.Bool   // then it is pressed, too
 	space    atomic.Uint64 // see Space
-	pressAt  atomic.Uint64 // the room is not pressed before the end is here; may be too early
+	pressAt  atomic.Uint64 // the room is not pressed before the end is here, or later
 	closed   atomic.Bool
 	readers  atomic.Pointer[[]*Cursor]
 	noticeNo atomic.Uint64 // how many notices there ever were
 
-	// mu guards what follows and every change of what precedes. A follower's
-	// own lock is taken after it, never before.
+	// mu guards the fields below, and every change of those above. A follower's own
+	// lock is taken after it, never before.
 	mu        sync.Mutex
 	ring      []*segment
 	firstLive uint64     // number of the oldest segment in the ring
-	nextLive  uint64     // number of the next segment to be put there
-	spare     []*segment // without memory, for the next to be put there
+	nextLive  uint64     // number of the next segment to be put into the ring
+	spare     []*segment // without memory, for reuse
 	forgotten uint64     // nothing before it is retained, see Forget
 	notices   [noticesKept]*Notice
 }
 
-// New returns an empty log that lies in the program's own memory, see NewIn.
+// New is NewIn for a log in the program's own memory.
 func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 
-// NewIn returns an empty log that lies in some memory. backlog is how many bytes
-// it keeps for readers that lag before it is held. slack is how many bytes may
+// NewIn returns an empty log that lies in memory. backlog is how many bytes it
+// keeps for readers that lag before the room is held. slack is how many bytes may
 // still be appended after that: all that the appenders have read, but not yet
-// appended, when they learn of it. The log never holds more than the two
+// appended, when they find the room held. The log never keeps more than the two
 // together, rounded up to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
 	l := &Log{memory: memory, backlog: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
@@ -80,12 +79,12 @@ func NewIn(memory Memory, backlog, slack int) *Log {
 	return l
 }
 
-// Segments returns how many segments such a log has at most.
+// Segments returns how many segments a log of that backlog and slack has at most.
 func Segments(backlog, slack int) int { return (backlog+slack+SegmentSize-1)/SegmentSize + 1 }
 
-// Retain has the log keep that many messages before its head, whoever has read
-// them, for readers that join there (JoinBack). There may be MaxRetained. It is
-// called before anything is appended.
+// Retain has the log keep that many messages before its head, even when all
+// readers have passed them, for readers that join there (JoinBack). There may be
+// MaxRetained. It must be called before anything is appended.
 func (l *Log) Retain(messages int) {
 	if messages < 0 || messages > MaxRetained(int(l.backlog)) {
 		panic("broadcast: more is to be retained than the backlog has room for")
@@ -93,31 +92,31 @@ func (l *Log) Retain(messages int) {
 	l.retained = uint64(messages) * wire.Size
 }
 
-// Forget has nothing that is before p be retained any more for readers that join.
-// Those that have joined already still get it.
+// Forget has nothing before p retained any more for readers that join. Readers
+// that have joined already still receive it.
 func (l *Log) Forget(p Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forgotten = max(l.forgotten, uint64(p))
 }
 
-// MaxRetained returns how many messages a log with such a backlog, in bytes,
-// can retain: a quarter of it. They lie in memory that the log may use anyway,
-// and a reader that has yet to read them is still far from holding the room.
+// MaxRetained returns how many messages a log with a backlog of that many bytes
+// can retain: a quarter of it. They lie in memory that the log may use anyway, and
+// a reader that has yet to read them is still far from holding the room.
 func MaxRetained(backlog int) int { return backlog / 4 / wire.Size }
 
-// Head returns the position after the last published message. Everything
-// before it that the caller's cursor has not passed may be read.
+// Head returns the position after the last published message. The caller may read
+// everything before it that its cursor has not passed.
 func (l *Log) Head() Position { return Position(l.head.Load()) }
 
-// End returns the position after the last message that was appended. It is the
-// head, unless there is a follower that goes ahead (FollowAhead).
+// End returns the position after the last appended message. It is the head, unless
+// there is a gate (FollowAhead).
 func (l *Log) End() Position { return Position(l.end.Load()) }
 
 // Append publishes a batch's messages, in its order, and empties the batch. If
-// there is a gate, it is left to that to publish them. The caller must have seen
-// Held return false since its last Append. If the room is then no longer held,
-// or pressed, all readers are woken, the caller's own cursor included.
+// there is a gate, the gate publishes them. Held must have returned false to the
+// caller since its last Append. If Append ends a hold, or the pressure, all readers
+// are woken, the caller's own cursor included.
 func (l *Log) Append(b *Batch, now time.Time) {
 	if b.used == 0 {
 		return
@@ -127,8 +126,8 @@ func (l *Log) Append(b *Batch, now time.Time) {
 	}
 }
 
-// append is Append without waking anybody. It reports whether it ended a hold, or
-// that the room was pressed.
+// append is Append without waking readers. It reports whether it ended a hold, or
+// the pressure.
 func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 	at := now.UnixNano()
 	data := b.data[:b.used]
@@ -162,12 +161,12 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 	return ended
 }
 
-// segmentForAppend returns the segment with the given number and puts it into
-// the ring if it is a new one. The caller holds l.mu.
+// segmentForAppend returns the segment with the given number, and adds it to the
+// ring if it is new. The caller holds l.mu.
 func (l *Log) segmentForAppend(number uint64) *segment {
-	slot := number % uint64(len(l.ring))
+	index := number % uint64(len(l.ring))
 	if number < l.nextLive {
-		return l.ring[slot]
+		return l.ring[index]
 	}
 	l.reclaim()
 	if number-l.firstLive >= uint64(len(l.ring)) {
@@ -184,7 +183,7 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 		seg = new(segment)
 	}
 	seg.data = l.memory.Take()
-	l.ring[slot] = seg
+	l.ring[index] = seg
 	l.nextLive = number + 1
 	return seg
 }
@@ -195,9 +194,9 @@ func (l *Log) reclaim() {
 	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.back())
 	keep := min(uint64(oldest)/SegmentSize, l.nextLive)
 	for ; l.firstLive < keep; l.firstLive++ {
-		slot := l.firstLive % uint64(len(l.ring))
-		seg := l.ring[slot]
-		l.ring[slot] = nil
+		index := l.firstLive % uint64(len(l.ring))
+		seg := l.ring[index]
+		l.ring[index] = nil
 		l.memory.Give(seg.data, seg.lent.Load())
 		if len(l.spare) < keptSegments {
 			seg.reset()
@@ -212,8 +211,8 @@ func (l *Log) back() Position {
 	return Position(max(head-min(head, l.retained), min(head, l.forgotten)))
 }
 
-// oldest returns the position of the furthest reader back among those for
-// which count is true, or the head where there is none.
+// oldest returns the position of the reader furthest back among those for which
+// count returns true, or the head if there is none.
 func (l *Log) oldest(count func(*Cursor) bool) Position {
 	oldest := l.head.Load()
 	for _, c := range *l.readers.Load() {
@@ -224,9 +223,8 @@ func (l *Log) oldest(count func(*Cursor) bool) Position {
 	return Position(oldest)
 }
 
-// pushSkippers moves the followers that may skip out of the oldest quarter of
-// the ring: a few large gaps read better than many small ones. The caller
-// holds l.mu.
+// pushSkippers moves the followers that may skip out of the oldest quarter of the
+// ring: few large gaps are better than many small ones. The caller holds l.mu.
 func (l *Log) pushSkippers() {
 	to := Position((l.firstLive + uint64(len(l.ring)+3)/4) * SegmentSize)
 	to = min(to, l.Head())
@@ -238,12 +236,12 @@ func (l *Log) pushSkippers() {
 }
 
 // Gather appends to dst the stretches of memory that hold the log from one
-// position to another, leaving out the messages of except (nil: nobody's). It
-// stops early at the capacity of dst, and returns the position it came to.
+// position to another, without the messages of except, which may be nil. It stops
+// early at the capacity of dst, and returns the position it reached.
 //
-// The caller's cursor must not be after from, and to not after a head the
-// caller has seen. to is a border between messages; from may lie inside one,
-// which is then not of except.
+// The caller's cursor must not be after from, and to must not be after a head that
+// the caller has read. to is a boundary between messages. from may lie inside a
+// message, which must then not be one of except.
 func (l *Log) Gather(dst [][]byte, from, to Position, except *Sender) ([][]byte, Position) {
 	for at := from; at < to; {
 		if at = l.skip(at, to, except); at == to || len(dst) == cap(dst) {
@@ -261,9 +259,9 @@ func (l *Log) Gather(dst [][]byte, from, to Position, except *Sender) ([][]byte,
 	return dst, to
 }
 
-// Lend says that the log from one position to another is about to be sent by
-// reference: its memory will be read after the caller's cursor has passed it.
-// It is not written to again before Memory.Give has seen to that.
+// Lend marks the log from one position to another as sent by reference: its memory
+// will be read after the caller's cursor has passed it, so Memory.Give must detach
+// those that read it before it is written to again.
 func (l *Log) Lend(from, to Position) {
 	for at := from; at < to; at = (at/SegmentSize + 1) * SegmentSize {
 		if lent := &l.segmentAt(at).lent; !lent.Load() {
@@ -272,8 +270,8 @@ func (l *Log) Lend(from, to Position) {
 	}
 }
 
-// Advance returns where a reader stands after n bytes of what Gather returned
-// for the same from and except.
+// Advance returns the position that a reader reaches by n bytes of what Gather
+// returned for the same from and except.
 func (l *Log) Advance(from Position, n int, except *Sender) Position {
 	if except == nil {
 		return from + Position(n)
@@ -292,7 +290,7 @@ func (l *Log) Advance(from Position, n int, except *Sender) Position {
 	return at
 }
 
-// skip returns the first position from at on whose message is not except's.
+// skip returns the first position from at on whose message is not one of except.
 func (l *Log) skip(at, to Position, except *Sender) Position {
 	if except == nil || at%wire.Size != 0 {
 		return at
@@ -303,8 +301,8 @@ func (l *Log) skip(at, to Position, except *Sender) Position {
 	return at
 }
 
-// untilOwn returns the end of the stretch of a segment that starts at a
-// message not of except.
+// untilOwn returns the end of the stretch that starts in a segment at at, with a
+// message that is not one of except.
 func (l *Log) untilOwn(seg *segment, at, end Position, except *Sender) Position {
 	at = (at/wire.Size + 1) * wire.Size
 	for at < end && seg.from[at%SegmentSize/wire.Size] != except {
@@ -321,7 +319,7 @@ func (l *Log) senderAt(p Position) *Sender {
 	return l.segmentAt(p).from[p%SegmentSize/wire.Size]
 }
 
-// Followed reports whether anybody follows the log who would be shown a notice.
+// Followed reports whether the log has a follower, which would see a notice.
 func (l *Log) Followed() bool {
 	for _, c := range *l.readers.Load() {
 		if c.follower != nil {
@@ -331,8 +329,8 @@ func (l *Log) Followed() bool {
 	return false
 }
 
-// Announce gives a notice its place after the last published message and wakes
-// the followers that show notices. It keeps n.
+// Announce adds a notice after the last appended message and wakes the followers.
+// It keeps n.
 func (l *Log) Announce(n *Notice) {
 	l.mu.Lock()
 	n.at = l.End()
@@ -347,12 +345,12 @@ func (l *Log) Announce(n *Notice) {
 	}
 }
 
-// Wake tells every reader but one, the caller's own, that there is something
-// new. A loop calls it once a wake-up, after its last Append. If there is a
-// gate, there is something new only for that.
+// Wake wakes every reader except the caller's own, because there are new messages.
+// A loop calls it after Append. If there is a gate, they are new only to the gate,
+// and only that is woken.
 func (l *Log) Wake(except *Cursor) {
 	if gate := l.gate.Load(); gate != nil {
-		gate.ring()
+		gate.notify()
 		return
 	}
 	l.wake(except)
@@ -366,15 +364,15 @@ func (l *Log) wake(except *Cursor) {
 	}
 }
 
-// Close ends the log: nobody may append any more, and followers that have read
-// all of it get io.EOF. Its memory is closed when the last reader has left.
+// Close ends the log: nothing may be appended any more, and followers that have
+// read all of it get io.EOF. Its memory is closed when the last reader has left.
 func (l *Log) Close() {
 	l.closed.Store(true)
 	l.wake(nil)
 	l.closeMemory()
 }
 
-// closeMemory closes the memory of a log that is closed and has no reader.
+// closeMemory closes the memory if the log is closed and has no reader.
 func (l *Log) closeMemory() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

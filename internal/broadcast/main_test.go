@@ -7,9 +7,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// No test leaves a goroutine behind. Properties take more steps than rapid
-// would on its own, so that in each run the log's ring goes round several
-// times; -rapid.steps and -rapid.checks say otherwise.
+// TestMain checks that no test leaves a goroutine behind. Properties take more
+// steps than rapid's default, so that each run goes round the log's ring several
+// times; -rapid.steps and -rapid.checks change that.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.steps", "100"); err != nil {
 		panic(err)

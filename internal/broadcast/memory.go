@@ -1,26 +1,25 @@
 package broadcast
 
-// A Memory is where the segments of a log lie. A log calls it from one
-// goroutine at a time.
+// A Memory is where the segments of a log lie. A log calls it from one goroutine
+// at a time.
 //
-// Memory that is sent by reference (see Log.Lend) is not done with when the
-// system call that sent it returns: the receiver may read it much later, and
-// must then find what was there.
+// Memory that is sent by reference (see Log.Lend) is still in use when the system
+// call that sent it has returned: the receiver may read it much later, and must
+// then find it unchanged.
 type Memory interface {
-	// Take returns SegmentSize bytes to write to. What they hold does not
-	// matter. It should be the memory that was in use last, to be found in the
-	// processor's cache, and lie behind what was taken before, to be sent with
-	// it in one go.
+	// Take returns SegmentSize bytes to write to, whatever they hold. They should
+	// be those that were in use last, which are in the processor's cache, and lie
+	// behind those taken before, so that both can be sent in one call.
 	Take() []byte
-	// Give takes back what Take returned. What was lent is still read by
-	// others: it is not to be taken again before they are detached from it.
+	// Give takes back what Take returned. If it was lent, it is still read by
+	// others, and must not be taken again before they are detached from it.
 	Give(piece []byte, lent bool)
-	// Close ends the memory. Nobody touches it any more.
+	// Close releases the memory, which is no longer used.
 	Close()
 }
 
-// A heap is memory of the program itself. What is lent of it is left to who
-// reads it.
+// A heap is the program's own memory. What is lent of it is left to the garbage
+// collector.
 type heap struct{ free [][]byte }
 
 func (h *heap) Take() []byte {

@@ -9,8 +9,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A room in which nobody lags uses the same two segments again and again.
-func TestMemoryIsUsedAgain(t *testing.T) {
+// A room in which no reader lags always uses the same two segments.
+func TestMemoryIsReused(t *testing.T) {
 	l := New(8*SegmentSize, SegmentSize)
 	reader := l.Join(func() {})
 	b := NewBatch(10 * wire.Size)
@@ -26,11 +26,11 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 	}
 }
 
-// What piles up for a reader that lags goes back to the system when it has
-// caught up, but for a few segments.
+// What was kept for a reader that lagged goes back to the system when it has caught
+// up, except for a few segments.
 func TestMemoryIsGivenBack(t *testing.T) {
 	const backlog = 3 * keptSegments
-	l := NewIn(newLedger(t), backlog*SegmentSize, SegmentSize)
+	l := NewIn(newTrackedMemory(t), backlog*SegmentSize, SegmentSize)
 	reader := l.Join(func() {})
 	b := NewBatch(SegmentSize)
 	segment := func() {
@@ -61,7 +61,7 @@ func TestMemoryIsClosed(t *testing.T) {
 		{"log last", []func(*Log, *Cursor, *Follower){leave, unfollow, closeLog}},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			m := newLedger(t)
+			m := newTrackedMemory(t)
 			l := NewIn(m, SegmentSize, SegmentSize)
 			reader, follower := l.Join(func() {}), l.FollowLossless()
 			new(history).write(l, "abc")
@@ -83,8 +83,8 @@ func closeLog(l *Log, _ *Cursor, _ *Follower) { l.Close() }
 func leave(_ *Log, c *Cursor, _ *Follower)    { c.Leave() }
 func unfollow(_ *Log, _ *Cursor, f *Follower) { f.Close() }
 
-// Who appends without asking Held is stopped before it overwrites what a
-// reader has yet to read.
+// An appender that does not ask Held is stopped before it overwrites what a reader
+// has yet to read.
 func TestAppendBeyondSlack(t *testing.T) {
 	l, h := New(SegmentSize, 2*SegmentSize), new(history)
 	c := newClient(h, nil)
@@ -102,8 +102,8 @@ func TestAppendBeyondSlack(t *testing.T) {
 	c.read(t, l, h, l.Head(), 100, func(total int) int { return total })
 }
 
-// checkMemory checks that a log uses no more segments than it may, and none
-// twice, and that those out of use remember nobody.
+// checkMemory checks that a log uses no more segments than it may, and none twice,
+// and that unused ones refer to no sender.
 func checkMemory(t rapid.TB, l *Log, most int) {
 	t.Helper()
 	seen := map[*segment]bool{}
@@ -111,7 +111,7 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 	for i, s := range l.ring {
 		number := l.firstLive + (uint64(i)+uint64(len(l.ring))-l.firstLive%uint64(len(l.ring)))%uint64(len(l.ring))
 		if (s != nil) != (number < l.nextLive) {
-			t.Fatalf("slot %d of the ring is used: %v; the log has segments %d to %d", i, s != nil, l.firstLive, l.nextLive)
+			t.Fatalf("index %d of the ring is used: %v; the log has segments %d to %d", i, s != nil, l.firstLive, l.nextLive)
 		}
 		if s != nil {
 			live++
@@ -133,30 +133,30 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 	if len(seen) != live+len(l.spare) {
 		t.Fatal("a segment is used twice")
 	}
-	if m, ok := l.memory.(*ledger); ok && len(m.taken) != live {
+	if m, ok := l.memory.(*trackedMemory); ok && len(m.taken) != live {
 		t.Fatalf("the log has %d segments and the memory of %d", live, len(m.taken))
 	}
 }
 
-// A ledger is memory that knows what the log has of it.
-type ledger struct {
+// A trackedMemory is a Memory that records what the log has taken.
+type trackedMemory struct {
 	t      rapid.TB
 	taken  map[*byte]bool
 	lent   map[*byte]bool
 	closed bool
 }
 
-func newLedger(t rapid.TB) *ledger {
-	return &ledger{t: t, taken: map[*byte]bool{}, lent: map[*byte]bool{}}
+func newTrackedMemory(t rapid.TB) *trackedMemory {
+	return &trackedMemory{t: t, taken: map[*byte]bool{}, lent: map[*byte]bool{}}
 }
 
-func (m *ledger) Take() []byte {
+func (m *trackedMemory) Take() []byte {
 	piece := make([]byte, SegmentSize)
 	m.taken[&piece[0]] = true
 	return piece
 }
 
-func (m *ledger) Give(piece []byte, lent bool) {
+func (m *trackedMemory) Give(piece []byte, lent bool) {
 	if !m.taken[&piece[0]] || len(piece) != SegmentSize {
 		m.t.Fatalf("memory is given back that was not taken")
 	}
@@ -167,7 +167,7 @@ func (m *ledger) Give(piece []byte, lent bool) {
 	delete(m.lent, &piece[0])
 }
 
-func (m *ledger) Close() {
+func (m *trackedMemory) Close() {
 	if m.closed {
 		m.t.Fatalf("the memory is closed twice")
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Sender is a client as the readers of a room know it. It never changes, and
-// it lives for as long as a message or a notice in the log refers to it, which
-// may be longer than its connection.
+// A Sender is a client as the readers of a room know it. It never changes. It
+// lives for as long as a message or a notice in the log refers to it, which may be
+// longer than its connection.
 type Sender struct {
 	ID   uint64         // counts connections since the server started, from 1
 	Name string         // as it authenticated, blanks trimmed
@@ -19,9 +19,9 @@ type NoticeKind uint8
 
 // What can happen in a room besides messages.
 const (
-	// Accepted: a client gave the right key and found a place.
+	// Accepted: a client gave the right key and got a slot.
 	Accepted NoticeKind = iota + 1
-	// Refused: a client gave a wrong key, or found no place. Reason says which.
+	// Refused: a client gave a wrong key, or got no slot. Reason says which.
 	Refused
 	// Joined: a client has its echo and receives messages from here on.
 	Joined
@@ -29,13 +29,12 @@ const (
 	Left
 )
 
-// noticesKept is how many notices the log keeps for readers that lag. They are
-// for showing, not for keeping: older ones are overwritten, and counted by the
-// reader that missed them.
+// noticesKept is how many notices the log keeps for followers that lag. Older ones
+// are overwritten; a follower that missed some is told how many.
 const noticesKept = 4096
 
-// A Notice is an event that has its place between the messages of a room but
-// is none itself: it is never sent to a client.
+// A Notice is an event between two messages of a room. It is never sent to a
+// client.
 type Notice struct {
 	Kind   NoticeKind
 	From   *Sender

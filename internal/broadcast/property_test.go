@@ -11,19 +11,18 @@ import (
 )
 
 // Whatever appenders and readers do in a room, as long as appenders ask Held:
-// every reader gets everything that it must, in the one order, with senders
-// and times, and nothing twice; who may skip is told exactly what it missed;
-// the room is pressed and held exactly when the rule says so; and memory stays
-// bounded.
+// every reader gets everything that it must, in one order, with senders and times,
+// and nothing twice; a reader that may skip is told exactly what it missed; the
+// room is pressed and held exactly when the rule says so; and memory stays bounded.
 func TestLogIsItsHistory(t *testing.T) { rapid.Check(t, logIsItsHistory) }
 
-// The same, looked for by the fuzzer.
+// FuzzLogIsItsHistory has the fuzzer choose the steps.
 func FuzzLogIsItsHistory(f *testing.F) { f.Fuzz(rapid.MakeFuzz(logIsItsHistory)) }
 
 func logIsItsHistory(t *rapid.T) {
 	m := newMachine(t)
 	actions := rapid.StateMachineActions(m)
-	// What a room mostly does is drawn more often.
+	// The commonest actions are drawn more often.
 	for _, again := range []string{"1", "2", "3"} {
 		actions["Append"+again] = m.Append
 		actions["Read"+again] = m.Read
@@ -35,23 +34,23 @@ func logIsItsHistory(t *rapid.T) {
 	m.finish(t)
 }
 
-// A machine is a room in which anything happens, step by step, beside the
-// history and the rule that it has to follow. What can't be done at some step is
-// left undone, and not skipped: the fuzzer likes to ask for it again and again.
+// A machine is a log on which anything is done, step by step, beside the model it
+// has to follow. An action that is not possible at some step does nothing and is
+// not skipped, because the fuzzer would try it again and again.
 type machine struct {
 	history
 	log       *Log
-	memory    *ledger
-	lent      []loan
+	memory    *trackedMemory
+	lent      []lentStretch
 	backlog   uint64
 	retained  int
 	batch     int // the most messages in a batch
 	segments  int // the most segments in the log
 	mayAppend [2]bool
 	loops     []*loop
-	places    []*Cursor // that keep the log for clients to come
-	listeners []*listener
-	gate      *listener // nil if there is none
+	joins     []*Cursor // join cursors, which keep the log for future clients
+	followers []*modelFollower
+	gate      *modelFollower // nil if there is none
 	pressed   bool
 	held      bool
 	now       time.Time
@@ -65,8 +64,8 @@ type loop struct {
 	woken   int
 }
 
-// A loan is a stretch of the log that was lent, and what it was then.
-type loan struct {
+// A lentStretch is a stretch of the log that was lent, and what it held then.
+type lentStretch struct {
 	stretch []byte
 	was     string
 }
@@ -77,7 +76,7 @@ func newMachine(t *rapid.T) *machine {
 	m.backlog = 4 * wire.Size * rapid.Uint64Range(1, 100).Draw(t, "quarter of the backlog")
 	slack := len(m.mayAppend) * m.batch * wire.Size
 	m.segments = 1 + (int(m.backlog)+slack+SegmentSize-1)/SegmentSize
-	m.memory = newLedger(t)
+	m.memory = newTrackedMemory(t)
 	m.log = NewIn(m.memory, int(m.backlog), slack)
 	m.retained = rapid.IntRange(0, MaxRetained(int(m.backlog))).Draw(t, "messages retained")
 	m.log.Retain(m.retained)
@@ -89,9 +88,9 @@ func newMachine(t *rapid.T) *machine {
 	return m
 }
 
-// Look is what an appender does before it reads from its senders. It may then
+// AskHeld is what an appender does before it reads from its senders. It may then
 // append one batch, however much later.
-func (m *machine) Look(t *rapid.T) {
+func (m *machine) AskHeld(t *rapid.T) {
 	i := rapid.IntRange(0, len(m.mayAppend)-1).Draw(t, "appender")
 	m.mayAppend[i] = !m.log.Held()
 }
@@ -122,7 +121,7 @@ func (m *machine) Append(t *rapid.T) {
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
 	}
-	// Who may skip is moved only if there is no memory otherwise.
+	// A follower that may skip is moved only if there is no memory otherwise.
 	needed := (uint64(m.end())-1)/SegmentSize - uint64(oldest)/SegmentSize + 1
 	if !slices.Equal(before, m.positions()) && needed <= uint64(m.segments) {
 		t.Fatalf("a reader was moved when the log needed %d of its %d segments", needed, m.segments)
@@ -166,21 +165,21 @@ func (m *machine) joinClient(t *rapid.T, l *loop) *client {
 	return c
 }
 
-// Reserve takes a place in the log for a client to come, at the head or at the
+// ReserveJoin adds a join cursor for a future client, at the head or at the
 // beginning of what is retained.
-func (m *machine) Reserve(t *rapid.T) {
-	if len(m.places) == 2 {
-		return // enough places
+func (m *machine) ReserveJoin(t *rapid.T) {
+	if len(m.joins) == 2 {
+		return // enough join cursors
 	}
-	join, want := m.log.Join, m.head()
+	joinAt, want := m.log.Join, m.head()
 	if rapid.Bool().Draw(t, "back") {
-		join, want = m.log.JoinBack, m.back()
+		joinAt, want = m.log.JoinBack, m.back()
 	}
-	place := join(func() {})
-	if place.Position() != want {
-		t.Fatalf("a place is taken at %d, want %d; the head is %d", place.Position(), want, m.head())
+	join := joinAt(func() {})
+	if join.Position() != want {
+		t.Fatalf("a join cursor is at %d, want %d; the head is %d", join.Position(), want, m.head())
 	}
-	m.places = append(m.places, place)
+	m.joins = append(m.joins, join)
 }
 
 // back returns where what is retained begins.
@@ -188,19 +187,19 @@ func (m *machine) back() Position {
 	return m.head() - min(m.head(), Position(m.retained)*wire.Size)
 }
 
-// Seat lets a client join at a place that was kept for it. Its loop may have to
-// go back there.
-func (m *machine) Seat(t *rapid.T) {
+// Admit has a client join at a join cursor. Its loop's cursor may have to move back
+// there.
+func (m *machine) Admit(t *rapid.T) {
 	l := pick(t, "loop", m.loops...)
-	if len(m.places) == 0 || len(l.clients) == 3 {
-		return // nobody to seat, or nowhere
+	if len(m.joins) == 0 || len(l.clients) == 3 {
+		return // no client to admit, or no loop for it
 	}
-	place := m.places[0]
-	m.places = m.places[1:]
+	join := m.joins[0]
+	m.joins = m.joins[1:]
 	c := m.joinClient(t, l)
-	c.at, c.next = place.Position(), int(place.Position()/wire.Size)
+	c.at, c.next = join.Position(), int(join.Position()/wire.Size)
 	m.advance(t, l)
-	m.moves(t, place.Leave)
+	m.moves(t, join.Leave)
 }
 
 func (m *machine) LeaveClient(t *rapid.T) {
@@ -212,8 +211,8 @@ func (m *machine) LeaveClient(t *rapid.T) {
 	l.clients = slices.Delete(l.clients, i, i+1)
 }
 
-// Read lets a client take some of what there is, up to a head that may be an
-// older one. Its loop need not tell the log at once.
+// Read has a client take some of what there is, up to a head that may be an older
+// one. Its loop may move its cursor later.
 func (m *machine) Read(t *rapid.T) {
 	l := pick(t, "loop", m.loops...)
 	if len(l.clients) > 0 {
@@ -239,19 +238,19 @@ func (m *machine) Read(t *rapid.T) {
 	}
 }
 
-// lend lends a part of the log, and remembers what its readers must find there
-// at any time to come.
+// lend lends a part of the log, and records what its readers must find there at any
+// later time.
 func (m *machine) lend(from, to Position) {
 	m.log.Lend(from, to)
 	stretches, _ := m.log.Gather(make([][]byte, 0, 100), from, to, nil)
 	for _, s := range stretches {
-		m.lent = append(m.lent, loan{s, string(s)})
+		m.lent = append(m.lent, lentStretch{s, string(s)})
 		m.memory.lent[&m.log.segmentAt(from).data[0]] = true
 		from += Position(len(s))
 	}
 }
 
-// advance moves a loop's cursor to the client that is furthest back.
+// advance moves a loop's cursor to its client furthest back.
 func (m *machine) advance(t *rapid.T, l *loop) {
 	l.at = m.head()
 	for _, c := range l.clients {
@@ -261,17 +260,17 @@ func (m *machine) advance(t *rapid.T, l *loop) {
 }
 
 func (m *machine) Follow(t *rapid.T) {
-	if len(m.listeners) == 4 {
+	if len(m.followers) == 4 {
 		return // enough followers
 	}
-	f := newListener(m.log, &m.history, rapid.Bool().Draw(t, "may skip"))
+	f := newModelFollower(m.log, &m.history, rapid.Bool().Draw(t, "may skip"))
 	f.limit = m.backlog
-	m.listeners = append(m.listeners, f)
+	m.followers = append(m.followers, f)
 }
 
-// Limit has a follower hold the room earlier than the others, or no longer.
+// Limit changes a follower's limit.
 func (m *machine) Limit(t *rapid.T) {
-	all := slices.DeleteFunc(append(m.gates(), m.listeners...), func(f *listener) bool { return f.maySkip })
+	all := slices.DeleteFunc(append(m.gates(), m.followers...), func(f *modelFollower) bool { return f.maySkip })
 	if len(all) == 0 {
 		return // no followers
 	}
@@ -285,25 +284,25 @@ func (m *machine) Limit(t *rapid.T) {
 }
 
 func (m *machine) Unfollow(t *rapid.T) {
-	if len(m.listeners) == 0 {
+	if len(m.followers) == 0 {
 		return // no followers
 	}
-	i := rapid.IntRange(0, len(m.listeners)-1).Draw(t, "follower")
-	f := m.listeners[i]
-	m.listeners = slices.Delete(m.listeners, i, i+1)
+	i := rapid.IntRange(0, len(m.followers)-1).Draw(t, "follower")
+	f := m.followers[i]
+	m.followers = slices.Delete(m.followers, i, i+1)
 	m.moves(t, f.follower.Close)
 }
 
 func (m *machine) Next(t *rapid.T) {
-	if len(m.listeners) == 0 {
+	if len(m.followers) == 0 {
 		return // no followers
 	}
-	f := pick(t, "follower", m.listeners...)
+	f := pick(t, "follower", m.followers...)
 	most := rapid.IntRange(1, 200).Draw(t, "entries")
 	m.moves(t, func() { f.read(t, &m.history, most) })
 }
 
-// GoAhead lets the gate read some of what only it sees.
+// GoAhead has the gate read some of what only it may read.
 func (m *machine) GoAhead(t *rapid.T) {
 	if m.gate == nil {
 		return // no gate
@@ -312,7 +311,7 @@ func (m *machine) GoAhead(t *rapid.T) {
 	m.moves(t, func() { m.gate.read(t, &m.history, most) })
 }
 
-// Publish lets everybody see what the gate has read.
+// Publish has the gate publish what it has read.
 func (m *machine) Publish(t *rapid.T) {
 	if m.gate == nil {
 		return // no gate
@@ -324,8 +323,8 @@ func (m *machine) Publish(t *rapid.T) {
 	m.relax()
 }
 
-// OpenGate ends what the gate was for: everybody sees all there is.
-func (m *machine) OpenGate(t *rapid.T) {
+// CloseGate closes the gate, which publishes all there is.
+func (m *machine) CloseGate(t *rapid.T) {
 	if m.gate == nil || !rapid.Bool().Draw(t, "really") {
 		return // no gate, or not yet
 	}
@@ -335,7 +334,7 @@ func (m *machine) OpenGate(t *rapid.T) {
 	m.relax()
 }
 
-// Announce announces a few notices, or now and then more than the log keeps.
+// Announce announces a few notices, and now and then more than the log keeps.
 func (m *machine) Announce(t *rapid.T) {
 	n := pick(t, "notices", 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 63, 64, 65, 130, noticesKept+1)
 	m.wakes(t, func() {
@@ -365,7 +364,7 @@ func (m *machine) Check(t *rapid.T) {
 	checkMemory(t, m.log, m.segments)
 }
 
-// finish lets everybody read on to the end, and leave.
+// finish has all readers read to the end and leave.
 func (m *machine) finish(t *rapid.T) {
 	if m.gate != nil {
 		for more := true; more; {
@@ -377,30 +376,30 @@ func (m *machine) finish(t *rapid.T) {
 		for _, c := range l.clients {
 			c.read(t, m.log, &m.history, m.head(), len(m.messages), func(total int) int { return total })
 			if c.at != m.head() {
-				t.Fatalf("a client that read all stands at %d, want %d", c.at, m.head())
+				t.Fatalf("a client that read all is at %d, want %d", c.at, m.head())
 			}
 		}
 		m.advance(t, l)
 	}
-	for _, f := range m.listeners {
+	for _, f := range m.followers {
 		for more := true; more; {
 			m.moves(t, func() { more = f.read(t, &m.history, 200) })
 		}
 	}
-	for len(m.places) > 0 {
-		place := m.places[0]
-		m.places = m.places[1:]
-		m.moves(t, place.Leave)
+	for len(m.joins) > 0 {
+		join := m.joins[0]
+		m.joins = m.joins[1:]
+		m.moves(t, join.Leave)
 	}
 	m.Check(t)
 	if m.held || m.pressed {
-		t.Fatalf("the room is held %v, pressed %v though nobody lags", m.held, m.pressed)
+		t.Fatalf("the room is held %v, pressed %v though no reader lags", m.held, m.pressed)
 	}
 	m.log.Close()
 	for _, l := range m.loops {
 		l.cursor.Leave()
 	}
-	for _, f := range m.listeners {
+	for _, f := range m.followers {
 		f.follower.Close()
 	}
 	if m.gate != nil {
@@ -409,8 +408,8 @@ func (m *machine) finish(t *rapid.T) {
 	if !m.memory.closed {
 		t.Fatal("the memory is not closed though all have left")
 	}
-	for _, loan := range m.lent {
-		if string(loan.stretch) != loan.was {
+	for _, lentStretch := range m.lent {
+		if string(lentStretch.stretch) != lentStretch.was {
 			t.Fatal("what was lent has changed")
 		}
 	}
@@ -423,17 +422,17 @@ type lag struct {
 	holdsOnly     bool
 }
 
-// lags returns those of all such readers, and of what is not published.
+// lags returns the lags of all such readers, and that of what is not published.
 func (m *machine) lags() []lag {
 	end := m.end()
 	all := []lag{{uint64(end - m.head()), m.backlog, false}}
 	for _, l := range m.loops {
 		all = append(all, lag{uint64(end - l.at), m.backlog, false})
 	}
-	for _, place := range m.places {
-		all = append(all, lag{uint64(end - place.Position()), m.backlog, false})
+	for _, join := range m.joins {
+		all = append(all, lag{uint64(end - join.Position()), m.backlog, false})
 	}
-	for _, f := range append(m.listeners, m.gates()...) {
+	for _, f := range append(m.followers, m.gates()...) {
 		if !f.maySkip {
 			all = append(all, lag{uint64(end - Position(f.next)*wire.Size), f.limit, f.holdsOnly})
 		}
@@ -441,11 +440,11 @@ func (m *machine) lags() []lag {
 	return all
 }
 
-func (m *machine) gates() []*listener {
+func (m *machine) gates() []*modelFollower {
 	if m.gate == nil {
 		return nil
 	}
-	return []*listener{m.gate}
+	return []*modelFollower{m.gate}
 }
 
 // low returns from where on a reader presses the room.
@@ -456,12 +455,12 @@ func (l lag) low() uint64 {
 	return l.limit / 2
 }
 
-// keepsHeld reports whether a hold goes on for the reader: it is not yet a
-// segment, or a quarter of a small limit, below it.
+// keepsHeld reports whether the reader keeps a hold going: it is not yet a segment,
+// or a quarter of a small limit, below the limit.
 func (l lag) keepsHeld() bool { return l.behind > l.limit-min(l.limit/4, SegmentSize) }
 
-// keepsPressed reports whether the room stays pressed for the reader: it is not
-// yet an eighth below the low watermark.
+// keepsPressed reports whether the reader keeps the room pressed: it is not yet an
+// eighth below the low watermark.
 func (l lag) keepsPressed() bool {
 	if l.holdsOnly {
 		return l.keepsHeld()
@@ -469,7 +468,7 @@ func (l lag) keepsPressed() bool {
 	return l.behind > l.low()-l.low()/8
 }
 
-// restrain is what an append does if readers lag.
+// restrain does what an append does if readers lag.
 func (m *machine) restrain() {
 	for _, l := range m.lags() {
 		m.pressed = m.pressed || l.behind >= l.low()
@@ -477,7 +476,7 @@ func (m *machine) restrain() {
 	}
 }
 
-// ends reports whether the room is no longer to be held, or pressed.
+// ends reports whether a hold, or the pressure, has to end.
 func (m *machine) ends() bool {
 	return m.held && !slices.ContainsFunc(m.lags(), lag.keepsHeld) ||
 		m.pressed && !slices.ContainsFunc(m.lags(), lag.keepsPressed)
@@ -507,8 +506,8 @@ func (m *machine) headroom() int {
 	return headroom
 }
 
-// moves does what may end a hold or the pressure, and checks that everybody is
-// woken if it does and nobody if it doesn't.
+// moves does what may end a hold or the pressure, and checks that all loops are
+// woken if it does, and none if it doesn't.
 func (m *machine) moves(t *rapid.T, move func()) {
 	m.wakes(t, move, func(*loop) bool { return m.ends() })
 	m.relax()

@@ -10,21 +10,21 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A client reads a log's memory as a connection of an event loop does, any
-// number of bytes at a time, and knows from the history what it has to get.
+// A client reads a log's memory as a connection of an event loop does, any number
+// of bytes at a time, and checks it against the history.
 type client struct {
-	self   *Sender // whose messages it is not to get; nil: it gets all
+	self   *Sender // whose messages it must not get; nil: it gets all
 	at     Position
-	next   int // the number of the message it is to get next
-	offset int // how many bytes of it it has
+	next   int // the number of the message it must get next
+	offset int // how many bytes of that it has
 }
 
 func newClient(h *history, self *Sender) *client {
 	return &client{self: self, at: h.head(), next: h.published()}
 }
 
-// read gathers up to a position, in at most so many stretches, and takes as
-// many of the bytes as take says.
+// read gathers up to a position, in at most that many stretches, and takes as many
+// of the bytes as take returns.
 func (c *client) read(t rapid.TB, l *Log, h *history, to Position, most int, take func(total int) int) {
 	t.Helper()
 	stretches, end := l.Gather(make([][]byte, 0, most), c.at, to, c.self)
@@ -60,7 +60,7 @@ func (c *client) read(t rapid.TB, l *Log, h *history, to Position, most int, tak
 	}
 }
 
-// compare checks that a piece is what the client has to get next.
+// compare checks that a piece is what the client must get next.
 func (c *client) compare(t rapid.TB, h *history, piece []byte) {
 	t.Helper()
 	for len(piece) > 0 {
@@ -79,24 +79,24 @@ func (c *client) compare(t rapid.TB, h *history, piece []byte) {
 	}
 }
 
-// A listener is a follower that knows from the history what it has to get.
-type listener struct {
+// A modelFollower is a follower that is checked against the history.
+type modelFollower struct {
 	follower   *Follower
 	maySkip    bool
 	isAhead    bool
 	limit      uint64 // how far it may be behind before the room is held
-	holdsOnly  bool   // it presses nobody before
-	next       int    // the number of the message it is to get next
+	holdsOnly  bool   // it does not press the room before
+	next       int    // the number of the message it must get next
 	nextNotice int    // and of the notice
 	entries    []Entry
 }
 
-func newListener(l *Log, h *history, maySkip bool) *listener {
-	f := &listener{
+func newModelFollower(l *Log, h *history, maySkip bool) *modelFollower {
+	f := &modelFollower{
 		maySkip:    maySkip,
 		next:       h.published(),
 		nextNotice: len(h.notices),
-		entries:    make([]Entry, 200), // used again and again, as readers do
+		entries:    make([]Entry, 200), // reused, as readers do
 	}
 	if maySkip {
 		f.follower = l.FollowSkipping()
@@ -106,28 +106,28 @@ func newListener(l *Log, h *history, maySkip bool) *listener {
 	return f
 }
 
-// newGate returns a follower that goes ahead.
-func newGate(l *Log, h *history) *listener {
-	return &listener{follower: l.FollowAhead(), isAhead: true, next: len(h.messages), entries: make([]Entry, 200)}
+// newGate returns a follower that is the log's gate.
+func newGate(l *Log, h *history) *modelFollower {
+	return &modelFollower{follower: l.FollowAhead(), isAhead: true, next: len(h.messages), entries: make([]Entry, 200)}
 }
 
-// horizon returns how many messages the follower may see.
-func (f *listener) horizon(h *history) int {
+// visibleEnd returns how many messages the follower may see.
+func (f *modelFollower) visibleEnd(h *history) int {
 	if f.isAhead {
 		return len(h.messages)
 	}
 	return h.published()
 }
 
-// isDue reports whether there is something for the follower to read, if the next
-// notice that it gets is the given one.
-func (f *listener) isDue(h *history, notice int) bool {
-	return f.next < f.horizon(h) || notice < len(h.notices) && h.notices[notice].before <= f.horizon(h)
+// isDue reports whether the follower has something to read, if the next notice
+// that it gets is the given one.
+func (f *modelFollower) isDue(h *history, notice int) bool {
+	return f.next < f.visibleEnd(h) || notice < len(h.notices) && h.notices[notice].before <= f.visibleEnd(h)
 }
 
-// read calls Next once, for at most so many entries, and reports whether there
-// was anything. It never waits.
-func (f *listener) read(t rapid.TB, h *history, most int) bool {
+// read calls Next once, for at most that many entries, and reports whether there
+// were any. It never waits.
+func (f *modelFollower) read(t rapid.TB, h *history, most int) bool {
 	t.Helper()
 	atOnce, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -146,18 +146,18 @@ func (f *listener) read(t rapid.TB, h *history, most int) bool {
 	return n > 0
 }
 
-// compare checks that an entry is what the follower has to get next: whatever
-// happened comes in its order, and what is missing is counted in its place.
-func (f *listener) compare(t rapid.TB, h *history, e *Entry) {
+// compare checks that an entry is what the follower must get next: entries come in
+// order, and what is skipped is counted where it was.
+func (f *modelFollower) compare(t rapid.TB, h *history, e *Entry) {
 	t.Helper()
-	due := len(h.messages) // the place of the next notice that is still to be had
+	due := len(h.messages) // the message before which the next notice that is kept stands
 	if next := max(f.nextNotice, len(h.notices)-noticesKept); next < len(h.notices) {
 		due = h.notices[next].before
 	}
 	switch {
 	case e.Skipped > 0:
 		f.next += int(e.Skipped)
-		if !f.maySkip || f.next > f.horizon(h) {
+		if !f.maySkip || f.next > f.visibleEnd(h) {
 			t.Fatalf("a gap of %d ends before message %d of %d", e.Skipped, f.next, len(h.messages))
 		}
 		if due < f.next {
@@ -178,7 +178,7 @@ func (f *listener) compare(t rapid.TB, h *history, e *Entry) {
 		}
 		f.nextNotice++
 	default:
-		if f.next >= f.horizon(h) {
+		if f.next >= f.visibleEnd(h) {
 			t.Fatalf("message %d comes before it is published", f.next)
 		}
 		want := h.messages[f.next]

@@ -7,8 +7,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A log keeps as many messages as it retains for readers to come, though
-// nobody reads it.
+// A log keeps as many messages as it retains for future readers, also without any
+// reader.
 func TestRetain(t *testing.T) {
 	const retained = segmentMessages + 1
 	l := New(16*SegmentSize, SegmentSize)
@@ -28,8 +28,8 @@ func TestRetain(t *testing.T) {
 	checkMemory(t, l, 3)
 }
 
-// A reader that joins further back than all others counts from the start: it
-// holds the room when it is a backlog behind, and not any later.
+// A reader that joins further back than all others counts at once: it holds the
+// room as soon as it is a backlog behind.
 func TestJoinBackHolds(t *testing.T) {
 	const backlog = 8
 	l, h := New(backlog*wire.Size, wire.Size), new(history)
@@ -54,7 +54,7 @@ func TestJoinBackHolds(t *testing.T) {
 	}
 }
 
-// More than the backlog has room for is a mistake of the caller.
+// Retain panics for more than the backlog has space for.
 func TestRetainRefuses(t *testing.T) {
 	for _, messages := range []int{-1, 129} {
 		if !panics(func() { New(4*SegmentSize, 0).Retain(messages) }) {
@@ -64,7 +64,7 @@ func TestRetainRefuses(t *testing.T) {
 	New(4*SegmentSize, 0).Retain(128)
 }
 
-// What is retained costs no memory beyond it.
+// Retaining messages takes no more memory than they need.
 func TestRetainMemory(t *testing.T) {
 	l := New(1000*SegmentSize, SegmentSize)
 	l.Retain(20)

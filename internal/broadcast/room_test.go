@@ -14,8 +14,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A room runs goroutines around one log until they are done, one fails, or it
-// takes too long.
+// A room runs goroutines around one log until all are done, one fails, or it takes
+// too long.
 type room struct {
 	t         testing.TB
 	log       *Log
@@ -82,9 +82,9 @@ func readAll(ctx context.Context, f *Follower, entries []Entry, entry func(*Entr
 	}
 }
 
-// An eventLoop does what a server's loop does: appends what its senders send
-// while the room is not held, writes to its clients what is new, and sleeps
-// when there is neither. The last loop to end closes the log.
+// An eventLoop does what a server's loop does: it appends what its senders send
+// while the room is not held, writes what is new to its clients, and sleeps when
+// there is nothing to do. The last loop to end closes the log.
 type eventLoop struct {
 	room    *room
 	random  *rand.Rand
@@ -101,12 +101,12 @@ type eventLoop struct {
 
 // A connection is a client of a loop.
 type connection struct {
-	witness
+	streamChecker
 	self *Sender
-	lazy bool // reads only when it holds the room up, or all is over
+	lazy bool // reads only when the room is held, or all is appended
 	at   Position
-	lent []byte // read by reference, and so looked at once more when it has long been passed
-	was  string // what it was
+	lent []byte // read by reference, and checked again after the cursor has passed it
+	was  string // what lent held
 }
 
 // join adds a loop to the room; id is different for each.
@@ -119,12 +119,12 @@ func (r *room) join(id uint64, messages, batch int) *eventLoop {
 		senders: [2]*Sender{{ID: 2*id + 1}, {ID: 2*id + 2}},
 		left:    messages,
 	}
-	l.cursor = r.log.Join(l.ring)
+	l.cursor = r.log.Join(l.notify)
 	r.appending.Add(1)
 	return l
 }
 
-func (l *eventLoop) ring() {
+func (l *eventLoop) notify() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -180,7 +180,7 @@ func (l *eventLoop) append() bool {
 	}
 	l.room.log.Append(l.batch, time.Unix(0, 0))
 	if l.announces {
-		runtime.Gosched() // lets followers come up to the head
+		runtime.Gosched() // lets followers catch up with the head
 		l.room.log.Announce(&Notice{From: l.senders[0]})
 	}
 	l.room.log.Wake(l.cursor)
@@ -190,7 +190,7 @@ func (l *eventLoop) append() bool {
 	return true
 }
 
-// flush lets every client read some of what it has not, and moves the cursor.
+// flush has every client read some of what is new to it, and moves the cursor.
 func (l *eventLoop) flush() (progress bool, err error) {
 	log := l.room.log
 	head := log.Head()
@@ -210,7 +210,7 @@ func (l *eventLoop) flush() (progress bool, err error) {
 	return progress, nil
 }
 
-// read takes all there is up to the head or a part of it, as a socket does.
+// read takes all there is up to head, or a part of it, as a socket does.
 func (c *connection) read(log *Log, head Position, random *rand.Rand) error {
 	if string(c.lent) != c.was {
 		return errors.New("what was lent has changed")

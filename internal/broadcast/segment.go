@@ -8,28 +8,26 @@ import (
 
 const (
 	segmentMessages = 128
-	// SegmentSize is the length of a segment in bytes, the unit in which the
-	// log takes and gives back memory, and in which a lagging reader's progress
-	// is measured. 64 KiB stays in a core's cache while it is written once and
-	// sent to everybody.
+	// SegmentSize is the length of a segment in bytes: the unit in which the log
+	// takes and gives back memory, and in which a lagging reader's progress is
+	// measured. 64 KiB stay in a core's cache while they are written once and sent
+	// to all clients.
 	SegmentSize = segmentMessages * wire.Size
 
-	// keptSegments is how many unused segments are kept for the next message;
-	// what a reader that lagged had piled up beyond that goes back to the
-	// system.
+	// keptSegments is how many unused segments are kept for reuse. Beyond that,
+	// what was kept for a reader that lagged goes back to the system.
 	keptSegments = 16
 )
 
-// A segment is a fixed stretch of the log: whole messages end to end, so that
-// they can be sent as they lie, and beside each message what the wire does not
-// carry.
+// A segment is a stretch of the log of fixed length: whole messages end to end, so
+// that they can be sent as they lie, and for each message what is not sent.
 //
 //	data │ message 0 │ message 1 │ … │ message 127 │   one contiguous 64 KiB
 //	from │  *Sender  │  *Sender  │ … │
 //	at   │ unix nano │ unix nano │ … │
 //
-// A slot is written once, before the log's head passes it, and never again
-// until every reader has passed the whole segment.
+// The entry of a message is written once, before the log's head passes it, and not
+// again until every reader has passed the whole segment.
 type segment struct {
 	data []byte
 	from [segmentMessages]*Sender
@@ -37,8 +35,8 @@ type segment struct {
 	lent atomic.Bool // parts of data were sent by reference, see Log.Lend
 }
 
-// reset makes a segment that is out of use ready for its next use, without its
-// memory, and lets its senders be collected.
+// reset prepares an unused segment for reuse, without its memory, and lets its
+// senders be collected.
 func (s *segment) reset() {
 	s.data = nil
 	clear(s.from[:])

@@ -2,41 +2,41 @@ package broadcast
 
 import "time"
 
-// A Stall keeps the account of a client that lags: what it costs the others,
-// and when that is too much. Its zero value is ready to use.
+// A Stall decides how long a client that lags may hold the others up. Its zero
+// value is ready to use.
 //
-// A client that is among those that hold the room may do so for the timeout in
-// total within ten minutes, whether it makes progress or not. One that presses
-// the room has to take a segment in each timeout. A client that lags while the
-// room is neither held nor pressed is left alone, for however long that lasts.
+// A client that holds the room, alone or with others, may do so for the timeout in
+// total within ten minutes, whether it makes progress or not. A client that
+// presses the room has to take a segment in each timeout. A client that lags while
+// the room is neither held nor pressed may do so for ever.
 type Stall struct {
-	seenAt  time.Time // when it was last looked at
-	holding bool      // and whether it was among those that held the room
-	held    [stallSlots]time.Duration
-	slotAt  time.Time // when the current slot of held began
-	slot    int
+	seenAt   time.Time // when it was last checked
+	holding  bool      // and whether it held the room then
+	held     [stallBuckets]time.Duration
+	bucketAt time.Time // when the current bucket of held began
+	bucket   int
 
 	pressing bool
 	due      time.Time // when it must have taken a segment
-	from     Position  // where it stood when due was set
+	from     Position  // its position when due was set
 }
 
 const (
-	// stallSlot is the unit in which what is long ago is forgotten.
-	stallSlot = time.Minute
-	// stallSlots cover ten minutes and the one that is not over.
-	stallSlots = 11
-	// stallAhead is how many timeouts a client that takes much at once is ahead
-	// at most. A receiver whose buffer of some megabytes is full says that
-	// there is space only when a sixteenth of it is free, see
-	// __tcp_select_window in Linux, which at 20 KB/s takes it 20 s.
+	// stallBucket is the unit in which old holds are forgotten.
+	stallBucket = time.Minute
+	// stallBuckets cover ten minutes and the current one.
+	stallBuckets = 11
+	// stallAhead is by how many timeouts a client that takes much at once is ahead
+	// at most. A receiver whose buffer of some megabytes is full opens its window
+	// only when a sixteenth of it is free, see __tcp_select_window in Linux. At
+	// 20 KB/s that takes it 20 s.
 	stallAhead = 6
 )
 
 // A Verdict says whether a client may stay.
 type Verdict uint8
 
-// What Look finds.
+// The verdicts of Check.
 const (
 	MayStay Verdict = iota
 	// TookTooLittle: it pressed the room and took no segment in time.
@@ -45,16 +45,16 @@ const (
 	HeldTooLong
 )
 
-// Look looks at a client that stands at p. It is to be called eight times in a
-// timeout while the room is pressed, and whenever a hold begins or ends. When
-// nobody looked for longer than twice that, because the server was stopped, that
-// time does not count.
-func (s *Stall) Look(l *Log, p Position, now time.Time, timeout time.Duration) Verdict {
-	m, lag := marksOf(l.backlog), uint64(l.Head()-p)
+// Check checks a client whose position is p. It must be called eight times in a
+// timeout while the room is pressed, and whenever a hold begins or ends. If it was
+// not called for longer than a quarter of the timeout, because the server was
+// stopped, the time beyond that does not count.
+func (s *Stall) Check(l *Log, p Position, now time.Time, timeout time.Duration) Verdict {
+	m, lag := watermarksFor(l.backlog), uint64(l.Head()-p)
 	if gap := now.Sub(s.seenAt) - timeout/4; s.pressing && gap > 0 {
 		s.due = s.due.Add(gap)
 	}
-	held := s.account(l.Held() && lag > m.highEnd, now, timeout/4)
+	held := s.account(l.Held() && lag > m.highClear, now, timeout/4)
 	if !l.Presses(p) {
 		s.pressing = false
 		return MayStay
@@ -81,31 +81,31 @@ func (s *Stall) Look(l *Log, p Position, now time.Time, timeout time.Duration) V
 	return MayStay
 }
 
-// Presses reports whether the room is pressed, and would be if a reader that
-// stands at p were the only one that lags.
+// Presses reports whether the room is pressed, and would be if only a reader at p
+// lagged.
 func (l *Log) Presses(p Position) bool {
-	return l.Pressed() && uint64(l.Head()-p) > marksOf(l.backlog).lowEnd
+	return l.Pressed() && uint64(l.Head()-p) > watermarksFor(l.backlog).lowClear
 }
 
-// IsClear reports whether there is nothing on the account, so that it can be
-// forgotten.
+// IsClear reports whether the client has neither pressed nor held the room lately,
+// so that the Stall can be dropped.
 func (s *Stall) IsClear(now time.Time) bool {
 	return !s.pressing && s.account(false, now, 0) == 0
 }
 
-// account adds the time since the last look, so much at most, if the client held
-// the room then, and returns for how long it did in the last ten minutes.
+// account adds the time since the last check, but no more than most, if the client
+// held the room then. It returns for how long it did in the last ten minutes.
 func (s *Stall) account(holding bool, now time.Time, most time.Duration) (total time.Duration) {
-	if s.slotAt.IsZero() || now.Sub(s.slotAt) >= stallSlots*stallSlot {
-		s.held, s.slotAt = [stallSlots]time.Duration{}, now
+	if s.bucketAt.IsZero() || now.Sub(s.bucketAt) >= stallBuckets*stallBucket {
+		s.held, s.bucketAt = [stallBuckets]time.Duration{}, now
 	}
-	for now.Sub(s.slotAt) >= stallSlot {
-		s.slot = (s.slot + 1) % stallSlots
-		s.held[s.slot] = 0
-		s.slotAt = s.slotAt.Add(stallSlot)
+	for now.Sub(s.bucketAt) >= stallBucket {
+		s.bucket = (s.bucket + 1) % stallBuckets
+		s.held[s.bucket] = 0
+		s.bucketAt = s.bucketAt.Add(stallBucket)
 	}
 	if s.holding {
-		s.held[s.slot] += min(now.Sub(s.seenAt), most)
+		s.held[s.bucket] += min(now.Sub(s.seenAt), most)
 	}
 	s.holding, s.seenAt = holding, now
 	for _, d := range s.held {

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// A client goes when it has held the room for a timeout in all within ten
-// minutes, or pressed it and taken less than a segment in a timeout and an eighth; and only
-// then.
+// A client is disconnected when it has held the room for a timeout in all within
+// ten minutes, or pressed it and taken less than a segment in a timeout and an
+// eighth; and only then.
 func TestStall(t *testing.T) {
 	const (
 		s       = SegmentSize
 		backlog = 16 * s
 		timeout = 10 * time.Second
 
-		low  = 8*s - s + 1 // as little behind as presses the room
-		high = 15*s + 1    // and as holds it
+		low  = 8*s - s + 1 // the least lag that keeps the room pressed
+		high = 15*s + 1    // and that keeps it held
 	)
-	// A phase is some seconds in which the client stands so far behind, and
-	// takes so much each second, while others send as much.
+	// A phase is some seconds in which the client lags by behind, and takes that
+	// much each second, while others send as much.
 	type phase struct {
 		seconds int
 		state   string // of the room: free, pressed or held
@@ -34,7 +34,7 @@ func TestStall(t *testing.T) {
 	for _, test := range []struct {
 		what   string
 		phases []phase
-		after  int // seconds until it goes
+		after  int // seconds until it is disconnected
 		why    Verdict
 	}{
 		{"lags for hours in a free room", []phase{{7200, "free", high, 0}}, 0, MayStay},
@@ -68,11 +68,11 @@ func TestStall(t *testing.T) {
 				l.pressed.Store(p.state != "free")
 				l.held.Store(p.state == "held")
 				for range p.seconds {
-					why := stall.Look(l, l.Head()-Position(p.behind), now, timeout)
+					why := stall.Check(l, l.Head()-Position(p.behind), now, timeout)
 					after := int(now.Sub(began) / time.Second)
 					if why != MayStay {
 						if why != test.why || after != test.after {
-							t.Errorf("goes after %d s for reason %d, want %d s and reason %d", after, why, test.after, test.why)
+							t.Errorf("disconnected after %d s for reason %d, want %d s and reason %d", after, why, test.after, test.why)
 						}
 						return
 					}

@@ -13,15 +13,15 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// The tests of this file let two goroutines meet again and again, each time at
-// another moment, where one of them must not miss what the other does.
+// The tests of this file run two goroutines against each other many times, each
+// time with other timing, where one of them must not miss what the other does.
 
-// However a reader's advance and an append meet, the room is not held once the
-// reader has caught up: a hold that nobody would end never begins.
+// However a reader's Advance and an Append interleave, the room is not held once
+// the reader has caught up: no hold begins that nothing would end.
 func TestHoldIsNotForgotten(t *testing.T) {
-	// Readers which hold nobody make the log take longer to look at all. With
-	// many of them a reader often advances in between; with none, the log often
-	// looks while a reader advances.
+	// Readers that hold nobody up make measuring take longer. With many of them,
+	// the reader often advances meanwhile; with none, the log often measures while
+	// the reader advances.
 	for others, meetings := range map[int]int{0: 20_000, 500: 200} {
 		t.Run(fmt.Sprint(others), func(t *testing.T) { holdIsNotForgotten(t, others, meetings) })
 	}
@@ -54,7 +54,7 @@ func holdIsNotForgotten(t *testing.T, others, meetings int) {
 				return err
 			}
 			if r.log.Held() {
-				return fmt.Errorf("message %d: the room is held, and nobody lags", number)
+				return fmt.Errorf("message %d: the room is held, and no reader lags", number)
 			}
 		}
 		return nil
@@ -62,11 +62,11 @@ func holdIsNotForgotten(t *testing.T, others, meetings int) {
 	r.wait()
 }
 
-// However an append and a follower's falling asleep meet, it wakes up.
+// However an Append and a follower's falling asleep interleave, it wakes up.
 func TestNoWakeUpIsLost(t *testing.T) {
 	r := newRoom(t, SegmentSize, wire.Size)
 	var read atomic.Int64
-	messages := new(witness)
+	messages := new(streamChecker)
 	r.follow(r.log.FollowLossless(), make([]Entry, 2), func(e *Entry) error {
 		read.Add(1)
 		return messages.entry(e)
@@ -87,7 +87,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	r.wait()
 }
 
-// However many wake a follower at once, it is woken once.
+// However many goroutines wake a follower at once, it is woken once.
 func TestOneWakesTheFollower(t *testing.T) {
 	r := newRoom(t, SegmentSize, wire.Size)
 	f := r.log.FollowLossless()
@@ -101,7 +101,7 @@ func TestOneWakesTheFollower(t *testing.T) {
 				if begun.Load() < 0 {
 					return nil
 				}
-				f.ring()
+				f.notify()
 				ended.Add(1)
 			}
 		})
@@ -112,7 +112,7 @@ func TestOneWakesTheFollower(t *testing.T) {
 			f.sleeping.Store(true)
 			begun.Add(1)
 			if err := spin(ctx, func() bool { return ended.Load() == 2*int64(round+1) }); err != nil {
-				return fmt.Errorf("round %d: somebody is stuck: %w", round, err)
+				return fmt.Errorf("round %d: a goroutine is stuck: %w", round, err)
 			}
 			if n := len(f.wake); n != 1 {
 				return fmt.Errorf("round %d: %d wake-ups", round, n)
@@ -124,7 +124,7 @@ func TestOneWakesTheFollower(t *testing.T) {
 	r.wait()
 }
 
-// However the log's end and a follower's falling asleep meet, it gets the last
+// However Close and a follower's falling asleep interleave, it gets the last
 // message before the end, and then the end.
 func TestCloseLosesNothing(t *testing.T) {
 	r := newRoom(t, SegmentSize, wire.Size)
@@ -154,7 +154,7 @@ func TestCloseLosesNothing(t *testing.T) {
 			r.log.closed.Store(false) // the same log again
 			begun.Add(1)
 			for range round / 2 % 200 {
-				begun.Load() // takes a moment, another one each time
+				begun.Load() // a different delay each time
 			}
 			read := 0
 			err := readAll(ctx, f, entries, func(*Entry) error {
@@ -176,10 +176,11 @@ func TestCloseLosesNothing(t *testing.T) {
 	r.wait()
 }
 
-// However a log's end and its readers' leaving meet, its memory is closed once.
+// However Close and its readers' leaving interleave, the log's memory is closed
+// once.
 func TestCloseAndLeave(t *testing.T) {
 	for range rounds(1000) {
-		m := newLedger(t)
+		m := newTrackedMemory(t)
 		l := NewIn(m, wire.Size, wire.Size)
 		reader, follower := l.Join(func() {}), l.FollowLossless()
 		var leaving sync.WaitGroup
@@ -193,8 +194,8 @@ func TestCloseAndLeave(t *testing.T) {
 	}
 }
 
-// rounds counts up to n, or for as long as a test should take: on a machine
-// that is busy the two goroutines seldom run at the same time.
+// rounds counts to n, or for as long as a test should take: on a busy machine the
+// two goroutines seldom run at the same time.
 func rounds(n int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		began := time.Now()
@@ -203,7 +204,7 @@ func rounds(n int) iter.Seq[int] {
 	}
 }
 
-// spin waits, without sleeping, for what another goroutine is about to do.
+// spin waits, without sleeping, for something another goroutine does.
 func spin(ctx context.Context, until func() bool) error {
 	for !until() {
 		if ctx.Err() != nil {

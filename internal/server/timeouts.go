@@ -31,7 +31,7 @@ func (l *loop) checkStalls() {
 	l.wasHeld = held
 	for c, stall := range l.stalls {
 		if c.lag == nil { // or it is checked below
-			stall.Look(log, c.cursor, l.now, l.limits.stall)
+			stall.Check(log, c.cursor, l.now, l.limits.stall)
 		}
 		if stall.IsClear(l.now) {
 			delete(l.stalls, c)
@@ -69,7 +69,7 @@ func (l *loop) checkStall(c *conn) {
 		}
 		l.stalls[c] = stall
 	}
-	switch stall.Look(l.room.log, c.cursor, l.now, l.limits.stall) {
+	switch stall.Check(l.room.log, c.cursor, l.now, l.limits.stall) {
 	case broadcast.TookTooLittle:
 		l.end(c, causeTookTooLittle(l.limits.stall))
 	case broadcast.HeldTooLong:

@@ -7,17 +7,17 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A witness is told a stream of stamped messages and notices whatever is
-// altered, missing, doubled or out of its sender's order. What it has heard
-// can be compared with what others have.
-type witness struct {
+// A streamChecker reads a stream of stamped messages and reports one that is
+// altered, missing, doubled or out of its sender's order. The order it has seen
+// can be compared with that of others.
+type streamChecker struct {
 	partial []byte
 	next    [8]int   // by the sender's id: the number of its next message
 	order   []uint64 // the senders; as their messages are numbered, that is all
 }
 
-// piece takes any number of the stream's bytes.
-func (w *witness) piece(p []byte) error {
+// piece reads any number of the stream's bytes.
+func (w *streamChecker) piece(p []byte) error {
 	for len(p) > 0 {
 		if len(w.partial) == 0 && len(p) >= wire.Size {
 			if err := w.message((*wire.Message)(p)); err != nil {
@@ -39,7 +39,7 @@ func (w *witness) piece(p []byte) error {
 	return nil
 }
 
-func (w *witness) message(m *wire.Message) error {
+func (w *streamChecker) message(m *wire.Message) error {
 	id, number, whole := stamp(m)
 	if !whole || id >= uint64(len(w.next)) {
 		return fmt.Errorf("after %d messages comes one that nobody sent: %x", len(w.order), *m)
@@ -53,7 +53,7 @@ func (w *witness) message(m *wire.Message) error {
 	return nil
 }
 
-func (w *witness) entry(e *Entry) error {
+func (w *streamChecker) entry(e *Entry) error {
 	if e.Skipped > 0 || e.SkippedNotices > 0 || e.Notice != nil {
 		return fmt.Errorf("after %d messages comes %+v, want a message", len(w.order), *e)
 	}
@@ -63,28 +63,28 @@ func (w *witness) entry(e *Entry) error {
 	return w.message(&e.Message)
 }
 
-// without returns the order as one sees it who gets no messages of self.
-func (w *witness) without(self *Sender) []uint64 {
+// without returns the order without the messages of self.
+func (w *streamChecker) without(self *Sender) []uint64 {
 	return slices.DeleteFunc(slices.Clone(w.order), func(id uint64) bool {
 		return self != nil && id == self.ID
 	})
 }
 
-// A gappy is a witness of a stream that leaves messages out, and says how
-// many. What it has heard has to be compared with a witness of all.
-type gappy struct {
-	at      int // how many messages went by, heard or not
-	skipped int
-	heard   []heard
+// A gapChecker reads a stream that leaves messages out and says how many. What it
+// has received has to be compared with a streamChecker of all messages.
+type gapChecker struct {
+	at       int // how many messages there were, received or skipped
+	skipped  int
+	received []received
 }
 
-type heard struct {
-	at     int // the message's place among all
+type received struct {
+	at     int // the message's index among all
 	id     uint64
 	number int
 }
 
-func (w *gappy) entry(e *Entry) error {
+func (w *gapChecker) entry(e *Entry) error {
 	if e.Skipped > 0 {
 		w.at += int(e.Skipped)
 		w.skipped += int(e.Skipped)
@@ -94,22 +94,23 @@ func (w *gappy) entry(e *Entry) error {
 	if !whole || id != e.From.ID {
 		return fmt.Errorf("message %d is not what sender %d sent: %x", w.at, e.From.ID, e.Message)
 	}
-	w.heard = append(w.heard, heard{w.at, id, number})
+	w.received = append(w.received, received{w.at, id, number})
 	w.at++
 	return nil
 }
 
-// compare says where a gappy and a witness of everything disagree.
-func (w *gappy) compare(all *witness) error {
+// compare returns an error if the gapChecker and all, which saw everything,
+// disagree.
+func (w *gapChecker) compare(all *streamChecker) error {
 	if w.at != len(all.order) {
-		return fmt.Errorf("%d messages were heard and %d skipped, of %d", len(w.heard), w.skipped, len(all.order))
+		return fmt.Errorf("%d messages were received and %d skipped, of %d", len(w.received), w.skipped, len(all.order))
 	}
 	var next [len(all.next)]int
-	rest := w.heard
+	rest := w.received
 	for at, id := range all.order {
 		if len(rest) > 0 && rest[0].at == at {
-			if want := (heard{at, id, next[id]}); rest[0] != want {
-				return fmt.Errorf("heard %+v, want %+v", rest[0], want)
+			if want := (received{at, id, next[id]}); rest[0] != want {
+				return fmt.Errorf("received %+v, want %+v", rest[0], want)
 			}
 			rest = rest[1:]
 		}
