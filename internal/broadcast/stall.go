@@ -46,15 +46,11 @@ const (
 )
 
 // Check checks a client whose position is p. It must be called eight times in a
-// timeout while the room is pressed, and whenever a hold begins or ends. If it was
-// not called for longer than a quarter of the timeout, because the server was
-// stopped, the time beyond that does not count.
+// timeout while the room is pressed, and whenever a hold begins or ends. The
+// caller's clock leaves out any time in which the server did not run.
 func (s *Stall) Check(l *Log, p Position, now time.Time, timeout time.Duration) Verdict {
 	m, lag := watermarksFor(l.backlog), uint64(l.Head()-p)
-	if gap := now.Sub(s.seenAt) - timeout/4; s.pressing && gap > 0 {
-		s.due = s.due.Add(gap)
-	}
-	held := s.account(l.Held() && lag > m.highClear, now, timeout/4)
+	held := s.account(l.Held() && lag > m.highClear, now)
 	if !l.Presses(p) {
 		s.pressing = false
 		return MayStay
@@ -90,12 +86,12 @@ func (l *Log) Presses(p Position) bool {
 // IsClear reports whether the client has neither pressed nor held the room lately,
 // so that the Stall can be dropped.
 func (s *Stall) IsClear(now time.Time) bool {
-	return !s.pressing && s.account(false, now, 0) == 0
+	return !s.pressing && s.account(false, now) == 0
 }
 
-// account adds the time since the last check, but no more than most, if the client
-// held the room then. It returns for how long it did in the last ten minutes.
-func (s *Stall) account(holding bool, now time.Time, most time.Duration) (total time.Duration) {
+// account adds the time since the last check if the client held the room then. It
+// returns for how long it did in the last ten minutes.
+func (s *Stall) account(holding bool, now time.Time) (total time.Duration) {
 	if s.bucketAt.IsZero() || now.Sub(s.bucketAt) >= stallBuckets*stallBucket {
 		s.held, s.bucketAt = [stallBuckets]time.Duration{}, now
 	}
@@ -105,7 +101,7 @@ func (s *Stall) account(holding bool, now time.Time, most time.Duration) (total 
 		s.bucketAt = s.bucketAt.Add(stallBucket)
 	}
 	if s.holding {
-		s.held[s.bucket] += min(now.Sub(s.seenAt), most)
+		s.held[s.bucket] += now.Sub(s.seenAt)
 	}
 	s.holding, s.seenAt = holding, now
 	for _, d := range s.held {
