@@ -33,9 +33,9 @@ func (l *Log) Headroom() int {
 	return max(0, int(l.pressAt.Load()-l.end.Load()))
 }
 
-// watermarks are those of one reader, in bytes that it lags behind the end. It
-// begins to press the room at low, and to hold it at high. It goes on while it is
-// above lowClear, or highClear.
+// watermarks are those of one reader, in bytes that it lags behind the end. The
+// reader begins to press the room at low, and to hold it at high. It still does
+// while it is above lowClear, or highClear.
 type watermarks struct{ low, lowClear, high, highClear uint64 }
 
 // watermarksFor returns the watermarks for a limit. Each is some distance above

@@ -17,7 +17,7 @@ import (
 //
 // Blocking in epoll_wait would be simpler but more expensive. When a goroutine
 // returns from a blocking call, the scheduler wakes its monitor (runtime.sysmon),
-// which then runs every 20 µs for as long as the goroutine works. That is dozens
+// which then runs again every 20 µs for as long as the goroutine works. That is dozens
 // of thread switches a wake-up, which doubled the server's CPU time at a low rate
 // of messages. A parker blocks only where Go's poller does not take the instance.
 type parker struct {

@@ -83,8 +83,8 @@ func (f *fanOut) join() int {
 	return fds[1]
 }
 
-// say sends messages, runs the loop, and takes what the receivers receive.
-func (f *fanOut) say(messages []byte) {
+// send sends messages, runs the loop, and takes what the receivers receive.
+func (f *fanOut) send(messages []byte) {
 	if n, err := unix.Write(f.sender, messages); n != len(messages) {
 		f.t.Fatalf("sent %d bytes: %v", n, err)
 	}
@@ -129,9 +129,9 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 			f.loop.limits.reference, f.loop.limits.audience = test.by, 1
 			messages := make([]byte, test.size)
 			for range 10_000 / (test.size / wire.Size) { // through all segments it will use
-				f.say(messages)
+				f.send(messages)
 			}
-			if n := testing.AllocsPerRun(100, func() { f.say(messages) }); n != 0 {
+			if n := testing.AllocsPerRun(100, func() { f.send(messages) }); n != 0 {
 				t.Errorf("%v allocations for %d messages", n, test.size/wire.Size)
 			}
 		})
@@ -145,10 +145,10 @@ func BenchmarkFanOut(b *testing.B) {
 		for _, messages := range []int{1, 64} {
 			b.Run(fmt.Sprintf("%d receivers/%d messages", receivers, messages), func(b *testing.B) {
 				f := newFanOut(b, receivers)
-				said := make([]byte, messages*wire.Size)
+				sent := make([]byte, messages*wire.Size)
 				b.ReportAllocs()
 				for b.Loop() {
-					f.say(said)
+					f.send(sent)
 				}
 				deliveries := float64(b.N) * float64(receivers) * float64(messages)
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")

@@ -29,11 +29,11 @@ type simClient struct {
 	closing bool   // nothing more will be sent
 	gone    bool   // it closed its end in both directions
 
-	inbox      []byte
-	echoed     bool
-	saidBefore int // how many messages there were when it was accepted
-	begin      int // index of the first message it must receive: what is replayed, then all that is said
-	next       int // index of the next message it must receive; -1 before the first
+	inbox  []byte
+	echoed bool
+	before int // how many messages there were when it was accepted
+	begin  int // index of the first message it must receive: what is replayed, then all that is published
+	next   int // index of the next message it must receive; -1 before the first
 
 	// What the log says about it.
 	accepted, joined, left, evicted bool
@@ -42,8 +42,8 @@ type simClient struct {
 }
 
 // acceptedAfter records that the client is accepted after that many messages.
-func (c *simClient) acceptedAfter(said int) {
-	c.saidBefore, c.begin = said, max(0, said-c.world.config.replay)
+func (c *simClient) acceptedAfter(messages int) {
+	c.before, c.begin = messages, max(0, messages-c.world.config.replay)
 }
 
 func (c *simClient) String() string {
@@ -101,13 +101,13 @@ func (w *world) connect() {
 		w.arriving = append(w.arriving, c.socket)
 	}
 	if !w.chance(8) { // some send nothing at first
-		c.say(0)
+		c.queue(0)
 		c.push()
 	}
 }
 
-// say begins to send the message n.
-func (c *simClient) say(n int) {
+// queue begins to send the message n.
+func (c *simClient) queue(n int) {
 	m := c.message(n)
 	c.sending = append(c.sending, m[:]...)
 }
@@ -121,7 +121,7 @@ func (c *simClient) act() {
 	case 1:
 		c.leave()
 	case 2, 3, 4, 5, 6, 7:
-		c.speak()
+		c.sendMore()
 	default:
 		c.push()
 		if !c.steady && (!c.lazy || w.chance(50)) {
@@ -130,13 +130,13 @@ func (c *simClient) act() {
 	}
 }
 
-// speak begins to send more messages: one, or many.
-func (c *simClient) speak() {
+// sendMore begins to send more messages: one, or many.
+func (c *simClient) sendMore() {
 	if c.closing || len(c.sending) > 128*wire.Size {
 		return
 	}
 	if c.sent == 0 && c.partial == 0 && len(c.sending) == 0 && c.whole == 0 && !c.echoed && c.socket.in == nil {
-		c.say(0) // it has sent nothing so far
+		c.queue(0) // it has sent nothing so far
 	}
 	n := 1
 	if c.world.chance(4) {
@@ -144,7 +144,7 @@ func (c *simClient) speak() {
 	}
 	for range n {
 		c.sent++
-		c.say(c.sent)
+		c.queue(c.sent)
 	}
 	c.push()
 }
@@ -190,12 +190,12 @@ func (c *simClient) leave() {
 	case 1: // close; what was not read makes it a reset
 		s.fin, c.gone = true, true
 		if len(s.out) > 0 {
-			s.breaks(104) // ECONNRESET
+			s.fail(104) // ECONNRESET
 		}
 		s.out = nil
 	case 2: // reset
 		c.gone = true
-		s.breaks(104)
+		s.fail(104)
 	case 3: // stays, and sends nothing more
 	}
 }

@@ -66,13 +66,13 @@ type fairWorld struct {
 	*world
 	all    []*fairClient
 	delays []time.Duration // of the talk
-	spoken map[*simClient]time.Time
+	sentAt map[*simClient]time.Time
 	gone   map[string]int // how many were disconnected, by habit
 }
 
 func talkDuringFlood(t *testing.T, seed uint64) {
 	t.Helper()
-	w := &fairWorld{world: emptyWorld(seed), spoken: make(map[*simClient]time.Time), gone: make(map[string]int)}
+	w := &fairWorld{world: emptyWorld(seed), sentAt: make(map[*simClient]time.Time), gone: make(map[string]int)}
 	w.config = simConfig{loops: 1 + w.rng.IntN(3), backlog: 256 << 10 << w.rng.IntN(5)}
 	w.begin()
 	for _, l := range w.loops {
@@ -106,13 +106,13 @@ func talkDuringFlood(t *testing.T, seed uint64) {
 	t.Logf("seed %d: %d flood, %d messages of %d others delayed by %v (p99), %v at most; pressed for %v, held for %v; gone: %v",
 		seed, flooders, len(w.delays), len(w.all)-flooders, p99, w.delays[len(w.delays)-1], pressed, held, w.gone)
 	if worst := w.delays[len(w.delays)-1]; worst > 2*simStallTimeout {
-		t.Errorf("seed %d: talk is heard after %v", seed, worst)
+		t.Errorf("seed %d: talk is published after %v", seed, worst)
 	}
 	if p99 > time.Second {
-		t.Errorf("seed %d: talk is heard after %v (p99)", seed, p99)
+		t.Errorf("seed %d: talk is published after %v (p99)", seed, p99)
 	}
 	if len(w.oracle.order) < 1000 {
-		t.Errorf("seed %d: only %d messages were said in a flood", seed, len(w.oracle.order))
+		t.Errorf("seed %d: only %d messages were published in a flood", seed, len(w.oracle.order))
 	}
 }
 
@@ -161,7 +161,7 @@ func (w *fairWorld) add(h habit) {
 	}
 	w.clients = append(w.clients, c)
 	w.arriving = append(w.arriving, c.socket)
-	c.say(0)
+	c.queue(0)
 	c.push()
 	w.all = append(w.all, &fairClient{simClient: c, habit: h})
 }
@@ -203,12 +203,12 @@ func (w *fairWorld) tick() {
 			break
 		}
 	}
-	for c, since := range w.spoken {
+	for c, since := range w.sentAt {
 		if c.published == c.sent {
 			w.delays = append(w.delays, w.now.Sub(since))
-			delete(w.spoken, c)
+			delete(w.sentAt, c)
 		} else if w.now.Sub(since) > time.Minute {
-			w.failf("%v is not heard for a minute", c)
+			w.failf("%v is not published for a minute", c)
 		}
 	}
 }
@@ -218,7 +218,7 @@ func (w *fairWorld) flood(c *fairClient) {
 	c.take(len(c.socket.out))
 	for c.echoed && len(c.sending) < 64<<10 {
 		c.sent++
-		c.say(c.sent)
+		c.queue(c.sent)
 	}
 }
 
@@ -233,11 +233,11 @@ func (w *fairWorld) talk(c *fairClient) {
 	}
 	for range n {
 		c.sent++
-		c.say(c.sent)
+		c.queue(c.sent)
 	}
 	for len(c.sending) > 0 {
 		c.push()
 	}
-	w.spoken[c.simClient] = w.now
+	w.sentAt[c.simClient] = w.now
 	c.nextAt = w.now.Add(time.Duration(w.rng.Int64N(int64(4 * time.Second)))).Add(time.Duration(n-1) * 2 * time.Second)
 }

@@ -21,9 +21,9 @@ func newSimGate(w *world) *simGate {
 	return &simGate{world: w, follower: w.room.log.FollowAhead()}
 }
 
-// look reads what is new in the log after a turn of a loop. The head has not moved
+// read reads what is new in the log after a turn of a loop. The head has not moved
 // in that turn, so clients that were accepted in it begin there.
-func (g *simGate) look() {
+func (g *simGate) read() {
 	asked, cancel := context.WithCancel(context.Background())
 	cancel() // so that Next never waits
 	for {
@@ -43,6 +43,6 @@ func (g *simGate) look() {
 func (g *simGate) publish() bool {
 	before := g.world.room.log.Head()
 	g.follower.Publish()
-	g.world.oracle.look()
+	g.world.oracle.read()
 	return g.world.room.log.Head() != before
 }

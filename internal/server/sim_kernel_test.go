@@ -72,7 +72,7 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 	if errno := w.fault(syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
 		syscall.ENETDOWN, syscall.ECONNREFUSED, syscall.EPROTO, syscall.ENOTCONN, syscall.EIO); errno != 0 {
 		s.readError = true
-		s.breaks(errno)
+		s.fail(errno)
 		return 0, errno
 	}
 	switch {
@@ -134,7 +134,7 @@ func (k *simKernel) send(fd, bytes int, call string) (*socket, int, syscall.Errn
 	}
 	if errno := w.fault(syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH,
 		syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EPROTO, syscall.EPERM, syscall.EACCES, syscall.EIO); errno != 0 {
-		s.breaks(0)
+		s.fail(0)
 		return s, 0, errno
 	}
 	if s.broken {
@@ -146,7 +146,7 @@ func (k *simKernel) send(fd, bytes int, call string) (*socket, int, syscall.Errn
 		return s, 0, errno
 	}
 	if s.peer.gone { // the other side answers with a reset
-		s.breaks(syscall.EPIPE)
+		s.fail(syscall.EPIPE)
 		return s, bytes, 0
 	}
 	n := min(bytes, s.outCap-len(s.out))
@@ -195,7 +195,7 @@ func (k *simKernel) Add(fd int, generation uint32, want netpoll.Interest) syscal
 	if fd != listenerFD {
 		s := w.socket(fd, "epoll_ctl")
 		if errno := w.fault(syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM); errno != 0 {
-			s.struck = true
+			s.epollFailed = true
 			return errno
 		}
 	}
@@ -214,7 +214,7 @@ func (k *simKernel) Modify(fd int, generation uint32, want netpoll.Interest) sys
 	}
 	if errno := w.fault(syscall.ENOMEM); errno != 0 {
 		if fd != listenerFD {
-			w.socket(fd, "epoll_ctl").struck = true
+			w.socket(fd, "epoll_ctl").epollFailed = true
 		}
 		return errno
 	}
@@ -226,7 +226,7 @@ func (k *simKernel) Remove(fd int) syscall.Errno {
 	w := k.world
 	s := w.socket(fd, "epoll_ctl")
 	if errno := w.fault(syscall.ENOMEM); errno != 0 {
-		s.struck = true
+		s.epollFailed = true
 		return errno
 	}
 	k.forget(fd)

@@ -18,12 +18,12 @@ type oracle struct {
 	world    *world
 	follower *broadcast.Follower
 	entries  [64]broadcast.Entry
-	order    []spoken // all messages there ever were
+	order    []logged // all messages there ever were
 	asked    context.Context
 }
 
-// A spoken is one message in the order: the client that sent it, and its number.
-type spoken struct {
+// A logged is one message in the order: the client that sent it, and its number.
+type logged struct {
 	client *simClient
 	number int
 }
@@ -34,8 +34,8 @@ func newOracle(w *world) *oracle {
 	return &oracle{world: w, follower: w.room.log.FollowLossless(), asked: asked}
 }
 
-// look reads what is new in the log.
-func (o *oracle) look() {
+// read reads what is new in the log.
+func (o *oracle) read() {
 	for {
 		n, _ := o.follower.Next(o.asked, o.entries[:])
 		if n == 0 {
@@ -58,16 +58,16 @@ func (o *oracle) see(e *broadcast.Entry) {
 	}
 	c := o.client(e.From)
 	if !c.joined || c.left {
-		w.failf("%v speaks while it is not in the room", c)
+		w.failf("%v publishes while it is not in the room", c)
 	}
 	if w.gate == nil && e.Time.UnixNano() != w.now.UnixNano() {
-		w.failf("%v speaks at %v, and the log says %v", c, w.now, e.Time)
+		w.failf("%v publishes at %v, and the log has %v", c, w.now, e.Time)
 	}
 	c.published++
 	if want := c.message(c.published); e.Message != want {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
 	}
-	o.order = append(o.order, spoken{c, c.published})
+	o.order = append(o.order, logged{c, c.published})
 }
 
 func (o *oracle) notice(n *broadcast.Notice) {
@@ -138,7 +138,7 @@ func (o *oracle) received(c *simClient, m *wire.Message) {
 	}
 	c.next = o.next(c.next, c)
 	if c.next == len(o.order) {
-		w.failf("%v received %q, which nobody said", c, m.Text()[:20])
+		w.failf("%v received %q, which nobody sent", c, m.Text()[:20])
 	}
 	want := o.order[c.next]
 	if *m != want.client.message(want.number) {

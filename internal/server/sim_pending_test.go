@@ -149,7 +149,7 @@ func (c *simClient) trickle() {
 		c.socket.fin = true
 	case 1:
 		c.gone = true
-		c.socket.breaks(104) // ECONNRESET
+		c.socket.fail(104) // ECONNRESET
 	case 2:
 		if c.partial > 0 {
 			return
@@ -173,7 +173,7 @@ func (f *pendingFlood) talk() (left int) {
 	for _, h := range f.legit {
 		if !h.sendsAt.IsZero() && !f.now.Before(h.sendsAt) {
 			h.sendsAt = time.Time{}
-			h.say(0)
+			h.queue(0)
 			h.push()
 		}
 		if f.now.Before(h.leavesAt) {

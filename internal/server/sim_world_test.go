@@ -162,11 +162,11 @@ type socket struct {
 	errno                 syscall.Errno // what the next call on a broken socket returns
 	readError             bool          // a read failed although there may have been more
 	readShort, writeShort time.Time     // when the kernel last lacked memory for the call
-	struck                bool          // a call about it failed that is not the network's
+	epollFailed           bool          // a call about it failed that is not the network's
 }
 
-// breaks has the connection fail.
-func (s *socket) breaks(errno syscall.Errno) {
+// fail has the connection fail.
+func (s *socket) fail(errno syscall.Errno) {
 	s.broken, s.errno = true, errno
 	s.out = nil
 }
@@ -218,9 +218,9 @@ func (w *world) retried(last *time.Time, errno syscall.Errno, call string) {
 	}
 }
 
-// endure fails if the kernel would have given up a client that is alive but does
+// checkUserTimeout fails if the kernel would have given up a client that is alive but does
 // not read, as TCP_USER_TIMEOUT does while its window is closed.
-func (s *socket) endure(w *world) {
+func (s *socket) checkUserTimeout(w *world) {
 	switch {
 	case len(s.out) < s.outCap:
 		s.openAt = w.now

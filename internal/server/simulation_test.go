@@ -87,7 +87,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	for _, c := range w.clients {
 		if c.next > 0 {
 			counts.listeners++
-			if c.begin < c.saidBefore {
+			if c.begin < c.before {
 				counts.replayed++
 			}
 		}
@@ -158,9 +158,9 @@ func (w *world) turn(l *loop) {
 		w.failf("a loop ends: running %v, error %v", running, err)
 	}
 	if w.gate != nil {
-		w.gate.look()
+		w.gate.read()
 	}
-	w.oracle.look()
+	w.oracle.read()
 }
 
 // pass lets time pass. Clients that read eagerly have read everything by then, and
@@ -179,10 +179,10 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 	for _, s := range w.fds {
 		if s != nil {
-			s.endure(w)
+			s.checkUserTimeout(w)
 		}
 	}
-	w.oracle.look()
+	w.oracle.read()
 }
 
 // over reports whether a client has nothing more to do with the server.
@@ -347,8 +347,8 @@ func (w *world) checkSettled() {
 		s := c.socket
 		open := s.fd >= 0
 		switch {
-		case open && (s.fin || s.broken || s.struck):
-			w.failf("%v is not closed though it ended: fin %v, broken %v, struck %v", c, s.fin, s.broken, s.struck)
+		case open && (s.fin || s.broken || s.epollFailed):
+			w.failf("%v is not closed though it ended: fin %v, broken %v, epollFailed %v", c, s.fin, s.broken, s.epollFailed)
 		case open && !c.joined:
 			w.failf("%v neither joined nor was closed", c)
 		case c.accepted && !open && !c.left:
@@ -366,7 +366,7 @@ func (w *world) checkSettled() {
 // checkEnded checks that a client was not disconnected without a reason.
 func (c *simClient) checkEnded() {
 	s := c.socket
-	if c.joined && !s.fin && !s.broken && !s.struck && !c.evicted {
+	if c.joined && !s.fin && !s.broken && !s.epollFailed && !c.evicted {
 		c.world.failf("%v was healthy and was disconnected", c)
 	}
 }
@@ -391,11 +391,11 @@ func (c *simClient) checkReceived() {
 // connection failed.
 func (c *simClient) checkPublished() {
 	s := c.socket
-	if !c.joined || s.readError || s.struck || c.evicted {
+	if !c.joined || s.readError || s.epollFailed || c.evicted {
 		return
 	}
-	if said := c.whole - 1; c.published != said {
-		c.world.failf("%v sent %d whole messages and %d were published", c, said, c.published)
+	if sent := c.whole - 1; c.published != sent {
+		c.world.failf("%v sent %d whole messages and %d were published", c, sent, c.published)
 	}
 }
 
@@ -414,7 +414,7 @@ func (w *world) shutdown() {
 	if w.gate != nil {
 		w.gate.follower.Close()
 	}
-	w.oracle.look()
+	w.oracle.read()
 	w.oracle.follower.Close()
 	if w.memory != nil && !w.memory.closed {
 		w.failf("the log's memory is left")
