@@ -3,7 +3,7 @@
 PORT ?= 9000
 KEY  ?= key
 
-.PHONY: help build run test check race fuzz simulation e2e module tools
+.PHONY: help build run test check race fuzz simulation e2e licenses module tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ simulation: ## run the seeded simulation for a million steps
 
 e2e: ## run the end-to-end tests in their full size
 	@.ci/run e2e
+
+licenses: ## renew THIRD_PARTY_NOTICES after modules have changed
+	go test -count=1 -run Notices . -update
 
 # PATH is given on the command line, so it would be the recipe's too. The shell's is
 # still in make's own environment.

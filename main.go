@@ -4,9 +4,17 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"os"
 
 	"sop-chat/internal/command"
+)
+
+var (
+	//go:embed LICENSE
+	license string
+	//go:embed THIRD_PARTY_NOTICES
+	notices string // make licenses renews them
 )
 
 func main() {
@@ -19,5 +27,6 @@ func main() {
 		OpenTerminal: func() (*os.File, error) {
 			return os.OpenFile("/dev/tty", os.O_RDWR, 0) // Windows has none
 		},
+		Licenses: license + "\n" + notices,
 	}))
 }

@@ -30,6 +30,9 @@ type Process struct {
 	// OpenTerminal opens the terminal that the process belongs to, if there is
 	// one, whatever its standard streams are.
 	OpenTerminal func() (*os.File, error)
+	// Licenses are the texts of the program's license and of those of the modules
+	// that it contains.
+	Licenses string
 
 	errIsTerminal bool // Stderr leads to one
 }
@@ -95,6 +98,7 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newJoin(p, runJoin))
 	root.AddCommand(newBench(p, runBench))
 	root.AddCommand(newHistory(p))
+	root.AddCommand(newLicenses(p))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
 	root.SetErr(p.Stderr)

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// --help and --version are answers, not errors.
+// --help, --version and licenses are answers, not errors.
 func TestHelpAndVersion(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []string{"--help", "--version"} {
+	for _, flag := range []string{"--help", "--version", "licenses"} {
 		got := run(t, nil, binary, flag)
 		if got.status != 0 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n") {
 			t.Errorf("%s: status %d, stderr %q, stdout:\n%s", flag, got.status, got.stderr, got.stdout)

@@ -16,7 +16,7 @@ func TestUnwritableOutput(t *testing.T) {
 	a.Close()
 	b.Close()
 	for _, command := range []string{
-		"--help", "--version", "join --help", "bench --help", "history --help", "history list --help", "completion bash",
+		"--help", "--version", "join --help", "bench --help", "history --help", "history list --help", "completion bash", "licenses",
 		`history list "$1"`, `history search "$1" hello`, `history stats "$1"`, `history prune "$1" --older-than 1d`,
 		`history export "$1"`, `history export "$1" --format json`, `history export "$1" --format csv`,
 		`history export "$1" --format html`,
