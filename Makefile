@@ -3,7 +3,7 @@
 PORT ?= 9000
 KEY  ?= key
 
-.PHONY: help build run test check race fuzz simulation e2e licenses module tools
+.PHONY: help build run test check race fuzz simulation e2e page licenses module tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ test: ## run the tests
 	go test ./...
 
 check: ## what a change must pass: tests, format, vet, modules, linters, other systems
-	@.ci/run test format vet modules lint build compare
+	@.ci/run test format vet modules lint page build compare
 
 race: ## run the tests with the race detector
 	@.ci/run race
@@ -31,6 +31,10 @@ simulation: ## run the seeded simulation for a million steps
 
 e2e: ## run the end-to-end tests in their full size
 	@.ci/run e2e
+
+page: ## format the page's JavaScript and CSS
+	cd .ci/page && npm ci --loglevel=error
+	.ci/page/node_modules/.bin/biome format --write --config-path=.ci/page internal/web/page/*.js internal/web/page/*.css
 
 licenses: ## renew THIRD_PARTY_NOTICES after modules have changed
 	go test -count=1 -run Notices . -update

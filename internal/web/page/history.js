@@ -28,8 +28,8 @@ export class History {
 
   async #get(query) {
     const key = btoa(String.fromCharCode(...new TextEncoder().encode(this.#key)));
-    const response = await fetch("api/messages?" + new URLSearchParams(query), {
-      headers: { Authorization: "Bearer " + key },
+    const response = await fetch(`api/messages?${new URLSearchParams(query)}`, {
+      headers: { Authorization: `Bearer ${key}` },
     });
     if (!response.ok) {
       throw new Error((await response.text()).trim() || response.statusText);

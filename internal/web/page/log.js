@@ -130,7 +130,9 @@ export class Log {
   prepend(older) {
     this.#draw();
     const fragment = document.createDocumentFragment();
-    older.forEach((message, i) => this.#build(fragment, message, older[i - 1]));
+    for (const [i, message] of older.entries()) {
+      this.#build(fragment, message, older[i - 1]);
+    }
     const first = this.#messages[0];
     if (first && older.length > 0) {
       if (sameDay(older.at(-1).time, first.time) && this.#list.querySelector(".day")) {

@@ -104,8 +104,8 @@ function escaped(character) {
   const names = { 0x09: "\\t", 0x0a: "\\n", 0x0d: "\\r", 0x5c: "\\\\" };
   const byte = code >= 0xdc80 && code <= 0xdcff ? code - 0xdc00 : code;
   return names[code] ?? (code < 0x80 || byte !== code
-    ? "\\x" + byte.toString(16).padStart(2, "0")
-    : "\\u{" + code.toString(16) + "}");
+    ? `\\x${byte.toString(16).padStart(2, "0")}`
+    : `\\u{${code.toString(16)}}`);
 }
 
 function appendTo(element, text, isName, isShown) {
@@ -157,6 +157,7 @@ export function plainName(name) {
   return Array.from(pieces(name, true), ({ shown, hidden }) => shown ?? escaped(hidden)).join("");
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they end a link
 const link = /https?:\/\/[^\s<>"'`\u0000-\u0020\u007f-\u00a0]+/giu;
 
 // showWithLinks is show with addresses to click on. They lead where they say:

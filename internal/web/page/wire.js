@@ -86,6 +86,7 @@ function* pieces(text) {
 
 function graphemes(text) {
   if (!Intl.Segmenter) {
+    // biome-ignore lint/suspicious/noMisleadingCharacterClass: what a joiner joins is matched around it
     return text.match(/\r\n|\P{M}[\p{M}\u200d\ufe0f]*(?:(?<=\u200d)\P{M}[\p{M}\u200d\ufe0f]*)*|\p{M}+/gsu) ?? [];
   }
   const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text);
