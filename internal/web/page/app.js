@@ -250,11 +250,15 @@ async function older() {
   }
 }
 
-$("messages").addEventListener("scroll", () => {
-  if ($("messages").scrollTop < 200 && oldest > 0) {
-    older();
-  }
-}, { passive: true });
+$("messages").addEventListener(
+  "scroll",
+  () => {
+    if ($("messages").scrollTop < 200 && oldest > 0) {
+      older();
+    }
+  },
+  { passive: true },
+);
 
 $("open-search").addEventListener("click", () => $("search").showModal());
 $("close-search").addEventListener("click", () => $("search").close());
@@ -263,7 +267,8 @@ $("find").addEventListener("submit", async (event) => {
   $("hits").replaceChildren();
   try {
     const hits = await history.search($("words").value);
-    $("found").textContent = hits.length === 0 ? "Nothing was found." : hits.length === 1 ? "1 message" : `${hits.length} messages`;
+    $("found").textContent =
+      hits.length === 0 ? "Nothing was found." : hits.length === 1 ? "1 message" : `${hits.length} messages`;
     for (const hit of hits) {
       const article = element(received(hit, me));
       article.querySelector("time").textContent = hit.time.toLocaleString();

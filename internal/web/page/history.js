@@ -40,7 +40,8 @@ export class History {
 }
 
 // What the history returns has U+FFFD for bytes that are not UTF-8, see wire.js.
-const same = (a, b) => a.name.toWellFormed() === b.name.toWellFormed() && a.text.toWellFormed() === b.text.toWellFormed();
+const same = (a, b) =>
+  a.name.toWellFormed() === b.name.toWellFormed() && a.text.toWellFormed() === b.text.toWellFormed();
 
 // overlap returns how many of the first of b are the last of a, in the same
 // order: messages that came by two ways.

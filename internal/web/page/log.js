@@ -8,7 +8,12 @@ const maxLoaded = 6000; // with those that were loaded by scrolling up
 const groupWindow = 5 * 60 * 1000; // a name is shown once for messages within this time, in milliseconds
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const calendar = new Intl.DateTimeFormat(undefined, {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+});
 
 // received returns a message that came for the user me. It is never one's own,
 // whatever name it has: those are not sent back. In the history, from is the name
@@ -24,8 +29,13 @@ export function received({ name, from, text, time, sequence }, me) {
 export function element(message, before) {
   const article = document.createElement("article");
   article.className = message.own ? "message own" : "message";
-  const follows = before && before.name === message.name && before.from === message.from && before.own === message.own &&
-    message.time - before.time < groupWindow && sameDay(before.time, message.time);
+  const follows =
+    before &&
+    before.name === message.name &&
+    before.from === message.from &&
+    before.own === message.own &&
+    message.time - before.time < groupWindow &&
+    sameDay(before.time, message.time);
   article.classList.toggle("follows", Boolean(follows));
   article.classList.toggle("unsent", Boolean(message.unsent));
 

@@ -5,14 +5,29 @@
 // tested with the same table.
 
 const hostile = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}\u2028\u2029]/u;
-const invisible = /[\p{Zs}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{1107f}\u{13441}\u{13442}\u{16fe4}\u{1d159}]/u;
+const invisible =
+  /[\p{Zs}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{1107f}\u{13441}\u{13442}\u{16fe4}\u{1d159}]/u;
 const mark = /\p{M}/u;
 const unassigned = /[\p{Cn}\p{Co}]/u;
 const pictograph = /(?![\0-\x7f])\p{S}|[‼⁉ℹ〰〽]/u;
-const cursive = ["Arabic", "Bengali", "Devanagari", "Gujarati", "Gurmukhi", "Kannada", "Malayalam", "Mongolian",
-  "Oriya", "Sinhala", "Syriac", "Tamil", "Telugu"].map((script) => new RegExp(`\\p{Script=${script}}`, "u"));
+const cursive = [
+  "Arabic",
+  "Bengali",
+  "Devanagari",
+  "Gujarati",
+  "Gurmukhi",
+  "Kannada",
+  "Malayalam",
+  "Mongolian",
+  "Oriya",
+  "Sinhala",
+  "Syriac",
+  "Tamil",
+  "Telugu",
+].map((script) => new RegExp(`\\p{Script=${script}}`, "u"));
 const latin = /\p{Script=Latin}/u;
-const lookalike = /[\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Lisu}]/u;
+const lookalike =
+  /[\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Lisu}]/u;
 const inWord = /[\p{L}\p{M}\p{Nd}]/u;
 const ordinary = /^[ \p{L}\p{N}\p{P}\p{S}]*$/u;
 const mostMarks = 5;
@@ -25,8 +40,10 @@ function belongs(before, c, after) {
   switch (c) {
     case "\u200c":
     case "\u200d":
-      return (c === "\u200d" && (pictograph.test(before) || before === "\ufe0f") && pictograph.test(after)) ||
-        (cursive.find((script) => script.test(before))?.test(after) ?? false);
+      return (
+        (c === "\u200d" && (pictograph.test(before) || before === "\ufe0f") && pictograph.test(after)) ||
+        (cursive.find((script) => script.test(before))?.test(after) ?? false)
+      );
     case "\ufe0e":
     case "\ufe0f":
       return pictograph.test(before) || (/[0-9#*]/.test(before) && after === "\u20e3");
@@ -53,7 +70,8 @@ function isInLatinWord(characters, at) {
 // pieces cuts a text into what is shown as it is and what is not, which are one
 // character each. A name has stricter rules.
 function* pieces(text, isName) {
-  if (isName ? /^[ -[\]-~]*$/.test(text) : ordinary.test(text) && !invisible.test(text)) { // almost all there ever is
+  if (isName ? /^[ -[\]-~]*$/.test(text) : ordinary.test(text) && !invisible.test(text)) {
+    // almost all there ever is
     yield { shown: text };
     return;
   }
@@ -93,8 +111,12 @@ function isVisible(shown, c, characters, at, isName) {
     return true;
   }
   const spelling = shown.slice(Math.max(base, 0)).join("") + c;
-  return !unassigned.test(c) && !/^[\0-\x7f]+$/.test(c.normalize("NFKC")) && spelling.normalize("NFC") === spelling &&
-    !(lookalike.test(c) && isInLatinWord(characters, at));
+  return (
+    !unassigned.test(c) &&
+    !/^[\0-\x7f]+$/.test(c.normalize("NFKC")) &&
+    spelling.normalize("NFC") === spelling &&
+    !(lookalike.test(c) && isInLatinWord(characters, at))
+  );
 }
 
 // escaped says which character it is, as the server's console does. A byte that
@@ -103,9 +125,10 @@ function escaped(character) {
   const code = character.codePointAt(0);
   const names = { 0x09: "\\t", 0x0a: "\\n", 0x0d: "\\r", 0x5c: "\\\\" };
   const byte = code >= 0xdc80 && code <= 0xdcff ? code - 0xdc00 : code;
-  return names[code] ?? (code < 0x80 || byte !== code
-    ? `\\x${byte.toString(16).padStart(2, "0")}`
-    : `\\u{${code.toString(16)}}`);
+  return (
+    names[code] ??
+    (code < 0x80 || byte !== code ? `\\x${byte.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`)
+  );
 }
 
 function appendTo(element, text, isName, isShown) {
@@ -209,5 +232,5 @@ export function hue(name) {
   for (let i = 0; i < name.length; i++) {
     hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
   }
-  return Math.floor((Math.imul(hash, 0x9e3779b1) >>> 8) / 2 ** 24 * 24) * 15;
+  return Math.floor(((Math.imul(hash, 0x9e3779b1) >>> 8) / 2 ** 24) * 24) * 15;
 }

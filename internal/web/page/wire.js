@@ -38,7 +38,7 @@ function field(padded) {
 
 function decodeByCharacter(bytes) {
   let text = "";
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0; at < bytes.length; ) {
     const first = bytes[at];
     const length = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     try {
