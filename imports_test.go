@@ -30,7 +30,11 @@ var mayImport = map[string][]string{
 	"internal/history":   {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"internal/gateway":   {"sop-chat/internal/wire", "golang.org/x/sys/unix", "github.com/coder/websocket"},
 	"internal/web":       {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history"},
-	"internal/bench":     {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/netpoll", "golang.org/x/sys/unix", "github.com/HdrHistogram/hdrhistogram-go"},
+	"internal/chart":     {"github.com/dustin/go-humanize"},
+	"internal/bench": {
+		"sop-chat/internal/english", "sop-chat/internal/chart", "sop-chat/internal/wire", "sop-chat/internal/netpoll", "golang.org/x/sys/unix",
+		"github.com/HdrHistogram/hdrhistogram-go", "github.com/dustin/go-humanize",
+	},
 	"internal/terminal": {
 		"sop-chat/client", "sop-chat/internal/console", "sop-chat/internal/english", "golang.org/x/sys/unix", "charm.land/bubbletea/v2",
 		"charm.land/bubbles/v2/key", "charm.land/bubbles/v2/textarea", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",

@@ -17,6 +17,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"sop-chat/internal/bench"
+	"sop-chat/internal/chart"
 	"sop-chat/internal/testenv"
 )
 
@@ -186,21 +187,17 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// A chart has a line for each server that was measured, names that don't lie
-// on each other, and a table of the same numbers.
-func TestChart(t *testing.T) {
-	c := chart{title: "Cost & more", unit: "ns", series: []series{
-		{"a", []point{{10, 80}, {100, 40}, {1000, 38}}},
-		{"b", []point{{10, 500}, {100, 41}, {1000, 39}}},
-		{"fails", []point{{10, 2500}}},
-		{"none", nil},
-	}}
-	var svg, table bytes.Buffer
-	if err := c.draw(&svg); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "chart.svg", svg.String())
-	if err := c.print(&table, []int{10, 100, 1000}); err != nil {
+// What was measured is printed too, a line for each number of clients.
+func TestPrintChart(t *testing.T) {
+	g := growth{title: "Cost & more", unit: "ns"}
+	c := g.chart([]chart.Series{
+		{Name: "a", Points: []chart.Point{{X: 10, Y: 80}, {X: 100, Y: 40}, {X: 1000, Y: 38}}},
+		{Name: "b", Points: []chart.Point{{X: 10, Y: 500}, {X: 100, Y: 41}, {X: 1000, Y: 39}}},
+		{Name: "fails", Points: []chart.Point{{X: 10, Y: 2500}}},
+		{Name: "none"},
+	})
+	var table bytes.Buffer
+	if err := printChart(&table, c, []int{10, 100, 1000}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "chart.txt", table.String())

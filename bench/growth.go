@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sop-chat/internal/bench"
+	"sop-chat/internal/chart"
 )
 
 // How many clients there are while growth is measured.
@@ -54,8 +55,8 @@ func measureGrowth(ctx context.Context, o options, servers []server, folder stri
 		if err != nil {
 			return err
 		}
-		c := chart{title: g.title, unit: g.unit, series: all}
-		if err := c.print(stdout, g.sizes); err != nil {
+		c := g.chart(all)
+		if err := printChart(stdout, c, g.sizes); err != nil {
 			return err
 		}
 		file, err := os.Create(filepath.Join(folder, g.file))
@@ -63,7 +64,7 @@ func measureGrowth(ctx context.Context, o options, servers []server, folder stri
 			return err
 		}
 		defer file.Close()
-		if err := c.draw(file); err != nil {
+		if err := c.Draw(file); err != nil {
 			return err
 		}
 	}
@@ -72,11 +73,11 @@ func measureGrowth(ctx context.Context, o options, servers []server, folder stri
 
 // measure returns a series for each server: medians of all rounds. A server
 // that fails with some number of clients is not tried with more.
-func (g *growth) measure(ctx context.Context, o options, servers []server, stderr io.Writer) ([]series, error) {
-	all := make([]series, len(servers))
+func (g *growth) measure(ctx context.Context, o options, servers []server, stderr io.Writer) ([]chart.Series, error) {
+	all := make([]chart.Series, len(servers))
 	failed := make([]bool, len(servers))
 	for i, s := range servers {
-		all[i].name = s.name
+		all[i].Name = s.name
 	}
 	for _, clients := range g.sizes {
 		reports := make([][]*bench.Report, len(servers))
@@ -102,27 +103,32 @@ func (g *growth) measure(ctx context.Context, o options, servers []server, stder
 		}
 		for i := range servers {
 			if value, ok := median(reports[i], g.of); ok && value > 0 {
-				all[i].points = append(all[i].points, point{float64(clients), value})
+				all[i].Points = append(all[i].Points, chart.Point{X: float64(clients), Y: value})
 			}
 		}
 	}
 	return all, nil
 }
 
-// print prints the chart as a table, a line for each number of clients.
-func (c *chart) print(out io.Writer, sizes []int) error {
+// chart returns a chart of what was measured, over the number of clients.
+func (g *growth) chart(all []chart.Series) *chart.Chart {
+	return &chart.Chart{Title: g.title, X: chart.Axis{Name: "clients"}, Y: chart.Axis{Name: g.unit}, Dots: true, Series: all}
+}
+
+// printChart prints a chart as a table, a line for each number of clients.
+func printChart(out io.Writer, c *chart.Chart, sizes []int) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "%s (%s)\n", c.title, c.unit)
+	fmt.Fprintf(out, "%s (%s)\n", c.Title, c.Y.Name)
 	fmt.Fprint(w, "clients\t")
-	for _, s := range c.series {
-		fmt.Fprintf(w, "%s\t", s.name)
+	for _, s := range c.Series {
+		fmt.Fprintf(w, "%s\t", s.Name)
 	}
 	for _, size := range sizes {
 		fmt.Fprintf(w, "\n%d\t", size)
-		for _, s := range c.series {
+		for _, s := range c.Series {
 			text := "-"
-			if i := slices.IndexFunc(s.points, func(p point) bool { return p.clients == float64(size) }); i >= 0 {
-				text = fmt.Sprintf("%.0f", s.points[i].value)
+			if i := slices.IndexFunc(s.Points, func(p chart.Point) bool { return p.X == float64(size) }); i >= 0 {
+				text = fmt.Sprintf("%.0f", s.Points[i].Y)
 			}
 			fmt.Fprintf(w, "%s\t", text)
 		}

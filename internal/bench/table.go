@@ -2,7 +2,10 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 
 	"sop-chat/internal/english"
 )
@@ -65,14 +68,4 @@ func (t *table) row(name, number, unit string, args ...any) {
 }
 
 // whole writes a number without a fraction and with commas: 9,032,166.
-func whole(x float64) string {
-	digits := fmt.Sprintf("%.0f", x)
-	sign := ""
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
-}
+func whole(x float64) string { return humanize.Comma(int64(math.Round(x))) }
