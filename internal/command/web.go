@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	"rsc.io/qr"
+
+	"sop-chat/internal/qrcode"
 )
 
 // webOptions say how people join from a browser.
@@ -194,35 +195,8 @@ func (w webInvitation) show(out io.Writer, withPicture bool) {
 		fmt.Fprintf(out, "sop-chat: or: %s\n", link)
 	}
 	if withPicture {
-		if code, err := qr.Encode(links[0], qr.L); err == nil { // or the link is too long for one
-			fmt.Fprint(out, picture(code))
+		if picture, err := qrcode.Draw(links[0]); err == nil { // or the link is too long for one
+			fmt.Fprint(out, picture)
 		}
 	}
-}
-
-// picture draws a QR code, two rows of it in a line, black on white whatever
-// the terminal's colours are.
-func picture(code *qr.Code) string {
-	const (
-		margin = 4 // of white, as the standard asks for
-		begin  = "\x1b[30;107m"
-		end    = "\x1b[0m"
-	)
-	halves := []string{" ", "▀", "▄", "█"}
-	var b strings.Builder
-	for y := -margin; y < code.Size+margin; y += 2 {
-		b.WriteString(begin)
-		for x := -margin; x < code.Size+margin; x++ {
-			half := 0
-			if code.Black(x, y) {
-				half |= 1
-			}
-			if code.Black(x, y+1) {
-				half |= 2
-			}
-			b.WriteString(halves[half])
-		}
-		b.WriteString(end + "\n")
-	}
-	return b.String()
 }

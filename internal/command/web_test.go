@@ -5,10 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"testing"
-
-	"rsc.io/qr"
 )
 
 // The page's address always has a port; the host may be left out.
@@ -156,30 +153,5 @@ func TestWebInvitation(t *testing.T) {
 		if got := out.String(); got != test.want {
 			t.Errorf("bound to %v:\n%swant:\n%s", test.bound, got, test.want)
 		}
-	}
-}
-
-// The picture has every module of the code, and white around it.
-func TestPicture(t *testing.T) {
-	code, err := qr.Encode("http://192.168.1.5:8080/#key=key", qr.L)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSuffix(picture(code), "\n"), "\n")
-	for i, line := range lines {
-		line = strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[30;107m"), "\x1b[0m")
-		row := []rune(line)
-		if len(row) != code.Size+8 {
-			t.Fatalf("line %d is %d columns wide, want %d", i, len(row), code.Size+8)
-		}
-		for x, half := range row {
-			upper, lower := strings.ContainsRune("▀█", half), strings.ContainsRune("▄█", half)
-			if y := 2*i - 4; upper != code.Black(x-4, y) || lower != code.Black(x-4, y+1) {
-				t.Fatalf("line %d, column %d is %q", i, x, half)
-			}
-		}
-	}
-	if len(lines) != (code.Size+8+1)/2 {
-		t.Errorf("there are %d lines for %d modules", len(lines), code.Size)
 	}
 }
