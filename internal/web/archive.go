@@ -27,6 +27,8 @@ const (
 	slotsEach  = 2               // of them for one address
 	mayWait    = 5 * time.Second // for a slot
 	mayRead    = 2 * time.Second // what takes longer is interrupted
+
+	retryAfter = "5" // seconds, which the page waits before it asks again
 )
 
 var (
@@ -91,6 +93,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, history.ErrNoWords), errors.Is(err, history.ErrTooManyWords):
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, errBusy), errors.Is(err, errTooLong):
+		w.Header().Set("Retry-After", retryAfter)
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case r.Context().Err() != nil: // nobody waits for the answer
 	case err != nil:

@@ -117,6 +117,9 @@ func TestArchiveRefuses(t *testing.T) {
 	ask := func(a *archive, query string) (int, string) {
 		w := httptest.NewRecorder()
 		a.ServeHTTP(w, askArchive(c, query))
+		if later := w.Header().Get("Retry-After"); (later == retryAfter) != (w.Code == http.StatusServiceUnavailable) {
+			t.Errorf("%q: status %d, to be tried again in %q seconds", query, w.Code, later)
+		}
 		return w.Code, w.Body.String()
 	}
 	a := newArchive(c)

@@ -3,8 +3,9 @@
 
 import { Alerts } from "./alerts.js";
 import { Connection } from "./connection.js";
-import { History, overlap, unseen } from "./history.js";
+import { History, unseen } from "./history.js";
 import { element, Log, received } from "./log.js";
+import { Older } from "./older.js";
 import { bytes, nameSize, split, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -15,7 +16,10 @@ const connection = new Connection({ joined, refused, unreachable, lost, message,
 let me = ""; // the name we joined with
 let key = "";
 let about = { history: false, replay: 0 }; // what the room offers
+let visit = 0; // a number for each time what the room offers is asked for
+let asking = 0; // the timer for asking again
 let history = null; // if it keeps what is said
+let older = null; // loads it
 let burst = null; // what came right after joining again, which may be a replay
 
 // The login form
@@ -90,7 +94,7 @@ function showRoom(visible) {
 
 // The room
 
-async function joined(again) {
+function joined(again) {
   sessionStorage.setItem("joined", JSON.stringify({ name: me, key }));
   showRoom(true);
   updateStatus();
@@ -102,13 +106,35 @@ async function joined(again) {
     }
   } else {
     $("text").focus();
-    about = await History.about();
-    $("open-search").hidden = !about.history;
-    history = about.history ? new History(key) : null;
-    if (history) {
-      setTimeout(firstPage, 500); // what is said now may not be written yet
-    }
+    forgetHistory();
+    learnAbout();
   }
+}
+
+// learnAbout asks what the room offers, until it is told.
+async function learnAbout() {
+  const asked = visit;
+  const answer = await History.about().catch(() => null);
+  if (asked !== visit) {
+    return; // this was left meanwhile
+  }
+  if (!answer) {
+    asking = setTimeout(learnAbout, 5000);
+    return;
+  }
+  about = answer;
+  $("open-search").hidden = !about.history;
+  if (about.history) {
+    history = new History(key);
+    older = new Older(history, log, $("messages"), me);
+  }
+}
+
+function forgetHistory() {
+  visit++;
+  clearTimeout(asking);
+  older?.stop();
+  history = older = null;
 }
 
 function message({ name, text }) {
@@ -172,7 +198,7 @@ $("leave").addEventListener("click", () => {
   sessionStorage.removeItem("joined");
   log.clear();
   burst = null;
-  history = null;
+  forgetHistory();
   $("settings").open = false;
   showRoom(false);
   $("name").focus();
@@ -220,45 +246,7 @@ addEventListener("keydown", (event) => {
 
 // What was said before
 
-let oldest = 0; // the sequence of the first message on the page; 0 before any
-let loading = false;
-let isAll = false; // there is nothing older
-
-// firstPage loads what was said before what is on the page.
-async function firstPage() {
-  oldest = 0;
-  isAll = false;
-  await older();
-}
-
-async function older() {
-  if (!history || loading || isAll || log.isFull) {
-    return;
-  }
-  loading = true;
-  try {
-    const page = (await history.before(oldest)).map((m) => received(m, me));
-    isAll = page.length === 0 || page[0].sequence === 1;
-    const doubled = oldest === 0 ? overlap(page, log.messages) : 0;
-    oldest = page[0]?.sequence ?? oldest;
-    log.prepend(page.slice(0, page.length - doubled));
-  } catch (error) {
-    isAll = true; // or it would be tried at every turn of the wheel
-    log.note(`Older messages can't be loaded: ${error.message}`);
-  } finally {
-    loading = false;
-  }
-}
-
-$("messages").addEventListener(
-  "scroll",
-  () => {
-    if ($("messages").scrollTop < 200 && oldest > 0) {
-      older();
-    }
-  },
-  { passive: true },
-);
+$("messages").addEventListener("scroll", () => older?.scrolled(), { passive: true });
 
 $("open-search").addEventListener("click", () => $("search").showModal());
 $("close-search").addEventListener("click", () => $("search").close());

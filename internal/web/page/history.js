@@ -1,5 +1,15 @@
 // What was said before this page came, if the server keeps it.
 
+// A Failure is an answer that is not what was asked for. Asking again gives the
+// same if it is final; else it may after retryAfter, in milliseconds, or NaN.
+class Failure extends Error {
+  constructor(response, words) {
+    super(words || response.statusText);
+    this.isFinal = response.status >= 400 && response.status < 500 && response.status !== 429;
+    this.retryAfter = 1000 * Number(response.headers.get("Retry-After") ?? NaN);
+  }
+}
+
 export class History {
   #key;
 
@@ -9,11 +19,11 @@ export class History {
 
   // about returns what the room offers: {history, replay}.
   static async about() {
-    try {
-      return await (await fetch("api/room")).json();
-    } catch {
-      return { history: false, replay: 0 };
+    const response = await fetch("api/room");
+    if (!response.ok) {
+      throw new Failure(response, "");
     }
+    return response.json();
   }
 
   // before returns messages before a sequence, or the last ones, the oldest
@@ -32,7 +42,7 @@ export class History {
       headers: { Authorization: `Bearer ${key}` },
     });
     if (!response.ok) {
-      throw new Error((await response.text()).trim() || response.statusText);
+      throw new Failure(response, (await response.text()).trim());
     }
     const { messages } = await response.json();
     return messages.map((m) => ({ ...m, time: new Date(m.time) }));
