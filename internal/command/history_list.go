@@ -2,6 +2,8 @@ package command
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,6 +70,9 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 	unread := terminal.Hangup(ctx, p.Stdout)
 	last = max(last, lines.last)
 	for {
+		if err := r.Rest(); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -76,6 +81,9 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 		case <-again.C:
 		}
 		replaced, err := r.Refresh(ctx)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // until the server goes on in a new one
+		}
 		if replaced {
 			last, lines.last = 0, 0
 		}

@@ -67,7 +67,7 @@ var historyPlaces = []historyPlace{
 	}},
 	{
 		"a hard link elsewhere",
-		map[string]string{"running": "is in use", "killed": "has another name", "ended": "has another name"},
+		map[string]string{"running": "is in use", "killed": "has another name"},
 		func(t *testing.T, path string) *exec.Cmd {
 			link := filepath.Join(t.TempDir(), "link")
 			made(t, os.Link(path, link))
@@ -77,7 +77,7 @@ var historyPlaces = []historyPlace{
 	},
 	{
 		"mounted alone",
-		map[string]string{"running": "is in use", "killed": "is mounted without its folder", "ended": "is mounted without its folder"},
+		map[string]string{"running": "is in use", "killed": "is mounted without its folder"},
 		func(t *testing.T, path string) *exec.Cmd {
 			target := filepath.Join(t.TempDir(), "alone")
 			made(t, os.WriteFile(target, nil, 0o600))
@@ -179,7 +179,15 @@ func TestHistoryFollowRestart(t *testing.T) {
 		b.expect(a.say(text))
 		end(srv)
 	}
-	stop := func(s *server) { s.signal(syscall.SIGTERM); s.expectEnd(0) }
+	stop := func(s *server) {
+		s.signal(syscall.SIGTERM)
+		s.expectEnd(0)
+		for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+			if _, err := os.Lstat(path + suffix); !os.IsNotExist(err) {
+				t.Errorf("%s stays when the server has ended: %v", suffix, err)
+			}
+		}
+	}
 	say("first", stop)
 	follower, shown := follow(t, path)
 	shown.waitForLine(t, "alice: first")
@@ -194,6 +202,33 @@ func TestHistoryFollowRestart(t *testing.T) {
 		t.Errorf("%d lines are shown:\n%s", n, shown)
 	}
 	checkHistory(t, path)
+}
+
+// Whoever follows a history that is moved is shown all that is said before it is
+// noticed, and then what is in the new file.
+func TestHistoryFollowMoved(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	srv := start(t, "--history", path, "--history-sync", "0")
+	a, b := join(t, srv, "alice"), join(t, srv, "bob")
+	b.expect(a.say("first"))
+	_, shown := follow(t, path)
+	shown.waitForLine(t, "alice: first")
+	made(t, os.Rename(path, path+".old"))
+	var texts []string
+	eventually(t, "the server notices", func() bool {
+		texts = append(texts, fmt.Sprint("meanwhile ", len(texts), "."))
+		b.expect(a.say(texts[len(texts)-1]))
+		return hasLine(srv.stderr.lines(), "was moved while it is open")
+	})
+	b.expect(a.say("last"))
+	shown.waitForLine(t, "alice: last")
+	for _, text := range texts {
+		shown.waitForLine(t, "alice: "+text)
+	}
+	if n := len(shown.lines()); n != len(texts)+2 {
+		t.Errorf("%d lines are shown, not %d:\n%s", n, len(texts)+2, shown)
+	}
 }
 
 // A follower notices that nobody reads what it shows, though nothing is said.

@@ -173,6 +173,7 @@ func (a *Archive) tend(ctx context.Context, idle, ended bool) error {
 		}
 		if ended {
 			lost = a.lost()
+			a.store.seal()
 		}
 		return nil
 	})

@@ -23,7 +23,8 @@ type file struct {
 	// seen is what a file of others was like before it was opened, and nil for one
 	// of this process.
 	seen     fs.FileInfo
-	unlocked bool // read without locks, so nobody may write to it meanwhile
+	held     *os.File // one of others; closed after the database, because that ends all of a process's locks
+	unlocked bool     // read without locks, so nobody may write to it meanwhile
 }
 
 // open opens a database; options are pragmas, and parameters of its URI.
@@ -58,8 +59,10 @@ func openToWrite(ctx context.Context, path string) (*file, error) {
 	// commit is on the disk when it returns, so not even the machine's end takes
 	// anything away. Space that is freed is used again; Prune gives it back.
 	if _, err = check(ctx, f.conn, len(migrations), true); err == nil {
-		_, err = f.exec(`PRAGMA auto_vacuum = incremental; PRAGMA journal_mode = wal; PRAGMA synchronous = full;
-			PRAGMA journal_size_limit = 67108864`)
+		_, err = f.exec("PRAGMA auto_vacuum = incremental; PRAGMA synchronous = full; PRAGMA journal_size_limit = 67108864")
+	}
+	if err == nil {
+		err = f.enterWAL(ctx)
 	}
 	if err != nil {
 		f.close()
@@ -69,7 +72,22 @@ func openToWrite(ctx context.Context, path string) (*file, error) {
 }
 
 func (f *file) close() error {
-	return errors.Join(f.conn.Close(), f.db.Close())
+	err := f.closeDatabase()
+	if f.held != nil {
+		err = errors.Join(err, f.held.Close())
+		f.held = nil
+	}
+	return err
+}
+
+// closeDatabase closes the database, and holds on to the file.
+func (f *file) closeDatabase() error {
+	if f.db == nil {
+		return nil
+	}
+	err := errors.Join(f.conn.Close(), f.db.Close())
+	f.conn, f.db = nil, nil
+	return err
 }
 
 // exec executes a statement for what it does.

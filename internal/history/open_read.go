@@ -19,21 +19,19 @@ import (
 // that is there or fails. How that can be done depends on which other processes have it open:
 //
 //	                         read with
-//	others have it open      their locks and their -shm            shared
+//	others have it open      their locks, and their -shm if any    shared
 //	nobody, and no -wal      nothing: all there is is in the file  whole
 //	nobody, and a -wal       an index of the -wal in memory        leftBehind
-//	not in WAL mode          SQLite's locks on the file            plain
 //
 // The -wal and the -shm lie beside the name by which the file was opened to
 // write. If that may be a name that can't be found from here, there may be
-// messages that can't either, and it is an error.
+// messages that can't either, and it is an error, unless the file is sealed.
 
 // A view is how a file is read.
 type view uint8
 
 const (
-	plain view = iota
-	shared
+	shared view = iota
 	whole
 	leftBehind
 )
@@ -96,8 +94,17 @@ func openAt(ctx context.Context, path string, at place) (*file, error) {
 		return nil, explain(path, err)
 	}
 	f.path, f.seen, f.unlocked = path, at.about, at.view.isUnlocked()
+	if f.held, err = os.Open(at.name); err == nil {
+		var held fs.FileInfo
+		if held, err = f.held.Stat(); err == nil && !os.SameFile(held, at.about) {
+			err = errChanged
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errChanged
+	}
 	if at.view == leftBehind {
-		err = f.keepWAL()
+		err = errors.Join(err, f.keepWAL())
 	}
 	if err = errors.Join(err, f.checkUnchanged()); err != nil {
 		f.close()
@@ -139,15 +146,11 @@ func (f *file) checkUnchanged() error {
 	return errChanged
 }
 
-// isCurrent reports whether what others do to the file from now on can be read
-// as it is open.
-func (f *file) isCurrent() bool {
-	if f.unlocked {
-		at, err := locate(f.path)
-		return err == nil && at.view.isUnlocked() && f.checkUnchanged() == nil
-	}
-	now, err := os.Stat(f.name)
-	return err != nil || os.SameFile(now, f.seen) // there is another file by that name
+// isCurrent reports whether a file that is read without locks is still what can be
+// read by a path.
+func (f *file) isCurrent(path string) bool {
+	at, err := locate(path)
+	return err == nil && at.view.isUnlocked() && os.SameFile(at.about, f.seen) && f.checkUnchanged() == nil
 }
 
 // errChanged is what is wrong with all that was read from a file meanwhile.
@@ -199,25 +202,33 @@ func locate(path string) (place, error) {
 		return place{}, explainAccess(err)
 	}
 	defer file.Close()
-	if !isWAL(file) {
-		return place{name, plain, about}, nil
+	sealed, locked := !isWAL(file), isLocked(file, databaseLocks)
+	if sealed && (locked || isInterrupted(name)) {
+		return place{name, shared, about}, nil
 	}
 	names, all, err := namesOf(name, about)
 	if err != nil {
 		return place{}, err
 	}
-	if isLocked(file, databaseLocks) {
+	if locked {
 		return locateShared(path, names, about)
 	}
-	return locateUnused(path, names, all, about)
+	return locateUnused(path, names, all, sealed, about)
 }
 
-// isWAL reports whether a database is in WAL mode.
+// isWAL reports whether a database is in WAL mode, and so not sealed.
 func isWAL(file io.ReaderAt) bool {
 	const readVersion = 19 // where the header has it, see sqlite.org/fileformat.html
 	var header [readVersion + 1]byte
 	_, err := file.ReadAt(header[:], 0)
 	return err == nil && header[readVersion] == 2
+}
+
+// isInterrupted reports whether a program that wrote to a sealed file was killed.
+// SQLite knows what to do then.
+func isInterrupted(name string) bool {
+	journal, err := os.Stat(name + "-journal")
+	return err == nil && journal.Size() > 0
 }
 
 // locateShared finds the name by which others have a file open.
@@ -251,7 +262,7 @@ func locateShared(path string, names []string, about fs.FileInfo) (place, error)
 
 // locateUnused finds the name beside which a file's -wal lies, if there is one.
 // names are all the file has, or those that can be found.
-func locateUnused(path string, names []string, all bool, about fs.FileInfo) (place, error) {
+func locateUnused(path string, names []string, all, sealed bool, about fs.FileInfo) (place, error) {
 	var found []string
 	for _, name := range names {
 		wal, err := os.Stat(name + "-wal")
@@ -272,6 +283,7 @@ func locateUnused(path string, names []string, all bool, about fs.FileInfo) (pla
 	case len(found) > 1:
 		return place{}, fmt.Errorf("%q has other names (hard links), and it can't be told which of them its newest messages belong to: "+
 			"there is %s-wal as well as %s-wal", path, found[0], found[1])
+	case sealed:
 	case isMountedAlone(names[0]):
 		return place{}, fmt.Errorf("%q is mounted without its folder, so a file %s-wal with the newest messages could not be seen; "+
 			"mount the folder, or read a copy of the file", path, filepath.Base(path))

@@ -25,7 +25,10 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 	if err != nil {
 		return 0, explain(path, err)
 	}
-	defer f.close()
+	defer func() {
+		f.seal(at.about) // fails if a server has the file open, which seals it later
+		f.close()
+	}()
 	if _, err := f.exec("PRAGMA busy_timeout = 5000"); err != nil {
 		return 0, explain(path, err)
 	}
@@ -76,7 +79,7 @@ func checkNames(path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(real + "-wal"); errors.Is(err, fs.ErrNotExist) && isUsedInWAL(f) {
+	if _, err := os.Stat(real + "-wal"); errors.Is(err, fs.ErrNotExist) && isWAL(f) && isUsedInWAL(f) {
 		return errForm("is in use by another name (it is mounted elsewhere, or its folder is): give that")
 	}
 	return nil

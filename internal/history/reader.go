@@ -5,13 +5,16 @@ import (
 	"context"
 	"database/sql"
 	"iter"
-	"os"
 	"time"
 )
 
 // A Reader reads a file, also while an Archive writes to it. It is for one
 // goroutine.
-type Reader struct{ file *file }
+type Reader struct {
+	path string
+	file *file
+	left bool // the path names another file, and all was read from this one, see Refresh
+}
 
 // OpenForeign opens a file to read that this process does not write to. Nothing
 // is changed in it or beside it. It fails if others write to it, or may have,
@@ -21,7 +24,7 @@ func OpenForeign(ctx context.Context, path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{f}, nil
+	return &Reader{path: path, file: f}, nil
 }
 
 // OpenReader opens a file to read that an Archive of this process may write to.
@@ -30,23 +33,7 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{f}, nil
-}
-
-// Refresh has a Reader of OpenForeign see what others do to the file from now
-// on: a server that begins, or that goes on in a new file, which is replaced.
-func (r *Reader) Refresh(ctx context.Context) (replaced bool, err error) {
-	if r.file.isCurrent() {
-		return false, nil
-	}
-	f, err := openForeign(ctx, r.file.path)
-	if err != nil {
-		return false, err
-	}
-	replaced = !os.SameFile(f.seen, r.file.seen)
-	err = r.file.close()
-	r.file = f
-	return replaced, err
+	return &Reader{path: path, file: f}, nil
 }
 
 // Close closes the file.
