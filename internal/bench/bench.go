@@ -13,7 +13,8 @@
 //	        │      │ ├──── codec, check: is what came what should have come
 //	        │      │ └──── recorder: how long it took
 //	        │      ▼
-//	        └── transport: bytes from and to sockets (epoll, or goroutines)
+//	        └── transport: bytes from and to sockets (epoll, or goroutines),
+//	                       in the frames of a WebSocket if the server wants it
 //
 // All but the transports is plain code that knows no sockets; it runs on one
 // goroutine and allocates nothing for a message. The package knows a server as
@@ -110,6 +111,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 // run is Run over some transport.
 func run(ctx context.Context, c Config, t transport, seed uint64) (*Report, error) {
+	if c.Dialect.WebSocket != nil {
+		t = overWebSockets(t, &c.Dialect)
+	}
 	server := process(c.PID)
 	before, err := server.memory()
 	if err != nil {

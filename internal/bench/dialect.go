@@ -27,7 +27,15 @@ type Dialect struct {
 	// Apart says that senders need connections of their own, on which they are
 	// delivered nothing. Whatever comes there is left unread.
 	Apart bool
+	// WebSocket, if there is one, is what all of this travels in, in binary
+	// frames: a message and its envelope each on the way to the server. Those
+	// of the server have whole messages if nothing is around them, and are
+	// pieces of a stream otherwise.
+	WebSocket *WebSocket
 }
+
+// bare reports whether messages come end to end.
+func (d *Dialect) bare() bool { return d.Deliver == (Envelope{}) && len(d.Ignore) == 0 }
 
 // An Envelope is what is around a message.
 type Envelope struct{ Before, After string }
@@ -64,7 +72,7 @@ func Chat(key string) Dialect {
 // they were. Without envelopes they lie there already; otherwise they are
 // copied into space.
 func (d *Dialect) unwrap(stream, space []byte) (messages []byte, n int, err error) {
-	if d.Deliver == (Envelope{}) && len(d.Ignore) == 0 {
+	if d.bare() {
 		n = wire.Whole(len(stream))
 		return stream[:n], n, nil
 	}

@@ -143,7 +143,7 @@ func (f *fakeServer) hand(number int, h handler) error {
 }
 
 // simulate runs a configuration against a fake server.
-func simulate(t *testing.T, c Config, f *fakeServer) (report *Report, err error) {
+func simulate(t *testing.T, c Config, f transport) (report *Report, err error) {
 	t.Helper()
 	if c.Dialect.Hello == nil {
 		c.Dialect = Chat("key")

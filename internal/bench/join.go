@@ -150,6 +150,9 @@ func (e *admission) ended(number int, cause error) error {
 	case connecting:
 		return fmt.Errorf("client %d can't connect to %v: %w", number, e.addrs[0], cause)
 	}
+	if closed, ok := errors.AsType[*closeError](cause); ok && closed.code != normalClosure {
+		return fmt.Errorf("client %d was not let in: %w", number, closed)
+	}
 	e.refused = true
 	delete(e.waiting, number)
 	return nil

@@ -21,6 +21,7 @@ import (
 // benchOptions is what the load generator was told.
 type benchOptions struct {
 	roomOptions
+	web      *bench.WebSocket // or nil: then it is TCP
 	clients  int
 	senders  int
 	rate     int
@@ -40,12 +41,20 @@ const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-cha
       start it before with: sop-chat --max-clients 0 --key-file key.txt 9000
 
   sop-chat bench --key-file key.txt --rate 500 --plot plot.svg localhost:9000
-      shows how long 500 messages a second take to arrive, and draws it`
+      shows how long 500 messages a second take to arrive, and draws it
+
+  sop-chat bench --key-file key.txt --senders 0 --pid 4711 ws://localhost:8080
+      shows how much memory an idle browser costs process 4711, a server that
+      was started with --web :8080`
 
 const benchAbout = `
 HOST:PORT is the server. The room should be empty, have a place for each
 client, and its key is given in a file (--key-file) or in the variable
 SOP_CHAT_KEY.
+
+ws://HOST:PORT is its page (--web), or the page's link without the key: clients
+then join as browsers do, through WebSockets, and send a message a frame. There
+is no TLS (wss://), because that would be measured as well.
 
 Everything that is received is checked: that the messages are whole and
 unchanged, that none is lost or comes twice or goes back to its sender, and
@@ -65,7 +74,7 @@ of it, and the server has some left, what is measured is the generator.`
 func newBench(p Process, run benchFunc) *cobra.Command {
 	var o benchOptions
 	return newCommand(p, &cobra.Command{
-		Use:     "bench [flags] HOST:PORT",
+		Use:     "bench [flags] HOST:PORT|ws://HOST:PORT",
 		Short:   "Puts a server under load, checks it and measures it.",
 		Long:    benchAbout,
 		Example: benchExamples,
@@ -103,8 +112,13 @@ func processID(text string) (int, error) {
 	return wholeNumber(1, 1<<22)(text)
 }
 
-// readArguments takes HOST:PORT and the key.
-func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+// readArguments takes HOST:PORT, or the address of a WebSocket, and the key.
+func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Process) (err error) {
+	if len(args) == 1 {
+		if args[0], o.web, err = webSocketOf(args[0]); err != nil {
+			return err
+		}
+	}
 	if err := o.roomOptions.readArguments(cmd, args, p); err != nil {
 		return err
 	}
@@ -122,8 +136,10 @@ func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 }
 
 func (o *benchOptions) config() bench.Config {
+	dialect := bench.Chat(o.key)
+	dialect.WebSocket = o.web
 	return bench.Config{
-		Dialect:  bench.Chat(o.key),
+		Dialect:  dialect,
 		Clients:  o.clients,
 		Senders:  o.senders,
 		Rate:     o.rate,

@@ -74,6 +74,37 @@ func TestBenchJSON(t *testing.T) {
 	}
 }
 
+// Through WebSockets the same is shown, and what keeps clients out is said.
+func TestBenchOverWebSockets(t *testing.T) {
+	web := freePort(t)
+	start(t, "open sesame", "--max-clients", "20", "--console", "off", "--web", fmt.Sprintf("127.0.0.1:%d", web))
+	bench := func(address string, flags ...string) (status int, stdout, stderr string) {
+		args := append([]string{"bench", address, "--clients", "10", "--senders", "2", "--duration", "100ms", "--warmup", "0"}, flags...)
+		return result(t, process(args, "SOP_CHAT_KEY=open sesame"))
+	}
+	status, table, stderr := bench(fmt.Sprintf("ws://localhost:%d", web), "--pid", fmt.Sprint(os.Getpid()))
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	for _, row := range []string{"deliveries  ", "latency p50", "server CPU", "server memory"} {
+		if !strings.Contains(table, row) {
+			t.Errorf("there is no row %q in:\n%s", row, table)
+		}
+	}
+	for _, test := range []struct {
+		address, want string
+		flags         []string
+	}{
+		{fmt.Sprintf("ws://localhost:%d/other", web), `client 0: the server answers "404 Not Found"`, nil},
+		{fmt.Sprintf("http://127.0.0.1:%d/", web), "the server let in 20 of 30 clients", []string{"--clients", "30"}},
+	} {
+		status, _, stderr := bench(test.address, test.flags...)
+		if status != 1 || !strings.HasPrefix(stderr, "sop-chat: "+test.want) {
+			t.Errorf("%s: status %d: %s", test.address, status, stderr)
+		}
+	}
+}
+
 // A terminal is shown how far it is, and in the end only the result.
 func TestBenchOnTerminal(t *testing.T) {
 	terminal, stderr, err := pty.Open()

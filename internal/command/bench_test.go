@@ -80,6 +80,26 @@ func TestBenchHosts(t *testing.T) {
 	}
 }
 
+// The page's address leads to its WebSocket.
+func TestBenchWebSockets(t *testing.T) {
+	for text, want := range map[string]struct {
+		address string
+		web     bench.WebSocket
+	}{
+		"ws://localhost:8080":                 {"localhost:8080", bench.WebSocket{Host: "localhost:8080", Path: "/ws"}},
+		"ws://[::1]:8080/":                    {"[::1]:8080", bench.WebSocket{Host: "[::1]:8080", Path: "/ws"}},
+		"ws://chat.example.org/room/ws":       {"chat.example.org:80", bench.WebSocket{Host: "chat.example.org", Path: "/room/ws"}},
+		"http://192.0.2.1:8080/":              {"192.0.2.1:8080", bench.WebSocket{Host: "192.0.2.1:8080", Path: "/ws"}},
+		"http://192.0.2.1:8080":               {"192.0.2.1:8080", bench.WebSocket{Host: "192.0.2.1:8080", Path: "/ws"}},
+		"http://chat.example.org/a%20b/index": {"chat.example.org:80", bench.WebSocket{Host: "chat.example.org", Path: "/a%20b/ws"}},
+	} {
+		o := benchOptionsOf(t, process([]string{text}, "SOP_CHAT_KEY=key"))
+		if o.address() != want.address || o.web == nil || *o.web != want.web || o.config().Dialect.WebSocket != o.web {
+			t.Errorf("%s: got %s, %+v", text, o.address(), o.web)
+		}
+	}
+}
+
 // The key comes from a file, standard input or the variable, and may be empty.
 func TestBenchKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
@@ -126,6 +146,21 @@ func TestBenchWrongUsage(t *testing.T) {
 		{[]string{"localhost:http"}, keyed, `port "http" is not a number from 1 to 65535`},
 		{[]string{"localhost:9000", "key"}, keyed, `there are 2 arguments, not HOST:PORT alone; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
 		{[]string{"localhost:9000"}, nil, missing},
+		{[]string{"ws://localhost:9000"}, nil, missing},
+		{
+			[]string{"http://localhost:8080/#key=secret"},
+			keyed,
+			`"http://localhost:8080/" is followed by a '#'; leave that out, and what comes after it: the key goes into a file (--key-file) or SOP_CHAT_KEY`,
+		},
+		{[]string{"ws://:8080"}, keyed, `"ws://:8080" is not the address of a WebSocket, such as ws://localhost:8080`},
+		{[]string{"ws://localhost:8080/ws?a=b"}, keyed, `"ws://localhost:8080/ws?a=b" is not the address of a WebSocket, such as ws://localhost:8080`},
+		{[]string{"ws://localhost:0"}, keyed, `port "0" is not a number from 1 to 65535`},
+		{
+			[]string{"wss://chat.example.org"},
+			keyed,
+			`"wss://chat.example.org" is behind TLS, which would be measured as well; give the address that the proxy before the page passes requests on to, such as ws://localhost:8080`,
+		},
+		{[]string{"tcp://localhost:9000"}, keyed, `"tcp://localhost:9000" begins with tcp://; the address of a WebSocket begins with ws:// or http://`},
 		{[]string{"localhost:9000"}, []string{"SOP_CHAT_KEY="}, missing},
 		{
 			[]string{"localhost:9000"},

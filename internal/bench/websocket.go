@@ -1,0 +1,242 @@
+package bench
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// A webSocketTransport carries bytes in the binary frames of WebSockets, over
+// another transport. It stands between that and the handler:
+//
+//	handler ◀── webSocketTransport ◀── transport
+//	        ──▶                    ──▶
+//
+// To the handler a connection is there when the server has upgraded it. What it
+// writes is sent a message a frame, as the page does, masked with keys of their
+// own; what is received are the payloads, wherever frames begin and end.
+type webSocketTransport struct {
+	inner   transport
+	handler handler // while it waits
+	web     *WebSocket
+	piece   int    // bytes that are sent in one frame
+	unit    uint64 // see frameReader
+	links   []webSocket
+	framing []byte // what is about to be sent
+}
+
+// A webSocket is one connection.
+type webSocket struct {
+	upgrade *upgrade // until the server has answered it
+	closed  bool     // the server has ended it; what comes is ignored
+	frames  frameReader
+	unsent  []byte // frames that the connection has not taken yet
+}
+
+// worthMoving is up to how many bytes payloads are moved together, so that they
+// can be handed over at once. Moving more costs more than handing over.
+const worthMoving = 2 << 10
+
+var (
+	_ transport = (*webSocketTransport)(nil)
+	_ handler   = (*webSocketTransport)(nil)
+)
+
+// overWebSockets returns a transport for a dialect that is spoken through
+// WebSockets. Closing it closes the one beneath.
+func overWebSockets(inner transport, d *Dialect) *webSocketTransport {
+	t := &webSocketTransport{inner: inner, web: d.WebSocket, piece: d.Publish.size(), unit: 1}
+	if d.bare() {
+		t.unit = wire.Size // nothing but frames says where messages begin
+	}
+	return t
+}
+
+func (t *webSocketTransport) close() { t.inner.close() }
+
+func (t *webSocketTransport) connect(number int, to netip.AddrPort) error {
+	l := webSocket{upgrade: newUpgrade(t.web, to), frames: frameReader{unit: t.unit}}
+	if number == len(t.links) {
+		t.links = append(t.links, l)
+	} else {
+		t.links[number] = l
+	}
+	return t.inner.connect(number, to)
+}
+
+// write takes all, or nothing as long as there is something left of before.
+func (t *webSocketTransport) write(number int, b []byte) (int, error) {
+	l := &t.links[number]
+	if len(l.unsent) > 0 {
+		return 0, nil
+	}
+	piece := len(b)
+	if piece%t.piece == 0 {
+		piece = t.piece
+	}
+	t.framing = t.framing[:0]
+	for rest := b; len(rest) > 0; rest = rest[piece:] {
+		t.framing = appendFrame(t.framing, opBinary, rest[:piece], rand.Uint32())
+	}
+	return len(b), t.send(number, t.framing)
+}
+
+// send writes whole frames; what the connection does not take waits.
+func (t *webSocketTransport) send(number int, frames []byte) error {
+	l := &t.links[number]
+	n := 0
+	if len(l.unsent) == 0 {
+		var err error
+		if n, err = t.inner.write(number, frames); err != nil {
+			return err
+		}
+	}
+	l.unsent = append(l.unsent, frames[n:]...)
+	return nil
+}
+
+func (t *webSocketTransport) wait(until time.Time, h handler) error {
+	t.handler = h
+	return t.inner.wait(until, t)
+}
+
+// connected asks for a WebSocket.
+func (t *webSocketTransport) connected(number int) error {
+	return t.send(number, t.links[number].upgrade.request())
+}
+
+func (t *webSocketTransport) writable(number int) error {
+	l := &t.links[number]
+	if len(l.unsent) > 0 {
+		n, err := t.inner.write(number, l.unsent)
+		if err != nil {
+			return t.ended(number, err)
+		}
+		l.unsent = append(l.unsent[:0], l.unsent[n:]...)
+	}
+	if len(l.unsent) > 0 || l.upgrade != nil || l.closed {
+		return nil
+	}
+	return t.handler.writable(number)
+}
+
+func (t *webSocketTransport) ended(number int, cause error) error {
+	l := &t.links[number]
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	if _, failed := errors.AsType[*connectError](cause); l.upgrade != nil && !failed {
+		return fmt.Errorf("client %d: %w", number, l.upgrade.unanswered(cause))
+	}
+	return t.handler.ended(number, cause)
+}
+
+func (t *webSocketTransport) received(number int, b []byte, ago time.Duration) error {
+	l := &t.links[number]
+	if l.upgrade != nil {
+		whole, rest, err := l.upgrade.read(b)
+		if err != nil {
+			return fmt.Errorf("client %d: %w", number, err)
+		}
+		if !whole {
+			return nil
+		}
+		l.upgrade, b = nil, rest
+		if err := t.handler.connected(number); err != nil {
+			return err
+		}
+	}
+	return t.unframe(number, b, ago)
+}
+
+// unframe hands over what is in the frames of b.
+func (t *webSocketTransport) unframe(number int, b []byte, ago time.Duration) error {
+	l := &t.links[number]
+	var run []byte // of payloads, moved together in b
+	for len(b) > 0 && !l.closed {
+		opcode, payload, rest, err := l.frames.next(b)
+		if err != nil {
+			return fmt.Errorf("client %d: %w", number, err)
+		}
+		b = rest
+		switch opcode {
+		case opBinary:
+			if len(run) > 0 && len(payload) <= worthMoving {
+				run = append(run, payload...) // which lies behind it in b
+				continue
+			}
+			if err := t.handOver(number, run, ago); err != nil {
+				return err
+			}
+			run = payload
+		case opPing:
+			if err := t.answer(number, opPong, payload); err != nil {
+				return err
+			}
+		case opClose:
+			if err := t.handOver(number, run, ago); err != nil {
+				return err
+			}
+			return t.farewell(number, payload)
+		}
+	}
+	return t.handOver(number, run, ago)
+}
+
+func (t *webSocketTransport) handOver(number int, payload []byte, ago time.Duration) error {
+	if len(payload) == 0 {
+		return nil
+	}
+	return t.handler.received(number, payload, ago)
+}
+
+// answer answers a control frame.
+func (t *webSocketTransport) answer(number int, opcode byte, payload []byte) error {
+	if err := t.send(number, appendFrame(nil, opcode, payload, rand.Uint32())); err != nil {
+		return t.ended(number, err)
+	}
+	return nil
+}
+
+// normalClosure is the code of a WebSocket that ends as it should, RFC 6455
+// section 7.4.1.
+const normalClosure = 1000
+
+// A closeError says that the server ended a WebSocket, and why.
+type closeError struct {
+	code   uint16 // 0 if there is none
+	reason string
+}
+
+func (e *closeError) Error() string {
+	text := "the WebSocket was closed"
+	if e.code != 0 {
+		text += fmt.Sprintf(" with code %d", e.code)
+	}
+	if e.reason != "" {
+		text += fmt.Sprintf(" (%q)", e.reason)
+	}
+	return text
+}
+
+// farewell answers a close frame, which says that nothing else will come.
+func (t *webSocketTransport) farewell(number int, payload []byte) error {
+	cause := &closeError{}
+	switch {
+	case len(payload) == 1:
+		return fmt.Errorf("client %d: a close frame has half a code (RFC 6455, 5.5.1)", number)
+	case len(payload) >= 2:
+		cause.code, cause.reason = binary.BigEndian.Uint16(payload), string(payload[2:])
+		payload = payload[:2]
+	}
+	if err := t.answer(number, opClose, payload); err != nil {
+		return err
+	}
+	return t.ended(number, cause)
+}
