@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,28 @@ func TestNATS(t *testing.T) {
 	runLittle(t, s.Addr().(*net.TCPAddr).AddrPort(), nats)
 }
 
+// Its WebSockets carry the same stream.
+func TestNATSWebSockets(t *testing.T) {
+	s, err := natsserver.NewServer(&natsserver.Options{
+		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, NoSigs: true,
+		Websocket: natsserver.WebsocketOpts{Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, NoTLS: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.WaitForShutdown()
+	defer s.Shutdown()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("it does not listen")
+	}
+	u, err := url.Parse(s.WebsocketURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runLittle(t, netip.MustParseAddrPort(u.Host), overNATSWebSocket())
+}
+
 func TestRedis(t *testing.T) {
 	s, err := redisServer(t.Context(), options{}, "")
 	if errors.Is(err, errNotThere) {
@@ -102,6 +125,32 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// The same over WebSockets, of all servers that have them.
+func TestRunWeb(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "sop-chat")
+	if err := build(t.Context(), "..", binary, "."); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err := run(t.Context(), []string{
+		"--web", "--sop-chat", binary, "--server", "again=" + binary + " --max-clients 0 --web 127.0.0.1:{port} {other} {key}",
+		"--clients", "5", "--senders", "2", "--idle", "10", "--rounds", "1", "--warmup", "0", "--duration", "100ms",
+	}, &out, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n  sop-chat  ", "\n      nats  ", "\n       hub  ", "\n     again  ", "hub: a hub on coder/websocket v", "5 clients over WebSockets",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no %q in:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "failed") {
+		t.Error(out.String())
+	}
+}
+
 func TestWrongUsage(t *testing.T) {
 	for _, test := range []struct {
 		args []string
@@ -112,6 +161,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--server", "mine"}, "want 'name=command line with {port} and {key}'"},
 		{[]string{"--server", "mine=server 9000"}, "want 'name=command line with {port} and {key}'"},
 		{[]string{"--server", "mine=/no/such/server {port}"}, "no such file"},
+		{[]string{"--web", "--growth", "."}, "--growth is measured over TCP"},
 		{[]string{"--only", "none"}, `there is no server "sop-chat" to compare with`},
 	} {
 		err := run(t.Context(), test.args, io.Discard, io.Discard)
@@ -126,13 +176,13 @@ func TestWrongUsage(t *testing.T) {
 
 // A server that ends at once, or never listens, is reported with what it said.
 func TestServerThatDoesNotStart(t *testing.T) {
-	s := server{command: func(int) []string { return []string{"sh", "-c", "echo no licence; exit 1"} }}
+	s := server{command: func(int, int) []string { return []string{"sh", "-c", "echo no licence; exit 1"} }}
 	if _, err := start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "no licence") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s = server{command: func(int) []string { return []string{"sleep", "1000"} }}
+	s = server{command: func(int, int) []string { return []string{"sleep", "1000"} }}
 	if _, err := start(ctx, s); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -7,6 +7,7 @@ replace sop-chat => ../
 tool github.com/nats-io/nats-server/v2
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/nats-io/nats-server/v2 v2.15.2
 	sop-chat v0.0.0
 )

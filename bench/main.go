@@ -30,6 +30,7 @@ type options struct {
 	only             string
 	sopChat          string
 	growth           string
+	web              bool
 	others           others
 }
 
@@ -86,8 +87,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.sopChat, "sop-chat", "", "the sop-chat to run; built from .. if empty")
 	flags.StringVar(&o.growth, "growth", "", "instead of the table: measures what a delivery and an idle client cost, "+
 		"from 10 clients to as many thousands as the limit on open files allows, and draws it into this folder")
+	flags.BoolVar(&o.web, "web", false, "over WebSockets instead of TCP")
 	flags.Var(&o.others, "server", "another server that speaks sop-chat's protocol on 127.0.0.1, as "+
-		"'name=command line with {port} and {key}'; can be given several times")
+		"'name=command line with {port} and {key}'; can be given several times. With --web, {port} is that of the "+
+		"WebSocket at /ws, and {other} one more that is free")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -96,6 +99,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("%q is one argument too many", flags.Arg(0))
 	case o.rounds < 1 || o.rate < 1 || o.senders < 1:
 		return o, errors.New("--rounds, --rate and --senders must be at least 1")
+	case o.web && o.growth != "":
+		return o, errors.New("--growth is measured over TCP; leave out --web")
 	}
 	return o, nil
 }

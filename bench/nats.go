@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
 	"strconv"
 
@@ -12,23 +13,45 @@ import (
 // natsServer is the server that go.mod names, with nothing but its core: one
 // subject that everyone has subscribed to. See
 // https://docs.nats.io/reference/reference-protocols/nats-protocol.
-func natsServer(ctx context.Context, _ options, folder string) (server, error) {
+func natsServer(ctx context.Context, o options, folder string) (server, error) {
 	binary := filepath.Join(folder, "nats-server")
 	if err := build(ctx, ".", binary, "github.com/nats-io/nats-server/v2"); err != nil {
 		return server{}, err
 	}
 	// After its first PING, which is not answered, it should not ask again.
-	config, err := writeConfig(folder, "nats.conf", `ping_interval: "1h"`+"\n")
+	text := `ping_interval: "1h"` + "\n"
+	dialect := nats
+	if o.web {
+		text += natsWebSocket
+		dialect = overNATSWebSocket()
+	}
+	config, err := writeConfig(folder, "nats.conf", text)
 	if err != nil {
 		return server{}, err
 	}
 	return server{
 		version: version(ctx, binary),
-		dialect: nats,
-		command: func(port int) []string {
-			return []string{binary, "--addr", "127.0.0.1", "--port", strconv.Itoa(port), "--config", config}
+		dialect: dialect,
+		command: func(port, other int) []string {
+			words := []string{binary, "--addr", "127.0.0.1", "--port", strconv.Itoa(port), "--config", config}
+			if o.web { // whose port only the configuration can say
+				words[4] = strconv.Itoa(other)
+				words = append([]string{"env", fmt.Sprintf("WEB_PORT=%d", port)}, words...)
+			}
+			return words
 		},
 	}, nil
+}
+
+// See https://docs.nats.io/running-a-nats-service/configuration/websocket/websocket_conf.
+const natsWebSocket = "websocket { host: 127.0.0.1, port: $WEB_PORT, no_tls: true }\n"
+
+// overNATSWebSocket returns the same dialect through WebSockets, whose frames
+// are pieces of a stream.
+func overNATSWebSocket() bench.Dialect {
+	d := nats
+	d.WebSocket = &bench.WebSocket{Path: "/"}
+	return d
 }
 
 // With protocol 0 it sends INFO only once.

@@ -29,7 +29,11 @@ func start(ctx context.Context, s server) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := s.command(int(addr.Port()))
+	other, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	words := s.command(int(addr.Port()), int(other.Port()))
 	p := &process{addr: addr, cmd: exec.Command(words[0], words[1:]...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	if err := p.cmd.Start(); err != nil {

@@ -20,7 +20,7 @@ func redisServer(ctx context.Context, _ options, _ string) (server, error) {
 	return server{
 		version: version(ctx, binary),
 		dialect: redis,
-		command: func(port int) []string {
+		command: func(port, _ int) []string {
 			return []string{
 				binary, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
 				"--maxclients", "19000", "--client-output-buffer-limit", "pubsub 0 0 0",

@@ -19,7 +19,7 @@ import (
 type server struct {
 	name    string
 	version string
-	command func(port int) []string
+	command func(port, other int) []string // other is a second free port
 	dialect bench.Dialect
 }
 
@@ -29,16 +29,24 @@ const key = "bench"
 // errNotThere says that a server is not installed on this machine.
 var errNotThere = errors.New("not on this machine")
 
+// A maker builds or finds a server.
+type maker struct {
+	name string
+	make func(ctx context.Context, o options, folder string) (server, error)
+}
+
+// The servers that there are, by what the clients speak to them through.
+var (
+	overTCP        = []maker{{"sop-chat", sopChat}, {"nats", natsServer}, {"redis", redisServer}}
+	overWebSockets = []maker{{"sop-chat", sopChat}, {"nats", natsServer}, {"hub", hubServer}}
+)
+
 // prepare builds or finds the servers. One that is not there is left out, and
 // that is said.
 func prepare(ctx context.Context, o options, folder string, stderr io.Writer) ([]server, error) {
-	known := []struct {
-		name string
-		make func(ctx context.Context, o options, folder string) (server, error)
-	}{
-		{"sop-chat", sopChat},
-		{"nats", natsServer},
-		{"redis", redisServer},
+	known := overTCP
+	if o.web {
+		known = overWebSockets
 	}
 	var servers []server
 	for _, k := range known {
@@ -58,6 +66,7 @@ func prepare(ctx context.Context, o options, folder string, stderr io.Writer) ([
 	}
 	for _, other := range o.others {
 		if o.chosen(other.name) {
+			other.dialect = o.chat()
 			servers = append(servers, other)
 		}
 	}
@@ -78,11 +87,25 @@ func sopChat(ctx context.Context, o options, folder string) (server, error) {
 	}
 	return server{
 		version: version(ctx, binary),
-		dialect: bench.Chat(key),
-		command: func(port int) []string {
-			return []string{binary, "--max-clients", "0", "--console", "off", "--bind", "127.0.0.1", strconv.Itoa(port), key}
+		dialect: o.chat(),
+		command: func(port, other int) []string {
+			words := []string{binary, "--max-clients", "0", "--console", "off", "--bind", "127.0.0.1"}
+			if o.web {
+				words = append(words, "--web", fmt.Sprintf("127.0.0.1:%d", port))
+				port = other
+			}
+			return append(words, strconv.Itoa(port), key)
 		},
 	}, nil
+}
+
+// chat returns the dialect of servers that speak sop-chat's protocol.
+func (o *options) chat() bench.Dialect {
+	d := bench.Chat(key)
+	if o.web {
+		d.WebSocket = &bench.WebSocket{Path: "/ws"}
+	}
+	return d
 }
 
 // build builds a program.
@@ -120,10 +143,9 @@ func (o *others) Set(text string) error {
 		return err
 	}
 	*o = append(*o, server{
-		name:    name,
-		dialect: bench.Chat(key),
-		command: func(port int) []string {
-			fill := strings.NewReplacer("{port}", strconv.Itoa(port), "{key}", key)
+		name: name,
+		command: func(port, other int) []string {
+			fill := strings.NewReplacer("{port}", strconv.Itoa(port), "{other}", strconv.Itoa(other), "{key}", key)
 			filled := make([]string, len(words))
 			for i, word := range words {
 				filled[i] = fill.Replace(word)

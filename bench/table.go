@@ -61,8 +61,12 @@ func printTable(out io.Writer, o options, results []result) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d clients, %d senders, 512 bytes; medians of %d rounds of %v; idle: %d clients\n",
-		o.clients, o.senders, o.rounds, o.duration, o.idle)
+	over := "TCP"
+	if o.web {
+		over = "WebSockets"
+	}
+	fmt.Fprintf(out, "\n%d clients over %s, %d senders, 512 bytes; medians of %d rounds of %v; idle: %d clients\n",
+		o.clients, over, o.senders, o.rounds, o.duration, o.idle)
 	for _, r := range results {
 		if r.version != "" {
 			fmt.Fprintf(out, "%s: %s\n", r.name, r.version)
