@@ -21,12 +21,12 @@ func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int) {
 type invitation struct {
 	port       uint16
 	bound      []netip.Addr // what is listened on
-	own        []netip.Addr // all that the machine has
+	own        []netip.Addr // all that the machine has, or none if that is not known
 	maxClients int
 }
 
-// ownAddresses returns the addresses of the machine's network interfaces, as
-// far as they can be found out.
+// ownAddresses returns the addresses of the machine's network interfaces, or
+// none if the system does not tell them.
 func ownAddresses() []netip.Addr {
 	var own []netip.Addr
 	found, _ := net.InterfaceAddrs()
@@ -67,6 +67,9 @@ func (i invitation) capacity() string {
 
 // how gives the command that joins, as another machine would type it.
 func (i invitation) how() string {
+	if i.ownUnknown() {
+		return fmt.Sprintf("others join with the key and an address of this machine: sop-chat join ADDRESS:%d (or localhost:%[1]d here)", i.port)
+	}
 	fromOthers, fromHere := i.reachable()
 	if len(fromOthers) == 0 {
 		return fmt.Sprintf("only this machine can join, with the key: sop-chat join %s", fromHere)
@@ -86,6 +89,10 @@ func (i invitation) how() string {
 	}
 	return line
 }
+
+// ownUnknown reports whether the server listens on addresses of which it is not
+// known what they are.
+func (i invitation) ownUnknown() bool { return i.bound[0].IsUnspecified() && len(i.own) == 0 }
 
 // reachable returns the addresses at which other machines find the server,
 // IPv4 first because the GUI client knows no other, and the place at which

@@ -49,6 +49,18 @@ func TestInvitation(t *testing.T) {
 			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +
 				"sop-chat: only this machine can join, with the key: sop-chat join localhost:9000\n",
 		},
+		{ // the system does not tell what the machine has
+			[]string{"::"},
+			nil, 4,
+			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +
+				"sop-chat: others join with the key and an address of this machine: sop-chat join ADDRESS:9000 (or localhost:9000 here)\n",
+		},
+		{
+			[]string{"192.0.2.1"},
+			nil, 4,
+			"sop-chat: listening on port 9000, 192.0.2.1; at most 4 clients\n" +
+				"sop-chat: others join with the key: sop-chat join 192.0.2.1:9000\n",
+		},
 		{
 			[]string{"127.0.0.1", "::1"},
 			own, 4,

@@ -185,6 +185,10 @@ func (w webInvitation) show(out io.Writer, withPicture bool) {
 	switch {
 	case len(links) == 0:
 		return
+	case onlyHere && w.ownUnknown():
+		fmt.Fprintf(out, "sop-chat: join %s on this machine: %s\n", how, links[0])
+		fmt.Fprint(out, "sop-chat: others put an address of this machine in the place of localhost\n")
+		return
 	case onlyHere:
 		fmt.Fprintf(out, "sop-chat: only this machine can join %s: %s\n", how, links[0])
 		return

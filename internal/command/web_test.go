@@ -135,6 +135,12 @@ func TestWebInvitation(t *testing.T) {
 			addrs([]string{"127.0.0.1", "::1"}), nil, "key", false,
 			"sop-chat: only this machine can join from a browser: http://localhost:8080/#key=key\n",
 		},
+		{ // the system does not tell what the machine has
+			[]string{"::"},
+			nil, nil, "key", false,
+			"sop-chat: join from a browser on this machine: http://localhost:8080/#key=key\n" +
+				"sop-chat: others put an address of this machine in the place of localhost\n",
+		},
 		{
 			[]string{"::"},
 			own, nil, "key", true,

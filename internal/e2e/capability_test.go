@@ -133,6 +133,15 @@ func TestNoIPv6(t *testing.T) {
 	}
 }
 
+// Where the system does not tell which addresses the machine has, nobody is told
+// that only this machine can join.
+func TestUnknownAddresses(t *testing.T) {
+	t.Parallel()
+	canDeny(t)
+	srv := denying(t, nil, denyFrom(unix.SYS_SOCKET, unix.EPERM, 0, unix.AF_NETLINK)).start(t)
+	srv.stderr.waitForLine(t, fmt.Sprintf("others join with the key and an address of this machine: sop-chat join ADDRESS:%d", srv.port))
+}
+
 // canDeny skips a test where system calls can't be refused.
 func canDeny(t *testing.T) {
 	t.Helper()
