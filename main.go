@@ -24,6 +24,7 @@ func main() {
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
+		Ends:      true,
 		OpenTerminal: func() (*os.File, error) {
 			return os.OpenFile("/dev/tty", os.O_RDWR, 0) // Windows has none
 		},

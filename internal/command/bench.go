@@ -152,8 +152,8 @@ func (o *benchOptions) config() bench.Config {
 
 // runBench runs the load generator and shows what it has found.
 func runBench(ctx context.Context, o benchOptions, p Process) error {
-	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
-	defer restore()
+	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endings()...)
+	defer done()
 	addrs, err := resolve(ctx, o.host)
 	if err != nil {
 		return err

@@ -34,6 +34,10 @@ type Process struct {
 	// that it contains.
 	Licenses string
 
+	// Ends says that the process ends when Run returns, so that Run leaves
+	// handlers of signals in place.
+	Ends bool
+
 	errIsTerminal bool // Stderr leads to one
 }
 

@@ -88,8 +88,8 @@ type historyRun func(ctx context.Context, args []string) error
 // newHistoryCommand completes a command below history, as newCommand does.
 func newHistoryCommand(p Process, cmd *cobra.Command, o historyOptions, run historyRun) *cobra.Command {
 	return newCommand(p, cmd, &o, func(ctx context.Context) error {
-		ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
-		defer restore()
+		ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endings()...)
+		defer done()
 		err := untilOutputStuck(ctx, func() error { return run(ctx, o.args) })
 		if _, ok := errors.AsType[outputError](err); err != nil && !ok && ctx.Err() != nil {
 			return errors.New("interrupted")

@@ -128,8 +128,8 @@ const joinPatience = 10 * time.Second
 
 // runJoin joins the room, and shows it.
 func runJoin(ctx context.Context, o joinOptions, p Process) error {
-	ctx, restore := untilSignal(ctx, slog.New(slog.DiscardHandler), endings()...)
-	defer restore()
+	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endings()...)
+	defer done()
 	if err := o.askKey(ctx, p); err != nil {
 		return err
 	}

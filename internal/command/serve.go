@@ -171,8 +171,8 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: showNames}))
 	defer flush()
 	logger := slog.New(handler)
-	ctx, restore := untilSignal(ctx, logger, o.signals(p)...)
-	defer restore()
+	ctx, done := untilSignal(ctx, p, logger, o.signals(p)...)
+	defer done()
 	printInBackground()
 	if !isASCII(o.key) {
 		logger.Warn("the key is not ASCII, so the GUI client can't send it")

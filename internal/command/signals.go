@@ -53,11 +53,14 @@ func hasTerminal(p Process) bool {
 func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
 // untilSignal returns a context that ends with the first of some signals. They
-// have their default effect again before it does, and after restore, so that a
-// second one ends the process at once; save for SIGHUP, which a terminal that
-// closes sends twice, once of its own and once by way of the shell. The context's
-// cause is a signalError.
-func untilSignal(ctx context.Context, logger *slog.Logger, signals ...os.Signal) (_ context.Context, restore func()) {
+// have their default effect again before it does, so that a second one ends the
+// process at once; save for SIGHUP, which a terminal that closes sends twice, once
+// of its own and once by way of the shell. The context's cause is a signalError.
+//
+// done is called when the command is done. If the process ends then, the first
+// signal that comes still has no effect: all is done that it asks for, and the
+// status is to say so. Otherwise all have their default effect again.
+func untilSignal(ctx context.Context, p Process, logger *slog.Logger, signals ...os.Signal) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, signals...)
@@ -74,6 +77,13 @@ func untilSignal(ctx context.Context, logger *slog.Logger, signals ...os.Signal)
 				cancel(signalError(number))
 			}
 		case <-ctx.Done():
+			if p.Ends {
+				go func() {
+					<-caught
+					signal.Stop(caught)
+				}()
+				return
+			}
 			signal.Stop(caught)
 		}
 	}()

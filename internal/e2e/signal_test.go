@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sop-chat/internal/testenv"
 )
 
@@ -119,6 +121,41 @@ func TestSecondSignal(t *testing.T) {
 	if _, took := srv.waitEnd(); took > within(250*time.Millisecond) {
 		t.Errorf("it took %v", took)
 	}
+}
+
+// A signal that comes while a server ends by itself does not change its status:
+// neither at once, nor when all that it still waits for is a standard error that
+// nobody reads, for a quarter of a second.
+func TestSignalAtEnd(t *testing.T) {
+	t.Parallel()
+	for range scaled(5, 50) {
+		srv := start(t, "--stage", "1")
+		connect(t, srv).expectClosed()
+		srv.signal(syscall.SIGTERM)
+		srv.expectEnd(0)
+	}
+	in, _ := pipe(t)
+	size, err := unix.FcntlInt(in.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	srv := setup{flags: []string{"--stage", "1"}, stderr: in}.launch(t)
+	var c *client
+	eventually(t, "it listens", func() bool {
+		c, err = tryConnect(srv, net.Dialer{})
+		return err == nil
+	})
+	defer c.Close()
+	c.in(t).expectClosed()
+	select {
+	case <-srv.done:
+	case <-time.After(100 * time.Millisecond):
+	}
+	srv.signal(syscall.SIGTERM)
+	srv.expectEnd(0)
 }
 
 // Stage 3 is the chat without its last stage: SIGINT does what it does to
