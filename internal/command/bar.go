@@ -2,12 +2,11 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"strings"
 )
 
 // A bar is one line on a terminal that shows how far something is that takes
-// long. Anywhere else it shows nothing. It has a spool of its own, so that a
+// long. Anywhere else, and on a dumb one, it shows nothing. It has a spool of its own, so that a
 // terminal that is stuck does not hold up the work, and so that the line is gone
 // before the result is shown.
 type bar struct {
@@ -18,11 +17,12 @@ type bar struct {
 const barWidth = 30
 
 // newBar returns a bar on standard error.
-func newBar(stderr io.Writer) *bar {
+func newBar(p Process) *bar {
+	stderr := p.Stderr
 	if s, ok := stderr.(*spool); ok {
 		stderr = s.stream
 	}
-	if !isTerminal(stderr) {
+	if !isTerminal(stderr) || !obeysSequences(p) {
 		return &bar{}
 	}
 	return &bar{spool: newSpool(stderr)}

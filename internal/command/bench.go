@@ -165,7 +165,7 @@ func runBench(ctx context.Context, o benchOptions, p Process) error {
 	if err := o.checkPlot(); err != nil {
 		return err
 	}
-	bar := newBar(p.Stderr)
+	bar := newBar(p)
 	config.Progress = func(p bench.Progress) { bar.show(describeProgress(p)) }
 	report, err := bench.Run(ctx, config)
 	bar.remove()

@@ -23,7 +23,7 @@ func runBenchAgainst(t *testing.T, stderr io.Writer, flags ...string) (status in
 	args := append([]string{
 		"bench", fmt.Sprintf("127.0.0.1:%d", r.port), "--clients", "10", "--senders", "2", "--duration", "100ms", "--warmup", "0",
 	}, flags...)
-	p := process(args, "SOP_CHAT_KEY=open sesame")
+	p := process(args, "SOP_CHAT_KEY=open sesame", "TERM=xterm")
 	out := newScreen()
 	p.Stdout, p.Stderr = out, stderr
 	status = Run(t.Context(), p)

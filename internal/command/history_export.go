@@ -69,7 +69,7 @@ func export(ctx context.Context, r *history.Reader, filter history.Filter, forma
 	}
 	bar := new(bar)
 	if !isTerminal(p.Stdout) { // or the line would be among the messages
-		bar = newBar(p.Stderr)
+		bar = newBar(p)
 	}
 	defer bar.remove()
 	progress, err := newExportProgress(ctx, r, filter, bar)

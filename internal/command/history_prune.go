@@ -41,7 +41,7 @@ func prune(ctx context.Context, path string, before time.Time, p Process) error 
 	if before.IsZero() {
 		return usagef("--older-than is missing: it says what is to be removed, such as --older-than 90d")
 	}
-	bar := newBar(p.Stderr)
+	bar := newBar(p)
 	done, err := history.Prune(ctx, path, before, func(done, all int64) {
 		bar.show(barLine("removing", float64(done)/float64(all), fmt.Sprintf("%s of %s", humanize.Comma(done), count(all, "message"))))
 	})

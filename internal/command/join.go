@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os/user"
-	"runtime"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -159,9 +158,7 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 
 // canFillScreen reports whether there is a terminal to read from and draw on.
 func canFillScreen(p Process) bool {
-	kind, _ := p.LookupEnv("TERM")
-	able := kind != "" && kind != "dumb" || runtime.GOOS == "windows"
-	return able && isTerminal(p.Stdin) && isTerminal(p.Stdout)
+	return obeysSequences(p) && isTerminal(p.Stdin) && isTerminal(p.Stdout)
 }
 
 // terminalEnvironment returns what says which terminal it is.
@@ -174,7 +171,7 @@ func terminalEnvironment(p Process) []string {
 			environment = append(environment, name+"="+value)
 		}
 	}
-	if value, _ := p.LookupEnv("NO_COLOR"); value != "" { // see no-color.org
+	if !wantsColours(p) {
 		environment = append(environment, "NO_COLOR=1")
 	}
 	return environment

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/term"
@@ -62,9 +63,20 @@ func showNames(_ []string, a slog.Attr) slog.Attr {
 
 // hasColours reports whether standard output is to have colours.
 func hasColours(p Process) bool {
+	return isTerminal(p.Stdout) && obeysSequences(p) && wantsColours(p)
+}
+
+// wantsColours reports whether the user has not said that there are to be none.
+func wantsColours(p Process) bool {
 	noColor, _ := p.LookupEnv("NO_COLOR") // see no-color.org
+	return noColor == ""
+}
+
+// obeysSequences reports whether a terminal, if there is one, knows escape
+// sequences: any does that says what it is and is not dumb.
+func obeysSequences(p Process) bool {
 	kind, _ := p.LookupEnv("TERM")
-	return isTerminal(p.Stdout) && noColor == "" && kind != "dumb"
+	return kind != "" && kind != "dumb" || runtime.GOOS == "windows"
 }
 
 func isTerminal(stream any) bool {

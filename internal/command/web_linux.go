@@ -108,5 +108,5 @@ func (w *website) invite(o serveOptions, p Process) {
 		urls:       o.web.urls,
 		key:        o.key,
 		hideKey:    o.hidesKeys(),
-	}.show(p.Stderr, p.errIsTerminal)
+	}.show(p.Stderr, p.errIsTerminal && obeysSequences(p) && wantsColours(p))
 }

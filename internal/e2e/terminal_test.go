@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/creack/pty"
@@ -52,6 +55,7 @@ func TestTerminal(t *testing.T) {
 		{"NO_COLOR", []string{"NO_COLOR=1"}, false},
 		{"NO_COLOR is empty, so it does not count", []string{"NO_COLOR="}, true},
 		{"TERM=dumb", []string{"TERM=dumb"}, false},
+		{"TERM is empty", []string{"TERM="}, false},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			srv := startOnTerminal(t, test.env)
@@ -101,6 +105,64 @@ func expectColours(t *testing.T, alice, aliceAgain, bob string) {
 
 // takesBack is what undoes all colours, or that of letters.
 var takesBack = []string{"\x1b[0m", "\x1b[m", "\x1b[39m"}
+
+// On a terminal that knows no escape sequences, or is not to have colours, the
+// server sends it none; where join can't fill the screen, it shows lines.
+func TestNoSequences(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		what      string
+		env       []string
+		sequences bool // in the full screen of join
+	}{
+		{"NO_COLOR", []string{"NO_COLOR=1"}, true},
+		{"TERM=dumb", []string{"TERM=dumb"}, false},
+		{"TERM is empty", []string{"TERM="}, false},
+		{"no TERM", nil, false},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			screen, terminal := openTerminal(t)
+			wrapper := []string{"env"}
+			if test.env == nil {
+				wrapper = append(wrapper, "-u", "TERM")
+			}
+			wrapper = append(wrapper, test.env...)
+			port := freePort(t)
+			srv := setup{flags: []string{"--web", fmt.Sprintf("127.0.0.1:%d", freePort(t)), "--web-origin", "https://chat.example.com"}, wrapper: wrapper, port: port, stdout: terminal, stderr: terminal}.launch(t)
+			terminal.Close()
+			go io.Copy(srv.stdout, screen)
+			srv.stdout.waitForLine(t, "from a browser")
+
+			shown, tty := openTerminal(t)
+			joined := new(output)
+			go io.Copy(joined, shown)
+			argv := append(wrapper, binary, "join", "--name", "alice", srv.address())
+			cmd := exec.Command(argv[0], argv[1:]...)
+			cmd.Env = environment("SOP_CHAT_KEY=" + key)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Wait()
+			defer cmd.Process.Signal(syscall.SIGTERM)
+			bob := joinEventually(t, srv, "bob")
+			srv.stdout.waitForLine(t, `"alice" joined`)
+			bob.say("hello, alice")
+			eventually(t, "alice sees it", func() bool { return strings.Contains(joined.String(), "hello, alice") })
+			srv.stdout.waitForLine(t, "hello, alice")
+			if strings.Contains(srv.stdout.String(), "\x1b") {
+				t.Errorf("the server prints %q", excerpt(srv.stdout.String()))
+			}
+			if got := joined.String(); strings.Contains(got, "\x1b") != test.sequences || painted.MatchString(got) {
+				t.Errorf("join prints %q", excerpt(got))
+			}
+		})
+	}
+}
+
+// painted is what gives letters a colour.
+var painted = regexp.MustCompile(`\x1b\[([0-9]+;)*([34][0-7]|[34]8;[25];[0-9;]+|9[0-7]|10[0-7])(;[0-9]+)*m`)
 
 // --console json and a pipe have no colours, whatever the terminal could do.
 func TestTerminalJSON(t *testing.T) {
