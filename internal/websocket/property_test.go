@@ -1,0 +1,176 @@
+package websocket
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sop-chat/internal/wire"
+)
+
+// Whatever a client says, in whichever frames, however its bytes are cut, and whenever
+// its pings are answered: the messages come out as they went in, a pong is due when
+// the last ping has come and no other since, and the end is noticed.
+func TestDecodeWhatWasSaid(t *testing.T) { rapid.Check(t, decodeWhatWasSaid) }
+
+// The same, looked for by the fuzzer.
+func FuzzDecodeWhatWasSaid(f *testing.F) { f.Fuzz(rapid.MakeFuzz(decodeWhatWasSaid)) }
+
+func decodeWhatWasSaid(t *rapid.T) {
+	s := speech{t: t}
+	for range rapid.IntRange(0, 5).Draw(t, "WebSocket messages") {
+		s.message()
+	}
+	s.end()
+	s.hear()
+}
+
+// A speech is what a client says, and what is to be understood.
+type speech struct {
+	t     *rapid.T
+	bytes []byte
+	data  []byte // of messages
+	// The ping and close frames, in the order of their places.
+	controls []spoken
+	pongs    []int // where each ends
+	close    Status
+	broke    string
+}
+
+// A spoken is a ping, or a close frame, in a speech.
+type spoken struct {
+	headerEnd, end int
+	payload        []byte
+	isPing         bool
+}
+
+func (s *speech) say(f frame) {
+	copy(f.mask[:], rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(s.t, "mask"))
+	headerEnd := len(s.bytes) + len(f.header())
+	s.bytes = append(s.bytes, f.encode()...)
+	switch f.opcode {
+	case opPing, opClose:
+		s.controls = append(s.controls, spoken{headerEnd, len(s.bytes), f.payload, f.opcode == opPing})
+	case opPong:
+		s.pongs = append(s.pongs, len(s.bytes))
+	case opBinary, opContinuation:
+		s.data = append(s.data, f.payload...)
+	}
+}
+
+// message says a WebSocket message in some fragments, with control frames around them.
+func (s *speech) message() {
+	n := wire.Size * rapid.OneOf(rapid.IntRange(1, 3), rapid.IntRange(1, 32)).Draw(s.t, "messages")
+	payload := bytes.Clone(messages(33)[rapid.IntRange(0, wire.Size-1).Draw(s.t, "from"):][:n])
+	cuts := rapid.SliceOfN(rapid.IntRange(0, n), 0, 4).Draw(s.t, "fragments")
+	slices.Sort(cuts)
+	from := 0
+	for i, to := range append(cuts, n) {
+		s.control()
+		f := frame{opcode: opBinary, payload: payload[from:to], more: i < len(cuts)}
+		if i > 0 {
+			f.opcode = opContinuation
+		}
+		s.say(f)
+		from = to
+	}
+	s.control()
+}
+
+func (s *speech) control() {
+	for range rapid.IntRange(0, 2).Draw(s.t, "control frames") {
+		s.say(frame{
+			opcode:  rapid.SampledFrom([]byte{opPing, opPong}).Draw(s.t, "opcode"),
+			payload: rapid.SliceOfN(rapid.Byte(), 0, 125).Draw(s.t, "payload"),
+		})
+	}
+}
+
+// end says how the client ends, if it does, and more that is to be ignored.
+func (s *speech) end() {
+	switch rapid.SampledFrom([]string{"not", "close", "break"}).Draw(s.t, "end") {
+	case "not":
+		return
+	case "close":
+		s.close = Status(rapid.OneOf(rapid.IntRange(1007, 1014), rapid.IntRange(3000, 4999)).Draw(s.t, "code"))
+		s.say(closing(s.close, rapid.StringN(0, 30, 123).Draw(s.t, "reason")))
+	case "break":
+		broken := rapid.SampledFrom([]struct {
+			f frame
+			v *violation
+		}{
+			{frame{opcode: 3}, errOpcode},
+			{frame{opcode: opText}, errKind},
+			{frame{opcode: opPing, reserved: 1}, errReserved},
+			{frame{opcode: opContinuation}, errContinuation},
+		}).Draw(s.t, "broken frame")
+		s.bytes = append(s.bytes, broken.f.encode()...)
+		s.close, s.broke = broken.v.status, broken.v.text
+	}
+	s.bytes = append(s.bytes, rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(s.t, "more")...)
+}
+
+// hear decodes what was said piece by piece.
+func (s *speech) hear() {
+	var (
+		d                Decoder
+		spares           Spares
+		data             []byte
+		pong             bool
+		close            Status
+		broke            string
+		answered, at     int // so many controls were answered or replaced
+		cuts             = rapid.SliceOfN(rapid.IntRange(0, len(s.bytes)), 0, 20).Draw(s.t, "cuts")
+		outLast, outNext [MaxControlFrame]byte
+	)
+	slices.Sort(cuts)
+	for _, to := range append(cuts, len(s.bytes)) {
+		piece := bytes.Clone(s.bytes[at:to])
+		at = to
+		r := d.Decode(piece, &spares)
+		data = append(data, piece[:r.Data]...)
+		pong = pong || r.Pong
+		if r.Close != 0 {
+			close, broke = r.Close, r.Violation
+		}
+		due := -1 // the ping that is to be answered
+		for i, c := range s.controls {
+			switch {
+			case c.headerEnd > at:
+			case c.end <= at && c.isPing:
+				due = i
+			default:
+				due = -1
+			}
+		}
+		isDue := due >= answered && due >= 0 && close == 0
+		if d.PongDue() != isDue {
+			s.t.Fatalf("after %d bytes a pong is due: %v", at, d.PongDue())
+		}
+		if !isDue || rapid.Bool().Draw(s.t, "the socket is full") {
+			continue
+		}
+		want := frame{opcode: opPong, payload: s.controls[due].payload, unmasked: true}.encode()
+		if got := d.AppendPong(outLast[:0], &spares); !bytes.Equal(got, want) {
+			s.t.Fatalf("after %d bytes the pong is %x, want %x", at, got, want)
+		}
+		if got := d.AppendPong(outNext[:0], &spares); len(got) > 0 {
+			s.t.Fatalf("after %d bytes there is another pong, %x", at, got)
+		}
+		answered = due + 1
+	}
+	if !bytes.Equal(data, s.data) {
+		s.t.Fatalf("%d bytes of messages, want %d; or others", len(data), len(s.data))
+	}
+	if close != s.close || broke != s.broke {
+		s.t.Fatalf("closed with %d %q, want %d %q", close, broke, s.close, s.broke)
+	}
+	if pong != (len(s.pongs) > 0) {
+		s.t.Fatalf("a pong: %v; %d were sent", pong, len(s.pongs))
+	}
+	if s.close == 0 && !d.PongDue() && d != (Decoder{}) {
+		s.t.Fatalf("%+v is left of an idle client", d)
+	}
+}
