@@ -5,16 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// A control is the payload of a control frame: of one that is incomplete, or of a
-// ping that is to be answered.
+// A control is the payload of an incomplete control frame, or of a ping that is to be
+// answered.
 type control struct {
 	have    int
 	payload [maxControl]byte
 }
 
-// Spares are buffers for the payloads of control frames. A Decoder takes one when it
-// needs it, and gives it back. Spares belong to one goroutine, and serve all of its
-// decoders; the zero value is ready to be used.
+// Spares are buffers for the payloads of control frames. Decoders take one when they
+// need it and give it back, so few are needed for many clients. Spares belong to one
+// goroutine. The zero value is ready to be used.
 type Spares struct {
 	free []*control
 }
@@ -29,17 +29,16 @@ func (s *Spares) get() *control {
 	return c
 }
 
-// put takes a buffer back; nil is none. A few are kept.
+// put takes back a buffer, unless it is nil. A few are kept for reuse.
 func (s *Spares) put(c *control) {
 	const kept = 64
 	if c != nil && len(s.free) < kept {
-		c.have = 0
 		s.free = append(s.free, c)
 	}
 }
 
-// parseClose returns the status in the payload of a close frame, and checks the
-// reason behind it (section 5.5.1).
+// parseClose returns the status in the payload of a close frame, and checks the reason
+// that follows it (section 5.5.1).
 func parseClose(payload []byte) (Status, *violation) {
 	if len(payload) == 0 {
 		return NoStatus, nil

@@ -7,47 +7,48 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A Decoder is what has to be known of a client's bytes until its next ones come. It
-// belongs to one goroutine. Its zero value is ready to be used, and that is also
-// what it is whenever a WebSocket message is complete and no ping is unanswered: an
-// idle client needs none.
+// A Decoder holds what has to be known of a client's bytes until its next bytes come.
+// It belongs to one goroutine. Its zero value is ready to be used. Between WebSocket
+// messages, with no frame begun and no pong due, a Decoder is its zero value again,
+// so it need not be kept for an idle client.
 type Decoder struct {
-	control *control // of a ping or close frame that is incomplete, or of a ping that is to be answered
+	control *control // of an incomplete ping or close frame, or of a ping to be answered
 
-	key    uint32   // takes the mask off the next byte of the payload
-	left   uint16   // bytes of the payload that are to come; otherwise a header is
+	key    uint32   // for the next byte of the payload
+	left   uint16   // bytes of the payload to come; 0 while a header is expected
 	before uint16   // bytes of the WebSocket message in its frames so far
-	header [10]byte // of the frame
-	have   uint8    // bytes of the header
+	header [10]byte // of the current frame
+	have   uint8    // bytes of the header that have come
 
-	fragmented bool // the WebSocket message has more frames
+	fragmented bool // more frames of the WebSocket message are expected
 	pongDue    bool // a ping is complete and unanswered
-	ended      bool // what comes now is ignored
+	ended      bool // whatever follows is ignored
 }
 
-// Received is what some of a client's bytes were.
+const _ uint16 = MaxMessage // fits left and before
+
+// Received says what Decode found.
 type Received struct {
 	// Data is how many bytes of messages there were.
 	Data int
-	// Pong is set if there was a pong, so that the client is alive.
+	// Pong is set if there was a pong, which shows that the client is alive.
 	Pong bool
-	// Close is set once the WebSocket has to be closed: the client has sent a
-	// close frame, or broken a rule. It is the status of the close frame to send.
+	// Close is set when the client has sent a close frame or broken a rule. The
+	// answer is a close frame with this status. Nothing is found after that.
 	Close Status
-	// Violation says which rule the client broke. It is the reason in the close
-	// frame to send.
+	// Violation says which rule the client broke. It is empty if the client sent a
+	// close frame. It is the reason to send with the status.
 	Violation string
 }
 
-// Decode takes the next bytes of a client, and moves the bytes of messages among
-// them to the front of b, to Received.Data. Of each message they may be any part;
-// but a WebSocket message is whole messages, or a violation.
+// Decode decodes the next bytes of a client. It moves the bytes of messages to the
+// front of b, which it overwrites. The last message may be incomplete; the next
+// bytes then continue it.
 //
-// So that nothing has to wait in the server, messages are returned before their
-// WebSocket message is complete. A violation in a later frame of it comes after
-// they were; one in the length of a single frame comes before.
-//
-// What comes after a close frame or a violation is ignored.
+// The messages are returned as they come, and not only when their WebSocket message
+// is complete, so that nothing has to be kept. So if a WebSocket message in several
+// frames turns out not to be whole messages, some of it has been returned before. One
+// in a single frame is refused by its header.
 func (d *Decoder) Decode(b []byte, spares *Spares) Received {
 	var r Received
 	for rest := b; len(rest) > 0 && !d.ended; {
@@ -84,14 +85,14 @@ func (d *Decoder) headerSize() uint8 {
 	case d.header[1]&bitsLength == length16:
 		return 2 + 2 + mask
 	case d.header[1]&bitsLength == length64:
-		return 2 + 8 // such a length is always a violation
+		return 2 + 8 // which is a violation in any case, so the mask does not matter
 	}
 	return 2 + mask
 }
 
-// takeHeader takes what b has of the header, returns how much that was, and checks
-// what is known of it in the order of its bytes. So it makes no difference where
-// they are cut.
+// takeHeader takes the bytes of the header from b, and returns how many there were. It
+// checks each byte as soon as it is there, so that the result does not depend on where
+// the bytes were cut.
 func (d *Decoder) takeHeader(b []byte) (n int, violated *violation) {
 	for {
 		size := d.headerSize()
@@ -111,7 +112,7 @@ func (d *Decoder) takeHeader(b []byte) (n int, violated *violation) {
 	}
 }
 
-// fill copies bytes to the header until it has size.
+// fill copies bytes to the header until it has size bytes. It returns how many.
 func (d *Decoder) fill(b []byte, size uint8) int {
 	n := copy(d.header[d.have:size], b)
 	d.have += uint8(n)
@@ -156,7 +157,7 @@ func (d *Decoder) checkSecond() *violation {
 	return nil
 }
 
-// begin begins the payload of the frame whose header is complete.
+// begin prepares for the payload, when the header is complete.
 func (d *Decoder) begin(spares *Spares) *violation {
 	length, violated := d.length()
 	if violated != nil {
@@ -164,8 +165,8 @@ func (d *Decoder) begin(spares *Spares) *violation {
 	}
 	switch d.opcode() {
 	case opPing, opClose:
-		// A ping that is unanswered yet need not be, once there is another
-		// (section 5.5.3). So one buffer is enough.
+		// Only the latest of several pings has to be answered (section 5.5.3),
+		// and none after a close frame. So one buffer is enough.
 		d.pongDue = false
 		if length == 0 {
 			spares.put(d.control)
@@ -195,8 +196,8 @@ func (d *Decoder) begin(spares *Spares) *violation {
 	return nil
 }
 
-// length returns the length of the payload. It has to take the fewest bytes that it
-// fits.
+// length returns the length of the payload, which must be encoded in as few bytes as
+// possible.
 func (d *Decoder) length() (uint64, *violation) {
 	switch length := uint64(d.header[1] & bitsLength); length {
 	case length16:
@@ -219,14 +220,14 @@ func (d *Decoder) length() (uint64, *violation) {
 	}
 }
 
-// takePayload takes the next bytes of a frame's payload. Those of messages go to data,
-// which they may overlap.
+// takePayload takes b, the next bytes of the payload. Those of messages go to data,
+// which may overlap b.
 func (d *Decoder) takePayload(data, b []byte, r *Received) {
 	switch d.opcode() {
 	case opPing, opClose:
 		d.key = unmask(d.control.payload[d.control.have:], b, d.key)
 		d.control.have += len(b)
-	case opPong: // its payload is not looked at
+	case opPong: // its payload is ignored
 	default:
 		d.key = unmask(data, b, d.key)
 		r.Data += len(b)
@@ -234,7 +235,7 @@ func (d *Decoder) takePayload(data, b []byte, r *Received) {
 	d.left -= uint16(len(b))
 }
 
-// finish ends a frame whose payload is complete.
+// finish handles the end of a frame.
 func (d *Decoder) finish(r *Received, spares *Spares) {
 	switch d.opcode() {
 	case opPing:
@@ -261,7 +262,7 @@ func (d *Decoder) payload() []byte {
 	return d.control.payload[:d.control.have]
 }
 
-// end ends the WebSocket. A ping is not answered any more (section 5.5.2).
+// end ends the WebSocket. No ping is answered after that (section 5.5.2).
 func (d *Decoder) end(r *Received, status Status, violation string, spares *Spares) {
 	r.Close, r.Violation = status, violation
 	spares.put(d.control)
@@ -269,11 +270,11 @@ func (d *Decoder) end(r *Received, status Status, violation string, spares *Spar
 }
 
 // PongDue reports whether the client has to be sent a pong. However many pings come
-// before it can be sent, it is one.
+// before that is done, it is one pong.
 func (d *Decoder) PongDue() bool { return d.pongDue }
 
-// AppendPong appends the pong frame that is due to b, and counts it as sent. It
-// appends nothing if none is due.
+// AppendPong appends the pong frame that is due, which is then no longer due. It
+// appends nothing if none is.
 func (d *Decoder) AppendPong(b []byte, spares *Spares) []byte {
 	if !d.pongDue {
 		return b

@@ -254,6 +254,29 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// A buffer is given back as soon as it is not needed, and is one client's at a time.
+func TestSparesAreGivenBack(t *testing.T) {
+	var (
+		alice, bob Decoder
+		spares     Spares
+	)
+	alice.Decode(encode(ping("1"), ping("")), &spares)
+	if n := len(spares.free); n != 1 {
+		t.Errorf("%d buffers were given back for an empty ping", n)
+	}
+	bob.Decode(encode(ping("2")), &spares)
+	if got := string(alice.AppendPong(nil, &spares)); got != "\x8a\x00" {
+		t.Errorf("alice's pong is %q", got)
+	}
+	if got := string(bob.AppendPong(nil, &spares)); got != "\x8a\x012" {
+		t.Errorf("bob's pong is %q", got)
+	}
+	bob.Decode(encode(ping("3"), closing(1000, "bye")), &spares)
+	if n := len(spares.free); n != 1 {
+		t.Errorf("%d buffers are left of two clients that took turns", n)
+	}
+}
+
 // However many clients there were, few buffers are kept.
 func TestSparesAreBounded(t *testing.T) {
 	var spares Spares

@@ -6,16 +6,15 @@ import (
 	"math"
 )
 
-// How many bytes AppendHeader, and the functions that append control frames, append
-// at most.
+// The maximum lengths of what AppendHeader appends, and of a control frame.
 const (
 	MaxHeader       = 2 + 8
 	MaxControlFrame = 2 + maxControl
 )
 
-// AppendHeader appends the header of a binary frame with n bytes of payload, which
-// is a WebSocket message of its own. A server's frames are not masked (section
-// 5.1), and a length takes the fewest bytes that it fits (section 5.2).
+// AppendHeader appends the header of a binary frame with n bytes of payload. The frame
+// is a whole WebSocket message. It is not masked, as a server's never are (section
+// 5.1), and the length is encoded in as few bytes as possible (section 5.2).
 func AppendHeader(b []byte, n int) []byte {
 	b = append(b, bitFinal|opBinary)
 	switch {
@@ -27,12 +26,12 @@ func AppendHeader(b []byte, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(b, length64), uint64(n))
 }
 
-// AppendPing appends a ping frame, which is empty.
+// AppendPing appends a ping frame without a payload.
 func AppendPing(b []byte) []byte { return append(b, bitFinal|opPing, 0) }
 
-// AppendClose appends a close frame. To answer a client's, status is Received.Close.
-// With NoStatus the frame is empty. It panics if the status may not be sent, or the
-// reason does not fit.
+// AppendClose appends a close frame with a status and a reason, which may be empty.
+// With NoStatus and no reason the frame has no payload. AppendClose panics if a close
+// frame must not have the status, or the reason is longer than 123 bytes.
 func AppendClose(b []byte, status Status, reason string) []byte {
 	if status == NoStatus && reason == "" {
 		return append(b, bitFinal|opClose, 0)

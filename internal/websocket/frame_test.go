@@ -92,6 +92,7 @@ func middle(payload []byte) frame { return frame{payload: payload, mask: mask, m
 func last(payload []byte) frame   { return frame{payload: payload, mask: mask} }
 
 func ping(payload string) frame { return frame{opcode: opPing, payload: []byte(payload), mask: mask} }
+
 func pong(payload string) frame { return frame{opcode: opPong, payload: []byte(payload), mask: mask} }
 
 func closing(status Status, reason string) frame {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// corpus adds what clients say, right and wrong, to what a fuzzer begins with.
+// corpus adds valid and invalid frames to the seeds of a fuzz target.
 func corpus(f *testing.F, add func(input []byte)) {
 	one := messages(1)
 	for _, frames := range [][]frame{
@@ -37,8 +37,7 @@ func corpus(f *testing.F, add func(input []byte)) {
 	add([]byte("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"))
 }
 
-// Whatever comes, it is understood in the same way however it is cut, what comes out
-// is never more than went in, and what is kept is bounded.
+// Any bytes have the same result however they are cut, and the state stays bounded.
 func FuzzDecode(f *testing.F) {
 	corpus(f, func(input []byte) { f.Add(input, []byte{0, 3, 20}) })
 	f.Fuzz(func(t *testing.T, input, lengths []byte) {

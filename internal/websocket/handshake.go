@@ -22,8 +22,8 @@ const Version = "13"
 
 // A HandshakeError says why a request does not open a WebSocket.
 type HandshakeError struct {
-	// Status is the HTTP status to answer with. With 426 the answer needs the
-	// headers Upgrade: websocket and Sec-WebSocket-Version (section 4.2.2).
+	// Status is the HTTP status of the answer. If it is 426, the answer has to have
+	// the headers Upgrade and Sec-WebSocket-Version (section 4.2.2).
 	Status int
 	reason string
 }
@@ -35,9 +35,10 @@ const (
 	upgradeRequired = 426
 )
 
-// CheckUpgrade checks the headers of a GET request that is to open a WebSocket
-// (section 4.2.1), and returns the value of Sec-WebSocket-Accept in the answer
-// (section 4.2.2). The header is an http.Header. An error is a *HandshakeError.
+// CheckUpgrade checks the header of a request to open a WebSocket, an http.Header
+// (section 4.2.1). It returns the value of Sec-WebSocket-Accept for the answer (section
+// 4.2.2). The request has to be a GET of HTTP/1.1 or later, and its origin one that may
+// connect, which is for the caller to check. The error is a *HandshakeError.
 func CheckUpgrade(header map[string][]string) (accept string, err error) {
 	if !slices.ContainsFunc(tokens(header[headerConnection]), equals("upgrade")) {
 		return "", refuse(upgradeRequired, "the header Connection is %q; a WebSocket needs Upgrade", header[headerConnection])
@@ -63,15 +64,15 @@ func refuse(status int, format string, args ...any) error {
 	return &HandshakeError{status, fmt.Sprintf(format, args...)}
 }
 
-// acceptKey returns what proves to the client that its key was read, section 4.2.2.
+// acceptKey returns the answer to a client's key, section 4.2.2.
 func acceptKey(key string) string {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	sum := sha1.Sum([]byte(key + guid))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// SelectSubprotocol returns the first of supported that the client asks for in the
-// header of its request, an http.Header, or "" if it asks for none of them.
+// SelectSubprotocol returns the first of the supported subprotocols that a request
+// asks for, or "" if it asks for none of them. The header is an http.Header.
 func SelectSubprotocol(header map[string][]string, supported ...string) string {
 	asked := tokens(header[headerProtocol])
 	for _, protocol := range supported {
@@ -82,7 +83,7 @@ func SelectSubprotocol(header map[string][]string, supported ...string) string {
 	return ""
 }
 
-// tokens returns the elements of a header that is a list. It may come several times.
+// tokens returns the elements of a header that is a list and may be repeated.
 func tokens(values []string) []string {
 	var all []string
 	for _, value := range values {

@@ -22,13 +22,12 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Frame by frame a client is understood as it is by the library and a program that
-// takes whole messages from it: the same messages, the same answers to pings, and the
-// same status at the end. Where the RFC demands more than the library does, or leaves
-// it open, allowed says what may differ.
+// A client's bytes have the same result as with the library and the gateway's rules on
+// top of it: the same messages, the same last pong, and the same status at the end.
+// allowed says what may differ, where the RFC demands more than the library checks.
 func FuzzLikeTheLibrary(f *testing.F) {
 	corpus(f, func(input []byte) { f.Add(input) })
-	// Behind it comes what completes the last frame, so that the library sees it.
+	// The library sees a frame only when it is complete, so pongs complete the last one.
 	pongs := bytes.Repeat(pong("").encode(), 25)
 	f.Fuzz(func(t *testing.T, input []byte) {
 		compare(t, input)
@@ -53,27 +52,27 @@ func compare(t *testing.T, input []byte) {
 	}
 }
 
-// allowed reports whether the end of a WebSocket may differ from the library's.
+// allowed reports whether the status may differ from the library's; 0 is none.
 func allowed(ours outcome, theirs libraryOutcome) bool {
 	switch ours.broke {
 	case "":
 		return false
 	case errLength.text:
-		return true // the library does not mind, and reads on
+		return true // the library does not check it, and reads on
 	case errReason.text:
-		return theirs.status != 0 // it does not look at the reason
+		return theirs.status != 0 // it does not check the reason
 	case errUnmasked.text, errLengthBits.text:
 		return theirs.status == 0 // it closes the connection at once
 	case errKind.text, errLarge.text:
-		// Ours is the answer to a header. The library reads the payload first, where
-		// something may be wrong too, or which may be missing.
+		// Ours answers the header. The library reads on until the WebSocket message is
+		// complete, and may meet another violation or the end of the input.
 		return true
 	}
-	// A rule that is broken at the end of the input, or in a frame that is not masked.
+	// The input ended within the frame, or the frame was not masked either.
 	return theirs.status == 0
 }
 
-// A libraryOutcome is what came of some bytes by the library.
+// A libraryOutcome is what the library made of some bytes.
 type libraryOutcome struct {
 	data     string
 	lastPong string // the frame
@@ -85,8 +84,7 @@ func (l libraryOutcome) String() string {
 	return fmt.Sprintf("%d bytes of messages (%x), close %d, pong %q, %v", len(l.data), sha1.Sum([]byte(l.data)), l.status, l.lastPong, l.err)
 }
 
-// readByLibrary reads what a client says with the library, as a server of which
-// frames are one to 32 whole messages.
+// readByLibrary reads a client's bytes with the library, by the gateway's rules.
 func readByLibrary(t *testing.T, input []byte) libraryOutcome {
 	var result libraryOutcome
 	conn := &recording{in: bytes.NewReader(input)}
@@ -107,7 +105,7 @@ func readByLibrary(t *testing.T, input []byte) libraryOutcome {
 	return result
 }
 
-// readMessage reads a WebSocket message. It closes one that is not messages.
+// readMessage reads a WebSocket message, and closes the WebSocket if it breaks a rule.
 func readMessage(ws *library.Conn, result *libraryOutcome) error {
 	kind, message, err := ws.Reader(context.Background())
 	if err != nil {
@@ -147,8 +145,9 @@ func (l *libraryOutcome) answers(t *testing.T, written []byte) {
 	}
 }
 
-// A recording is a connection that says what it has, and keeps what is written. Then
-// it breaks: the library takes an EOF after a header for the end of the message.
+// A recording is a connection from which in can be read, and which records what is
+// written. It fails at the end of in: the library would take an EOF after a header for
+// the end of the WebSocket message.
 type recording struct {
 	in  *bytes.Reader
 	out bytes.Buffer
@@ -169,7 +168,7 @@ func (r *recording) SetDeadline(time.Time) error      { return nil }
 func (r *recording) SetReadDeadline(time.Time) error  { return nil }
 func (r *recording) SetWriteDeadline(time.Time) error { return nil }
 
-// A hijacked is an answer of which the library takes over the connection.
+// A hijacked is a response whose connection the library takes over.
 type hijacked struct {
 	*httptest.ResponseRecorder
 	conn *recording

@@ -10,49 +10,50 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Whatever a client says, in whichever frames, however its bytes are cut, and whenever
-// its pings are answered: the messages come out as they went in, a pong is due when
-// the last ping has come and no other since, and the end is noticed.
-func TestDecodeWhatWasSaid(t *testing.T) { rapid.Check(t, decodeWhatWasSaid) }
+// However a client's messages are fragmented, however its bytes are cut, and whenever its
+// pings are answered: the messages come out as they went in, a pong is due once the
+// latest ping is complete, and the close frame or violation is reported.
+func TestDecodeStream(t *testing.T) { rapid.Check(t, decodeStream) }
 
 // The same, looked for by the fuzzer.
-func FuzzDecodeWhatWasSaid(f *testing.F) { f.Fuzz(rapid.MakeFuzz(decodeWhatWasSaid)) }
+func FuzzDecodeStream(f *testing.F) { f.Fuzz(rapid.MakeFuzz(decodeStream)) }
 
-func decodeWhatWasSaid(t *rapid.T) {
-	s := speech{t: t}
+func decodeStream(t *rapid.T) {
+	s := stream{t: t}
 	for range rapid.IntRange(0, 5).Draw(t, "WebSocket messages") {
 		s.message()
 	}
 	s.end()
-	s.hear()
+	s.check()
 }
 
-// A speech is what a client says, and what is to be understood.
-type speech struct {
+// A stream is what a client sends, and what has to be found in it.
+type stream struct {
 	t     *rapid.T
 	bytes []byte
 	data  []byte // of messages
 	// The ping and close frames, in the order of their places.
-	controls []spoken
+	controls []answerable
 	pongs    []int // where each ends
 	close    Status
 	broke    string
 }
 
-// A spoken is a ping, or a close frame, in a speech.
-type spoken struct {
+// An answerable is a ping or a close frame of a stream.
+type answerable struct {
 	headerEnd, end int
 	payload        []byte
 	isPing         bool
 }
 
-func (s *speech) say(f frame) {
+// add adds a frame with a random mask.
+func (s *stream) add(f frame) {
 	copy(f.mask[:], rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(s.t, "mask"))
 	headerEnd := len(s.bytes) + len(f.header())
 	s.bytes = append(s.bytes, f.encode()...)
 	switch f.opcode {
 	case opPing, opClose:
-		s.controls = append(s.controls, spoken{headerEnd, len(s.bytes), f.payload, f.opcode == opPing})
+		s.controls = append(s.controls, answerable{headerEnd, len(s.bytes), f.payload, f.opcode == opPing})
 	case opPong:
 		s.pongs = append(s.pongs, len(s.bytes))
 	case opBinary, opContinuation:
@@ -60,8 +61,8 @@ func (s *speech) say(f frame) {
 	}
 }
 
-// message says a WebSocket message in some fragments, with control frames around them.
-func (s *speech) message() {
+// message adds a WebSocket message in fragments, with control frames around them.
+func (s *stream) message() {
 	n := wire.Size * rapid.OneOf(rapid.IntRange(1, 3), rapid.IntRange(1, 32)).Draw(s.t, "messages")
 	payload := bytes.Clone(messages(33)[rapid.IntRange(0, wire.Size-1).Draw(s.t, "from"):][:n])
 	cuts := rapid.SliceOfN(rapid.IntRange(0, n), 0, 4).Draw(s.t, "fragments")
@@ -73,29 +74,29 @@ func (s *speech) message() {
 		if i > 0 {
 			f.opcode = opContinuation
 		}
-		s.say(f)
+		s.add(f)
 		from = to
 	}
 	s.control()
 }
 
-func (s *speech) control() {
+func (s *stream) control() {
 	for range rapid.IntRange(0, 2).Draw(s.t, "control frames") {
-		s.say(frame{
+		s.add(frame{
 			opcode:  rapid.SampledFrom([]byte{opPing, opPong}).Draw(s.t, "opcode"),
 			payload: rapid.SliceOfN(rapid.Byte(), 0, 125).Draw(s.t, "payload"),
 		})
 	}
 }
 
-// end says how the client ends, if it does, and more that is to be ignored.
-func (s *speech) end() {
+// end adds a close frame or a violation, and bytes after it; or nothing.
+func (s *stream) end() {
 	switch rapid.SampledFrom([]string{"not", "close", "break"}).Draw(s.t, "end") {
 	case "not":
 		return
 	case "close":
 		s.close = Status(rapid.OneOf(rapid.IntRange(1007, 1014), rapid.IntRange(3000, 4999)).Draw(s.t, "code"))
-		s.say(closing(s.close, rapid.StringN(0, 30, 123).Draw(s.t, "reason")))
+		s.add(closing(s.close, rapid.StringN(0, 30, 123).Draw(s.t, "reason")))
 	case "break":
 		broken := rapid.SampledFrom([]struct {
 			f frame
@@ -112,8 +113,8 @@ func (s *speech) end() {
 	s.bytes = append(s.bytes, rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(s.t, "more")...)
 }
 
-// hear decodes what was said piece by piece.
-func (s *speech) hear() {
+// check decodes the stream in pieces, and checks what was found.
+func (s *stream) check() {
 	var (
 		d                Decoder
 		spares           Spares
@@ -121,7 +122,7 @@ func (s *speech) hear() {
 		pong             bool
 		close            Status
 		broke            string
-		answered, at     int // so many controls were answered or replaced
+		answered, at     int // controls that were answered or replaced; bytes decoded
 		cuts             = rapid.SliceOfN(rapid.IntRange(0, len(s.bytes)), 0, 20).Draw(s.t, "cuts")
 		outLast, outNext [MaxControlFrame]byte
 	)

@@ -1,27 +1,26 @@
 package websocket
 
-// A Status is the code in a close frame that says why a WebSocket ends.
+// A Status is the status code of a close frame, which says why a WebSocket ends.
 type Status uint16
 
-// The codes that the server sends, or has to know, from section 7.4.1.
+// The status codes that the server sends or has to know, section 7.4.1.
 const (
 	NormalClosure   Status = 1000
 	ProtocolError   Status = 1002
 	UnsupportedData Status = 1003
-	NoStatus        Status = 1005 // stands for a close frame without a code
+	NoStatus        Status = 1005 // stands for the lack of one, and is not sent
 	InvalidPayload  Status = 1007
 	MessageTooBig   Status = 1009
 )
 
-// maySend reports whether a close frame may contain s. Below 3000 these are the codes
-// of section 7.4.1 and those registered with IANA since (1012 to 1014). 1004 is
-// reserved; 1005, 1006 and 1015 are for use within a program.
+// maySend reports whether a close frame may have the status s. The codes below 3000
+// are those of section 7.4.1 and those that IANA has registered since, 1012 to 1014.
+// 1004 is reserved, and 1005, 1006 and 1015 must not be sent. Those from 3000 to 4999
+// are for libraries and applications (section 7.4.2).
 func (s Status) maySend() bool {
-	switch {
-	case s == 1004, s == 1005, s == 1006:
+	switch s {
+	case 1004, NoStatus, 1006:
 		return false
-	case s >= 1000 && s <= 1014:
-		return true
 	}
-	return s >= 3000 && s <= 4999 // for libraries and applications, section 7.4.2
+	return s >= 1000 && s <= 1014 || s >= 3000 && s <= 4999
 }

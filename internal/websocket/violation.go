@@ -1,7 +1,7 @@
 package websocket
 
-// A violation is a rule that a client broke, and what the close frame says that
-// answers it.
+// A violation is the status and the reason of the close frame that answers a client
+// that breaks a rule.
 type violation struct {
 	status Status
 	text   string
@@ -21,6 +21,7 @@ var (
 	errStatus       = &violation{ProtocolError, "a close frame has a code that is not sent"} // section 7.4
 	errReason       = &violation{InvalidPayload, "the reason for closing is not UTF-8"}      // sections 5.5.1, 8.1
 
+	// Of this server: section 7.4.1 has the codes for what an endpoint does not take.
 	errKind  = &violation{UnsupportedData, "a frame is binary and has messages of 512 bytes"}
 	errLarge = &violation{MessageTooBig, "a frame has 32 messages at most"}
 )
