@@ -30,6 +30,8 @@ func corpus(f *testing.F, add func(input []byte)) {
 		{{opcode: opBinary, payload: one[:100], length: 8}},
 		{{opcode: opPing, payload: []byte("1"), more: true}},
 		{ping(strings.Repeat("p", 126))},
+		{{opcode: opClose, length: 2}},
+		{{opcode: opPing, length: 8}, binaryFrame(one)},
 		{{opcode: 3}},
 	} {
 		add(encode(frames...))

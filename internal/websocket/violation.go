@@ -13,8 +13,8 @@ var (
 	errLength       = &violation{ProtocolError, "a length takes more bytes than it needs"}   // section 5.2
 	errLengthBits   = &violation{ProtocolError, "a length has more than 63 bits"}            // section 5.2
 	errUnmasked     = &violation{ProtocolError, "a frame is not masked"}                     // section 5.1
-	errContinuation = &violation{ProtocolError, "a frame continues nothing"}                 // section 5.4
-	errUnfinished   = &violation{ProtocolError, "a frame begins before the last one ended"}  // section 5.4
+	errContinuation = &violation{ProtocolError, "a continuation frame continues nothing"}    // section 5.4
+	errUnfinished   = &violation{ProtocolError, "a WebSocket message begins within another"} // section 5.4
 	errFragmented   = &violation{ProtocolError, "a control frame is fragmented"}             // section 5.5
 	errControl      = &violation{ProtocolError, "a control frame has 125 bytes at most"}     // section 5.5
 	errClose        = &violation{ProtocolError, "a close frame has a part of a code"}        // section 5.5.1

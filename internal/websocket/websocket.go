@@ -1,7 +1,7 @@
 // Package websocket is the framing of RFC 6455, the server's side, for a loop that
 // reads and writes without blocking. A Decoder turns a client's bytes, cut anywhere,
 // into a stream of 512-byte messages. The Append functions encode the frames to send.
-// Neither allocates memory for a frame.
+// Nothing is allocated, except for the buffers of Spares, which are reused.
 //
 // It knows bytes and nothing else: no sockets, no rooms, no clocks and no HTTP, except
 // for the headers of the opening handshake. Extensions are not negotiated, so frames
