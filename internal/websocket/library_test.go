@@ -55,7 +55,9 @@ func compare(t *testing.T, input []byte) {
 // mayReadOn reports whether the library may go on where ours ends. It does not check that
 // a length is encoded in as few bytes as possible, so to it a control frame that has a
 // longer length field than it may have can be short.
-func mayReadOn(ours outcome) bool { return ours.broke == errLength.text || ours.broke == errControl.text }
+func mayReadOn(ours outcome) bool {
+	return ours.broke == errLength.text || ours.broke == errControl.text
+}
 
 // allowed reports whether the status may differ from the library's; 0 is none.
 func allowed(ours outcome, theirs libraryOutcome) bool {
