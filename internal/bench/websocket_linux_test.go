@@ -21,7 +21,9 @@ import (
 func againstGateway(t *testing.T, sc server.Config, c Config) Config {
 	t.Helper()
 	s := chattest.Start(t, sc)
-	g := gateway.New(gateway.Config{Adopt: s.Adopt})
+	g := gateway.New(gateway.Config{Adopt: func(c gateway.Client) {
+		s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Received: c.Received})
+	}})
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", g)
 	h := httptest.NewUnstartedServer(mux)
@@ -31,7 +33,6 @@ func againstGateway(t *testing.T, sc server.Config, c Config) Config {
 	t.Cleanup(func() {
 		s.Stop(t)
 		h.Close()
-		g.Close(chattest.Patience)
 	})
 	c = against(s, c)
 	c.Addrs = []netip.AddrPort{netip.MustParseAddrPort(h.Listener.Addr().String())}

@@ -7,17 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"time"
 
 	"sop-chat/internal/gateway"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
 )
-
-// lastFrames is how long the process stays for browsers that are slow to say
-// farewell.
-const lastFrames = 250 * time.Millisecond
 
 // A website is the page and its WebSockets, if --web says so.
 type website struct {
@@ -41,11 +36,12 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 		return nil, fmt.Errorf("--web: %w", err)
 	}
 	w.gateway = gateway.New(gateway.Config{
-		Adopt:       s.Adopt,
-		Origins:     o.web.origins(),
-		Proxies:     o.web.proxies,
-		PeerTimeout: peerTimeout,
-		Logger:      logger,
+		Adopt: func(c gateway.Client) {
+			s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Received: c.Received})
+		},
+		Origins: o.web.origins(),
+		Proxies: o.web.proxies,
+		Logger:  logger,
 	})
 	return w, nil
 }
@@ -55,8 +51,7 @@ func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
 	if at.Addr() == netip.IPv6Unspecified() {
 		address = fmt.Sprintf(":%d", at.Port()) // of IPv4 too, and of that alone where there is no IPv6
 	}
-	// A browser's connection may be slow, and is written to by the gateway.
-	config := net.ListenConfig{Control: netpoll.KeepUnsentSmall}
+	config := net.ListenConfig{Control: netpoll.PrepareListener}
 	config.SetMultipathTCP(false) // whose connections don't inherit that
 	l, err := config.Listen(ctx, "tcp", address)
 	if err == nil {
@@ -85,7 +80,7 @@ func (w *website) start(o serveOptions, logger *slog.Logger) {
 	})
 }
 
-// close ends the page, and its WebSockets when the server has ended.
+// close ends the page.
 func (w *website) close() {
 	if w.stop == nil {
 		for _, l := range w.listeners {
@@ -95,7 +90,6 @@ func (w *website) close() {
 	}
 	w.stop()
 	w.serving.Wait()
-	w.gateway.Close(lastFrames)
 }
 
 // invite says how to join from a browser.

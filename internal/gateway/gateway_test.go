@@ -33,7 +33,9 @@ type room struct {
 func start(t *testing.T, sc server.Config, gc Config) *room {
 	t.Helper()
 	s := chattest.Start(t, sc)
-	gc.Adopt = s.Adopt
+	gc.Adopt = func(c Client) {
+		s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Received: c.Received})
+	}
 	g := New(gc)
 	h := httptest.NewUnstartedServer(g)
 	g.Limit(h.Config)
@@ -42,7 +44,6 @@ func start(t *testing.T, sc server.Config, gc Config) *room {
 	t.Cleanup(func() {
 		s.Stop(t)
 		h.Close()
-		g.Close(chattest.Patience)
 	})
 	return &room{s, g, "ws" + strings.TrimPrefix(h.URL, "http")}
 }
@@ -147,6 +148,9 @@ func TestRefused(t *testing.T) {
 	web.expectClose(websocket.StatusNormalClosure)
 }
 
+// maxFrame is how many bytes a frame may have.
+const maxFrame = 32 * wire.Size
+
 // A frame that is not messages ends the connection with a code that says so.
 func TestBadFrames(t *testing.T) {
 	r := start(t, server.Config{}, Config{})
@@ -197,7 +201,7 @@ func TestLastWords(t *testing.T) {
 // A browser that reads nothing holds nobody up for longer than any client may,
 // and gets all until then.
 func TestSlowBrowser(t *testing.T) {
-	r := start(t, server.Config{Backlog: 128 << 10, StallTimeout: 100 * time.Millisecond}, Config{PeerTimeout: 200 * time.Millisecond})
+	r := start(t, server.Config{Backlog: 128 << 10, StallTimeout: 100 * time.Millisecond}, Config{})
 	r.join(t, "slow")
 	alice, bob := r.Join(t, "alice"), r.Join(t, "bob")
 	go func() {
@@ -215,7 +219,7 @@ func TestSlowBrowser(t *testing.T) {
 
 // A client that does not answer pings is closed; one that does stays.
 func TestPings(t *testing.T) {
-	r := start(t, server.Config{}, Config{PingEvery: 20 * time.Millisecond})
+	r := start(t, server.Config{PingInterval: 100 * time.Millisecond}, Config{})
 	alive, alice := r.join(t, "alive"), r.Join(t, "alice")
 	left := follow(t, r)
 	r.join(t, "dead") // nobody reads, so nobody answers
@@ -321,25 +325,21 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-// The server's end ends all browsers, and a gateway that is closed lets nobody
-// in.
+// The server's end ends all browsers, and lets nobody in any more.
 func TestClose(t *testing.T) {
 	r := start(t, server.Config{}, Config{})
 	web := r.join(t, "web")
-	silent := r.join(t, "silent") // never reads the farewell
+	silent := r.join(t, "silent") // never reads the close frame
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		web.expectClose(websocket.StatusNormalClosure)
+		web.expectClose(websocket.StatusGoingAway)
 	}()
 	r.Stop(t)
 	<-closed
-	r.gateway.Close(time.Millisecond)
-	if _, _, err := websocket.Dial(t.Context(), r.url, &websocket.DialOptions{HTTPClient: &http.Client{}}); err == nil {
-		late := r.open(t, nil)
-		if _, _, err := late.Read(late.ctx); err == nil {
-			t.Error("a gateway that is closed lets somebody in")
-		}
+	late := r.open(t, nil)
+	if _, _, err := late.Read(late.ctx); err == nil {
+		t.Error("a server that has ended lets somebody in")
 	}
 	silent.CloseNow()
 }

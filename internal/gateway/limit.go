@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-// A limiter bounds the connections that belong to no member: those that ask for
-// the page, WebSockets that have not shown the key, and those that are ending.
-// It does not count members; they have slots in the room.
+// A limiter bounds the connections to the page's port, until they are WebSockets:
+// then they are the server's, which has bounds of its own.
 //
 // Beyond a bound, the connection that has been idle for longest is evicted:
 // beyond that of an address one of the same address, beyond that of all one of
-// the address that has most. So an address that opens many keeps no other out. Connections from a trusted proxy are not one address's; they are
-// evicted last.
+// the address that has most. So an address that opens many keeps no other out.
+// Connections from a trusted proxy are not one address's; they are evicted last.
 type limiter struct {
 	inAll, perAddress int
 	trusts            func(netip.Addr) bool
@@ -38,7 +37,6 @@ type conn struct {
 	key     netip.Addr    // of its group; the zero value is that of trusted proxies
 	element *list.Element // in its group; nil if it is not counted
 	used    time.Time
-	ending  bool
 	closed  bool
 }
 
@@ -59,7 +57,7 @@ func newLimiter(c Config, trusts func(netip.Addr) bool) *limiter {
 		l.inAll = 1024
 		var descriptors syscall.Rlimit
 		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &descriptors); err == nil {
-			// A WebSocket needs three, and most are for members.
+			// Most descriptors are for members.
 			l.inAll = int(max(4, min(1024, descriptors.Cur/8)))
 		}
 	}
@@ -150,23 +148,6 @@ func (l *limiter) touch(c *conn) {
 		c.used = time.Now()
 		l.groups[c.key].MoveToBack(c.element)
 	}
-}
-
-// release stops counting a connection, because it is a member's.
-func (l *limiter) release(c *conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !c.ending {
-		l.remove(c)
-	}
-}
-
-// expire counts a connection again, because it is ending.
-func (l *limiter) expire(c *conn, addr netip.Addr) {
-	l.mu.Lock()
-	c.ending = true
-	l.mu.Unlock()
-	l.add(c, addr)
 }
 
 // remove takes a connection out of its group, if it is in one. The caller holds

@@ -44,9 +44,7 @@ func listen(at netip.AddrPort) (fd int, err error) {
 			return fd, os.NewSyscallError("setsockopt", err)
 		}
 	}
-	if systemCongestion() != plainCongestion { // known, so that Tune can set it again
-		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, plainCongestion)
-	}
+	setPlainCongestion(fd)
 	if err := unix.Bind(fd, sockaddr); err != nil {
 		return fd, os.NewSyscallError("bind", err)
 	}
@@ -58,17 +56,27 @@ func listen(at netip.AddrPort) (fd int, err error) {
 	return fd, nil
 }
 
-// maxUnsent is how many bytes not yet sent a socket of KeepUnsentSmall holds:
+// setPlainCongestion sets the congestion control of a listener, see plainCongestion.
+func setPlainCongestion(fd int) {
+	if systemCongestion() != plainCongestion { // known, so that Tune can set it again
+		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, plainCongestion)
+	}
+}
+
+// maxUnsent is how many bytes not yet sent a socket of PrepareListener holds:
 // enough for what a fast peer takes until more is written.
 const maxUnsent = 128 << 10
 
-// KeepUnsentSmall has the connections of a listener accept little that the peer
-// has no space for yet, so that what was written to a connection tells how much
-// its peer took (TCP_NOTSENT_LOWAT, see tcp(7)). Connections inherit the option.
-// It is a net.ListenConfig.Control. Where the system lacks it, nothing is set.
-func KeepUnsentSmall(_, _ string, listener syscall.RawConn) error {
+// PrepareListener prepares a listener of package net whose connections are to be
+// handed to a loop: they have the congestion control of Listen's, and accept little
+// that the peer has no space for yet, so that what was written to a connection
+// tells how much its peer took (TCP_NOTSENT_LOWAT, see tcp(7)). Connections inherit
+// both. It is a net.ListenConfig.Control. Where the system lacks something, it is not
+// set.
+func PrepareListener(_, _ string, listener syscall.RawConn) error {
 	return listener.Control(func(fd uintptr) {
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
+		setPlainCongestion(int(fd))
+		setTCP(int(fd), unix.TCP_NOTSENT_LOWAT, maxUnsent)
 	})
 }
 

@@ -98,6 +98,17 @@ func (p *Poller) Send(fd int, stretches [][]byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// SendMore sends bytes that more follow at once, so that the kernel does not send
+// them in a packet of their own, see MSG_MORE in send(2).
+func (p *Poller) SendMore(fd int, b []byte) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_MORE, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // Close closes a descriptor, see close(2). Whatever it returns, the descriptor
 // is gone: Linux frees it first, so a second call could close another one.
 func (p *Poller) Close(fd int) syscall.Errno { return Close(fd) }

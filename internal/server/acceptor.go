@@ -28,7 +28,7 @@ type acceptor struct {
 	limits    acceptorLimits
 
 	handoff *handoffQueue // of connections that no listener accepted
-	adopted []adoptedConn // taken from it, to be added in the next wake-up
+	adopted []Adopted     // taken from it, to be added in the next wake-up
 
 	conns        *list.List // of *pendingConn, oldest first
 	byConn       map[*conn]*pendingConn
@@ -62,6 +62,7 @@ const minMembers = 64
 type pendingConn struct {
 	conn    *conn
 	since   time.Time
+	remote  netip.Addr        // at the far end of its socket
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 
@@ -96,7 +97,7 @@ func (a *acceptor) handle(events []netpoll.Event) {
 			continue
 		}
 		if c.state == echoing {
-			a.sendEcho(c, c.partial.message[:c.partial.have])
+			a.sendEcho(c, c.incomplete())
 		} else {
 			a.read(c)
 		}
@@ -128,7 +129,7 @@ func (a *acceptor) accept(listener int) {
 		fd, addr, errno := a.loop.kernel.Accept(listener)
 		switch errno {
 		case 0:
-			a.add(fd, addr)
+			a.add(Adopted{FD: fd, Peer: addr, Remote: addr.Addr()})
 			a.loop.closeEnded() // frees the descriptor of one that was evicted or refused
 		case syscall.EAGAIN:
 			return
@@ -180,11 +181,14 @@ func (a *acceptor) resumeAccept() {
 }
 
 // add adds a connection that was accepted or handed over.
-func (a *acceptor) add(fd int, addr netip.AddrPort) {
+func (a *acceptor) add(from Adopted) {
 	a.pauseReported = false
 	a.lastID++
-	c := &conn{fd: fd, index: -1}
-	c.ID, c.Addr = a.lastID, addr
+	c := &conn{fd: from.FD, index: -1, isWebSocket: from.WebSocket}
+	c.ID, c.Addr = a.lastID, from.Peer
+	if len(from.Received) > 0 {
+		a.loop.partialOf(c).frames.received = from.Received
+	}
 	if a.loop.room.full() {
 		a.loop.end(c, causeFull)
 		return
@@ -193,7 +197,7 @@ func (a *acceptor) add(fd int, addr netip.AddrPort) {
 		a.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	a.push(c)
+	a.push(c).remote = from.Remote
 	switch a.readOn(c) { // most have sent their message by now
 	case closed:
 		return
@@ -201,11 +205,11 @@ func (a *acceptor) add(fd int, addr netip.AddrPort) {
 		p := a.byConn[c]
 		p.inAll = a.all.add(p)
 	}
-	a.makeSpace(fd)
+	a.makeSpace(from.FD)
 }
 
 // push appends a connection to the pending ones, as the newest.
-func (a *acceptor) push(c *conn) {
+func (a *acceptor) push(c *conn) *pendingConn {
 	p := new(pendingConn)
 	if last := len(a.spare) - 1; last >= 0 {
 		p, a.spare = a.spare[last], a.spare[:last]
@@ -216,6 +220,7 @@ func (a *acceptor) push(c *conn) {
 	if a.firstInGrace == nil {
 		a.firstInGrace = p.element
 	}
+	return p
 }
 
 // unregister removes a connection that ended, if it is not a member yet, and

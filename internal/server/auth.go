@@ -6,33 +6,44 @@ import (
 	"syscall"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
+
+// maxAuthReads is how often a pending connection is read in one wake-up: enough for an
+// authentication message in several frames. A WebSocket may send control frames
+// without end.
+const maxAuthReads = 32
 
 // read reads a pending connection's authentication message, and not a byte
 // beyond it: what follows is read by the loop it will be assigned to.
 func (a *acceptor) read(c *conn) {
 	m := &a.message
-	have := 0
-	if c.partial != nil {
-		have = copy(m[:], c.partial.message[:c.partial.have])
-	}
-	for {
-		n, errno := a.loop.kernel.Read(c.fd, m[have:])
-		switch {
-		case errno == syscall.EINTR:
-			continue
-		case errno == syscall.EAGAIN:
+	have := copy(m[:], c.incomplete())
+	for reads := 0; ; reads++ {
+		if reads >= maxAuthReads && len(c.received()) == 0 {
 			a.loop.keep(c, m[:have])
+			return
+		}
+		most := wire.Size - have
+		if c.isWebSocket {
+			most = min(most, a.loop.partialOf(c).frames.decoder.Next())
+		}
+		n, data, errno := a.loop.receive(c, m[have:have+most])
+		switch {
+		case errno == syscall.EAGAIN:
+			a.loop.keep(c, m[:have]) // a ping is answered before the echo
 		case errno != 0:
 			a.loop.end(c, causeErrno("read", errno))
+		case n == 0 && c.violation() != "":
+			a.loop.end(c, causeViolation(c.violation()))
 		case n == 0:
 			a.loop.end(c, causeSilent(have))
 		default:
-			if have += n; have < wire.Size {
+			if have += data; have < wire.Size {
 				continue
 			}
-			a.loop.dropPartial(c)
+			a.loop.keep(c, nil)
 			a.authenticate(c, m)
 		}
 		return
@@ -50,11 +61,16 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 	default:
 		a.loop.assigned.Add(1)
 		a.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
-		a.loop.kernel.Tune(c.fd, c.Addr.Addr(), a.loop.limits.peer)
-		c.state = echoing
 		p := a.byConn[c]
+		a.loop.kernel.Tune(c.fd, p.remote, a.loop.limits.peer)
+		c.state = echoing
 		a.removeFromSets(p)
 		p.join = a.loop.room.log.JoinBack(func() {})
+		if c.isWebSocket {
+			f := &a.loop.partialOf(c).frames
+			f.outLen = len(f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls))
+			f.outLen = len(websocket.AppendHeader(f.out[:f.outLen], wire.Size))
+		}
 		a.sendEcho(c, m[:])
 	}
 }
@@ -70,7 +86,7 @@ func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
 // loop the connection is assigned to.
 func (a *acceptor) sendEcho(c *conn, echo []byte) {
 	for len(echo) > 0 {
-		n, errno := a.loop.kernel.Send(c.fd, [][]byte{echo})
+		n, errno := a.loop.sendBehind(c, echo)
 		switch errno {
 		case 0:
 			echo = echo[n:]
@@ -84,7 +100,7 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) {
 			return
 		}
 	}
-	a.loop.dropPartial(c)
+	a.loop.keep(c, nil)
 	join := a.byConn[c].join
 	a.remove(c)
 	a.assign(c, join)

@@ -22,6 +22,9 @@ type cause struct {
 	// reset has the connection reset, so that the kernel does not keep what the
 	// client has not read.
 	reset bool
+	// failed says that a call about the connection failed, so that nothing more
+	// is tried.
+	failed bool
 }
 
 var (
@@ -30,6 +33,7 @@ var (
 	causeKey      = cause{words: "wrong key", level: slog.LevelInfo}
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
+	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
 	causeEvicted  = cause{words: "was evicted for a newer connection before it authenticated", level: slog.LevelInfo}
 )
 
@@ -63,8 +67,13 @@ func causeIncomplete(bytes int) cause {
 		bytes, wire.Size), level: slog.LevelWarn}
 }
 
+// causeViolation is for a WebSocket whose client broke a rule of RFC 6455 or of ours.
+func causeViolation(rule string) cause {
+	return cause{words: "broke the rules of WebSockets: " + rule, level: slog.LevelInfo}
+}
+
 // causeErrno names the system call and the error, so that an operator can look
 // them up: "connection reset by peer (read: ECONNRESET)".
 func causeErrno(call string, errno syscall.Errno) cause {
-	return cause{words: fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)), level: slog.LevelInfo}
+	return cause{words: fmt.Sprintf("%v (%s: %s)", errno, call, unix.ErrnoName(errno)), level: slog.LevelInfo, failed: true}
 }

@@ -23,8 +23,12 @@ const lingerTimeout = 10 * time.Second
 // read is reset.
 func (l *loop) prepareClose(e ending) {
 	fd := e.conn.fd
+	isWebSocket := e.conn.isWebSocket && !e.cause.reset && !e.cause.failed
+	if isWebSocket {
+		l.sendClose(e)
+	}
 	switch {
-	case e.cause == causeKey, e.cause == causeFull, e.cause == causeShutdown:
+	case e.cause == causeKey, e.cause == causeFull, e.cause == causeShutdown, isWebSocket:
 		l.discard(fd)
 	case e.cause.reset:
 		l.kernel.Reset(fd)

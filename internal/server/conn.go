@@ -60,19 +60,38 @@ type conn struct {
 	state          state
 	paused         bool // not read for now; it is in the loop's list of paused members
 	userTimeoutOff bool // its window is closed, so TCP_USER_TIMEOUT is off
+	isWebSocket    bool // its messages are in frames; otherwise they are all there is
 
 	cursor  broadcast.Position // what it has been sent, in the room's log
 	lastOwn broadcast.Position // none of its own messages is at or after it
 
-	partial *partial // an incomplete message; nil while there is none
+	partial *partial // what is incomplete of what it sends or is sent; nil while nothing is
 	lag     *lag     // set while it has yet to receive something
 }
 
-// A partial is the beginning of a message, or, while echoing, the end of an
-// echo.
+// A partial is what a loop keeps for a connection while something is incomplete:
+// the beginning of a message, or, while echoing, the end of an echo; and of a
+// WebSocket its frames.
 type partial struct {
 	message wire.Message
 	have    int // bytes of it that were received, or are yet to be sent
+	frames  frames
+}
+
+// incomplete returns the bytes of the incomplete message, or of the echo.
+func (c *conn) incomplete() []byte {
+	if c.partial == nil {
+		return nil
+	}
+	return c.partial.message[:c.partial.have]
+}
+
+// frames returns the frames of a connection; nil if nothing is incomplete.
+func (c *conn) frames() *frames {
+	if c.partial == nil {
+		return nil
+	}
+	return &c.partial.frames
 }
 
 // A lag is what a loop keeps for a member whose socket took less than there was.

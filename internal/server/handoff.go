@@ -10,36 +10,44 @@ import (
 	"sop-chat/internal/netpoll"
 )
 
-// Adopt hands the server a connection that did not come in through its
-// listeners: a non-blocking stream socket that carries messages of 512 bytes,
-// and the address of the peer at its far end. From then on it is treated like
-// an accepted one, with every limit, and the server closes it. Any goroutine may
-// call Adopt at any time; after the server has ended, fd is closed at once.
-func (s *Server) Adopt(fd int, peer netip.AddrPort) { s.handoff.put(fd, peer) }
+// An Adopted is a connection that did not come in through the server's listeners.
+type Adopted struct {
+	// FD is a non-blocking stream socket.
+	FD int
+	// Peer is the client's address, as it is shown and counted.
+	Peer netip.AddrPort
+	// Remote is the address at the far end of the socket, which is a proxy's if
+	// there is one between.
+	Remote netip.Addr
+	// WebSocket says that the messages are in frames of RFC 6455, after the opening
+	// handshake.
+	WebSocket bool
+	// Received is what was already read from the socket.
+	Received []byte
+}
+
+// Adopt hands the server a connection. From then on it is treated like an accepted
+// one, with every limit, and the server closes it. Any goroutine may call Adopt at
+// any time; after the server has ended, the connection is closed at once.
+func (s *Server) Adopt(c Adopted) { s.handoff.put(c) }
 
 // A handoffQueue holds connections that were handed to the server until its
 // acceptor takes them.
 type handoffQueue struct {
 	mu      sync.Mutex
-	waiting []adoptedConn
+	waiting []Adopted
 	wake    func() // wakes the acceptor's loop; nil before there is one
 	closed  bool
 }
 
-// An adoptedConn is a connection that no listener accepted.
-type adoptedConn struct {
-	fd   int
-	peer netip.AddrPort
-}
-
-func (q *handoffQueue) put(fd int, peer netip.AddrPort) {
+func (q *handoffQueue) put(c Adopted) {
 	q.mu.Lock()
 	defer q.mu.Unlock() // so that it wakes no loop that has been destroyed
 	if q.closed {
-		netpoll.Close(fd)
+		netpoll.Close(c.FD)
 		return
 	}
-	q.waiting = append(q.waiting, adoptedConn{fd, peer})
+	q.waiting = append(q.waiting, c)
 	if q.wake != nil && len(q.waiting) == 1 {
 		q.wake()
 	}
@@ -55,7 +63,7 @@ func (q *handoffQueue) open(wake func()) {
 
 // take returns at most that many connections, and reports whether there are
 // more.
-func (q *handoffQueue) take(most int) (taken []adoptedConn, more bool) {
+func (q *handoffQueue) take(most int) (taken []Adopted, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(most, len(q.waiting))
@@ -68,7 +76,7 @@ func (q *handoffQueue) take(most int) (taken []adoptedConn, more bool) {
 }
 
 // close has later connections be closed at once, and returns those that wait.
-func (q *handoffQueue) close() (waiting []adoptedConn) {
+func (q *handoffQueue) close() (waiting []Adopted) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waiting = q.waiting
@@ -79,7 +87,7 @@ func (q *handoffQueue) close() (waiting []adoptedConn) {
 // closeHandoff closes the connections that no acceptor took.
 func (s *Server) closeHandoff() {
 	for _, c := range s.handoff.close() {
-		netpoll.Close(c.fd)
+		netpoll.Close(c.FD)
 	}
 }
 
@@ -88,7 +96,7 @@ func (s *Server) closeHandoff() {
 // may have seen another leave before the loop has.
 func (a *acceptor) adopt() {
 	for _, c := range a.adopted {
-		a.add(c.fd, c.peer)
+		a.add(c)
 		a.loop.closeEnded()
 	}
 	a.adopted = nil
@@ -101,7 +109,7 @@ func (a *acceptor) adopt() {
 // closeAdopted closes the connections that were handed over and not yet added.
 func (a *acceptor) closeAdopted() {
 	for _, c := range slices.Concat(a.adopted, a.handoff.close()) {
-		a.loop.kernel.Close(c.fd)
+		a.loop.kernel.Close(c.FD)
 	}
 	a.adopted = nil
 }

@@ -70,14 +70,14 @@ var peer = netip.MustParseAddrPort("192.0.2.7:4711")
 func TestAdopt(t *testing.T) {
 	s := chattest.Listen(t, server.Config{MaxClients: 3})
 	early, fd := far(t)
-	s.Adopt(fd, peer)
+	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 	authenticate(t, early, "early", chattest.Key)
 	s.Serve(t)
 	if name, key := receive(t, early); name != "early" || key != chattest.Key {
 		t.Fatalf("the echo is %q %q", name, key)
 	}
 	late, fd := far(t)
-	s.Adopt(fd, peer)
+	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 	authenticate(t, late, "late", chattest.Key)
 	receive(t, late)
 	alice := s.Join(t, "alice")
@@ -92,7 +92,7 @@ func TestAdopt(t *testing.T) {
 
 	s.Connect(t).ExpectEnd() // the room is full
 	another, fd := far(t)
-	s.Adopt(fd, peer)
+	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 	expectEnd(t, another)
 }
 
@@ -102,7 +102,7 @@ func TestAdoptRefuses(t *testing.T) {
 	s := chattest.Start(t, server.Config{AuthTimeout: 50 * time.Millisecond})
 	for _, key := range []string{"guess", ""} {
 		conn, fd := far(t)
-		s.Adopt(fd, peer)
+		s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 		if key != "" {
 			authenticate(t, conn, "eve", key)
 		}
@@ -114,11 +114,11 @@ func TestAdoptRefuses(t *testing.T) {
 func TestAdoptAtTheEnd(t *testing.T) {
 	s := chattest.Start(t, server.Config{})
 	waiting, fd := far(t)
-	s.Adopt(fd, peer)
+	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 	s.Stop(t)
 	expectEnd(t, waiting)
 	late, fd := far(t)
-	s.Adopt(fd, peer)
+	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 	expectEnd(t, late)
 }
 

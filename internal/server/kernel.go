@@ -19,6 +19,7 @@ type kernel interface {
 	NextFD(open int) (int, syscall.Errno)
 	Read(fd int, b []byte) (int, syscall.Errno)
 	Send(fd int, stretches [][]byte) (int, syscall.Errno)
+	SendMore(fd int, b []byte) (int, syscall.Errno)
 	Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno)
 	Close(fd int) syscall.Errno
 

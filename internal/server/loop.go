@@ -12,6 +12,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
+	"sop-chat/internal/websocket"
 )
 
 const (
@@ -52,7 +53,12 @@ type loop struct {
 	released []*broadcast.Cursor // join cursors that leave at the end of the wake-up
 
 	partials  []*partial // for reuse
-	spareLags []*lag     // for reuse
+	unread    []*conn    // members with bytes that were received before the server got them
+	controls  websocket.Spares
+	framed    [][]byte                        // header and stretches
+	header    [websocket.MaxHeader]byte       // of a frame that is sent at once
+	control   [websocket.MaxControlFrame]byte // for a close frame
+	spareLags []*lag                          // for reuse
 
 	clock
 	retryAt        time.Time // when to retry what failed for a shortage; zero if nothing did
@@ -60,8 +66,11 @@ type loop struct {
 	stalls         map[*conn]*broadcast.Stall // of the members that have one
 	wasHeld        bool                       // whether the room was held at their last check
 	checkStallsAt  time.Time                  // zero while the room is not pressed
-	checkWindowsAt time.Time                  // zero while there is nothing to check
-	windowIndex    int                        // of the member whose window was checked last
+	webSockets     int                        // of the members, how many are
+	checkPingsAt   time.Time                  // next check whether they answer pings
+	pingIndex      int
+	checkWindowsAt time.Time // zero while there is nothing to check
+	windowIndex    int       // of the member whose window was checked last
 	generation     uint32
 	events         []netpoll.Event
 	stretches      [][]byte
@@ -78,15 +87,17 @@ const (
 
 // An ending is a connection to be closed when what it sent has been published.
 type ending struct {
-	conn  *conn
-	was   state
-	cause cause
+	conn   *conn
+	was    state
+	cause  cause
+	lagged bool
 }
 
 // limits bound what a loop does.
 type limits struct {
 	stall time.Duration // Config.StallTimeout
 	peer  time.Duration // Config.PeerTimeout
+	ping  time.Duration // Config.PingInterval
 	write int           // maxWrite; whole messages
 
 	reference int // minReference
@@ -168,6 +179,7 @@ func (l *loop) turn() (running bool, err error) {
 			l.handle(c, &events[i])
 		}
 	}
+	l.readReceived()
 	l.drain()
 	l.publish()
 	l.closeEnded() // before new connections come in: it frees slots
@@ -250,6 +262,9 @@ func (l *loop) deadline() time.Time {
 	if len(l.draining) > 0 && !l.room.log.Held() && l.retryAt.IsZero() && l.shares.tickAt.IsZero() {
 		return l.now // so that it does not wait
 	}
+	if l.mustReadReceived() {
+		return l.now
+	}
 	var next time.Time
 	earliest := func(t time.Time) {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
@@ -262,6 +277,7 @@ func (l *loop) deadline() time.Time {
 		earliest(l.shares.tickAt)
 	}
 	earliest(l.checkWindowsAt)
+	earliest(l.checkPingsAt)
 	if l.acceptor != nil {
 		earliest(l.acceptor.deadline())
 	}

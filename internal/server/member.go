@@ -57,8 +57,14 @@ func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 	c.cursor = join.Position()
 	c.index = int32(len(l.members))
 	l.members = append(l.members, c)
+	if c.isWebSocket {
+		l.webSockets++
+	}
 	l.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender})
 	l.release(join)
+	if c.hasReceived() {
+		l.unread = append(l.unread, c)
+	}
 	if c.cursor < l.room.log.Head() { // and perhaps nothing new will come
 		l.beginLag(c)
 		l.markReady(c)
@@ -85,13 +91,14 @@ func (l *loop) end(c *conn, why cause) {
 	if c.state == closed {
 		return
 	}
+	e := ending{c, c.state, why, c.lag != nil}
 	l.endLag(c)
 	delete(l.stalls, c)
 	delete(l.shares.marks, c)
 	if l.acceptor != nil {
 		l.acceptor.unregister(c)
 	}
-	l.ended = append(l.ended, ending{c, c.state, why})
+	l.ended = append(l.ended, e)
 	c.state = closed
 }
 
@@ -121,6 +128,9 @@ func (l *loop) close(e ending) {
 		moved.index = c.index
 		l.members[last] = nil
 		l.members = l.members[:last]
+		if c.isWebSocket {
+			l.webSockets--
+		}
 	}
 	if e.was >= echoing {
 		l.assigned.Add(-1)

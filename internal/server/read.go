@@ -33,8 +33,11 @@ func (l *loop) read(c *conn) {
 		l.pause(c)
 	case errno != 0:
 		l.end(c, causeErrno("read", errno))
-	case n == 0:
+	case n == 0 || c.hasEnded():
 		l.end(c, l.causeEnd(c))
+	case c.pongDue() && c.lag == nil:
+		l.beginLag(c)
+		l.markReady(c)
 	}
 }
 
@@ -60,21 +63,15 @@ func (l *loop) mayRead(c *conn) int {
 // batch. The rest stays with c until its next bytes come.
 func (l *loop) take(c *conn, most int) (int, syscall.Errno) {
 	space := l.batch.Free()
-	have := 0
-	if c.partial != nil {
-		have = copy(space, c.partial.message[:c.partial.have])
-	}
+	have := copy(space, c.incomplete())
 	space = space[:min(maxRead, have+most)]
-	n, errno := l.kernel.Read(c.fd, space[have:])
-	for errno == syscall.EINTR {
-		n, errno = l.kernel.Read(c.fd, space[have:])
-	}
+	n, data, errno := l.receive(c, space[have:])
 	if errno != 0 || n == 0 {
 		return 0, errno
 	}
 	l.shares.charge(c, n)
-	whole := wire.Whole(have + n)
-	l.keep(c, space[whole:have+n])
+	whole := wire.Whole(have + data)
+	l.keep(c, space[whole:have+data])
 	if whole > 0 {
 		l.batch.Add(&c.Sender, whole)
 		l.authors = append(l.authors, c)
@@ -82,12 +79,20 @@ func (l *loop) take(c *conn, most int) (int, syscall.Errno) {
 	return n, 0
 }
 
-// keep stores the bytes of an incomplete message in place of what c had kept.
+// keep stores the bytes of an incomplete message, in place of those before.
 func (l *loop) keep(c *conn, rest []byte) {
-	if len(rest) == 0 {
+	if len(rest) > 0 {
+		p := l.partialOf(c)
+		p.have = copy(p.message[:], rest)
+	} else if c.partial != nil {
+		c.partial.have = 0
 		l.dropPartial(c)
-		return
 	}
+}
+
+// partialOf returns the partial of a connection, which it has from now on until
+// dropPartial.
+func (l *loop) partialOf(c *conn) *partial {
 	if c.partial == nil {
 		if last := len(l.partials) - 1; last >= 0 {
 			c.partial, l.partials = l.partials[last], l.partials[:last]
@@ -95,25 +100,29 @@ func (l *loop) keep(c *conn, rest []byte) {
 			c.partial = new(partial)
 		}
 	}
-	c.partial.have = copy(c.partial.message[:], rest)
+	return c.partial
 }
 
-// dropPartial gives the buffer of an incomplete message back. A few are kept
-// for reuse.
+// dropPartial gives the partial of a connection back if nothing is incomplete, or the
+// connection is closed. A few are kept for reuse.
 func (l *loop) dropPartial(c *conn) {
-	if c.partial == nil {
+	if c.partial == nil || c.state != closed && (c.partial.have > 0 || !c.partial.frames.isIdle()) {
 		return
 	}
 	const kept = 64
 	if len(l.partials) < kept {
+		c.partial.have, c.partial.frames = 0, frames{}
 		l.partials = append(l.partials, c.partial)
 	}
 	c.partial = nil
 }
 
 func (l *loop) causeEnd(c *conn) cause {
-	if c.partial != nil {
-		return causeIncomplete(c.partial.have)
+	if rule := c.violation(); rule != "" {
+		return causeViolation(rule)
+	}
+	if have := len(c.incomplete()); have > 0 {
+		return causeIncomplete(have)
 	}
 	return causeEnd
 }

@@ -10,6 +10,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,9 @@ type Config struct {
 	// PeerTimeout is for how long data may be unacknowledged before the kernel
 	// gives its receiver up; 0 is the kernel's own rule.
 	PeerTimeout time.Duration
+	// PingInterval is how often each WebSocket is sent a ping; 0 is half a minute.
+	// One that answers none of four is disconnected.
+	PingInterval time.Duration
 	// Backlog is how many bytes of messages the room keeps for clients that lag
 	// before its senders have to wait.
 	Backlog int
@@ -179,7 +183,7 @@ func newPollers(n int) ([]*netpoll.Poller, error) {
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
-	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, write: maxWrite, reference: minReference, audience: minAudience}
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), write: maxWrite, reference: minReference, audience: minAudience}
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}

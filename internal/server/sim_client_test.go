@@ -5,6 +5,7 @@ package server
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
@@ -16,6 +17,7 @@ type simClient struct {
 	number int
 	socket *socket
 	key    string
+	web    *simWebSocket // nil: it speaks TCP
 
 	eager  bool    // reads all that comes, whenever there is time to
 	steady bool    // reads slowly, and never stops
@@ -93,22 +95,34 @@ func (w *world) connect() {
 		c.socket.outCap += 8 << 10 // what a tenth of a second takes
 	}
 	w.clients = append(w.clients, c)
-	if w.chance(4) { // through a gateway
-		w.install(c.socket)
-		w.handoff.put(c.socket.fd, c.socket.addr)
-		w.adopted++
-	} else {
-		w.arriving = append(w.arriving, c.socket)
+	if w.chance(2) {
+		c.web = new(simWebSocket)
 	}
 	if !w.chance(8) { // some send nothing at first
 		c.queue(0)
 		c.push()
 	}
+	if c.web == nil && !w.chance(4) {
+		w.arriving = append(w.arriving, c.socket)
+		return
+	}
+	w.install(c.socket)
+	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
+	if s := c.socket; w.chance(4) { // some of what was sent came with the handshake
+		n := w.rng.IntN(len(s.in) + 1)
+		adopted.Received, s.in = slices.Clone(s.in[:n]), s.in[n:]
+	}
+	w.handoff.put(adopted)
+	w.adopted++
 }
 
 // queue begins to send the message n.
 func (c *simClient) queue(n int) {
 	m := c.message(n)
+	if c.web != nil {
+		c.frame(m[:])
+		return
+	}
 	c.sending = append(c.sending, m[:]...)
 }
 
@@ -142,9 +156,16 @@ func (c *simClient) sendMore() {
 	if c.world.chance(4) {
 		n = 1 + c.world.rng.IntN(100)
 	}
+	var all []byte
 	for range n {
 		c.sent++
-		c.queue(c.sent)
+		m := c.message(c.sent)
+		all = append(all, m[:]...)
+	}
+	if c.web != nil {
+		c.frame(all)
+	} else {
+		c.sending = append(c.sending, all...)
 	}
 	c.push()
 }
@@ -161,6 +182,9 @@ func (c *simClient) push() {
 	}
 	s.in = append(s.in, c.sending[:n]...)
 	c.sending = c.sending[n:]
+	if c.web != nil {
+		n = c.web.pushed(n)
+	}
 	bytes := c.partial + n
 	c.whole += bytes / wire.Size // counts the authentication message
 	c.partial = bytes % wire.Size
@@ -168,22 +192,19 @@ func (c *simClient) push() {
 
 // cutOff reports whether the server has closed the connection.
 func (c *simClient) cutOff() bool {
-	return c.socket.fd < 0 && !c.waiting()
-}
-
-func (c *simClient) waiting() bool {
-	for _, s := range c.world.arriving {
-		if s == c.socket {
-			return true
-		}
-	}
-	return false
+	return c.socket.closed
 }
 
 // leave ends the connection in one of the possible ways.
 func (c *simClient) leave() {
 	s, w := c.socket, c.world
 	c.closing = true
+	if c.web != nil && w.chance(2) {
+		if !c.web.over {
+			c.hangUp()
+		}
+		return
+	}
 	switch w.rng.IntN(4) {
 	case 0: // half-close: goes on reading
 		s.fin = true
@@ -220,7 +241,11 @@ func (c *simClient) take(n int) {
 	if c.gone || n == 0 {
 		return
 	}
-	c.inbox = append(c.inbox, s.out[:n]...)
+	came := s.out[:n]
+	if c.web != nil {
+		came = c.unframe(came)
+	}
+	c.inbox = append(c.inbox, came...)
 	s.out = s.out[n:]
 	s.taken += n
 	if w.memory != nil {

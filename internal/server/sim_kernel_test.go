@@ -103,6 +103,10 @@ func (k *simKernel) Send(fd int, stretches [][]byte) (int, syscall.Errno) {
 	return n, errno
 }
 
+func (k *simKernel) SendMore(fd int, b []byte) (int, syscall.Errno) {
+	return k.Send(fd, [][]byte{b})
+}
+
 func (k *simKernel) Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno) {
 	m := k.world.memory
 	if file != memoryFD || offset < 0 || int(offset)+n > len(m.arena) {
@@ -169,7 +173,7 @@ func (k *simKernel) Close(fd int) syscall.Errno {
 		}
 	}
 	w.fds[fd] = nil
-	s.fd = -1
+	s.fd, s.closed = -1, true
 	return w.fault(syscall.EINTR, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT)
 }
 

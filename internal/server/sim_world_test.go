@@ -113,6 +113,7 @@ func (w *world) begin() {
 	limits := limits{
 		stall: simStallTimeout,
 		peer:  simPeerTimeout,
+		ping:  pingInterval,
 		write: wire.Size << w.rng.IntN(12),
 
 		reference: 1 + w.rng.IntN(8<<10),
@@ -152,7 +153,8 @@ type socket struct {
 	inCap  int
 	out    []byte // written, not yet read by the client
 	outCap int
-	taken  int // how much of it the client ever took
+	taken  int  // how much of it the client ever took
+	closed bool // by the server
 
 	userTimeout time.Duration
 	openAt      time.Time // when the client last had space for more

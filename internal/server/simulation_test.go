@@ -170,10 +170,16 @@ func (w *world) pass(d time.Duration) {
 		switch {
 		case c.eager:
 			c.read()
+			if c.web != nil {
+				c.push() // the pong
+			}
 		case c.steady:
 			c.due += float64(steadyRate) * d.Seconds()
 			c.take(int(c.due))
 			c.due -= float64(int(c.due))
+			if c.web != nil {
+				c.push()
+			}
 		}
 	}
 	w.now = w.now.Add(d)
@@ -347,7 +353,7 @@ func (w *world) checkSettled() {
 		s := c.socket
 		open := s.fd >= 0
 		switch {
-		case open && (s.fin || s.broken || s.epollFailed):
+		case open && (s.fin || s.broken || s.epollFailed || c.web != nil && c.web.over):
 			w.failf("%v is not closed though it ended: fin %v, broken %v, epollFailed %v", c, s.fin, s.broken, s.epollFailed)
 		case open && !c.joined:
 			w.failf("%v neither joined nor was closed", c)
@@ -366,6 +372,9 @@ func (w *world) checkSettled() {
 // checkEnded checks that a client was not disconnected without a reason.
 func (c *simClient) checkEnded() {
 	s := c.socket
+	if c.web != nil && (c.web.over || c.reason == causeNoPong.words && !c.eager && !c.steady) {
+		return
+	}
 	if c.joined && !s.fin && !s.broken && !s.epollFailed && !c.evicted {
 		c.world.failf("%v was healthy and was disconnected", c)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/websocket"
 )
 
 // checkTimeouts ends what has lasted too long, as far as the loop's members are
@@ -13,6 +14,60 @@ import (
 func (l *loop) checkTimeouts() {
 	l.checkStalls()
 	l.checkWindows()
+	l.checkPings()
+}
+
+const (
+	// pingInterval is how often each WebSocket is sent a ping, unless Config says
+	// otherwise. Some proxies close what is silent for a minute.
+	pingInterval = 30 * time.Second
+	// maxUnanswered is how many pings a client may leave unanswered: as many as
+	// take about as long as keep-alive does.
+	maxUnanswered = 4
+	// maxPingChecks is how many of them are looked at in one wake-up.
+	maxPingChecks = 256
+)
+
+// checkPings sends pings to WebSockets and disconnects those whose clients did not
+// answer the last ones. Keep-alive does not find those: at the far end of the
+// connection may be a proxy. A client that does not read, or is not read because the
+// room is held, is merely slow.
+func (l *loop) checkPings() {
+	if l.webSockets == 0 {
+		l.checkPingsAt = time.Time{}
+		return
+	}
+	rounds := len(l.members)/maxPingChecks + 1
+	pause := l.limits.ping / time.Duration(rounds)
+	if l.checkPingsAt.IsZero() {
+		l.checkPingsAt = l.now.Add(pause)
+	}
+	if l.now.Before(l.checkPingsAt) {
+		return
+	}
+	l.checkPingsAt = l.now.Add(pause)
+	for range min((len(l.members)+rounds-1)/rounds, len(l.members)) {
+		l.pingIndex = (l.pingIndex + 1) % len(l.members)
+		l.checkPing(l.members[l.pingIndex])
+	}
+}
+
+func (l *loop) checkPing(c *conn) {
+	if c.state != member || !c.isWebSocket {
+		return
+	}
+	f := &l.partialOf(c).frames
+	switch {
+	case c.paused || c.lag != nil || c.userTimeoutOff:
+		f.unanswered = 0
+		l.dropPartial(c)
+	case f.unanswered == maxUnanswered:
+		l.end(c, causeNoPong)
+	default:
+		f.unanswered++
+		f.outLen = len(websocket.AppendPing(f.out[:f.outLen]))
+		l.write(c, l.room.log.Head())
+	}
 }
 
 // stallChecks is how often a lagging member is checked in a stall timeout: one

@@ -53,6 +53,10 @@ func (l *loop) flush() {
 // socket takes it. The rest is sent when the socket is writable again, and nobody
 // waits for that.
 func (l *loop) write(c *conn, head broadcast.Position) {
+	if sent, errno := l.sendControl(c); !sent {
+		l.writeLater(c, errno)
+		return
+	}
 	log := l.room.log
 	for sent := 0; c.cursor < head; {
 		if sent >= l.limits.write {
@@ -64,39 +68,43 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		if c.cursor < c.lastOwn {
 			except = &c.Sender
 		}
+		if f := c.frames(); f != nil && f.end != 0 {
+			to = min(to, f.end)
+		}
 		stretches, end := log.Gather(l.stretches, c.cursor, to, except)
 		if len(stretches) == 0 {
 			c.cursor = end
 			continue
 		}
 		total := length(stretches)
-		n, errno := 0, syscall.Errno(0)
-		if l.byReference(total) {
-			log.Lend(c.cursor, end)
-			n, errno = l.refer(c.fd, stretches)
-		} else {
-			n, errno = l.kernel.Send(c.fd, stretches)
-		}
+		n, errno := l.send(c, stretches, total, end)
 		sent += n
 		if n == total {
 			c.cursor = end
 			continue
 		}
 		c.cursor = log.Advance(c.cursor, n, except)
-		switch {
-		case errno == syscall.EINTR:
+		if errno == syscall.EINTR {
 			continue
-		case errno == 0 || errno == syscall.EAGAIN:
-			l.awaitWritable(c)
-		case shortage(errno):
-			l.deferWrite(c)
-		default:
-			l.startDraining(c, causeErrno("write", errno))
 		}
+		l.writeLater(c, errno)
 		return
 	}
 	l.endLag(c)
 	l.arm(c)
+}
+
+// writeLater has the rest written to c, of which the socket took no more for some
+// reason.
+func (l *loop) writeLater(c *conn, errno syscall.Errno) {
+	switch {
+	case errno == 0 || errno == syscall.EAGAIN:
+		l.awaitWritable(c)
+	case shortage(errno):
+		l.deferWrite(c)
+	default:
+		l.startDraining(c, causeErrno("write", errno))
+	}
 }
 
 // byReference reports whether that many bytes are better sent by reference.

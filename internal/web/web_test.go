@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func config() Config {
 	return Config{
-		Gateway: gateway.New(gateway.Config{Adopt: func(int, netip.AddrPort) {}}),
+		Gateway: gateway.New(gateway.Config{Adopt: func(gateway.Client) {}}),
 		Names:   []string{"example.com"}, // which httptest asks for
 		Key:     "ключ",
 		Logger:  slog.New(slog.DiscardHandler),

@@ -6,6 +6,7 @@ type Status uint16
 // The status codes that the server sends or has to know, section 7.4.1.
 const (
 	NormalClosure   Status = 1000
+	GoingAway       Status = 1001
 	ProtocolError   Status = 1002
 	UnsupportedData Status = 1003
 	NoStatus        Status = 1005 // stands for the lack of one, and is not sent

@@ -102,7 +102,7 @@ function joined(again) {
     log.note("Joined again. What was said meanwhile may be missing here.");
     if (about.replay > 0) {
       burst = [];
-      setTimeout(endBurst, 300);
+      setTimeout(endBurst, 1000);
     }
   } else {
     $("text").focus();
