@@ -157,9 +157,9 @@ func TestHoldsOnly(t *testing.T) {
 	}
 }
 
-// An Append that ends a hold wakes all readers, also that of the loop that appends:
-// the loop may have paused a connection in the same turn, after it had read what
-// it appends from another.
+// An Append that ends a hold wakes all readers. What its caller wakes is not always
+// enough: with a gate that is the gate alone, which may have published everything
+// before the hold began, and a loop may have paused a connection since.
 func TestAppendEndsHold(t *testing.T) {
 	const backlog = 8
 	l, h := New(backlog*wire.Size, backlog*wire.Size), new(history)
