@@ -3,7 +3,7 @@
 PORT ?= 9000
 KEY  ?= key
 
-.PHONY: help build run test check race fuzz simulation e2e page licenses module tools
+.PHONY: help build run test check race fuzz model simulation e2e page licenses module tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ race: ## run the tests with the race detector
 
 fuzz: ## run each fuzz target for a while (FUZZ_TIME=1m for longer)
 	@.ci/run fuzz
+
+model: ## check who is held and woken in every order of steps (Spin)
+	@.ci/run model
 
 simulation: ## run the seeded simulation for a million steps
 	@.ci/run simulation
