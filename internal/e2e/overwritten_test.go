@@ -11,7 +11,7 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// A file that is written over under a running server is told apart from one that
+// A file that is overwritten under a running server is told apart from one that
 // the server has written. What is in it then stays whole, what is said from then
 // on is added, and the server does not end as if nothing had happened.
 func TestHistoryOverwritten(t *testing.T) {
@@ -47,7 +47,7 @@ func TestHistoryOverwritten(t *testing.T) {
 			if got := run(t, nil, "sh", "-c", `set -e; cd "$1"; `+test.do, "sh", filepath.Dir(path)); got.status != 0 {
 				testenv.Lacks(t, got.stderr)
 			}
-			srv.stderr.waitForLine(t, "level=ERROR", "written over")
+			srv.stderr.waitForLine(t, "level=ERROR", "overwritten")
 			b.expect(a.say("fourth"))
 			srv.signal(syscall.SIGINT)
 			srv.expectEnd(1)

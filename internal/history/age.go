@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// An age tells which messages are older than they are to be kept, though the
-// clock may be set while the server runs.
+// An age tells which messages are older than the retention time, even if the
+// clock is set while the server runs.
 //
-// Of a message that was written since the server began it is known how long ago
-// that was, whatever its time says. Of others there is only their time; they
-// count as old if they are by the clock as well as by what it would show if it had
-// not been set.
+// The age of a message that this server wrote is known, whatever its time says.
+// Of earlier messages only the time is known. They count as old if they are old
+// both by the clock and by what the clock would show if it had not been set.
 type age struct {
 	retain time.Duration
-	begun  time.Time     // by the clock, without the monotonic one
+	begun  time.Time     // when the server began, by the clock, without the monotonic reading
 	since  time.Duration // the same moment, see elapsed
 	first  int64         // the sequence of the first message since then
 	marks  []mark        // in order
@@ -30,10 +29,10 @@ func newAge(retain time.Duration, now time.Time, elapsed time.Duration, first in
 	return &age{retain, now.Round(0), elapsed, first, []mark{{first, elapsed}}}
 }
 
-// note notes when the next message will have been written at the earliest.
-func (a *age) note(next int64, elapsed time.Duration) {
-	const often = 64 // marks in the time for which messages are kept
-	if elapsed-a.marks[len(a.marks)-1].at < a.retain/often {
+// record marks that the next message is not written before now.
+func (a *age) record(next int64, elapsed time.Duration) {
+	const marksKept = 64 // marks in the time for which messages are kept
+	if elapsed-a.marks[len(a.marks)-1].at < a.retain/marksKept {
 		return
 	}
 	if a.marks = append(a.marks, mark{next, elapsed}); a.oldMarks(elapsed) > 1 {
@@ -41,7 +40,7 @@ func (a *age) note(next int64, elapsed time.Duration) {
 	}
 }
 
-// oldMarks returns how many marks are older than messages are to be kept.
+// oldMarks returns how many marks are older than the retention time.
 func (a *age) oldMarks(elapsed time.Duration) int {
 	return len(a.marks) - len(a.youngMarks(elapsed))
 }
@@ -54,13 +53,12 @@ func (a *age) youngMarks(elapsed time.Duration) []mark {
 	return a.marks[i:]
 }
 
-// young returns the sequence from which on no message is too old.
-func (a *age) young(elapsed time.Duration) int64 {
+// firstYoung returns the sequence from which on no message is too old.
+func (a *age) firstYoung(elapsed time.Duration) int64 {
 	return a.marks[max(0, a.oldMarks(elapsed)-1)].sequence
 }
 
-// cutoff returns the time before which messages are too old that were written
-// before the server began.
+// cutoff returns the time before which messages of earlier servers are too old.
 func (a *age) cutoff(now time.Time, elapsed time.Duration) time.Time {
 	unset := a.begun.Add(elapsed - a.since)
 	if now = now.Round(0); unset.Before(now) {

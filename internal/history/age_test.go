@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// However the clock is set while the server runs, what is young is kept, what is
-// old is removed, and what was written earlier is not taken for older than it is.
+// However the clock is set while the server runs, young messages are kept, old
+// ones are removed, and earlier ones don't count as older than they are.
 func TestAge(t *testing.T) {
 	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
 	begun := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -44,7 +44,7 @@ func TestAge(t *testing.T) {
 			for i, set := range test.set {
 				truth := time.Duration(i) * step
 				for minute := time.Duration(0); minute < step; minute += 10 * time.Minute {
-					a.note(next, truth+minute)
+					a.record(next, truth+minute)
 					say(next, truth+minute, set)
 					next++
 				}
@@ -79,7 +79,7 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// If all there is seems too old when a server begins, its clock may be wrong.
+// If all messages seem too old when a server begins, its clock may be wrong.
 func TestAllTooOld(t *testing.T) {
 	path := newFile(t)
 	r := newRoom(t, path, Config{Window: time.Millisecond})

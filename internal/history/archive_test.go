@@ -16,8 +16,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// testTimeout is how long a test waits for a condition.
+const testTimeout = 30 * time.Second
 
 var (
 	alice = &broadcast.Sender{ID: 1, Name: "alice", Addr: netip.MustParseAddrPort("192.168.1.23:50114")}
@@ -25,7 +25,7 @@ var (
 	noon  = time.Date(2026, 11, 24, 12, 0, 0, 123456789, time.UTC)
 )
 
-// A room is a log and an archive that keeps it.
+// A room is a log and an archive that follows it.
 type room struct {
 	t       testing.TB
 	path    string
@@ -69,7 +69,7 @@ func newRoom(t testing.TB, path string, c Config) *room {
 	return r
 }
 
-// finish ends the room and expects that all was kept.
+// finish ends the room and expects that all messages were written.
 func (r *room) finish() {
 	r.t.Helper()
 	if err := r.end(); err != nil {
@@ -77,27 +77,27 @@ func (r *room) finish() {
 	}
 }
 
-// add puts a message of any bytes into the batch.
+// add adds a message to the batch.
 func (r *room) add(from *broadcast.Sender, name, text string) {
 	n := copy(r.batch.Free()[:wire.NameSize], name+strings.Repeat("\x00", wire.NameSize))
 	copy(r.batch.Free()[n:wire.Size], text+strings.Repeat("\x00", wire.TextSize))
 	r.batch.Add(from, wire.Size)
 }
 
-// say says one thing at a time.
+// say appends one message.
 func (r *room) say(from *broadcast.Sender, name, text string, at time.Time) {
 	r.add(from, name, text)
 	r.append(at)
 }
 
-// append appends the batch, when the log takes it.
+// append appends the batch to the log as soon as the room is not held.
 func (r *room) append(at time.Time) {
 	eventually(r.t, "the room is not held", func() bool { return !r.log.Held() })
 	r.log.Append(r.batch, at)
 	r.log.Wake(nil)
 }
 
-// A journal keeps what a logger is told.
+// A journal keeps the output of a logger.
 type journal struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -115,24 +115,24 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// eventually waits until ok.
+// eventually waits until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for !ok() {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("in vain waited for this: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
 func newFile(t testing.TB) string { return filepath.Join(t.TempDir(), "history.db") }
 
-// read returns the messages that a filter means.
+// read returns the messages that a filter selects.
 func read(t testing.TB, path string, f Filter) []Message {
 	t.Helper()
 	r := openReader(t, path)
@@ -161,7 +161,7 @@ func collect(t testing.TB, r *Reader, f Filter) []Message {
 	return all
 }
 
-// checkFile ensures that a file is whole, and its index of words too.
+// checkFile checks that a file and its index of words are intact.
 func checkFile(t testing.TB, path string) {
 	t.Helper()
 	f, err := openToWrite(t.Context(), path)
@@ -178,7 +178,7 @@ func checkFile(t testing.TB, path string) {
 	}
 }
 
-// Messages are kept with all that is known of them, and every byte.
+// A message is stored with its sender, its time and all of its bytes.
 func TestArchiveKeepsBytes(t *testing.T) {
 	path := newFile(t)
 	r := newRoom(t, path, Config{Room: "lounge", Window: time.Millisecond})
@@ -212,8 +212,8 @@ func TestArchiveKeepsBytes(t *testing.T) {
 	checkFile(t, path)
 }
 
-// A file is gone on with: the numbers go on, and the last messages are there to
-// be replayed.
+// An archive continues a file: sequences go on, and the last messages are
+// replayed.
 func TestArchiveGoesOn(t *testing.T) {
 	path := newFile(t)
 	for round := range 3 {
@@ -242,8 +242,9 @@ func TestArchiveGoesOn(t *testing.T) {
 	}
 }
 
-// With a window of 0 nobody sees a message that is not in the file; with
-// another, it is there when the window is over, though nothing else is said.
+// With a window of 0 nobody receives a message that is not in the file. With
+// another, the message is in the file when the window is over, even if no other
+// follows.
 func TestArchiveWindow(t *testing.T) {
 	for _, window := range []time.Duration{0, time.Millisecond, 50 * time.Millisecond} {
 		t.Run(window.String(), func(t *testing.T) {
@@ -259,7 +260,7 @@ func TestArchiveWindow(t *testing.T) {
 				}
 				written := func() bool { return len(collect(t, reader, Filter{})) == n+1 }
 				if window == 0 && !written() {
-					t.Fatal("a message is seen before it is written")
+					t.Fatal("a message is received before it is written")
 				}
 				eventually(t, "the message is written", written)
 			}
@@ -269,8 +270,8 @@ func TestArchiveWindow(t *testing.T) {
 	}
 }
 
-// More than fits into a batch, from many, is kept in the order of the log, and
-// waits for nobody's end.
+// More messages than fit into a batch are written in the order of the log, and
+// before the log is closed.
 func TestArchiveKeepsOrder(t *testing.T) {
 	for _, window := range []time.Duration{0, time.Hour} {
 		r := newRoom(t, newFile(t), Config{Window: window})
@@ -295,7 +296,7 @@ func TestArchiveKeepsOrder(t *testing.T) {
 	}
 }
 
-// Notices are no messages, however many there are.
+// Notices are not written, however many there are.
 func TestArchiveIgnoresNotices(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	for i := range 5000 {
@@ -310,7 +311,7 @@ func TestArchiveIgnoresNotices(t *testing.T) {
 	}
 }
 
-// What is too old is removed while the archive runs, though nobody speaks.
+// Old messages are removed while the archive runs, even if no new ones come.
 func TestArchiveRetains(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond, Retain: time.Hour})
 	reader := openReader(t, r.path)

@@ -12,8 +12,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// words are what the benchmarks' messages consist of: few that are said all the
-// time, and many that hardly ever are, as in a language.
+// words are the vocabulary of the benchmarks' messages. As in a language, few of
+// them are common and many are rare.
 var words = func() []string {
 	random := rand.New(rand.NewPCG(1, 1))
 	all := make([]string, 20_000)
@@ -27,13 +27,13 @@ var words = func() []string {
 	return all
 }()
 
-// pause is how long it takes until the next message.
+// pause is the time between two messages.
 const pause = 2 * time.Second
 
-// end returns when the last of some messages was said.
+// end returns the time of the last of some messages.
 func end(messages int) time.Time { return noon.Add(time.Duration(messages) * pause) }
 
-// fill writes messages to a file, as a room does that never pauses.
+// fill writes messages to a file, as a busy room does.
 func fill(b testing.TB, path string, messages int) time.Duration {
 	a, err := Open(path, Config{Room: "main", Window: time.Millisecond})
 	if err != nil {
@@ -71,8 +71,8 @@ func fill(b testing.TB, path string, messages int) time.Duration {
 	return took
 }
 
-// How fast messages are written, how large the file gets, and how long it then
-// takes to find something in it. docs/history.md shows what this says:
+// BenchmarkSize measures how fast messages are written, how large the file gets,
+// and how long queries take then. docs/history.md has its results:
 //
 //	SOP_CHAT_HISTORY_SIZES=10000,100000,1000000 go test ./internal/history -run '^$' -bench Size -benchtime 20x
 func BenchmarkSize(b *testing.B) {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// elapsed returns the time since some moment. It is never set, and goes on while
-// the machine sleeps.
+// elapsed returns the time since a fixed moment. Setting the clock does not
+// change it, and it goes on while the machine sleeps.
 func elapsed() time.Duration {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {

@@ -7,18 +7,18 @@ import (
 	"os"
 )
 
-// A header is what the first page of a database says of it, see
-// sqlite.org/fileformat.html. What it counts only grows, so that another file's
-// content shows.
+// A header is what the first page of a database says about it, see
+// sqlite.org/fileformat.html. Its counters only grow, so smaller ones show that
+// the content is another file's.
 type header struct {
 	size    int64 // of the file
-	pages   int64 // how many bytes it should have at least, when nobody is about to write it
+	pages   int64 // the size of its pages, in bytes: the least size of a file that is not being written
 	changes uint32
 	schema  uint32
 }
 
-// readHeader reads the header of a database. ours reports whether it can be one
-// of this program.
+// readHeader reads the header of a database. ours reports whether this program
+// may have created it.
 func readHeader(f *os.File) (_ header, ours bool, err error) {
 	const magic = "SQLite format 3\x00"
 	about, err := f.Stat()
@@ -43,18 +43,18 @@ func readHeader(f *os.File) (_ header, ours bool, err error) {
 	return h, string(b[:len(magic)]) == magic && (id == applicationID || id == 0), nil
 }
 
-// isOverwritten reports whether the content of the file is another's now. settled
-// says that all that was written is in the file itself: otherwise it may be short
-// because a full disk did not take what SQLite was copying into it.
-func (s *store) isOverwritten(settled bool) bool {
+// isOverwritten reports whether the content of the file is another's now.
+// checkpointed says that all messages are in the file itself. Otherwise it may be
+// short because the disk was full when SQLite copied the -wal into it.
+func (s *store) isOverwritten(checkpointed bool) bool {
 	h, ours, err := readHeader(s.lock)
 	if err != nil || s.header.size == 0 {
 		return false
 	}
 	before := s.header
 	s.header = h
-	// What a program that is copying into the file right now has not yet got to
-	// may be missing, but not for long.
-	isShort := settled && h.size < h.pages && before.size < before.pages
+	// The file may be short for a moment, while another program copies the -wal
+	// into it.
+	isShort := checkpointed && h.size < h.pages && before.size < before.pages
 	return !ours || h.changes < before.changes || h.schema < before.schema || isShort
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A file that stays shorter than it says was written over, but only if SQLite was
-// not copying into it: a full disk may have kept it from that.
+// A file that stays shorter than its header says was overwritten, unless there is
+// something in the -wal: then a full disk may have kept SQLite from copying it.
 func TestShortFile(t *testing.T) {
 	header := make([]byte, 100)
 	copy(header, "SQLite format 3\x00")
@@ -23,13 +23,13 @@ func TestShortFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for _, settled := range []bool{true, false} {
+	for _, checkpointed := range []bool{true, false} {
 		s := &store{lock: f}
 		if s.header, _, err = readHeader(f); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.isOverwritten(settled); got != settled {
-			t.Errorf("settled %v: overwritten %v", settled, got)
+		if got := s.isOverwritten(checkpointed); got != checkpointed {
+			t.Errorf("checkpointed %v: overwritten %v", checkpointed, got)
 		}
 	}
 }

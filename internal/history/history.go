@@ -1,6 +1,6 @@
-// Package history keeps what is said in a room, in an SQLite database: an
-// Archive is the reader of a room's log that writes it, a Reader lists,
-// searches and counts what was written, also while an Archive writes.
+// Package history keeps the messages of a room in an SQLite database. An Archive
+// follows the room's log and writes it to the file; a Reader lists, searches and
+// counts what was written, also while an Archive writes.
 //
 // It knows logs and files. It knows nothing of clients and sockets, and nothing
 // of how a message is shown. It is the only package that knows SQLite.
@@ -15,25 +15,25 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A Message is one that was kept.
+// A Message is one that was written to a file.
 type Message struct {
-	// Sequence counts the messages of a file, from 1. It only grows, also when
-	// messages were removed. Where it leaves numbers out, messages could not be
-	// kept, because the disk was full.
+	// Sequence counts the messages of a file, from 1. Numbers are not used again
+	// when messages are removed. A gap means that messages could not be written,
+	// because the disk was full, or that they were removed.
 	Sequence int64
-	// Time is when the server took the message.
+	// Time is when the server received the message.
 	Time time.Time
 	// Room is the name of the room it was said in.
 	Room string
-	// From is the client that said it: the name it authenticated with, and its address. Its
-	// ID is 0.
+	// From is its sender: the name the client authenticated with, and its
+	// address. The ID is 0.
 	From broadcast.Sender
 	// Wire is the message as it was received, all 512 bytes.
 	Wire wire.Message
 }
 
 // kept returns a field of a message as it is stored: without the zero bytes at
-// its end, which are all that is needed to restore it.
+// its end, which restore adds again.
 func kept(field []byte) []byte { return bytes.TrimRight(field, "\x00") }
 
 // restore fills m with what is stored in a row.
@@ -43,19 +43,19 @@ func (m *Message) restore(nanoseconds int64, name, authenticated, text []byte, a
 	copy(m.Wire[:wire.NameSize], name)
 	copy(m.Wire[wire.NameSize:], text)
 	m.From.Name = string(authenticated)
-	m.From.Addr, _ = netip.ParseAddrPort(address) // none: the address was not known
+	m.From.Addr, _ = netip.ParseAddrPort(address) // fails if the address was not known
 }
 
-// columns are those of a Message, as scan takes them.
+// columns are those of a Message, in the order in which scan reads them.
 const columns = `sequence, time, room, name, authenticated_name, address, text`
 
-// A row is what one row of columns can be read from.
+// A row is the current row of a query's result.
 type row interface{ Scan(dest ...any) error }
 
 // scan fills m with a row.
 func (m *Message) scan(r row) error { return m.scanMore(r) }
 
-// scanMore fills m with a row, whose further columns go to more.
+// scanMore fills m with a row, and more with the columns that follow.
 func (m *Message) scanMore(r row, more ...any) error {
 	var nanoseconds int64
 	var name, authenticated, text []byte

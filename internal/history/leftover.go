@@ -7,26 +7,27 @@ import (
 	"os"
 )
 
-// What was written last is not in a database but beside it, in its -wal, until it
-// is copied there. If a server was killed, the -wal is left behind, and the
-// next to open the database applies it to what is there: also to a database it does
-// not belong to, because a backup was put there, which it destroys. So before a
-// file is opened to be written to, nothing that lies beside it is taken on trust.
+// The newest messages are in the -wal beside a database until a checkpoint copies
+// them into the database itself. A server that is killed leaves its -wal behind.
+// SQLite applies it to whatever database it finds at the path next, and destroys
+// a backup that was put there. So companion files are checked before a database
+// is opened for writing.
 
-// errLinked says of a file why it is not written to.
+// errLinked says why a file with hard links is not written to.
 const errLinked = errForm("has another name (a hard link), and what was written last lies beside one name only: " +
 	"opening it by the other destroys it; remove the other name, or make it a copy")
 
-// checkLeftover returns an error if what lies beside a file is not its own.
+// checkLeftover returns an error if the companion files belong to another
+// database.
 func (s *store) checkLeftover() error {
 	if names(s.lock) > 1 {
 		return errLinked
 	}
-	if isUsedByAnother(s.lock, s.real) {
+	if isUsedByAnother(s.lock, s.realPath) {
 		return errForm("is not the file that was there before, which is still open in another program, a server perhaps; " +
 			"try again when that has ended or noticed")
 	}
-	wal, err := os.Stat(s.real + "-wal")
+	wal, err := os.Stat(s.realPath + "-wal")
 	if err != nil || wal.Size() == 0 {
 		return nil
 	}
@@ -36,18 +37,18 @@ func (s *store) checkLeftover() error {
 	}
 	if database.Size() == 0 {
 		return errForm(fmt.Sprintf("is not there, but its newest messages are, in %q; "+
-			"move the file they belong to back to this place, or that one away", s.real+"-wal"))
+			"move the file they belong to back to this place, or that one away", s.realPath+"-wal"))
 	}
 	return s.checkTogether()
 }
 
-// checkTogether returns an error if a file is damaged by what lies beside it. It
+// checkTogether returns an error if applying the -wal damages the database. It
 // changes neither.
 func (s *store) checkTogether() error {
 	ctx := context.Background()
-	// Read without locks, which another server could only have if this one had
-	// not locked the file; the index of the -wal is then no file either.
-	f, err := open(ctx, s.real, url.Values{"mode": {"ro"}, "vfs": {unlocked}, "_pragma": {"locking_mode(exclusive)"}})
+	// No locks are needed, because this server has locked the file. With an
+	// exclusive locking mode, the index of the -wal is in memory.
+	f, err := open(ctx, s.realPath, url.Values{"mode": {"ro"}, "vfs": {withoutLocks}, "_pragma": {"locking_mode(exclusive)"}})
 	if err != nil {
 		return err
 	}
@@ -65,5 +66,5 @@ func (s *store) checkTogether() error {
 		result = err.Error()
 	}
 	return errForm(fmt.Sprintf("and %q don't belong together, or are damaged; if the file was restored from a backup, "+
-		"move the -wal away, which belongs to what was there before (%s)", s.real+"-wal", result))
+		"move the -wal away, which belongs to what was there before (%s)", s.realPath+"-wal", result))
 }

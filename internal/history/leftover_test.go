@@ -11,7 +11,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// extend adds messages to a store, in transactions of a few.
+// extend adds messages to a store, a few in each transaction.
 func extend(t *testing.T, s *store, from, to int64) {
 	t.Helper()
 	for from < to {
@@ -40,18 +40,18 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// A -wal that was left behind is applied to the file it belongs to; to a backup
-// that was put in its place it is not, and nothing is changed.
+// A -wal that was left behind is applied to the file it belongs to. It is not
+// applied to a backup that was put in its place, and nothing is changed.
 func TestLeftover(t *testing.T) {
 	for _, test := range []struct {
-		what            string
-		backup, settled int64 // messages: in the backup, and in the file without its -wal
-		all             int64
-		make            string // how the backup is made
-		want            string
+		what                 string
+		backup, checkpointed int64 // messages: in the backup, and in the file without its -wal
+		all                  int64
+		make                 string // how the backup is made
+		want                 string
 	}{
 		{"its own", 0, 10, 300, "", ""},
-		{"its own, nothing settled", 0, 0, 300, "", ""},
+		{"its own, no checkpoint", 0, 0, 300, "", ""},
 		{"an older backup", 500, 2000, 2300, "VACUUM INTO ?", "don't belong together"},
 		{"a younger backup", 2000, 2100, 2110, "VACUUM INTO ?", "don't belong together"},
 		{"a backup of the same", 2000, 2000, 2110, "VACUUM INTO ?", "don't belong together"},
@@ -70,18 +70,18 @@ func TestLeftover(t *testing.T) {
 			extend(t, s, 0, test.backup)
 			switch test.make {
 			case "copy":
-				s.settle()
+				s.checkpoint()
 				copyFile(t, working, backup)
 			case "VACUUM INTO ?":
 				if _, err := s.file.exec(test.make, backup); err != nil {
 					t.Fatal(err)
 				}
 			}
-			extend(t, s, test.backup, test.settled)
-			if all, err := s.settle(); !all {
+			extend(t, s, test.backup, test.checkpointed)
+			if all, err := s.checkpoint(); !all {
 				t.Fatal(err)
 			}
-			extend(t, s, test.settled, test.all)
+			extend(t, s, test.checkpointed, test.all)
 			// As kill -9 leaves it, and as it is after the backup was put there.
 			copyFile(t, working+"-wal", path+"-wal")
 			switch test.make {

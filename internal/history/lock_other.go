@@ -4,6 +4,5 @@ package history
 
 import "os"
 
-// lock opens the file. The server, which is what has to be kept from writing
-// to a file twice, is for Linux.
+// lock opens the file. It takes no lock: servers run on Linux only.
 func lock(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) }

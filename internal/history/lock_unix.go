@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock keeps other servers from writing to the same file. It creates the file
-// if there is none. What it returns is closed after the database: closing it
-// earlier would end SQLite's own locks.
+// lock locks a file, so that no other server writes to it. It creates the file
+// if there is none. The result must be closed after the database: closing it
+// earlier would release SQLite's own locks.
 func lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

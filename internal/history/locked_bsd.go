@@ -4,9 +4,9 @@ package history
 
 import "golang.org/x/sys/unix"
 
-// queryLock asks for the locks of other processes.
+// queryLock queries the locks of other processes.
 const queryLock = unix.F_GETLK
 
-// isMountedAlone reports whether a file was mounted by itself, which only Linux
-// can do.
+// isMountedAlone reports whether a file was mounted without its folder. Only
+// Linux can do that.
 func isMountedAlone(string) bool { return false }

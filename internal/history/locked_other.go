@@ -7,10 +7,10 @@ import (
 	"os"
 )
 
-// withoutLocks is SQLite's way to a file that takes no locks on it.
+// withoutLocks is the name of SQLite's VFS that takes no locks.
 const withoutLocks = "win32-none"
 
-// Servers run on Linux; what is read elsewhere is a file that they have left.
+// Servers run on Linux only, so no other process has a file open for writing.
 var databaseLocks, sharedMemoryLocks struct{}
 
 func isLocked(*os.File, struct{}) bool { return false }

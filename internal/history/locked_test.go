@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// keepLocked has another program lock a file, until what it returns is called.
-func keepLocked(t *testing.T, path string) (release func()) {
+// lockFile locks a file as another program would, until release is called.
+func lockFile(t *testing.T, path string) (release func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -36,13 +36,14 @@ func keepLocked(t *testing.T, path string) (release func()) {
 	return release
 }
 
-// While another program keeps the file locked, the chat goes on, also when more
-// is said than waits; what is left out leaves its numbers free.
+// While another program keeps the file locked, the chat goes on, even if more
+// messages come than may wait. The sequences of those that are left out are
+// not used.
 func TestLockedByAnother(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	r.say(alice, "alice", "before", noon)
 	eventually(t, "it is kept", func() bool { return len(read(t, r.path, Filter{})) == 1 })
-	release := keepLocked(t, r.path)
+	release := lockFile(t, r.path)
 	const batches, each, longest = 40, 500, 2500 * time.Millisecond // 10 MB, with 4 MiB of backlog
 	for b := range batches {
 		for i := range each {
@@ -74,12 +75,12 @@ func TestLockedByAnother(t *testing.T) {
 	checkFile(t, r.path)
 }
 
-// A lock that is short is nothing to speak of.
+// A short lock is not reported.
 func TestLockedShortly(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
-	release := keepLocked(t, r.path)
+	release := lockFile(t, r.path)
 	r.say(alice, "alice", "hello", noon)
-	brief := time.NewTimer(shortLock / 4)
+	brief := time.NewTimer(maxLockWait / 4)
 	<-brief.C
 	release()
 	r.finish()
@@ -88,12 +89,13 @@ func TestLockedShortly(t *testing.T) {
 	}
 }
 
-// The end of the server waits for a lock for two seconds, and says what is lost.
+// The end of the server waits two seconds for a lock, and reports how many
+// messages are lost.
 func TestLockedAtTheEnd(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	r.say(alice, "alice", "kept", noon)
 	eventually(t, "it is kept", func() bool { return len(read(t, r.path, Filter{})) == 1 })
-	keepLocked(t, r.path)
+	lockFile(t, r.path)
 	for range 3000 {
 		r.add(alice, "alice", "lost")
 	}
@@ -101,7 +103,7 @@ func TestLockedAtTheEnd(t *testing.T) {
 	began := time.Now()
 	r.stop()
 	expectError(t, "the end", r.end(), fmt.Sprintf("lacks the last %d messages", 3000))
-	if took := time.Since(began); took > lastTries+time.Second {
+	if took := time.Since(began); took > closeTimeout+time.Second {
 		t.Errorf("the end took %v", took)
 	}
 }

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutLocks is SQLite's way to a file that takes no locks on it.
+// withoutLocks is the name of SQLite's VFS that takes no locks.
 const withoutLocks = "unix-none"
 
-// Where SQLite has its locks: in the database, of which a process that has it open
-// in WAL mode keeps one all the time, and in the -shm, of which the same is true
-// (PENDING_BYTE and SHARED_SIZE in os.h, UNIX_SHM_DMS in os_unix.c).
+// The ranges that SQLite locks. A process that has a database open in WAL mode
+// always holds a lock on the database (PENDING_BYTE and SHARED_SIZE in os.h) and
+// one on the -shm (UNIX_SHM_DMS in os_unix.c).
 var (
 	databaseLocks     = unix.Flock_t{Start: 0x40000000, Len: 512}
 	sharedMemoryLocks = unix.Flock_t{Start: (22+8)*4 + 8, Len: 1}
 )
 
-// isLocked reports whether anybody has a lock in some range of a file. Where
-// that can't be found out, nobody is said to.
+// isLocked reports whether a range of a file is locked. It returns false if that
+// can't be found out.
 func isLocked(file *os.File, locks unix.Flock_t) bool {
 	locks.Type = unix.F_WRLCK
 	asked := locks

@@ -14,27 +14,28 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// A file is a database that is open, by the one connection there is to it.
+// A file is an open database, with its only connection.
 type file struct {
 	path string // as it was given
-	name string // as it was opened
+	name string // as it was found and opened
 	db   *sql.DB
 	conn *sql.Conn
-	// seen is what a file of others was like before it was opened, and nil for one
-	// of this process.
+	// For a file of another process: seen is what it was like before it was
+	// opened, and held keeps it open. Closing held releases all of this process's
+	// locks on the file, so it is closed after the database.
 	seen     fs.FileInfo
-	held     *os.File // one of others; closed after the database, because that ends all of a process's locks
-	unlocked bool     // read without locks, so nobody may write to it meanwhile
+	held     *os.File
+	unlocked bool // read without locks, so nobody may write to it meanwhile
 }
 
-// open opens a database; options are pragmas, and parameters of its URI.
+// open opens a database; options are the parameters of its URI, with pragmas.
 func open(ctx context.Context, path string, options url.Values) (*file, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	// Without this, SQLite needs a folder for temporary files, for a transaction
-	// of more than 64 KiB as well as to put something in order.
+	// Without this, SQLite needs a folder for temporary files, for large
+	// transactions (over 64 KiB) and for sorting.
 	options.Add("_pragma", "temp_store(memory)")
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute), RawQuery: options.Encode(), OmitHost: true}
 	db, err := sql.Open("sqlite", name.String())
@@ -49,15 +50,16 @@ func open(ctx context.Context, path string, options url.Values) (*file, error) {
 	return &file{path: path, name: path, db: db, conn: conn}, nil
 }
 
-// openToWrite opens a history, or what may become one.
+// openToWrite opens a history, or an empty file that becomes one.
 func openToWrite(ctx context.Context, path string) (*file, error) {
 	f, err := open(ctx, path, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(2000)"}})
 	if err != nil {
 		return nil, err
 	}
-	// Nothing is changed before it is known to be ours. With synchronous=full a
-	// commit is on the disk when it returns, so not even the machine's end takes
-	// anything away. Space that is freed is used again; Prune gives it back.
+	// Nothing is changed before the file is known to be ours. With
+	// synchronous=full a commit is on the disk when it returns, so that it
+	// survives a power failure. SQLite uses free pages again; Prune gives them
+	// back to the system.
 	if _, err = check(ctx, f.conn, len(migrations), true); err == nil {
 		_, err = f.exec("PRAGMA auto_vacuum = incremental; PRAGMA synchronous = full; PRAGMA journal_size_limit = 67108864")
 	}
@@ -80,7 +82,7 @@ func (f *file) close() error {
 	return err
 }
 
-// closeDatabase closes the database, and holds on to the file.
+// closeDatabase closes the database but keeps held open.
 func (f *file) closeDatabase() error {
 	if f.db == nil {
 		return nil
@@ -90,7 +92,7 @@ func (f *file) closeDatabase() error {
 	return err
 }
 
-// exec executes a statement for what it does.
+// exec executes a statement that returns no rows.
 func (f *file) exec(statement string, args ...any) (affected int64, err error) {
 	result, err := f.conn.ExecContext(context.Background(), statement, args...)
 	if err != nil {
@@ -99,7 +101,7 @@ func (f *file) exec(statement string, args ...any) (affected int64, err error) {
 	return result.RowsAffected()
 }
 
-// transact does something in one transaction.
+// transact calls do within one transaction.
 func (f *file) transact(do func() error) error {
 	if _, err := f.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -114,7 +116,7 @@ func (f *file) transact(do func() error) error {
 	return err
 }
 
-// explain says about which file an error is, and puts it into words.
+// explain adds the file's path to an error, and puts SQLite's codes into words.
 func explain(path string, err error) error {
 	if err == nil {
 		return nil
@@ -128,7 +130,7 @@ func explain(path string, err error) error {
 	return fmt.Errorf("the history %q: %w", path, reason(err))
 }
 
-// reason puts an error into words.
+// reason puts SQLite's codes into words.
 func reason(err error) error {
 	switch code(err) {
 	case sqlite3.SQLITE_FULL:
@@ -145,8 +147,8 @@ func reason(err error) error {
 	return err
 }
 
-// code returns SQLite's code for an error, without what makes it more precise,
-// or 0 if it is not SQLite's.
+// code returns SQLite's primary code for an error, or 0 if the error is not
+// SQLite's.
 func code(err error) int {
 	const primary = 0xff
 	if e, is := errors.AsType[*sqlite.Error](err); is {
@@ -155,13 +157,14 @@ func code(err error) int {
 	return 0
 }
 
-// isBusy reports whether an error says that another program keeps a file locked.
+// isBusy reports whether an error means that another program keeps a file
+// locked.
 func isBusy(err error) bool {
 	c := code(err)
 	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
 }
 
-// exists reports in words that a file is not there, or is no file.
+// exists returns an error if there is no file at a path, or something else.
 func exists(path string) error {
 	about, err := os.Stat(path)
 	switch {

@@ -15,17 +15,17 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Reading a file of others changes nothing in it or beside it, and shows all
-// that is there or fails. How that can be done depends on which other processes have it open:
+// Reading a file of another process changes nothing in it or beside it. It shows
+// all messages or fails. How it is read depends on whether others have it open:
 //
 //	                         read with
 //	others have it open      their locks, and their -shm if any    shared
-//	nobody, and no -wal      nothing: all there is is in the file  whole
+//	nobody, and no -wal      nothing: the file has all messages    whole
 //	nobody, and a -wal       an index of the -wal in memory        leftBehind
 //
-// The -wal and the -shm lie beside the name by which the file was opened to
-// write. If that may be a name that can't be found from here, there may be
-// messages that can't either, and it is an error, unless the file is sealed.
+// The -wal and the -shm lie beside the name by which the writer opened the file.
+// If that name can't be found from here, messages may be missing, and reading
+// fails, unless the file is sealed.
 
 // A view is how a file is read.
 type view uint8
@@ -36,7 +36,7 @@ const (
 	leftBehind
 )
 
-// isUnlocked reports whether nobody is kept from writing to the file.
+// isUnlocked reports whether the file is read without locks.
 func (v view) isUnlocked() bool { return v == whole || v == leftBehind }
 
 // options returns how SQLite opens a file for a view.
@@ -49,13 +49,13 @@ func (v view) options() url.Values {
 		options.Set("immutable", "1")
 	case leftBehind:
 		options.Set("vfs", withoutLocks)
-		options.Add("_pragma", "locking_mode(exclusive)") // and with it an index that is no file
+		options.Add("_pragma", "locking_mode(exclusive)") // keeps the index of the -wal in memory
 	}
 	return options
 }
 
-// openToRead opens a file that this process may have open to write. It must not
-// be looked at otherwise (locate).
+// openToRead opens a file that this process may have open for writing. Such a
+// file must not be passed to locate.
 func openToRead(ctx context.Context, path string) (*file, error) {
 	if err := exists(path); err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func openToRead(ctx context.Context, path string) (*file, error) {
 // openForeign opens a file that this process does not have open.
 func openForeign(ctx context.Context, path string) (*file, error) {
 	const (
-		mostAttempts = 10 // until it counts that a server was just beginning or ending
-		pause        = 20 * time.Millisecond
+		maxAttempts = 10 // a server may be about to begin or end
+		pause       = 20 * time.Millisecond
 	)
 	for attempt := 1; ; attempt++ {
 		at, err := locate(path)
@@ -76,7 +76,7 @@ func openForeign(ctx context.Context, path string) (*file, error) {
 		if err == nil {
 			f, err = openAt(ctx, path, at)
 		}
-		if err == nil || attempt == mostAttempts || !mayPass(err) {
+		if err == nil || attempt == maxAttempts || !mayPass(err) {
 			return f, err
 		}
 		select {
@@ -87,8 +87,8 @@ func openForeign(ctx context.Context, path string) (*file, error) {
 	}
 }
 
-// openAt opens a file where it was found.
-func openAt(ctx context.Context, path string, at place) (*file, error) {
+// openAt opens a file at the location where it was found.
+func openAt(ctx context.Context, path string, at location) (*file, error) {
 	f, err := openChecked(ctx, at.name, at.view.options())
 	if err != nil {
 		return nil, explain(path, err)
@@ -133,8 +133,9 @@ func (f *file) keepWAL() error {
 	})
 }
 
-// checkUnchanged reports that a file that is read without locks was written to
-// since it was looked at. A -wal is not overwritten before that.
+// checkUnchanged returns an error if a file that is read without locks was
+// written to since it was found. Checking the database is enough: a -wal is not
+// overwritten before that.
 func (f *file) checkUnchanged() error {
 	if !f.unlocked {
 		return nil
@@ -146,69 +147,70 @@ func (f *file) checkUnchanged() error {
 	return errChanged
 }
 
-// isCurrent reports whether a file that is read without locks is still what can be
-// read by a path.
+// isCurrent reports whether a path still names this file, nobody has written to
+// it, and it may still be read without locks.
 func (f *file) isCurrent(path string) bool {
 	at, err := locate(path)
 	return err == nil && at.view.isUnlocked() && os.SameFile(at.about, f.seen) && f.checkUnchanged() == nil
 }
 
-// errChanged is what is wrong with all that was read from a file meanwhile.
+// errChanged means that what was read may be wrong.
 var errChanged = errors.New("a server has begun to write to it while it was read; try again")
 
-// An errAstray says of a file that what belongs to it can't be found.
-type errAstray string
+// An errUnreachable says that a file's -wal can't be found.
+type errUnreachable string
 
-func (e errAstray) Error() string { return string(e) }
+func (e errUnreachable) Error() string { return string(e) }
 
-// mayPass reports whether an error may be due to a server that begins or ends.
+// mayPass reports whether an error may be gone after a moment, because a server
+// was about to begin or end.
 func mayPass(err error) bool {
-	if _, is := errors.AsType[errAstray](err); is || errors.Is(err, errChanged) {
+	if _, is := errors.AsType[errUnreachable](err); is || errors.Is(err, errChanged) {
 		return true
 	}
 	c := code(err)
 	return c == sqlite3.SQLITE_READONLY || c == sqlite3.SQLITE_CANTOPEN
 }
 
-// A place is where a file was found, and how it can be read there.
-type place struct {
+// A location is the name of a file, and how it can be read by that name.
+type location struct {
 	name  string // without symbolic links
 	view  view
-	about fs.FileInfo // from before it was looked at
+	about fs.FileInfo // as it was before its header and locks were read
 }
 
-// locate finds the file that a path stands for. This process must not have it
-// open: a descriptor that is closed ends all of a process's locks.
-func locate(path string) (place, error) {
+// locate finds the file that a path names. This process must not have it open:
+// closing a descriptor releases all of a process's locks on the file.
+func locate(path string) (location, error) {
 	name, err := filepath.EvalSymlinks(path)
 	if err == nil {
 		name, err = filepath.Abs(name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return place{}, fmt.Errorf("there is no file %q", path)
+		return location{}, fmt.Errorf("there is no file %q", path)
 	}
 	var about fs.FileInfo
 	if err == nil {
 		about, err = os.Stat(name)
 	}
 	if err != nil {
-		return place{}, explainAccess(err)
+		return location{}, explainAccess(err)
 	}
 	if !about.Mode().IsRegular() {
-		return place{}, fmt.Errorf("%q is not a file", path)
+		return location{}, fmt.Errorf("%q is not a file", path)
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return place{}, explainAccess(err)
+		return location{}, explainAccess(err)
 	}
 	defer file.Close()
 	sealed, locked := !isWAL(file), isLocked(file, databaseLocks)
 	if sealed && (locked || isInterrupted(name)) {
-		return place{name, shared, about}, nil
+		return location{name, shared, about}, nil
 	}
 	names, all, err := namesOf(name, about)
 	if err != nil {
-		return place{}, err
+		return location{}, err
 	}
 	if locked {
 		return locateShared(path, names, about)
@@ -224,22 +226,22 @@ func isWAL(file io.ReaderAt) bool {
 	return err == nil && header[readVersion] == 2
 }
 
-// isInterrupted reports whether a program that wrote to a sealed file was killed.
-// SQLite knows what to do then.
+// isInterrupted reports whether a program was killed while it wrote to a sealed
+// file. SQLite recovers from that when it is not told to do without locks.
 func isInterrupted(name string) bool {
 	journal, err := os.Stat(name + "-journal")
 	return err == nil && journal.Size() > 0
 }
 
-// locateShared finds the name by which others have a file open.
-func locateShared(path string, names []string, about fs.FileInfo) (place, error) {
+// locateShared finds the name by which other processes have a file open.
+func locateShared(path string, names []string, about fs.FileInfo) (location, error) {
 	for _, name := range names {
 		wal, err := os.Open(name + "-wal")
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return place{}, explainAccess(err)
+			return location{}, explainAccess(err)
 		}
 		wal.Close()
 		shm, err := os.Open(name + "-shm")
@@ -247,55 +249,55 @@ func locateShared(path string, names []string, about fs.FileInfo) (place, error)
 			continue
 		}
 		if err != nil {
-			return place{}, explainAccess(err)
+			return location{}, explainAccess(err)
 		}
 		used := isLocked(shm, sharedMemoryLocks)
 		shm.Close()
 		if used {
-			return place{name, shared, about}, nil
+			return location{name, shared, about}, nil
 		}
 	}
-	return place{}, errAstray(fmt.Sprintf("%q is in use, and the newest messages are in a file that can't be found from here: "+
+	return location{}, errUnreachable(fmt.Sprintf("%q is in use, and the newest messages are in a file that can't be found from here: "+
 		"it lies beside the name that the server was given, with -wal at its end; "+
 		"give that name, and mount its folder instead of the file alone", path))
 }
 
 // locateUnused finds the name beside which a file's -wal lies, if there is one.
-// names are all the file has, or those that can be found.
-func locateUnused(path string, names []string, all, sealed bool, about fs.FileInfo) (place, error) {
+// names are those that were found; all reports whether they are all of them.
+func locateUnused(path string, names []string, all, sealed bool, about fs.FileInfo) (location, error) {
 	var found []string
 	for _, name := range names {
 		wal, err := os.Stat(name + "-wal")
 		if err == nil && wal.Size() > 0 {
 			found = append(found, name)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return place{}, explainAccess(err)
+			return location{}, explainAccess(err)
 		}
 	}
 	switch {
 	case len(found) == 1:
 		wal, err := os.Open(found[0] + "-wal")
 		if err != nil {
-			return place{}, explainAccess(err)
+			return location{}, explainAccess(err)
 		}
 		wal.Close()
-		return place{found[0], leftBehind, about}, nil
+		return location{found[0], leftBehind, about}, nil
 	case len(found) > 1:
-		return place{}, fmt.Errorf("%q has other names (hard links), and it can't be told which of them its newest messages belong to: "+
+		return location{}, fmt.Errorf("%q has other names (hard links), and it can't be told which of them its newest messages belong to: "+
 			"there is %s-wal as well as %s-wal", path, found[0], found[1])
 	case sealed:
 	case isMountedAlone(names[0]):
-		return place{}, fmt.Errorf("%q is mounted without its folder, so a file %s-wal with the newest messages could not be seen; "+
+		return location{}, fmt.Errorf("%q is mounted without its folder, so a file %s-wal with the newest messages could not be seen; "+
 			"mount the folder, or read a copy of the file", path, filepath.Base(path))
 	case !all:
-		return place{}, fmt.Errorf("%q has another name in another folder (a hard link), beside which a -wal with the newest messages may lie; "+
+		return location{}, fmt.Errorf("%q has another name in another folder (a hard link), beside which a -wal with the newest messages may lie; "+
 			"give that name, or read a copy of the file", path)
 	}
-	return place{names[0], whole, about}, nil
+	return location{names[0], whole, about}, nil
 }
 
 // namesOf returns the names that a file has in its folder, the given one first,
-// and whether they are all it has.
+// and whether they are all of its names.
 func namesOf(name string, about fs.FileInfo) (names []string, all bool, err error) {
 	names = []string{name}
 	links := linksOf(about)
@@ -319,7 +321,7 @@ func namesOf(name string, about fs.FileInfo) (names []string, all bool, err erro
 	return names, uint64(len(names)) >= links, nil
 }
 
-// explainAccess says that a file can't be read.
+// explainAccess puts into words that a file may not be read.
 func explainAccess(err error) error {
 	if wrong, is := errors.AsType[*fs.PathError](err); is && errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("this user may not read %q", wrong.Path)

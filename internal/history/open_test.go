@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// What is no history is told apart, and is left as it is.
+// A file that is not a history is refused and not changed.
 func TestOpenRefuses(t *testing.T) {
 	for _, test := range []struct {
 		what        string
 		make        func(t *testing.T, path string)
-		write, read string // the error of an attempt to do so
+		write, read string // the error of an attempt to write or read
 	}{
 		{
 			"a text", func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("hello ", 1000)) },
@@ -89,7 +89,7 @@ func writeFile(t *testing.T, path, content string) {
 	}
 }
 
-// execute does something to a file behind the program's back.
+// execute changes a file as another program would.
 func execute(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
@@ -102,7 +102,8 @@ func execute(t *testing.T, path, statement string) {
 	}
 }
 
-// Permissions of a file stay as they are; a warning says that others can read it.
+// The permissions of a file are not changed. A warning says that others can read
+// it.
 func TestReadableByOthers(t *testing.T) {
 	for mode, says := range map[os.FileMode]string{0o600: "", 0o644: "others on this machine can read the history; chmod 600", 0o640: "chmod 600"} {
 		path := newFile(t)
@@ -122,7 +123,7 @@ func TestReadableByOthers(t *testing.T) {
 	}
 }
 
-// A file has one archive at a time.
+// A file has at most one archive at a time.
 func TestOneArchive(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	_, err := Open(r.path, Config{})
@@ -152,8 +153,8 @@ func TestStrangeNames(t *testing.T) {
 	}
 }
 
-// Nothing is left beside a file that nobody has open, and it can be read where
-// nothing may be written.
+// Nothing is left beside a file that nobody has open, and it can be read in a
+// folder that is not writable.
 func TestReadOnlyFolder(t *testing.T) {
 	path := written(t, "alice: hello")
 	folder := filepath.Dir(path)
@@ -174,8 +175,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 }
 
-// Each migration is done once, in a transaction of its own; one that fails
-// leaves the file as it was.
+// Each migration runs once, in a transaction of its own. One that fails leaves the
+// file unchanged.
 func TestMigrate(t *testing.T) {
 	ctx := context.Background()
 	f, err := open(ctx, newFile(t), url.Values{"mode": {"rwc"}})
@@ -206,8 +207,8 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// What is read without locks is not taken for what is there when somebody has
-// begun to write meanwhile; after Refresh it is.
+// Reading without locks fails if a writer has begun meanwhile. After Refresh it
+// works again.
 func TestForeignReaderNoticesWriter(t *testing.T) {
 	path := written(t, "alice: hello")
 	r, err := OpenForeign(t.Context(), path)
@@ -232,7 +233,7 @@ func TestForeignReaderNoticesWriter(t *testing.T) {
 	}
 }
 
-// A file that takes the place of another is followed.
+// A Reader follows its path when another file is put there.
 func TestForeignReaderReplaced(t *testing.T) {
 	path := written(t, "alice: hello")
 	r, err := OpenForeign(t.Context(), path)

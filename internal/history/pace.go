@@ -7,28 +7,28 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A pace is how many messages the disk takes, and how many may wait for it, so
-// that none waits for longer than the window: half of the window a message may
-// wait for others to come, and the other half for those before it to be
-// written. With more than that, the archive has the room held.
+// A pace measures how many messages the disk takes a second, and derives how many
+// may wait so that none waits for longer than the window. A message may wait for
+// half of the window until others come, and for the other half until those
+// before it are written. When more are waiting, the archive holds the room.
 type pace struct {
 	perSecond float64
 }
 
 const (
-	// firstPace is what is assumed of a disk that is not known, in messages a
-	// second. It is less than most take.
+	// firstPace is assumed until a disk is measured, in messages a second. Most
+	// disks are faster.
 	firstPace = 10_000
-	// enough is how many messages tell how fast the disk is: with fewer, what
-	// takes time is that there is a transaction at all.
-	enough = 256
-	// patientWindow is the window that a pace is for if there is none.
-	patientWindow = 200 * time.Millisecond
+	// minMessages is how many messages a batch must have to be measured: with
+	// fewer, the cost is mostly that of the transaction.
+	minMessages = 256
+	// defaultWindow is assumed if the window is 0.
+	defaultWindow = 200 * time.Millisecond
 )
 
-// measure notes how long it took to write some messages.
+// measure records how long it took to write some messages.
 func (p *pace) measure(messages int, took time.Duration) {
-	if messages < enough || took <= 0 {
+	if messages < minMessages || took <= 0 {
 		return
 	}
 	const weight = 0.2
@@ -38,9 +38,9 @@ func (p *pace) measure(messages int, took time.Duration) {
 // limit returns how many bytes of messages may wait.
 func (p *pace) limit(window time.Duration) int {
 	if window == 0 {
-		window = patientWindow
+		window = defaultWindow
 	}
-	const most = math.MaxInt32 / wire.Size
+	const maxMessages = math.MaxInt32 / wire.Size
 	messages := p.perSecond * (window / 2).Seconds()
-	return int(min(max(messages, 2*enough), most)) * wire.Size
+	return int(min(max(messages, 2*minMessages), maxMessages)) * wire.Size
 }

@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// Prune removes the messages from before a time, gives the space they took back
-// to the system, and returns how many they were. progress, which may be nil, is
-// called with how many are removed of how many. A server may write to the file
-// meanwhile. When ctx is done, what was removed by then is removed.
+// Prune removes the messages from before a time, gives their space back to the
+// system, and returns how many it has removed. It calls progress, which may be
+// nil, with how many are removed and how many there were to remove. A server may
+// write to the file meanwhile. When ctx is done, Prune stops; what it has removed
+// by then stays removed.
 func Prune(ctx context.Context, path string, before time.Time, progress func(done, all int64)) (done int64, err error) {
 	at, err := locate(path)
 	if err != nil {
@@ -64,8 +65,8 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 	return done, explain(path, err)
 }
 
-// checkNames returns an error if what was written last may lie beside another
-// name of the file.
+// checkNames returns an error if the newest messages may lie beside another name
+// of the file.
 func checkNames(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -85,8 +86,8 @@ func checkNames(path string) error {
 	return nil
 }
 
-// yield gives a server that writes to the file its turn, for as long as it was
-// kept from that.
+// yield waits for as long as a server was kept from writing to the file, so that
+// it can catch up.
 func yield(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -96,8 +97,8 @@ func yield(ctx context.Context, d time.Duration) {
 
 // shrink gives back the space that removed messages took.
 func (f *file) shrink(ctx context.Context) error {
-	// The index of words notes first that some are gone, and forgets them when
-	// its parts are merged: a little at a time, until nothing changes.
+	// The index of words only marks removed words. Merging its segments frees
+	// their space; that is done a little at a time, until nothing changes.
 	const mergePages, leastChanges = 500, 2
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -131,13 +132,13 @@ func (f *file) shrink(ctx context.Context) error {
 		}
 		yield(ctx, time.Since(began))
 	}
-	_, err := f.exec("PRAGMA wal_checkpoint(truncate)") // as far as others let it
+	_, err := f.exec("PRAGMA wal_checkpoint(truncate)") // partial if others read the file
 	return err
 }
 
 // vacuum gives some free pages back.
 func (f *file) vacuum(ctx context.Context) error {
-	// It takes a step for each page, and each has to be asked for.
+	// Each row that is read frees one page.
 	rows, err := f.conn.QueryContext(ctx, "PRAGMA incremental_vacuum(1000)")
 	if err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// What is older is removed, the rest stays, nothing of it is found any more,
-// numbers go on, and the file gets smaller; also while an archive writes.
+// Prune removes old messages, also from the index, and keeps the others; sequences
+// go on, and the file gets smaller. It works while an archive writes, too.
 func TestPrune(t *testing.T) {
 	for _, running := range []bool{false, true} {
 		t.Run(fmt.Sprint("running ", running), func(t *testing.T) {
@@ -76,7 +76,7 @@ func sizeOf(t *testing.T, path string) int64 {
 	return about.Size()
 }
 
-// The numbers go on though all was removed.
+// Sequences go on after all messages were removed.
 func TestPruneAll(t *testing.T) {
 	path := written(t, "alice: 1", "alice: 2")
 	if n, err := Prune(t.Context(), path, time.Now().Add(1000*time.Hour), nil); n != 2 || err != nil {
@@ -90,8 +90,8 @@ func TestPruneAll(t *testing.T) {
 	}
 }
 
-// A file is not written to by one of two names: what was written last lies beside
-// the other, perhaps.
+// A file with two names is not written to: the newest messages may lie beside the
+// other name.
 func TestPruneLinked(t *testing.T) {
 	path := written(t, "alice: 1")
 	other := path + ".link"
@@ -107,7 +107,7 @@ func TestPruneLinked(t *testing.T) {
 	}
 }
 
-// A prune that is interrupted has removed what was removed by then.
+// What Prune has removed before it is interrupted stays removed.
 func TestPruneInterrupted(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	for range 3 * pruneBatch {

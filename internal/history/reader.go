@@ -11,14 +11,14 @@ import (
 // A Reader reads a file, also while an Archive writes to it. It is for one
 // goroutine.
 type Reader struct {
-	path string
-	file *file
-	left bool // the path names another file, and all was read from this one, see Refresh
+	path      string
+	file      *file
+	readMoved bool // the file was moved, and was read once more after that; see currentPath
 }
 
-// OpenForeign opens a file to read that this process does not write to. Nothing
-// is changed in it or beside it. It fails if others write to it, or may have,
-// and what they have written can't be found.
+// OpenForeign opens a file for reading that this process does not write to. It
+// changes nothing in it or beside it. It fails if another process may have
+// written messages that can't be found.
 func OpenForeign(ctx context.Context, path string) (*Reader, error) {
 	f, err := openForeign(ctx, path)
 	if err != nil {
@@ -27,7 +27,8 @@ func OpenForeign(ctx context.Context, path string) (*Reader, error) {
 	return &Reader{path: path, file: f}, nil
 }
 
-// OpenReader opens a file to read that an Archive of this process may write to.
+// OpenReader opens a file for reading that an Archive of this process may write
+// to.
 func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	f, err := openToRead(ctx, path)
 	if err != nil {
@@ -39,22 +40,22 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.close() }
 
-// A Filter says which messages are meant. Its zero value means all.
+// A Filter selects messages. Its zero value selects all.
 type Filter struct {
-	// Since is the time from which on; zero is from the beginning.
+	// Since excludes messages from before a time. Zero excludes none.
 	Since time.Time
-	// From is the name the sender authenticated with; empty is anybody.
+	// From selects the name that the sender authenticated with. Empty selects all.
 	From string
-	// After is the sequence after which they come.
+	// After excludes messages up to this sequence.
 	After int64
-	// Before is the sequence before which they come; 0 is any.
+	// Before excludes messages from this sequence on. 0 excludes none.
 	Before int64
-	// Last is how many at most, the last ones; 0 is all.
+	// Last selects only that many of them, the last ones. 0 selects all.
 	Last int
 }
 
-// where returns the conditions that a row of message m meets, whose sequence
-// is in the column that is given.
+// where returns the conditions that a selected row of message m meets, whose
+// sequence is in the given column.
 func (f *Filter) where(sequence string) (conditions string, args []any) {
 	conditions = sequence + " > ?"
 	args = append(args, f.After)
@@ -73,7 +74,7 @@ func (f *Filter) where(sequence string) (conditions string, args []any) {
 	return conditions, args
 }
 
-// source returns message m, by the index that leads to the fewest rows.
+// source returns table message as m, by the index that leads to the fewest rows.
 func (f *Filter) source() string {
 	switch {
 	case !f.Since.IsZero():
@@ -84,7 +85,7 @@ func (f *Filter) source() string {
 	return "message m"
 }
 
-// Messages returns the messages that a filter means, in their order. Each is
+// Messages returns the messages that a filter selects, oldest first. Each is
 // valid until the next. If reading fails, the error comes last.
 func (r *Reader) Messages(ctx context.Context, f Filter) iter.Seq2[*Message, error] {
 	where, args := f.where("m.sequence")
@@ -96,8 +97,8 @@ func (r *Reader) Messages(ctx context.Context, f Filter) iter.Seq2[*Message, err
 	return each(ctx, r.file, query, args, (*Message).scan)
 }
 
-// each returns what the rows of a query are scanned into, one after the other
-// into the same. If reading fails, the error comes last.
+// each returns the rows of a query, each scanned into the same value. If reading
+// fails, the error comes last.
 func each[T any](ctx context.Context, f *file, query string, args []any, scan func(*T, row) error) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		rows, err := f.conn.QueryContext(ctx, query, args...)
@@ -132,7 +133,7 @@ func (r *Reader) LastSequence(ctx context.Context) (int64, error) {
 // lastSequence is the query for the sequence of the last message there ever was.
 const lastSequence = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'"
 
-// Count returns how many messages a filter means.
+// Count returns how many messages a filter selects.
 func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {
 	where, args := f.where("m.sequence")
 	query := "SELECT 1 FROM " + f.source() + " WHERE " + where

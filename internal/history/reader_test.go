@@ -13,8 +13,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// written returns a file with some messages, a minute apart from noon on. Each
-// is "name: text".
+// written returns a file with some messages, one a minute from noon on. Each is
+// given as "name: text".
 func written(t testing.TB, messages ...string) string {
 	t.Helper()
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
@@ -26,7 +26,7 @@ func written(t testing.TB, messages ...string) string {
 	return r.path
 }
 
-// A filter means what it says, in the order of the file.
+// A filter selects messages in the order of the file.
 func TestFilter(t *testing.T) {
 	path := written(t, "alice: 1", "bob: 2", "alice: 3", "carol: 4", "bob: 5")
 	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
@@ -64,8 +64,8 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// Words are found in any order, whatever their case and accents, and are
-// marked; what is not a word makes no difference.
+// Words are found in any order, whatever their case and accents, and are marked.
+// Characters that belong to no word make no difference.
 func TestSearch(t *testing.T) {
 	path := written(t,
 		"alice: Lunch today?", "bob: no lunch for me, no no", "alice: un CAFÉ, s'il te plaît",
@@ -132,7 +132,7 @@ func TestSearchForNothing(t *testing.T) {
 	}
 }
 
-// A query has a bound, however its words are written.
+// The size of a query is bounded, however its words are written.
 func TestSearchForTooMuch(t *testing.T) {
 	r := openReader(t, written(t, "alice: hello"))
 	numbers := func(n int, end string) string {
@@ -158,7 +158,7 @@ func TestSearchForTooMuch(t *testing.T) {
 	}
 }
 
-// A search that would take long ends with its context, also while nothing is found.
+// A long search ends with its context, even while it finds nothing.
 func TestSearchInterrupted(t *testing.T) {
 	path := newFile(t)
 	s, _, err := openStore(path)
@@ -189,8 +189,7 @@ func TestSearchInterrupted(t *testing.T) {
 	}
 }
 
-// Whatever is looked for in whatever was said, there is an answer: no error,
-// and hits that are the texts, cut.
+// Any query on any text succeeds, and the parts of each hit make up its text.
 func FuzzSearch(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"lunch", "Lunch today"}, {`"a b" c*`, "a b cd"}, {`NEAR(a b)`, "a"}, {"a:b^", "a"}, {"\xff*", "\xff"}, {"é́", "e"}, {"a\x00b", "a"}, {`"*"`, "*"},
@@ -220,7 +219,7 @@ func FuzzSearch(f *testing.F) {
 	})
 }
 
-// Messages are counted for each person and for each hour of the day.
+// Stats counts messages for each person and for each hour of the day.
 func TestStats(t *testing.T) {
 	t.Setenv("TZ", "UTC")
 	var said []string
@@ -250,7 +249,7 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// A reader sees whole batches only, in order, while another process writes.
+// While another process writes, a reader sees whole batches only, in order.
 func TestReadWhileWriting(t *testing.T) {
 	r := newRoom(t, newFile(t), Config{Window: time.Millisecond})
 	const batches, each = 100, 50
@@ -273,7 +272,7 @@ func TestReadWhileWriting(t *testing.T) {
 	checkFile(t, r.path)
 }
 
-// followFile reads until there are so many messages, and checks them.
+// followFile reads a file until it has as many messages as given, and checks them.
 func followFile(path string, messages int) error {
 	ctx := context.Background()
 	r, err := OpenReader(ctx, path)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Rest has a Reader of OpenForeign keep no locks on the file until Refresh, so that
-// a server can end meanwhile and leave nothing beside it.
+// Rest releases the locks of a Reader of OpenForeign until Refresh is called, so
+// that a server can end meanwhile and leave nothing beside the file.
 func (r *Reader) Rest() error {
 	if r.file.unlocked {
 		return nil
@@ -16,18 +16,19 @@ func (r *Reader) Rest() error {
 	return r.file.closeDatabase()
 }
 
-// Refresh has a Reader of OpenForeign see what others do to the file from now
-// on: a server that begins, or that goes on in a new file, which is replaced. It
-// returns fs.ErrNotExist if there is no file that can be read now.
+// Refresh lets a Reader of OpenForeign see what other processes have done to the
+// file: a server may have begun to write to it, or have gone on in a new one.
+// replaced reports that the Reader reads another file from now on. Refresh returns
+// fs.ErrNotExist if there is no file that can be read now.
 func (r *Reader) Refresh(ctx context.Context) (replaced bool, err error) {
 	if r.file.unlocked && r.file.isCurrent(r.path) {
 		return false, nil
 	}
-	// Closing it later would end the locks of the next.
+	// Closing it later would release the locks of the one that is opened next.
 	if err := r.file.closeDatabase(); err != nil {
 		return false, err
 	}
-	at, err := r.whereabouts()
+	at, err := r.currentPath()
 	if err != nil {
 		return false, err
 	}
@@ -41,14 +42,14 @@ func (r *Reader) Refresh(ctx context.Context) (replaced bool, err error) {
 	}
 	r.file = f
 	replaced = !os.SameFile(f.seen, seen)
-	r.left = r.left && !replaced
+	r.readMoved = r.readMoved && !replaced
 	return replaced, nil
 }
 
-// whereabouts returns by which name the file can be read. One that was moved is
-// read once more when the server that has it open goes on elsewhere; until then its
-// newest messages lie where it was.
-func (r *Reader) whereabouts() (string, error) {
+// currentPath returns the name by which the file can be read now. While a server
+// has a moved file open, its newest messages lie at the old path, and it can't be
+// read. Once the server has gone on elsewhere, the moved file is read once more.
+func (r *Reader) currentPath() (string, error) {
 	now, err := os.Stat(r.path)
 	if err == nil && os.SameFile(now, r.file.seen) {
 		return r.path, nil
@@ -56,8 +57,8 @@ func (r *Reader) whereabouts() (string, error) {
 	if isLocked(r.file.held, databaseLocks) {
 		return "", fs.ErrNotExist
 	}
-	if name := whereabouts(r.file.held); !r.left {
-		r.left = true
+	if name := currentName(r.file.held); !r.readMoved {
+		r.readMoved = true
 		if moved, err := os.Stat(name); err == nil && os.SameFile(moved, r.file.seen) {
 			return name, nil
 		}

@@ -9,10 +9,11 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// What the log retains, to replay it to clients that join, is a second copy of the
-// end of the history, and obeys the same rules: what is too old, and what was
-// removed from the file, is not replayed. As the log retains its end in one
-// piece, what stands before a message that was removed is not replayed either.
+// The log retains its last messages to replay them to clients that join. They
+// are a second copy of the end of the history, and the same rules hold: messages
+// that are too old, or were removed from the file, are not replayed. The log can
+// only forget its oldest messages, so those before a removed one are not
+// replayed either.
 
 // A retained message is one that the log retains.
 type retained struct {
@@ -22,16 +23,18 @@ type retained struct {
 	elapsed  time.Duration // when it was written, or 0 if that was before the archive was opened
 }
 
-// restored notes what was put into the log before anything was said.
-func (a *Archive) restored(log *broadcast.Log) {
+// retainReplayed records the positions of the messages that were put into the
+// log before it was followed.
+func (a *Archive) retainReplayed(log *broadcast.Log) {
 	a.log, a.head = log, log.End()
 	for i := range a.replayed {
 		a.replayed[i].at = a.head - broadcast.Position(len(a.replayed)-i)*wire.Size
 	}
 }
 
-// retain notes that the log retains messages, the first of which has a sequence
-// if they were written, and others after them that were left out.
+// retain records messages that the log retains: those that were written, whose
+// first has the given sequence (0: they were not), and after them those that were
+// left out.
 func (a *Archive) retain(entries []broadcast.Entry, sequence, leftOut int64) {
 	if a.config.Replay == 0 {
 		return
@@ -56,12 +59,12 @@ func (a *Archive) retain(entries []broadcast.Entry, sequence, leftOut int64) {
 	}
 }
 
-// forget has the log retain nothing that is too old, or was removed.
+// forget makes the log forget messages that are too old or were removed.
 func (a *Archive) forget(now time.Time) error {
 	if len(a.replayed) == 0 {
 		return nil
 	}
-	removed, err := a.removed()
+	removed, err := a.removedCheck()
 	if err != nil {
 		return err
 	}
@@ -88,11 +91,11 @@ func (a *Archive) isTooOld(r *retained, now time.Time) bool {
 	return r.time.Before(a.age.cutoff(now, elapsed()))
 }
 
-// removed returns what reports whether somebody has removed the message with a
-// sequence from the file.
-func (a *Archive) removed() (func(sequence int64) bool, error) {
+// removedCheck returns a function that reports whether another program has
+// removed a message from the file.
+func (a *Archive) removedCheck() (func(sequence int64) bool, error) {
 	conn, ctx := a.store.file.conn, context.Background()
-	var version int64 // changes when somebody else has written to the file
+	var version int64 // changes when another connection has written to the file
 	if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
 		return nil, err
 	}
@@ -100,7 +103,7 @@ func (a *Archive) removed() (func(sequence int64) bool, error) {
 		return func(int64) bool { return false }, nil
 	}
 	first := slices.IndexFunc(a.replayed, func(r retained) bool { return r.sequence > 0 })
-	there := make(map[int64]bool)
+	present := make(map[int64]bool)
 	if first >= 0 {
 		rows, err := conn.QueryContext(ctx, "SELECT sequence FROM message WHERE sequence >= ?", a.replayed[first].sequence)
 		if err != nil {
@@ -112,12 +115,12 @@ func (a *Archive) removed() (func(sequence int64) bool, error) {
 			if err := rows.Scan(&sequence); err != nil {
 				return nil, err
 			}
-			there[sequence] = true
+			present[sequence] = true
 		}
 		if err := rows.Err(); err != nil {
 			return nil, err
 		}
 	}
 	a.version, a.versionOf = version, a.store.file
-	return func(sequence int64) bool { return sequence > 0 && !there[sequence] }, nil
+	return func(sequence int64) bool { return sequence > 0 && !present[sequence] }, nil
 }

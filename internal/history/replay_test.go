@@ -7,7 +7,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// retaining is a room whose log retains the last ten messages.
+// retaining returns a room whose log retains the last ten messages.
 func retaining(t *testing.T, path string, retain time.Duration) *room {
 	r := newRoom(t, path, Config{Window: time.Millisecond, Replay: 10, Retain: retain})
 	r.log.Retain(10)
@@ -21,8 +21,8 @@ func (r *room) replayed() int {
 	return int(r.log.Head()-c.Position()) / wire.Size
 }
 
-// What somebody removes from the file is not replayed any more, nor what stands
-// before it; what was never in the file is.
+// Messages that were removed from the file are not replayed any more, nor those
+// before them. Those that were never in the file are replayed.
 func TestRemovedIsNotReplayed(t *testing.T) {
 	r := retaining(t, newFile(t), 0)
 	for range 20 {
@@ -51,8 +51,8 @@ func TestRemovedIsNotReplayed(t *testing.T) {
 	r.finish()
 }
 
-// What is too old is not replayed, neither by the server that it was said to nor
-// by the next, whose replay is in the file.
+// Old messages are not replayed, neither by the server that received them nor by
+// the next, which reads them from the file.
 func TestOldIsNotReplayed(t *testing.T) {
 	r := retaining(t, newFile(t), time.Second)
 	r.say(alice, "alice", "hello", time.Now())

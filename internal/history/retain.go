@@ -5,53 +5,53 @@ import (
 	"time"
 )
 
-// pruneBatch is how many messages are removed in one transaction, so that the
-// writer does not wait for long.
+// pruneBatch is how many messages are removed in one transaction: few enough that
+// the writer does not wait for long.
 const pruneBatch = 1000
 
-// beginToExpire is called when the archive was opened. If all there is is too
-// old, the clock may be wrong: then nothing is removed for a while, in which
-// somebody can see to that.
-func (a *Archive) beginToExpire(now time.Time) error {
-	const patience = time.Hour
+// startExpiry prepares to remove old messages. If all messages are too old, the
+// clock may be wrong. Then nothing is removed for a while, so that somebody can
+// set it right.
+func (a *Archive) startExpiry(now time.Time) error {
+	const grace = time.Hour
 	a.age = newAge(a.config.Retain, now, elapsed(), a.last+1)
 	a.expireAt = now
 	last, err := a.newest(1)
 	if err != nil || len(last) == 0 || !last[0].Time.Before(a.age.cutoff(now, a.age.since)) {
 		return err
 	}
-	wait := min(a.config.Retain, patience)
+	wait := min(a.config.Retain, grace)
 	a.expireAt = now.Add(wait)
-	a.config.Logger.Warn("all messages in the history are older than they are to be kept; is the clock right? They will be removed",
+	a.config.Logger.Warn("all messages in the history are too old to be kept and will be removed; is the clock right?",
 		"file", a.path, "newest", last[0].Time, "in", wait)
 	return nil
 }
 
-// expire removes messages that are older than they are to be kept, if it is
-// time to. There may be more: then it is time again at once.
+// expire removes messages that are too old, if it is time to. If there may be
+// more of them, it is time again at once.
 func (a *Archive) expire(now time.Time) {
 	if a.age == nil {
 		return
 	}
-	a.age.note(a.last+a.missing+1, elapsed())
+	a.age.record(a.last+a.missing+1, elapsed())
 	if now.Before(a.expireAt) {
 		return
 	}
 	n, err := a.store.file.expire(a.age, now, elapsed())
-	if err != nil && !a.fails && !isBusy(err) {
+	if err != nil && !a.failing && !isBusy(err) {
 		a.config.Logger.Warn("old messages can't be removed from the history", "file", a.path, "reason", reason(err))
 	}
 	if err == nil && n == pruneBatch {
 		return
 	}
-	// Nobody minds if a message is kept for a little longer.
+	// Messages may be kept a little longer than the retention time.
 	a.expireAt = now.Add(min(max(a.config.Retain/10, 100*time.Millisecond), time.Minute))
 }
 
-// expire removes the first messages that are too old, pruneBatch at most, and
+// expire removes the oldest messages that are too old, pruneBatch at most, and
 // returns how many.
 func (f *file) expire(a *age, now time.Time, elapsed time.Duration) (int64, error) {
-	young := a.young(elapsed)
+	young := a.firstYoung(elapsed)
 	return f.remove("sequence < ? AND time < ? OR sequence >= ? AND sequence < ? ORDER BY sequence",
 		young, a.cutoff(now, elapsed).UnixNano(), a.first, young)
 }
@@ -62,8 +62,8 @@ func (f *file) removeSome(before time.Time) (int64, error) {
 	return f.remove("time < ? ORDER BY time", before.UnixNano())
 }
 
-// remove removes messages that meet a condition, the first ones, pruneBatch at
-// most, and returns how many.
+// remove removes the first messages that meet a condition, pruneBatch at most,
+// and returns how many.
 func (f *file) remove(which string, args ...any) (n int64, err error) {
 	err = f.transact(func() (err error) {
 		n, err = f.exec("DELETE FROM message WHERE sequence IN (SELECT sequence FROM message WHERE "+which+" LIMIT ?)",
@@ -73,7 +73,7 @@ func (f *file) remove(which string, args ...any) (n int64, err error) {
 	return n, err
 }
 
-// newest returns the last messages, n at most, the last one first.
+// newest returns the last messages, n at most, newest first.
 func (a *Archive) newest(n int) (last []Message, err error) {
 	rows, err := a.store.file.conn.QueryContext(context.Background(), "SELECT "+columns+" FROM message ORDER BY sequence DESC LIMIT ?", n)
 	if err != nil {

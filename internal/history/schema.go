@@ -12,8 +12,8 @@ import (
 // applicationID is "sopc".
 const applicationID = 0x736f7063
 
-// migrations make the file what it is: each leads from the form before it to
-// the next. Those that were ever released don't change any more.
+// migrations lead from each form of the file to the next. Those that were
+// released don't change any more.
 var migrations = []string{
 	// 1: the messages, and an index of their words.
 	//
@@ -22,11 +22,11 @@ var migrations = []string{
 	// ends at the first zero.
 	//
 	// The index of words is one with external content: it has no copy of the
-	// texts, which would be half as much again, and finds them in the view
-	// searchable to mark what was found. columnsize=0 leaves out the length of
-	// each text, which only ranking needs; what is found comes in its order. There
-	// is no trigger that indexes a new message: with one, SQLite would write the
-	// index for each message, and not for each batch.
+	// texts, which would make the file half as large again, and reads them from
+	// the view searchable to mark matches. columnsize=0 leaves out the length of
+	// each text, which only ranking needs; matches come in the order of the file.
+	// No trigger indexes a new message: with one, SQLite would write the index
+	// once for each message instead of once for each batch.
 	`CREATE TABLE message (
 		sequence           INTEGER PRIMARY KEY AUTOINCREMENT,
 		time               INTEGER NOT NULL, -- nanoseconds since 1970, UTC
@@ -56,7 +56,8 @@ var migrations = []string{
 	END;`,
 }
 
-// migrate brings a file to the latest form. A file that is empty gets it all.
+// migrate brings a file to the latest form. An empty file goes through all
+// migrations.
 func migrate(ctx context.Context, c *sql.Conn, migrations []string) error {
 	version, err := check(ctx, c, len(migrations), true)
 	if err != nil {
@@ -73,9 +74,9 @@ func migrate(ctx context.Context, c *sql.Conn, migrations []string) error {
 	return nil
 }
 
-// check returns the form of a file. It is an error if the file is not ours, or
-// in a form that is newer than the latest. One that is empty counts as ours if
-// it may be.
+// check returns the form of a file. It returns an error if the file is not ours,
+// or in a newer form than the latest. An empty file has form 0 if mayBeEmpty, and
+// is an error otherwise.
 func check(ctx context.Context, c *sql.Conn, latest int, mayBeEmpty bool) (version int, err error) {
 	var id, tables int
 	err = c.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
@@ -95,7 +96,8 @@ func check(ctx context.Context, c *sql.Conn, latest int, mayBeEmpty bool) (versi
 	return version, nil
 }
 
-// An errForm says of a file why it is no history, or none that can be read.
+// An errForm says why a file is not a history, or why it can't be used. It
+// follows the file's path in a sentence.
 type errForm string
 
 func (e errForm) Error() string { return string(e) }

@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// A file that is open to be written to is in WAL mode, which its header says: its
-// newest messages may be in its -wal, which may be where it can't be seen. One that
-// was closed in order is sealed: in the mode that needs no -wal. The header gets
-// there after the messages, and away from there before any, each time synced, so
-// that a file that says it is sealed has them all, wherever it is read.
+// A file that is open for writing is in WAL mode, and its header says so: its
+// newest messages may be in its -wal, which can't be seen from everywhere. A file
+// that was closed in order is sealed: it is in the journal mode that needs no
+// -wal. The header is changed to that after all messages are in the file, and
+// back before any is written; both are synced. So a file whose header says it is
+// sealed has all messages, wherever it is read.
 
-// enterWAL has a database written in WAL mode.
+// enterWAL switches a database to WAL mode.
 func (f *file) enterWAL(ctx context.Context) error {
-	const mostAttempts = 3 // another program may seal the file before this one reads it
+	const maxAttempts = 3 // another program may seal the file before this one reads it
 	var mode string
-	for range mostAttempts {
+	for range maxAttempts {
 		var version int
 		err := f.conn.QueryRowContext(ctx, "PRAGMA journal_mode = wal").Scan(&mode)
 		if err == nil {
-			// From here on nobody else can change the mode.
+			// From here on no other process can change the mode.
 			err = f.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 		}
 		if err == nil {
@@ -37,15 +38,15 @@ func (f *file) enterWAL(ctx context.Context) error {
 }
 
 const (
-	// sealTries is for how long others may keep a file from being sealed when the
-	// server ends, and sealAgain how often it is tried.
-	sealTries = 500 * time.Millisecond
-	sealAgain = 5 * time.Millisecond
+	// sealTimeout is how long the end of the server waits for programs that keep
+	// the file from being sealed, and sealRetryInterval how often it tries.
+	sealTimeout       = 500 * time.Millisecond
+	sealRetryInterval = 5 * time.Millisecond
 )
 
-// seal puts what is in the -wal into the file, removes the -wal, and has the header
-// say so. It fails if others have the file open, or if its path, beside which the
-// -wal would be another's, no longer names what was opened.
+// seal copies the -wal into the file, removes it, and changes the header. It
+// fails if another process has the file open, or if the path no longer names the
+// file that was opened: the -wal at the path might belong to another.
 func (f *file) seal(opened fs.FileInfo) error {
 	if now, err := os.Stat(f.name); err != nil || !os.SameFile(now, opened) {
 		return errMoved
@@ -60,15 +61,15 @@ func (f *file) seal(opened fs.FileInfo) error {
 
 var errMoved = errors.New("it is no longer at its path")
 
-// seal seals the file, or puts as much of what was written as possible into it, for
-// as long as others have it open.
+// seal seals the file. If other processes have it open for too long, it only
+// copies as much of the -wal into it as they allow.
 func (s *store) seal() {
 	opened, err := s.lock.Stat()
 	if err != nil {
 		return
 	}
-	for deadline := time.Now().Add(sealTries); ; time.Sleep(sealAgain) {
-		all, err := s.settle()
+	for deadline := time.Now().Add(sealTimeout); ; time.Sleep(sealRetryInterval) {
+		all, err := s.checkpoint()
 		if all {
 			err = s.file.seal(opened)
 		}

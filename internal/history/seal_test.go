@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A file that was closed in order can be read wherever it is, also after it was
-// pruned; one that others have open has everything in itself.
+// A file that was closed in order can be read wherever it is, also after Prune.
+// If others have it open, all messages are at least in the file itself.
 func TestSealed(t *testing.T) {
 	path := written(t, "alice: first", "alice: second")
 	link := filepath.Join(t.TempDir(), "link")
@@ -60,7 +60,8 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// A file that was moved is not sealed: what lies beside its path may be another's.
+// A file that was moved is not sealed: the companion files at its path may be
+// another's.
 func TestMovedIsNotSealed(t *testing.T) {
 	path := newFile(t)
 	s, _, err := openStore(path)

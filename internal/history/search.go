@@ -13,43 +13,43 @@ import (
 // A Hit is a message that was found.
 type Hit struct {
 	Message
-	// Parts are the message's text, up to its first zero byte, cut where what
-	// was looked for begins and ends: every second part, from the second on, is
-	// that.
+	// Parts are the message's text, up to its first zero byte, cut where matches
+	// begin and end: every second part, from the second on, is a match.
 	Parts []string
 }
 
 // ErrNoWords is what Search returns for a query without a word.
 var ErrNoWords = errors.New("there is no word to search for")
 
-// A query has so many words at most, and so many of them that end in *, each of
-// which may stand for a good part of all that was said.
 const (
-	maxWords    = 100
+	// maxWords is how many words a query has at most.
+	maxWords = 100
+	// maxPrefixes is how many of them may end in *. Each may match a large part
+	// of the history.
 	maxPrefixes = 8
 )
 
-// ErrTooManyWords is what the error of Search wraps if a query has more than it
-// may have.
+// ErrTooManyWords is what the error of Search wraps if a query has too many words
+// or prefixes.
 var ErrTooManyWords = errors.New("too many words to search for")
 
-// Search returns the messages that a filter means and in which all words of a
-// query are found, in any order, whatever their case and accents; the oldest
-// message first. Words between quotes have to follow each other, and a word
-// that ends in * stands for all that begin like it. Each hit is valid until the
-// next. If reading fails, the error comes last.
+// Search returns the messages that a filter selects and that contain all words of
+// a query, in any order, whatever their case and accents; the oldest message
+// first. Words between quotes must follow each other, and a word that ends in *
+// matches all words that begin like it. Each hit is valid until the next. If
+// reading fails, the error comes last.
 func (r *Reader) Search(ctx context.Context, query string, f Filter) (iter.Seq2[*Hit, error], error) {
 	match, err := expression(query)
 	if err != nil {
 		return nil, err
 	}
-	mark := rand.Text()                    // nobody can have written it into a text
+	mark := rand.Text()                    // random, so it is in no text
 	where, args := f.where("search.rowid") // by which the index of words is ordered
 	args = append([]any{mark, mark, match}, args...)
 	statement := "SELECT " + columnsOf("m") + `, highlight(search, 0, ?, ?) FROM search
 		JOIN message m ON m.sequence = search.rowid WHERE search MATCH ? AND ` + where
 	if !f.Since.IsZero() {
-		// This the index of words can use, unlike a time.
+		// Unlike a time, the index of words can use this.
 		statement += " AND search.rowid >= (SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?)"
 		args = append(args, f.Since.UnixNano())
 	}
@@ -71,8 +71,8 @@ func columnsOf(table string) string {
 }
 
 // expression translates a query into the language of SQLite's FTS5, in which
-// hardly anything people write is valid: words and quoted phrases, each as an
-// FTS5 string, which means nothing else, and each once.
+// most of what people write is a syntax error. Each word and each quoted phrase
+// becomes an FTS5 string, once, so that nothing in it has a special meaning.
 func expression(query string) (string, error) {
 	var terms []string
 	words, prefixes := 0, 0
@@ -111,13 +111,13 @@ func expression(query string) (string, error) {
 	return strings.Join(terms, " "), nil
 }
 
-// hasWord reports whether a text has something in it that is indexed.
+// hasWord reports whether a text has a character that is indexed.
 func hasWord(text string) bool { return strings.ContainsFunc(text, isIndexed) }
 
 func isIndexed(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r)
 }
 
-// isBetweenWords reports whether a character ends a word: accents that stand
-// alone belong to the letter before them.
+// isBetweenWords reports whether a character ends a word. Combining accents don't:
+// they belong to the letter before them.
 func isBetweenWords(r rune) bool { return !isIndexed(r) && !unicode.IsMark(r) }

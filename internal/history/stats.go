@@ -8,7 +8,8 @@ import (
 
 // Stats counts messages.
 type Stats struct {
-	// Messages is how many there are, First and Last when they begin and end.
+	// Messages is how many there are, First and Last the times of the first and
+	// the last.
 	Messages    int
 	First, Last time.Time
 	// People are the authors, by the number of their messages, largest first.
@@ -17,13 +18,13 @@ type Stats struct {
 	Hours [24]int
 }
 
-// A PersonCount says how many messages somebody wrote.
+// A PersonCount is how many messages a person wrote.
 type PersonCount struct {
 	Name     string // as it authenticated
 	Messages int
 }
 
-// Stats counts the messages from a time on; zero is from the beginning.
+// Stats counts the messages from a time on; zero counts all.
 func (r *Reader) Stats(ctx context.Context, since time.Time) (*Stats, error) {
 	var s Stats
 	err := r.countPeople(ctx, &s, since)
@@ -56,8 +57,8 @@ func (r *Reader) countPeople(ctx context.Context, s *Stats, since time.Time) err
 	return rows.Err()
 }
 
-// countHours counts quarters of an hour, which are what time zones differ by,
-// so that SQLite has to know of none.
+// countHours counts messages by quarters of an hour. Time zones differ by
+// multiples of that, so that SQLite needs to know none.
 func (r *Reader) countHours(ctx context.Context, s *Stats, since time.Time) error {
 	const quarter = 15 * time.Minute
 	from := int64(0)

@@ -9,23 +9,23 @@ import (
 	"path/filepath"
 )
 
-// A store is a history that is open to be written to, which one process at a
-// time may do.
+// A store is a history that is open for writing. Only one process at a time has
+// it open so.
 type store struct {
-	path   string
-	real   string // the path without symbolic links, as it was when the file was opened
-	lock   *os.File
-	file   *file // nil when it could not be opened again
-	insert *sql.Stmt
-	beside [2]fs.FileInfo // what lies beside it, see suffixes
-	header header         // when it was looked at last
+	path       string
+	realPath   string // the path without symbolic links, as it was when the file was opened
+	lock       *os.File
+	file       *file // nil if it could not be reopened
+	insert     *sql.Stmt
+	companions [2]fs.FileInfo // what lies beside it, see suffixes
+	header     header         // as it was when it was read last
 }
 
-// suffixes are those of what belongs to a database: its newest content, and an
+// suffixes are those of a database's companion files: its newest content, and an
 // index of that.
 var suffixes = [2]string{"-wal", "-shm"}
 
-// openStore opens a history to write to, and creates it if there is none. It
+// openStore opens a history for writing, and creates it if there is none. It
 // also returns the sequence of the last message there ever was.
 func openStore(path string) (_ *store, last int64, err error) {
 	s := &store{path: path}
@@ -38,9 +38,9 @@ func openStore(path string) (_ *store, last int64, err error) {
 	return s, last, nil
 }
 
-// begin opens the database of a file that is locked.
+// begin checks and opens the database of a locked file.
 func (s *store) begin() (last int64, err error) {
-	if s.real, err = filepath.EvalSymlinks(s.path); err != nil {
+	if s.realPath, err = filepath.EvalSymlinks(s.path); err != nil {
 		return 0, err
 	}
 	if err := s.checkLeftover(); err != nil {
@@ -49,7 +49,7 @@ func (s *store) begin() (last int64, err error) {
 	return s.open()
 }
 
-// open opens the database itself.
+// open opens the database without checking its companion files.
 func (s *store) open() (last int64, err error) {
 	ctx := context.Background()
 	if s.file, err = openToWrite(ctx, s.path); err != nil {
@@ -63,7 +63,7 @@ func (s *store) open() (last int64, err error) {
 	if err := migrate(ctx, s.file.conn, migrations); err != nil {
 		return 0, err
 	}
-	// From here on it is Run that waits, see vigil.
+	// From here on Run waits, see watchdog.
 	if _, err := s.file.exec("PRAGMA busy_timeout = 50"); err != nil {
 		return 0, err
 	}
@@ -72,49 +72,49 @@ func (s *store) open() (last int64, err error) {
 		return 0, err
 	}
 	for i, suffix := range suffixes {
-		s.beside[i], _ = os.Lstat(s.real + suffix)
+		s.companions[i], _ = os.Lstat(s.realPath + suffix)
 	}
 	s.header, _, _ = readHeader(s.lock)
 	s.insert, err = s.file.conn.PrepareContext(ctx, "INSERT INTO message ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?)")
 	return greatest.Int64, err
 }
 
-// settle copies what was written last into the file itself, and reports whether
-// that was possible: others may be reading it.
-func (s *store) settle() (bool, error) {
-	var busy, written, settled int
-	err := s.file.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(truncate)").Scan(&busy, &written, &settled)
-	return err == nil && written == settled, err
+// checkpoint copies the -wal into the file, and reports whether all of it was
+// copied. Others that read the file may prevent that.
+func (s *store) checkpoint() (bool, error) {
+	var busy, written, copied int
+	err := s.file.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(truncate)").Scan(&busy, &written, &copied)
+	return err == nil && written == copied, err
 }
 
-// removeBeside removes what lies beside the path, if it belongs to this store:
-// whatever is there next would take it for its own.
-func (s *store) removeBeside() {
+// removeCompanions removes the companion files of this store from its path. A
+// database that is put there next would take them for its own.
+func (s *store) removeCompanions() {
 	for i, suffix := range suffixes {
-		if about, err := os.Lstat(s.real + suffix); err == nil && s.beside[i] != nil && os.SameFile(about, s.beside[i]) {
-			os.Remove(s.real + suffix)
+		if about, err := os.Lstat(s.realPath + suffix); err == nil && s.companions[i] != nil && os.SameFile(about, s.companions[i]) {
+			os.Remove(s.realPath + suffix)
 		}
 	}
 }
 
-// carry adds the messages of another store that come after some sequence, and
-// returns how many they are.
-func (s *store) carry(from *store, after int64) (carried int, err error) {
+// copyFrom adds the messages of another store that come after a sequence, and
+// returns how many it has copied.
+func (s *store) copyFrom(from *store, after int64) (copied int, err error) {
 	for {
 		messages, err := from.after(after)
 		if err == nil && len(messages) > 0 {
 			err = s.add(messages)
 		}
 		if err != nil || len(messages) == 0 {
-			return carried, err
+			return copied, err
 		}
-		carried += len(messages)
+		copied += len(messages)
 		after = messages[len(messages)-1].Sequence
 	}
 }
 
-// after returns the first messages after some sequence, batchSize at most, and
-// with an error those that come before it.
+// after returns the first messages after a sequence, batchSize at most. With an
+// error, it returns those that it has read before.
 func (s *store) after(sequence int64) (messages []Message, err error) {
 	rows, err := s.file.conn.QueryContext(context.Background(),
 		"SELECT "+columns+" FROM message WHERE sequence > ? ORDER BY sequence LIMIT ?", sequence, batchSize)
@@ -132,7 +132,7 @@ func (s *store) after(sequence int64) (messages []Message, err error) {
 	return messages, rows.Err()
 }
 
-// add writes messages, which have a sequence, in one transaction.
+// add writes messages with their sequences, in one transaction.
 func (s *store) add(messages []Message) error {
 	return s.file.transact(func() error {
 		for i := range messages {
@@ -149,7 +149,7 @@ func (s *store) close() error {
 	return errors.Join(s.closeFile(), s.lock.Close())
 }
 
-// closeFile closes the database, and keeps others from writing to it.
+// closeFile closes the database but keeps the file locked.
 func (s *store) closeFile() error {
 	var err error
 	if s.insert != nil {

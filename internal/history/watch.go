@@ -10,30 +10,29 @@ import (
 	"sop-chat/internal/english"
 )
 
-// An open file stays the same one when its path is given to another, or to none:
-// it can be moved or removed while the server writes to it. It can also be
-// written over, or lose what SQLite keeps beside it. Nobody would find what is
-// written from then on; so the archive looks every second whether all is as it
-// was.
+// A file can be moved or removed while the server writes to it, and stays open
+// then. It can also be overwritten, or lose its companion files. Nobody would find
+// the messages that are written after that. So the archive inspects the file
+// every second.
 //
 //	the path names                 the archive
-//	another file, or none          puts all there is into the file that is open, and goes on in a new one at the path
-//	... and that file has no name  copies what is in it, too
-//	... but there can be none      goes on in the file that is open, and says so
-//	the file, with other content   goes on in that, with what the -wal had
-//	the file, without its -wal     opens it again
+//	another file, or none          copies the -wal into the open file, and goes on in a new file at the path
+//	... and the open file has none copies its messages into the new one, too
+//	... but no new one is possible goes on in the open file, and reports that
+//	the file, with other content   goes on in it, and adds the messages of the -wal
+//	the file, without its -wal     reopens it
 //
-// At the end it is an error if what was kept can't be found by any name.
+// At the end it is an error if the messages are in a file that has no name.
 
 const (
-	lookEvery = time.Second
-	// settleEvery is how long something may be in the -wal only, if there is no
-	// pause in what is said: a copy of the file alone lacks as much.
-	settleEvery = 10 * time.Second
+	inspectInterval = time.Second
+	// checkpointInterval is how long messages may be in the -wal only, if there is
+	// no pause between them. A copy of the file alone lacks as many.
+	checkpointInterval = 10 * time.Second
 )
 
-// inspect looks whether the path still names the file that is open, and sees to
-// it that it does.
+// inspect checks that the path names the open file and that the file is intact,
+// and restores that otherwise.
 func (a *Archive) inspect() error {
 	s := a.store
 	if s.file == nil {
@@ -45,68 +44,68 @@ func (a *Archive) inspect() error {
 	case openErr != nil:
 		return openErr
 	case err != nil || !os.SameFile(named, open):
-		return a.goAfterPath()
-	case s.isOverwritten(a.settled == a.last && !a.fails):
-		return a.goOnOverwritten()
+		return a.followPath()
+	case s.isOverwritten(a.checkpointed == a.last && !a.failing):
+		return a.recoverOverwritten()
 	}
-	a.adrift = false
+	a.detached = false
 	for i, suffix := range suffixes {
-		if about, err := os.Lstat(s.real + suffix); s.beside[i] != nil && (err != nil || !os.SameFile(about, s.beside[i])) {
-			return a.rejoin(suffix)
+		if about, err := os.Lstat(s.realPath + suffix); s.companions[i] != nil && (err != nil || !os.SameFile(about, s.companions[i])) {
+			return a.restoreCompanion(suffix)
 		}
 	}
 	if names(s.lock) > 1 {
-		a.complain("the history's file has another name (a hard link), and a program that opens it by that destroys it", "")
+		a.report("the history's file has another name (a hard link), and a program that opens it by that destroys it", "")
 	} else {
-		a.complaint = ""
+		a.reported = ""
 	}
 	return nil
 }
 
-// complain tells the logger, once, what is wrong with the file.
-func (a *Archive) complain(what, why string, args ...any) {
-	if a.complaint == what+why {
+// report tells the logger, once, what is wrong with the file.
+func (a *Archive) report(what, why string, args ...any) {
+	if a.reported == what+why {
 		return
 	}
-	a.complaint = what + why
+	a.reported = what + why
 	if args = append([]any{"file", a.path}, args...); why != "" {
 		args = append(args, "reason", why)
 	}
 	a.config.Logger.Error(what, args...)
 }
 
-// goAfterPath goes on in the file that the path names now, and creates it if there
+// followPath goes on in the file that the path names now, and creates it if there
 // is none.
-func (a *Archive) goAfterPath() error {
+func (a *Archive) followPath() error {
 	s, removed := a.store, names(a.store.lock) == 0
-	what := "the history's file was moved while it is open; what was said is kept in it"
+	what := "the history's file was moved while it is open; it has the messages until now"
 	if removed {
 		what = "the history's file was removed while it is open"
 	}
-	a.adrift = true
-	if err := a.settle(); a.unsettled {
-		a.complain(what, fmt.Sprint("others read it: ", err), "now", whereabouts(s.lock))
+	a.detached = true
+	if err := a.checkpoint(); a.walPending {
+		a.report(what, fmt.Sprint("others read it: ", err), "now", currentName(s.lock))
 		return nil
 	}
 	next := &store{path: s.path}
 	var err error
 	if next.lock, err = lock(s.path); err != nil {
-		a.complain(what, reason(err).Error(), "now", whereabouts(s.lock))
+		a.report(what, reason(err).Error(), "now", currentName(s.lock))
 		return nil
 	}
-	s.removeBeside()
+	s.removeCompanions()
 	last, err := next.begin()
-	carried := 0
+	copied := 0
 	if err == nil && removed {
-		carried, err = next.carry(s, last)
+		copied, err = next.copyFrom(s, last)
 	}
 	if err != nil {
-		a.complain(what, reason(errors.Join(err, next.close())).Error(), "now", whereabouts(s.lock))
+		a.report(what, reason(errors.Join(err, next.close())).Error(), "now", currentName(s.lock))
 		return nil
 	}
-	a.config.Logger.Error(what+", and goes on in a new one at its path", "file", a.path, "now", whereabouts(s.lock), "copied", carried)
-	a.store, a.last, a.adrift, a.complaint = next, max(a.last, last), false, ""
-	a.settle()
+	a.config.Logger.Error(what+", and goes on in a new one at its path", "file", a.path, "now", currentName(s.lock), "copied", copied)
+	a.store, a.last, a.detached, a.reported = next, max(a.last, last), false, ""
+	a.checkpoint()
 	for i := range a.replayed {
 		if !removed {
 			a.replayed[i].sequence = 0 // it is in the other file
@@ -115,16 +114,18 @@ func (a *Archive) goAfterPath() error {
 	return s.close()
 }
 
-// rejoin opens the file again, because something beside it is no longer its own.
-func (a *Archive) rejoin(suffix string) error {
-	a.complain("a part of the history was removed while it is open; it is written again", "", "removed", a.store.real+suffix)
-	if err := a.settle(); a.unsettled {
+// restoreCompanion reopens the file, because a companion file is missing or
+// another's.
+func (a *Archive) restoreCompanion(suffix string) error {
+	a.report("a part of the history was removed while it is open; it is written again", "", "removed", a.store.realPath+suffix)
+	if err := a.checkpoint(); a.walPending {
 		return err
 	}
 	return errors.Join(a.store.closeFile(), a.reopen())
 }
 
-// reopen opens the file again, which a store has locked, and adds what was rescued.
+// reopen opens the database of the locked file again, and adds the messages that
+// were rescued.
 func (a *Archive) reopen() error {
 	last, err := a.store.open()
 	if err != nil {
@@ -135,27 +136,27 @@ func (a *Archive) reopen() error {
 	}
 	if err == nil {
 		a.rescued, a.last = nil, max(a.last, last)
-		a.settle()
+		a.checkpoint()
 	}
 	return err
 }
 
-// settle copies what was written last into the file itself, unless others are
-// reading it. Then it remains unsettled.
-func (a *Archive) settle() error {
-	all, err := a.store.settle()
-	if a.unsettled = !all; all {
-		a.settled = a.last
+// checkpoint copies the -wal into the file, unless others are reading it. Then
+// walPending remains set.
+func (a *Archive) checkpoint() error {
+	all, err := a.store.checkpoint()
+	if a.walPending = !all; all {
+		a.checkpointed = a.last
 	}
 	return err
 }
 
-// goOnOverwritten goes on in a file whose content is another's now. What SQLite
-// still has of what was there before must not get into it; the messages among it
-// are added.
-func (a *Archive) goOnOverwritten() error {
+// recoverOverwritten goes on in a file whose content is another's now. The -wal
+// belongs to the former content and must not be applied to it. The messages in the
+// -wal are added to the file.
+func (a *Archive) recoverOverwritten() error {
 	s := a.store
-	rescued, err := s.after(a.settled)
+	rescued, err := s.after(a.checkpointed)
 	for err == nil && len(rescued) > 0 && rescued[len(rescued)-1].Sequence < a.last {
 		var more []Message
 		if more, err = s.after(rescued[len(rescued)-1].Sequence); len(more) == 0 {
@@ -164,24 +165,25 @@ func (a *Archive) goOnOverwritten() error {
 		rescued = append(rescued, more...)
 	}
 	a.rescued = rescued
-	lost := a.last - a.settled - int64(len(rescued))
-	what := "the history's file was written over while it is open; what was in it before is lost, but for copies"
+	lost := a.last - a.checkpointed - int64(len(rescued))
+	what := "the history's file was overwritten while it is open; its former content is lost, unless there is a copy"
 	a.config.Logger.Error(what, "file", a.path, "rescued", len(rescued), "lost", lost)
-	a.harm = fmt.Errorf("the history %q was written over while it was open; what was in it before is lost, but for copies", a.path)
-	if about, err := os.Lstat(s.real + suffixes[0]); err == nil && s.beside[0] != nil && os.SameFile(about, s.beside[0]) {
-		err = os.Truncate(s.real+suffixes[0], 0) // or it would be applied to what is there now
+	a.overwritten = fmt.Errorf("the history %q was overwritten while it was open; its former content is lost, unless there is a copy", a.path)
+	if about, err := os.Lstat(s.realPath + suffixes[0]); err == nil && s.companions[0] != nil && os.SameFile(about, s.companions[0]) {
+		err = os.Truncate(s.realPath+suffixes[0], 0) // or it would be applied to the new content
 		if err != nil {
 			return err
 		}
 	}
-	s.removeBeside()
+	s.removeCompanions()
 	s.closeFile() // fails, because the -wal is not there any more
 	return a.reopen()
 }
 
-// lost returns an error if what was written is in a file that nobody will find.
-func (a *Archive) lost() error {
-	if !a.adrift || names(a.store.lock) > 0 {
+// errRemoved returns an error if the messages are in a file that has no name, and
+// nil otherwise.
+func (a *Archive) errRemoved() error {
+	if !a.detached || names(a.store.lock) > 0 {
 		return nil
 	}
 	var n int64

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// That a file was written over shows from the beginning on, also by what a server
-// left in its -wal that was killed.
+// Overwriting a file is noticed from the beginning on, also if a killed server has
+// left a -wal.
 func TestOverwrittenAtTheBeginning(t *testing.T) {
 	for _, test := range []struct {
-		what    string
-		settled int64
+		what         string
+		checkpointed int64
 	}{{"ended", 300}, {"killed", 100}} {
 		t.Run(test.what, func(t *testing.T) {
 			working, path := newFile(t), newFile(t)
@@ -21,13 +21,13 @@ func TestOverwrittenAtTheBeginning(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.close()
-			extend(t, s, 0, test.settled)
-			if all, err := s.settle(); !all {
+			extend(t, s, 0, test.checkpointed)
+			if all, err := s.checkpoint(); !all {
 				t.Fatal(err)
 			}
-			extend(t, s, test.settled, 300)
+			extend(t, s, test.checkpointed, 300)
 			copyFile(t, working, path)
-			if test.settled < 300 {
+			if test.checkpointed < 300 {
 				copyFile(t, working+"-wal", path+"-wal")
 			}
 			r := newRoom(t, path, Config{Window: time.Millisecond})
@@ -38,11 +38,11 @@ func TestOverwrittenAtTheBeginning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it is noticed", func() bool { return strings.Contains(r.journal.String(), "written over") })
+			eventually(t, "it is noticed", func() bool { return strings.Contains(r.journal.String(), "overwritten") })
 			if got := r.journal.String(); !strings.Contains(got, "rescued=0 lost=0") {
 				t.Error(got)
 			}
-			if err := r.end(); err == nil || !strings.Contains(err.Error(), "written over") {
+			if err := r.end(); err == nil || !strings.Contains(err.Error(), "overwritten") {
 				t.Error(err)
 			}
 		})

@@ -25,7 +25,7 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 		return s.index(a.last + 1)
 	})
 	if err == nil {
-		a.last, a.missing, a.unsettled = sequence, 0, true
+		a.last, a.missing, a.walPending = sequence, 0, true
 		a.pace.measure(len(entries), time.Since(began))
 	}
 	return err
@@ -42,82 +42,83 @@ func (s *store) put(sequence int64, at time.Time, room string, from *broadcast.S
 	return err
 }
 
-// index adds the words of the messages from some sequence on to the index.
+// index indexes the words of the messages from a sequence on.
 func (s *store) index(from int64) error {
 	_, err := s.file.exec("INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence >= ?", from)
 	return err
 }
 
 const (
-	// tryAgain is how often it is tried to write to a file that can't be
-	// written, and tryLocked to one that another program keeps locked.
-	tryAgain  = time.Second
-	tryLocked = 20 * time.Millisecond
-	// shortLock is how long another program may keep the file locked before that
-	// is a failure: messages are removed in many short transactions.
-	shortLock = time.Second
+	// retryInterval is how long to wait before writing again after an error, and
+	// lockRetryInterval if another program keeps the file locked.
+	retryInterval     = time.Second
+	lockRetryInterval = 20 * time.Millisecond
+	// maxLockWait is how long another program may keep the file locked before
+	// that counts as a failure. Prune locks it in many short transactions.
+	maxLockWait = time.Second
 )
 
-// keep writes messages, or tries until it can. If the room would have to wait
-// for that, it leaves them out; if the server ends, it gives up.
+// keep writes messages, and tries again until it succeeds. If the room would have
+// to wait for that, it leaves them out; if the server ends, it gives up after a
+// timeout.
 func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	v := a.newVigil(ctx)
-	defer v.end()
+	w := a.newWatchdog(ctx)
+	defer w.stop()
 	missing, began := a.missing, time.Now()
-	all := func() int64 { return missing + int64(len(entries)) + v.leftOut }
+	all := func() int64 { return missing + int64(len(entries)) + w.leftOut }
 	for {
-		err, ended := v.do(func() error { return a.write(entries) })
+		err, ended := w.do(func() error { return a.write(entries) })
 		if !ended {
 			return a.giveUp(all())
 		}
 		if err == nil {
 			a.follower.Limit(a.pace.limit(a.config.Window))
-			a.missing = v.leftOut
-			a.retain(entries, a.last-int64(len(entries))+1, v.leftOut)
-			a.recovered(missing + v.leftOut)
+			a.missing = w.leftOut
+			a.retain(entries, a.last-int64(len(entries))+1, w.leftOut)
+			a.recovered(missing + w.leftOut)
 			return nil
 		}
 		a.follower.Limit(0)
-		wait := tryLocked
-		if !isBusy(err) || time.Since(began) > shortLock {
+		wait := lockRetryInterval
+		if !isBusy(err) || time.Since(began) > maxLockWait {
 			a.failed(err)
 		}
 		if !isBusy(err) {
-			wait = tryAgain
+			wait = retryInterval
 		}
-		if again, over := v.pause(wait); over {
+		if again, over := w.pause(wait); over {
 			return a.giveUp(all())
 		} else if !again {
 			a.missing = all()
-			a.retain(entries, 0, v.leftOut)
+			a.retain(entries, 0, w.leftOut)
 			return nil
 		}
 	}
 }
 
-// giveUp counts what else there would be to write, besides those that are
-// missing already.
+// giveUp counts the messages that are still in the log, and returns an error with
+// them and those that are missing already.
 func (a *Archive) giveUp(missing int64) error {
-	entries := make([]broadcast.Entry, batchSize) // a write that hangs still has the others
+	entries := make([]broadcast.Entry, batchSize) // a write that hangs still uses the batch
 	for {
 		n, ended := a.take(entries, 0, time.Time{})
 		if missing += int64(n); ended {
-			return a.lacks(missing)
+			return a.errMissing(missing)
 		}
 	}
 }
 
 // failed tells the logger, once, that the file can't be written.
 func (a *Archive) failed(err error) {
-	if a.fails {
+	if a.failing {
 		return
 	}
-	a.fails = true
+	a.failing = true
 	a.follower.Limit(0)
-	what := "the history can't be written; the chat goes on, and what is said waits in memory for as long as there is room"
+	what := "the history can't be written; the chat goes on, and messages wait in memory for as long as there is space"
 	if a.config.Window == 0 {
 		what = "the history can't be written; the chat waits until it can"
 	}
@@ -125,12 +126,12 @@ func (a *Archive) failed(err error) {
 }
 
 // recovered tells the logger that the file was written again, and how many
-// messages it lacks.
+// messages are missing in it.
 func (a *Archive) recovered(missing int64) {
-	if !a.fails {
+	if !a.failing {
 		return
 	}
-	a.fails = false
+	a.failing = false
 	if missing > 0 {
 		a.config.Logger.Error("the history is written again, but messages are missing in it", "file", a.path, "missing", missing)
 	} else {

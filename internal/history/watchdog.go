@@ -1,0 +1,116 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+const (
+	// holdPollInterval is how often a watchdog checks whether the room is held.
+	holdPollInterval = 20 * time.Millisecond
+	// slowAfter is how long the disk may take before that counts as a failure.
+	slowAfter = 2 * time.Second
+	// closeTimeout is how long writing is tried again when the server ends.
+	closeTimeout = 2 * time.Second
+	// closeGrace is how long a call that has begun may take after that.
+	closeGrace = 100 * time.Millisecond
+)
+
+// errNoResponse is the error of a disk that hangs.
+var errNoResponse = errors.New("the disk does not answer")
+
+// A watchdog watches calls that may block on the disk, so that neither the room
+// nor the end of the server waits for them for long. Each call runs on a goroutine
+// of its own, while Run's watches.
+//
+// While the disk fails, it takes messages from the log that hold the room. They
+// are left out; all of them come after those of the batch.
+type watchdog struct {
+	archive *Archive
+	ctxDone <-chan struct{} // nil once it is closed and the timeout runs
+	timeout <-chan time.Time
+	poll    *time.Ticker
+	expired bool  // the timeout is over
+	leftOut int64 // how many messages were left out
+}
+
+func (a *Archive) newWatchdog(ctx context.Context) *watchdog {
+	return &watchdog{archive: a, ctxDone: ctx.Done(), poll: time.NewTicker(holdPollInterval)}
+}
+
+func (w *watchdog) stop() { w.poll.Stop() }
+
+// do calls what, and reports whether it has ended. If not, what is still running,
+// and the file must not be used any more.
+func (w *watchdog) do(what func() error) (err error, ended bool) {
+	done := make(chan error, 1)
+	go func() { done <- what() }()
+	overdue := time.After(slowAfter)
+	for {
+		select {
+		case err := <-done:
+			return err, true
+		case <-overdue:
+			if w.expired {
+				w.archive.hung = true
+				return errNoResponse, false
+			}
+			w.archive.failed(errNoResponse)
+		case <-w.poll.C:
+			if w.archive.mustLeaveOut() {
+				w.leaveOut()
+			}
+		case <-w.ctxDone:
+			w.startTimeout()
+		case <-w.timeout:
+			w.timeout, w.expired, overdue = nil, true, time.After(closeGrace)
+		}
+	}
+}
+
+// pause waits before a call is tried again. It returns early when the server ends,
+// when the room is held (tryAgain is false), and when it is too late to try again
+// (over is true).
+func (w *watchdog) pause(d time.Duration) (tryAgain, over bool) {
+	if w.expired {
+		return false, true
+	}
+	again := time.After(d)
+	for {
+		select {
+		case <-again:
+			return true, false
+		case <-w.poll.C:
+			if w.archive.mustLeaveOut() {
+				return false, false
+			}
+		case <-w.ctxDone:
+			w.startTimeout()
+			return true, false
+		case <-w.timeout:
+			return false, true
+		}
+	}
+}
+
+func (w *watchdog) startTimeout() { w.ctxDone, w.timeout = nil, time.After(closeTimeout) }
+
+// mustLeaveOut reports whether the room is held because the disk fails, and
+// messages may be left out to release it.
+func (a *Archive) mustLeaveOut() bool {
+	return a.failing && a.config.Window > 0 && a.follower.IsHolding()
+}
+
+// leaveOut takes messages from the log until the room is no longer held.
+func (w *watchdog) leaveOut() {
+	entries := make([]broadcast.Entry, 256)
+	for w.archive.mustLeaveOut() {
+		n, ended := w.archive.take(entries, 0, time.Time{})
+		if w.leftOut += int64(n); ended {
+			return
+		}
+	}
+}
