@@ -76,7 +76,7 @@ func Run(ctx context.Context, p Process) (status int) {
 		return statusOK
 	}
 	if wrong, ok := errors.AsType[outputError](err); ok {
-		if terminal.IsUnread(wrong) {
+		if terminal.IsBrokenPipe(wrong) {
 			return statusOK // the reader has seen enough
 		}
 		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", wrong)

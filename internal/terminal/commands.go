@@ -9,12 +9,12 @@ import (
 	"sop-chat/internal/english"
 )
 
-// A command is what an input does that begins with its name after a slash.
+// A command is run by an input that begins with a slash and its name.
 type command struct {
-	name  string
-	usage string
-	does  string
-	run   func(m *model, argument string) tea.Cmd
+	name        string
+	usage       string
+	description string
+	run         func(m *model, argument string) tea.Cmd
 }
 
 func commands() []command {
@@ -31,14 +31,14 @@ const keysHelp = `Enter sends; Alt+Enter, Shift+Enter or Ctrl+J begin a new line
 Up, Down: what you typed before
 Tab completes a name
 PgUp, PgDn, the mouse wheel: scroll; Ctrl+Home, Ctrl+End: to the first, the last
-Esc: to the last; Ctrl+L draws the screen anew; Ctrl+Z suspends
+Esc: to the last; Ctrl+L redraws the screen; Ctrl+Z suspends
 Ctrl+C empties the input; if it is empty, Ctrl+C and Ctrl+D leave
 //text is sent as /text`
 
-const marksHelp = `› yours  … not yet sent  @ has your name in it  ! is under your name, but not from here`
+const marksHelp = `› yours  … not sent yet  @ has your name in it  ! is under your name, but not from here`
 
-// command runs what an input names. What it names must be a command: somebody
-// a mistyped one should not be said to the room.
+// command runs the command that an input names. It reports an unknown one, so that
+// a mistyped command is not sent to the room.
 func (m *model) command(input string) tea.Cmd {
 	name, argument, _ := strings.Cut(strings.TrimPrefix(input, "/"), " ")
 	if name == "exit" {
@@ -52,24 +52,24 @@ func (m *model) command(input string) tea.Cmd {
 		}
 	}
 	first, _, _ := strings.Cut(name, "\n")
-	m.note("there is no command /" + first + "; /help shows all, and // sends a text that begins with /")
+	m.addNotice("there is no command /" + first + "; /help shows all, and // sends a text that begins with /")
 	return nil
 }
 
 func (m *model) help(string) tea.Cmd {
 	for _, c := range commands() {
-		m.note("/" + c.name + c.usage + ": " + c.does)
+		m.addNotice("/" + c.name + c.usage + ": " + c.description)
 	}
 	for line := range strings.Lines(keysHelp) {
-		m.note(strings.TrimSuffix(line, "\n"))
+		m.addNotice(strings.TrimSuffix(line, "\n"))
 	}
-	m.note(marksHelp)
+	m.addNotice(marksHelp)
 	return nil
 }
 
 func (m *model) me(doing string) tea.Cmd {
 	if doing == "" {
-		m.note("/me needs a text, such as /me waves")
+		m.addNotice("/me needs a text, such as /me waves")
 		return nil
 	}
 	m.say("/me " + doing)
@@ -84,28 +84,28 @@ func (m *model) clear(string) tea.Cmd {
 func (m *model) toggleMouse(string) tea.Cmd {
 	m.mouseOff = !m.mouseOff
 	if m.mouseOff {
-		m.note("the mouse selects text now; /mouse lets it scroll again")
+		m.addNotice("the mouse selects text now; /mouse lets it scroll again")
 	} else {
-		m.note("the mouse wheel scrolls now; most terminals select text with Shift")
+		m.addNotice("the mouse wheel scrolls now; most terminals select text with Shift")
 	}
 	return nil
 }
 
-// quit leaves, but only when told twice if something would be lost.
+// quit leaves. If messages would be lost, it has to be called twice.
 func (m *model) quit(string) tea.Cmd {
 	if n := len(m.log.unsent); n > 0 && !m.warned && !m.sends() {
 		m.warned = true
-		m.note(english.Count(n, "message") + " would be lost that could not be sent yet; do that again to leave all the same")
+		m.addNotice(english.Count(n, "message") + " that could not be sent would be lost; do that again to leave anyway")
 		return nil
 	}
 	return tea.Quit
 }
 
-// note shows a notice.
-func (m *model) note(text string) { m.add(newNotice(m.now(), text)) }
+// addNotice shows a notice.
+func (m *model) addNotice(text string) { m.addEntry(newNotice(m.now(), text)) }
 
-// add shows an entry, and the day if it is another one than before.
-func (m *model) add(e entry) {
+// addEntry shows an entry, and before it the day if that has changed.
+func (m *model) addEntry(e entry) {
 	if day := e.at.Format(time.DateOnly); day != m.day {
 		if m.day != "" {
 			m.log.add(newNotice(e.at, e.at.Format("Monday, 2 January 2006")))

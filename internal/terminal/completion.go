@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// mostSearched is how many entries are looked at for names.
-const mostSearched = 1000
+// maxSearched is how many entries are searched for names.
+const maxSearched = 1000
 
-// A completion goes through the names that begin with what was typed, one with
+// A completion cycles through the names that begin with what was typed, one for
 // each Tab.
 type completion struct {
 	before string // the rest of the input
@@ -17,8 +17,8 @@ type completion struct {
 	shown  string // the input it has made; any other ends it
 }
 
-// complete returns the input with the word before its end replaced by a name,
-// and what shows where the next Tab goes on. At the beginning a colon follows.
+// complete returns the input with its last word replaced by the next name, and
+// whether there is one. A name at the beginning is followed by a colon.
 func (c *completion) complete(input string, names func(prefix string) []string) (string, bool) {
 	if c.shown != input || len(c.names) == 0 {
 		begin := strings.LastIndexAny(input, " \n") + 1
@@ -37,11 +37,11 @@ func (c *completion) complete(input string, names func(prefix string) []string) 
 	return c.shown, true
 }
 
-// speakers returns the names that begin with a prefix in whatever case, those
-// the last to speak first.
+// speakers returns the names that begin with a prefix, in whatever case, latest
+// speaker first.
 func (s *scrollback) speakers(prefix string) (names []string) {
 	prefix = strings.ToLower(prefix)
-	for i := len(s.entries) - 1; i >= 0 && i >= len(s.entries)-mostSearched; i-- {
+	for i := len(s.entries) - 1; i >= 0 && i >= len(s.entries)-maxSearched; i-- {
 		e := &s.entries[i]
 		if e.kind != own && e.name != "" && strings.HasPrefix(strings.ToLower(e.name), prefix) && !slices.Contains(names, e.name) {
 			names = append(names, e.name)

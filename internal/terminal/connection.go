@@ -7,19 +7,19 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// connection takes an event of the connection.
+// connection handles an event of the connection.
 func (m *model) connection(e event) {
 	switch e := e.(type) {
 	case joined:
 		if !m.state.until.IsZero() {
-			m.note("back in the room")
+			m.addNotice("back in the room")
 		} else {
-			m.note(fmt.Sprintf("joined %s as %s; /help shows what you can do", m.room, m.name))
+			m.addNotice(fmt.Sprintf("joined %s as %s; /help shows what you can do", m.room, m.name))
 		}
-		m.state, m.told = state{online: true}, ""
+		m.state, m.lastFailure = state{online: true}, ""
 	case lost:
 		m.state = state{}
-		m.note(fmt.Sprintf("%v; joining again, and what you write is sent then", e.err))
+		m.addNotice(fmt.Sprintf("%v; joining again, and what you write is sent then", e.err))
 	case joining:
 		m.state.joining = true
 	}
@@ -29,17 +29,17 @@ func (m *model) connection(e event) {
 func (m *model) wait(e waiting) tea.Cmd {
 	first := m.state.until.IsZero()
 	m.state = state{until: e.until}
-	if e.err != nil && e.err.Error() != m.told { // and not again with each attempt
-		m.told = e.err.Error()
-		m.note(m.told)
+	if e.err != nil && e.err.Error() != m.lastFailure { // and not again with each attempt
+		m.lastFailure = e.err.Error()
+		m.addNotice(m.lastFailure)
 	}
 	if first {
-		return ticking()
+		return tickLater()
 	}
 	return nil
 }
 
-// status says how the connection is.
+// status describes the state of the connection.
 func (m *model) status() string {
 	switch {
 	case m.state.online:

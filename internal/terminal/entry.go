@@ -8,45 +8,45 @@ import (
 	"sop-chat/internal/console"
 )
 
-// A kind says whose an entry is. It is the mark in front of it, which no
-// message can have another one of.
+// A kind says where an entry comes from. It is the mark in front of the entry; a
+// message can't imitate another one.
 type kind string
 
 const (
 	others    kind = " "
 	own       kind = "›"
 	unsent    kind = "…"
-	mentioned kind = "@" // somebody else's, with the user's name in it
-	borrowed  kind = "!" // under the user's name, but not from here
-	notice    kind = "-" // ours
+	mentioned kind = "@" // another client's, with the user's name in it
+	sameName  kind = "!" // another client's, under the user's name
+	notice    kind = "-" // this program's
 )
 
-// An entry is what has its place on the screen: a message or a notice. Its
-// texts are safe to show; line breaks are the only controls in them.
+// An entry is a message or a notice on the screen. Its texts are safe to show;
+// line breaks are the only control characters in them.
 type entry struct {
 	kind   kind
 	at     time.Time
 	name   string // empty for a notice
-	shade  uint8  // the name's colour
+	colour uint8  // the name's colour
 	action bool   // "/me": the text is what the name does
 	text   string
 }
 
-// mostLines is how many lines a message of somebody else is shown in. In one
-// that has more, line breaks are shown as \n: it is more likely meant to fill
-// the screen than to be read.
-const mostLines = 40
+// maxLines is how many lines another client's message may have. In a longer one
+// line breaks are shown as \n: it is more likely meant to fill the screen than to
+// be read.
+const maxLines = 40
 
 // newMessage returns an entry for any name and text.
 func newMessage(k kind, at time.Time, name, text string) entry {
 	name = strings.TrimSpace(name)
-	e := entry{kind: k, at: at, shade: console.Colour(name)}
+	e := entry{kind: k, at: at, colour: console.Colour(name)}
 	e.name = string(console.AppendName(nil, []byte(name)))
-	// What /me means is said by XEP-0245; other clients show it as it is.
+	// XEP-0245 defines /me; clients that don't know it show it as it is.
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {
 		e.action, text = true, doing
 	}
-	if k != own && k != unsent && strings.Count(text, "\n") >= mostLines {
+	if k != own && k != unsent && strings.Count(text, "\n") >= maxLines {
 		e.text = string(console.Escape(nil, []byte(text)))
 	} else {
 		e.text = safe(text)

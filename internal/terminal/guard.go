@@ -7,24 +7,24 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A guard is a model whose panics end the program in order, so that the
-// terminal is restored before anybody is told.
+// A guard wraps a model and recovers from its panics, so that the program ends in
+// order and the terminal is restored before the error is printed.
 type guard struct {
 	tea.Model
 	fail func(error) // ends the program
 }
 
-// A mistakeError is a panic: a mistake in the program, and where it is.
-type mistakeError struct {
+// A panicError is a recovered panic, with its stack.
+type panicError struct {
 	value any
 	stack []byte
 }
 
-func (e *mistakeError) Error() string {
-	return fmt.Sprintf("the client failed, which is a mistake in it: %v\n%s", e.value, e.stack)
+func (e *panicError) Error() string {
+	return fmt.Sprintf("the client failed, which is a bug in it: %v\n%s", e.value, e.stack)
 }
 
-// Update is the model's, with the guard still around the model.
+// Update updates the model and returns the guard around it.
 func (g guard) Update(msg tea.Msg) (same tea.Model, cmd tea.Cmd) {
 	same = g // also after a panic
 	defer g.recover()
@@ -32,7 +32,7 @@ func (g guard) Update(msg tea.Msg) (same tea.Model, cmd tea.Cmd) {
 	return same, cmd
 }
 
-// View is the model's, or nothing.
+// View returns the model's view, or an empty one after a panic.
 func (g guard) View() tea.View {
 	defer g.recover()
 	return g.Model.View()
@@ -40,6 +40,6 @@ func (g guard) View() tea.View {
 
 func (g guard) recover() {
 	if p := recover(); p != nil {
-		g.fail(&mistakeError{p, debug.Stack()})
+		g.fail(&panicError{p, debug.Stack()})
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hangup returns a channel that is closed when nobody reads the output any
-// more. A write would tell too, but the next message may be long in coming.
+// Hangup returns a channel that is closed when nobody reads the output any more.
+// A write would also fail then, but it may be long until the next message.
 func Hangup(ctx context.Context, out io.Writer) <-chan struct{} {
 	file, ok := out.(*os.File)
 	if !ok {

@@ -7,6 +7,6 @@ import (
 	"io"
 )
 
-// Hangup returns a channel that is closed when nobody reads the output any
-// more, on systems that tell. Others tell when something is written.
+// Hangup returns nil: this system only tells that nobody reads the output when
+// something is written to it.
 func Hangup(context.Context, io.Writer) <-chan struct{} { return nil }

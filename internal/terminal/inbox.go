@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// An inbox holds what has happened until the screen gets to it. Adding never
-// blocks, since a screen that is slow must not hold up the room. Of messages it
-// keeps the latest; how many it left out it says in their place.
+// An inbox queues events until the screen takes them. Adding never blocks, since a
+// slow screen must not hold up the room. The number of messages is bounded: the
+// older ones are dropped, and an event in their place says how many.
 type inbox struct {
 	mu      sync.Mutex
 	events  []event
@@ -20,29 +20,29 @@ type inbox struct {
 type event any
 
 type (
-	// received is somebody's message.
+	// received is a message of another client.
 	received struct {
 		at         time.Time
 		name, text string
 	}
-	// leftOut stands for messages that the screen was too slow for.
+	// leftOut stands for messages that were dropped because the screen is slow.
 	leftOut struct{ messages int }
-	// joined is a connection that was let in, the first or a later one.
+	// joined says that a connection has joined the room, the first or a later one.
 	joined struct{}
-	// lost is a connection that has ended, and why.
+	// lost says that the connection has ended, and why.
 	lost struct{ err error }
 	// waiting is a pause before the next attempt to join.
 	waiting struct {
 		err   error // why the last one failed; nil if there was none
 		until time.Time
 	}
-	// joining is such an attempt.
+	// joining says that such an attempt begins.
 	joining struct{}
 	// sent says that the oldest unsent texts have arrived.
 	sent struct{ texts int }
-	// delayed says that nothing has arrived for a while, though it should.
+	// delayed says that texts that were sent have not arrived for a while.
 	delayed struct{}
-	// failed says that the session has ended by a mistake in it.
+	// failed says that the session has panicked.
 	failed struct{ err error }
 )
 
@@ -50,38 +50,38 @@ func newInbox() *inbox {
 	return &inbox{changed: make(chan struct{}, 1)}
 }
 
-// most is how many messages are kept, here and on the screen.
-const most = 10_000
+// maxMessages is how many messages are kept, here and on the screen.
+const maxMessages = 10_000
 
 func (b *inbox) add(e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.events = append(b.events, e)
-	if len(b.events) >= 2*most {
-		b.shorten()
+	if len(b.events) >= 2*maxMessages {
+		b.dropOlder()
 	}
 	notify(b.changed)
 }
 
-// shorten leaves out the older half of the messages.
-func (b *inbox) shorten() {
-	gone := leftOut{}
-	older := slices.DeleteFunc(b.events[:most:most], func(e event) bool {
+// dropOlder drops the older half of the messages.
+func (b *inbox) dropOlder() {
+	dropped := leftOut{}
+	older := slices.DeleteFunc(b.events[:maxMessages:maxMessages], func(e event) bool {
 		switch e := e.(type) {
 		case received:
-			gone.messages++
+			dropped.messages++
 		case leftOut:
-			gone.messages += e.messages
+			dropped.messages += e.messages
 		default:
 			return false
 		}
 		return true
 	})
-	b.events = slices.Concat([]event{gone}, older, b.events[most:])
+	b.events = slices.Concat([]event{dropped}, older, b.events[maxMessages:])
 }
 
-// take waits until something has happened, and returns all of it. It returns
-// nil when ctx is done.
+// take waits for events and returns all there are. It returns nil when ctx is
+// done.
 func (b *inbox) take(ctx context.Context) []event {
 	for {
 		select {

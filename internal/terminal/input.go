@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	mostPasted = 16 << 10 // bytes that can be in the input
-	mostRows   = 8        // that the input has on the screen
-	tight      = 64       // bytes left, from which on they are counted
-	prompt     = "> "
+	maxInput     = 16 << 10 // bytes that can be in the input
+	maxInputRows = 8        // that the input has on the screen
+	lowBudget    = 64       // bytes left, from which on they are counted
+	prompt       = "> "
 )
 
-// An input is where the user types: a text of one or more lines, what was typed
-// before, and the completion of names.
+// An input is where the user types: a text of one or more lines, with the history
+// of inputs and the completion of names.
 type input struct {
 	area       textarea.Model
 	history    history
@@ -34,7 +34,7 @@ func newInput() input {
 	area.MaxWidth = 0
 	area.DynamicHeight = true
 	area.MinHeight = 1
-	area.MaxContentHeight = mostPasted
+	area.MaxContentHeight = maxInput
 	area.SetStyles(textarea.Styles{})
 	area.SetVirtualCursor(false)
 	area.SetPromptFunc(len(prompt), func(p textarea.PromptInfo) string {
@@ -62,9 +62,9 @@ func (i *input) set(text string) {
 	i.area.MoveToEnd()
 }
 
-// resize gives the input a width and the most rows it may have.
+// resize sets the width and the maximum number of rows.
 func (i *input) resize(width, rows int) {
-	i.area.MaxHeight = max(1, min(rows, mostRows))
+	i.area.MaxHeight = max(1, min(rows, maxInputRows))
 	i.area.SetWidth(width)
 }
 
@@ -74,12 +74,12 @@ func (i *input) update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-// paste inserts a text as far as there is room, without what would act on a
-// terminal, and reports whether that was all.
+// paste inserts as much of a text as there is space for, without control
+// characters, and reports whether that was all of it.
 func (i *input) paste(text string) bool {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ").Replace(text)
 	text = console.Harmless(text)
-	room := max(0, mostPasted-len(i.text()))
+	room := max(0, maxInput-len(i.text()))
 	all := len(text) <= room
 	if !all {
 		text = strings.ToValidUTF8(text[:room], "")
@@ -88,8 +88,8 @@ func (i *input) paste(text string) bool {
 	return all
 }
 
-// recall shows what was typed before (-1) or after (+1), unless the cursor can
-// move within the input.
+// recall shows the input that was typed before (-1) or after (+1), and reports
+// whether there is one.
 func (i *input) recall(by int) bool {
 	if text, ok := i.history.move(by, i.text()); ok {
 		i.set(text)
@@ -107,14 +107,14 @@ func (i *input) atEdge(by int) bool {
 	return i.area.Line() == i.area.LineCount()-1 && line.RowOffset >= line.Height-1
 }
 
-// budget says how many bytes are left, or how many messages it becomes, where
-// that is worth knowing.
+// budget says how many bytes are left when few are, or how many messages a long
+// input makes.
 func (i *input) budget() string {
 	text := strings.TrimPrefix(i.text(), "//")
 	switch left := client.MaxText - len(text); {
 	case left < 0:
 		return english.Count(len(client.Split(text)), "message")
-	case left < tight:
+	case left < lowBudget:
 		return english.Count(left, "byte") + " left"
 	}
 	return ""

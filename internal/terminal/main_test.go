@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// testTimeout is how long a test waits for a condition.
+const testTimeout = 30 * time.Second
 
 var noon = time.Date(2026, time.March, 1, 12, 4, 5, 0, time.Local)

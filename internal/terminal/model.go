@@ -10,118 +10,118 @@ import (
 	"sop-chat/internal/english"
 )
 
-// framesPerSecond is how often the screen changes at most. However much comes,
-// it is taken over together once a frame.
+// framesPerSecond is how often the screen changes at most. The model takes all
+// events of a frame together, however many there are.
 const framesPerSecond = 30
 
 // wheelRows is how far the mouse wheel scrolls.
 const wheelRows = 3
 
-// A postman is what the model knows of a session.
-type postman interface {
-	post(text string) bool // into the outbox, if there is room
-	collect() []event      // waits for what has happened; nil in the end
+// A backend is what the model uses of a session.
+type backend interface {
+	enqueue(text string) bool // adds a text to the outbox, if there is space
+	nextEvents() []event      // waits for events; nil when the session ends
 }
 
-var _ postman = (*session)(nil)
+var _ backend = (*session)(nil)
 
-func (s *session) post(text string) bool { return s.outbox.add(text) }
-func (s *session) collect() []event      { return s.inbox.take(s.ctx) }
+func (s *session) enqueue(text string) bool { return s.outbox.add(text) }
+func (s *session) nextEvents() []event      { return s.inbox.take(s.ctx) }
 
-// A model is everything that is on the screen. Only Update changes it.
+// A model is the state of the screen. Only Update changes it.
 type model struct {
 	name, room string
-	post       postman
+	backend    backend
 	now        func() time.Time
 
-	state   state
-	told    string // why joining again has failed, as it was last said
-	log     scrollback
-	input   input
-	day     string // of the last entry
-	failure error  // why the program ends by itself
+	state       state
+	lastFailure string // why joining again has failed, as it was last said
+	log         scrollback
+	input       input
+	day         string // of the last entry
+	failure     error  // why the program ends by itself
 
 	width, height int
 	mouseOff      bool
-	blurred       bool // the user looks elsewhere
-	mentions      int  // since the user looked
-	warned        bool // that leaving loses what was not sent
-	refused       bool // what is in the input, because too much waits to be sent
+	blurred       bool // the terminal does not have the focus
+	mentions      int  // how many came since the user last looked
+	warned        bool // the user knows that leaving loses messages
+	refused       bool // the input was not taken, because the outbox is full
 }
 
-// A state says how the connection is.
+// A state is the state of the connection.
 type state struct {
 	online  bool
-	delayed bool // nothing that was sent arrives
+	delayed bool // texts that were sent have not arrived for a while
 	joining bool
 	until   time.Time // the next attempt to join
 }
 
 var _ tea.Model = (*model)(nil)
 
-func newModel(name, room string, p postman) *model {
-	m := &model{name: name, room: room, post: p, now: time.Now, input: newInput()}
+func newModel(name, room string, p backend) *model {
+	m := &model{name: name, room: room, backend: p, now: time.Now, input: newInput()}
 	m.resize(80, 24)
 	return m
 }
 
-// sends reports whether what is said arrives.
+// sends reports whether texts are sent and arrive.
 func (m *model) sends() bool { return m.state.online && !m.state.delayed }
 
-// Init begins to wait for what happens.
-func (m *model) Init() tea.Cmd { return m.collect }
+// Init begins to wait for events.
+func (m *model) Init() tea.Cmd { return m.nextEvents }
 
-// news is what has happened since it was last asked for.
-type news []event
+// eventsMsg is the events since the last one.
+type eventsMsg []event
 
-func (m *model) collect() tea.Msg {
-	events := m.post.collect()
+func (m *model) nextEvents() tea.Msg {
+	events := m.backend.nextEvents()
 	if events == nil {
 		return nil
 	}
-	return news(events)
+	return eventsMsg(events)
 }
 
-// collectLater waits for a frame before it asks again, so that what comes in
-// the meantime comes together.
-func (m *model) collectLater() tea.Cmd {
-	return tea.Tick(time.Second/framesPerSecond, func(time.Time) tea.Msg { return m.collect() })
+// nextEventsLater waits for a frame first, so that the events of that time come
+// together.
+func (m *model) nextEventsLater() tea.Cmd {
+	return tea.Tick(time.Second/framesPerSecond, func(time.Time) tea.Msg { return m.nextEvents() })
 }
 
-// A tick comes every second while there is something that counts down.
-type tick struct{}
+// A tickMsg comes every second while the status line counts down.
+type tickMsg struct{}
 
-func ticking() tea.Cmd {
-	return tea.Tick(time.Second, func(time.Time) tea.Msg { return tick{} })
+func tickLater() tea.Cmd {
+	return tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} })
 }
 
-// Update takes what the user did or what happened.
+// Update handles the user's input and the session's events.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
-		m.looked()
+		m.clearMentions()
 		cmd = m.press(msg)
 	case tea.PasteMsg:
-		m.looked()
+		m.clearMentions()
 		if !m.input.paste(msg.Content) {
-			m.note(fmt.Sprintf("only a part was pasted: the input holds %d KiB", mostPasted>>10))
+			m.addNotice(fmt.Sprintf("only a part was pasted: the input holds %d KiB", maxInput>>10))
 		}
 	case tea.MouseWheelMsg:
-		m.looked()
+		m.clearMentions()
 		m.wheel(msg)
 	case tea.FocusMsg:
 		m.blurred = false
-		m.looked()
+		m.clearMentions()
 	case tea.BlurMsg:
 		m.blurred = true
-	case news:
-		cmd = tea.Batch(m.take(msg), m.collectLater())
-	case tick:
+	case eventsMsg:
+		cmd = tea.Batch(m.take(msg), m.nextEventsLater())
+	case tickMsg:
 		if !m.state.online {
-			cmd = ticking()
+			cmd = tickLater()
 		}
 	default:
 		cmd = m.input.update(msg)
@@ -130,8 +130,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, cmd
 }
 
-// looked notes that the user sees the screen.
-func (m *model) looked() { m.mentions = 0 }
+// clearMentions is called when the user looks at the screen.
+func (m *model) clearMentions() { m.mentions = 0 }
 
 func (m *model) wheel(msg tea.MouseWheelMsg) {
 	switch msg.Button {
@@ -142,16 +142,16 @@ func (m *model) wheel(msg tea.MouseWheelMsg) {
 	}
 }
 
-// take takes what has happened.
-func (m *model) take(events news) tea.Cmd {
+// take handles events of the session.
+func (m *model) take(events eventsMsg) tea.Cmd {
 	var cmds []tea.Cmd
-	called := false
+	ring := false
 	for _, e := range events {
 		switch e := e.(type) {
 		case received:
-			called = m.receive(e) || called
+			ring = m.receive(e) || ring
 		case leftOut:
-			m.note(english.Count(e.messages, "message") + " left out: they came faster than they could be shown")
+			m.addNotice(english.Count(e.messages, "message") + " left out: they came faster than they could be shown")
 		case sent:
 			m.markSent(e.texts)
 			m.state.delayed, m.refused = false, false
@@ -166,33 +166,33 @@ func (m *model) take(events news) tea.Cmd {
 			m.connection(e)
 		}
 	}
-	if called {
+	if ring {
 		cmds = append(cmds, tea.Raw("\a"))
 	}
 	return tea.Batch(cmds...)
 }
 
-// receive shows a message, and reports whether it is for the user.
-func (m *model) receive(r received) (called bool) {
+// receive shows a message, and reports whether it mentions the user.
+func (m *model) receive(r received) (mentionsUser bool) {
 	k := others
 	switch {
 	case strings.TrimSpace(r.name) == m.name:
-		k = borrowed
+		k = sameName
 	case mentions(r.text, m.name):
-		k, called = mentioned, true
+		k, mentionsUser = mentioned, true
 		m.mentions++
 	}
-	m.add(newMessage(k, r.at, r.name, r.text))
-	return called
+	m.addEntry(newMessage(k, r.at, r.name, r.text))
+	return mentionsUser
 }
 
 // say sends a text, now or when the connection is back.
 func (m *model) say(text string) {
-	if !m.post.post(text) {
+	if !m.backend.enqueue(text) {
 		m.input.set(text)
-		if !m.refused { // or a paste of many lines would say it for each
+		if !m.refused { // or each line of a long paste would add a notice
 			m.refused = true
-			m.note("too much waits to be sent already; it stays in the input, which takes no more until something was sent")
+			m.addNotice("too many messages wait to be sent; this one stays in the input, which takes no more until some are sent")
 		}
 		return
 	}
@@ -201,12 +201,12 @@ func (m *model) say(text string) {
 	m.log.toBottom()
 }
 
-// markSent moves the oldest unsent texts to where they were said: the others
-// see them only now.
+// markSent moves the oldest unsent texts to the end of the messages: other clients
+// receive them only now.
 func (m *model) markSent(n int) {
 	for _, e := range m.log.unsent[:min(n, len(m.log.unsent))] {
 		e.kind, e.at = own, m.now()
 		m.log.unsent = m.log.unsent[1:]
-		m.add(e)
+		m.addEntry(e)
 	}
 }

@@ -12,46 +12,46 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A desk is a postman that keeps what is posted.
-type desk struct {
-	posted []string
+// A fakeBackend keeps the texts it is given.
+type fakeBackend struct {
+	queued []string
 	full   bool
 }
 
-func (d *desk) post(text string) bool {
-	if !d.full {
-		d.posted = append(d.posted, text)
+func (b *fakeBackend) enqueue(text string) bool {
+	if !b.full {
+		b.queued = append(b.queued, text)
 	}
-	return !d.full
+	return !b.full
 }
 
-func (d *desk) collect() []event { return nil }
+func (b *fakeBackend) nextEvents() []event { return nil }
 
 // A user is a model at a terminal of its own.
 type user struct {
 	*model
-	t    testing.TB
-	desk *desk
-	quit bool
-	bell bool
+	t       testing.TB
+	backend *fakeBackend
+	quit    bool
+	bell    bool
 }
 
 func newUser(t testing.TB, width, height int) *user {
-	d := new(desk)
-	u := &user{model: newModel("alice", "localhost:9000", d), t: t, desk: d}
+	d := new(fakeBackend)
+	u := &user{model: newModel("alice", "localhost:9000", d), t: t, backend: d}
 	u.now = func() time.Time { return noon }
 	u.update(tea.WindowSizeMsg{Width: width, Height: height})
 	u.happens(joined{})
 	return u
 }
 
-// update takes a message and does what follows from it at once, except for what
-// waits.
+// update updates the model and runs the commands that follow, except for those
+// that wait.
 func (u *user) update(msg tea.Msg) {
 	u.t.Helper()
 	_, cmd := u.Update(msg)
-	if _, isNews := msg.(news); isNews {
-		cmd = u.model.take(nil) // what was taken has been; the rest waits for more
+	if _, isEvents := msg.(eventsMsg); isEvents {
+		cmd = u.model.take(nil) // its command would wait for more events
 	}
 	u.do(cmd)
 }
@@ -80,7 +80,7 @@ func (u *user) happens(events ...event) {
 
 func (u *user) hears(name, text string) { u.happens(received{noon, name, text}) }
 
-// types presses keys: a name of a key in angle brackets, or characters.
+// types presses keys: the name of a key in angle brackets, or characters.
 func (u *user) types(keys ...string) {
 	u.t.Helper()
 	named := map[string]tea.KeyPressMsg{
@@ -104,7 +104,7 @@ func (u *user) types(keys ...string) {
 	}
 }
 
-// screen returns what is shown, without colours and trailing blanks.
+// screen returns the text on the screen, without colours and trailing blanks.
 func (u *user) screen() string {
 	var lines []string
 	for line := range strings.Lines(sgr.ReplaceAllString(u.View().Content, "")) {
@@ -130,7 +130,7 @@ func (u *user) showsNot(text string) {
 	}
 }
 
-// What is typed is posted, and stands below everything until it was sent.
+// A text that is entered is queued, and stands below all others until it is sent.
 func TestSay(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.types("hello", "<enter>")
@@ -139,16 +139,16 @@ func TestSay(t *testing.T) {
 	u.happens(sent{1})
 	u.shows("bob: hi\n12:04 › alice: hello")
 	u.types("two", "<alt+enter>", "lines", "<shift+enter>", "or three", "<enter>", "  ", "<enter>", "<enter>")
-	if want := []string{"hello", "two\nlines\nor three"}; !slices.Equal(u.desk.posted, want) {
-		t.Errorf("posted %q, want %q", u.desk.posted, want)
+	if want := []string{"hello", "two\nlines\nor three"}; !slices.Equal(u.backend.queued, want) {
+		t.Errorf("posted %q, want %q", u.backend.queued, want)
 	}
 	u.shows("alice: two\n          lines\n          or three")
-	u.desk.full = true
+	u.backend.full = true
 	u.types("too much", "<enter>")
-	u.shows("too much waits to be sent", "> too much")
+	u.shows("too many messages wait to be sent", "> too much")
 }
 
-// Everything that is received is shown, and nothing of it acts.
+// Every message is shown, and control characters in it have no effect.
 func TestReceive(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.hears(" bob ", "\x1b[2J\a\u202eevil\u2028\\")
@@ -167,10 +167,11 @@ func TestReceive(t *testing.T) {
 	u.shows(`bob: \n\n\n`)
 }
 
-// A mention is heard and seen; another client that writes under one's name is marked.
+// A mention rings the bell and is marked, and so is another client with the user's
+// name.
 func TestMention(t *testing.T) {
 	u := newUser(t, 80, 24)
-	u.do(u.take(news{received{noon, "bob", "hello Alice!"}}))
+	u.do(u.take(eventsMsg{received{noon, "bob", "hello Alice!"}}))
 	if u.shows("12:04 @ bob: hello Alice!"); !u.bell || !strings.HasPrefix(u.View().WindowTitle, "(1) ") {
 		t.Errorf("bell %v, title %q", u.bell, u.View().WindowTitle)
 	}
@@ -191,12 +192,12 @@ func TestMention(t *testing.T) {
 	}
 }
 
-// Commands do what they say, and what is none stays in the input.
+// Commands do what they say, and an unknown one stays in the input.
 func TestCommands(t *testing.T) {
 	u := newUser(t, 80, 40)
 	u.types("/me waves", "<enter>", "//etc/passwd", "<enter>")
-	if want := []string{"/me waves", "/etc/passwd"}; !slices.Equal(u.desk.posted, want) {
-		t.Errorf("posted %q, want %q", u.desk.posted, want)
+	if want := []string{"/me waves", "/etc/passwd"}; !slices.Equal(u.backend.queued, want) {
+		t.Errorf("posted %q, want %q", u.backend.queued, want)
 	}
 	u.shows("… * alice waves")
 	u.types("/me", "<enter>")
@@ -223,7 +224,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Ctrl+C and Ctrl+D leave, but neither loses what was typed.
+// Ctrl+C and Ctrl+D leave, but not while there is something in the input.
 func TestLeave(t *testing.T) {
 	for _, key := range []string{"<ctrl+c>", "<ctrl+d>"} {
 		u := newUser(t, 80, 24)
@@ -239,11 +240,11 @@ func TestLeave(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.happens(lost{errors.New("gone")})
 	u.types("unsent", "<enter>", "/quit", "<enter>")
-	if u.shows("1 message would be lost"); u.quit {
+	if u.shows("1 message that could not be sent would be lost"); u.quit {
 		t.Error("left with something unsent, and did not ask")
 	}
 	if u.types("/quit", "<enter>"); !u.quit {
-		t.Error("does not leave when told twice")
+		t.Error("does not leave at the second attempt")
 	}
 }
 
@@ -253,12 +254,12 @@ func TestHistory(t *testing.T) {
 	u.shows("> two\n  lines")
 	u.types("<up>", "<up>")
 	u.shows("> one")
-	u.types("<up>") // there is nothing before
+	u.types("<up>") // there is none before
 	u.shows("> one")
 	u.types("<down>", "<down>")
 	u.shows("> draft")
 	u.types("<ctrl+c>", "<up>")
-	u.shows("> draft") // what was given up can be had back
+	u.shows("> draft") // it was kept
 }
 
 func TestCompletion(t *testing.T) {
@@ -276,7 +277,7 @@ func TestCompletion(t *testing.T) {
 	u.shows("> thanks carol x")
 }
 
-// The bytes are counted when few are left, and then the messages.
+// The status line counts the bytes that are left, and then the messages.
 func TestBudget(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.update(tea.PasteMsg{Content: strings.Repeat("x", 380)})
@@ -289,30 +290,30 @@ func TestBudget(t *testing.T) {
 	u.shows("2 messages")
 }
 
-// What is pasted is not sent yet, and nothing in it acts.
+// Pasting sends nothing, and control characters have no effect.
 func TestPaste(t *testing.T) {
 	u := newUser(t, 80, 24)
 	lines := strings.TrimSuffix(strings.Repeat("\tline\r\n", 100), "\r\n")
 	u.update(tea.PasteMsg{Content: lines})
-	if len(u.desk.posted) > 0 {
+	if len(u.backend.queued) > 0 {
 		t.Fatal("pasting sends")
 	}
 	u.shows("3 messages")
 	u.types("<enter>")
-	if want := strings.TrimSuffix(strings.Repeat("    line\n", 100), "\n"); !slices.Equal(u.desk.posted, []string{want}) {
-		t.Errorf("posted %q", u.desk.posted)
+	if want := strings.TrimSuffix(strings.Repeat("    line\n", 100), "\n"); !slices.Equal(u.backend.queued, []string{want}) {
+		t.Errorf("posted %q", u.backend.queued)
 	}
 	u.happens(sent{1})
 	u.update(tea.PasteMsg{Content: "a\x1b[31m\u202eb\x00"})
 	u.shows("> a[31mb")
-	u.update(tea.PasteMsg{Content: strings.Repeat("ż", mostPasted)})
+	u.update(tea.PasteMsg{Content: strings.Repeat("ż", maxInput)})
 	u.shows("only a part was pasted")
-	if text := u.input.text(); len(text) > mostPasted || !utf8.ValidString(text) {
+	if text := u.input.text(); len(text) > maxInput || !utf8.ValidString(text) {
 		t.Errorf("the input has %d bytes", len(text))
 	}
 }
 
-// The status line counts down, and says what was not sent.
+// The status line counts down, and says how many texts are not sent.
 func TestReconnecting(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.happens(lost{errors.New("the server closed the connection")}, waiting{until: noon.Add(2500 * time.Millisecond)})
@@ -333,7 +334,8 @@ func TestReconnecting(t *testing.T) {
 	u.showsNot("not sent")
 }
 
-// Keys and the wheel scroll; new messages are counted, and one's own is seen.
+// Keys and the wheel scroll. New messages are counted, and the user's own are
+// shown.
 func TestScrolling(t *testing.T) {
 	u := newUser(t, 40, 10)
 	for i := range 100 {
@@ -371,7 +373,7 @@ func TestDay(t *testing.T) {
 }
 
 // The screen has as many rows as the terminal, none too wide, at every size and
-// with whatever is in it.
+// with any content.
 func TestSizes(t *testing.T) {
 	u := newUser(t, 80, 24)
 	for range 50 {
@@ -392,7 +394,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// A failure of the session ends the program with its words.
+// A failure of the session ends the program with its error.
 func TestFailure(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.happens(failed{errors.New("a mistake")})
@@ -401,10 +403,11 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// However much comes at once, drawing looks only at what is seen.
+// BenchmarkFlood measures drawing after many messages at once. Only those that are
+// visible are laid out.
 func BenchmarkFlood(b *testing.B) {
 	u := newUser(b, 200, 60)
-	events := make(news, 1000)
+	events := make(eventsMsg, 1000)
 	for i := range events {
 		events[i] = received{noon, "bob", strings.Repeat("word ", 80)}
 	}
@@ -414,8 +417,8 @@ func BenchmarkFlood(b *testing.B) {
 	}
 }
 
-// What does not arrive is not shown as sent, though there is a connection, and
-// nobody leaves without having been told.
+// A text that does not arrive is not shown as sent, even if there is a connection,
+// and the user is warned before leaving.
 func TestDelayed(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.types("hello", "<enter>")
@@ -425,7 +428,7 @@ func TestDelayed(t *testing.T) {
 	if u.quit {
 		t.Error("left with something unsent, and did not ask")
 	}
-	u.shows("1 message would be lost")
+	u.shows("1 message that could not be sent would be lost")
 	u.happens(sent{1})
 	u.shows("› alice: hello")
 	u.showsNot("not sent")
@@ -435,25 +438,25 @@ func TestDelayed(t *testing.T) {
 	}
 }
 
-// Many lines at once, when nothing can be sent, are told once, and do not pile up
-// in the input either.
+// When nothing can be sent, many lines at once cause one notice, and do not pile
+// up in the input.
 func TestTooMuch(t *testing.T) {
 	u := newUser(t, 80, 24)
-	u.desk.full = true
+	u.backend.full = true
 	for i := range 1000 {
 		u.types(fmt.Sprint("line ", i), "<enter>")
 	}
-	if n := strings.Count(u.screen(), "too much waits"); n != 1 || u.input.text() != "line 0" {
-		t.Errorf("told %d times, and in the input is %.40q", n, u.input.text())
+	if n := strings.Count(u.screen(), "too many messages wait"); n != 1 || u.input.text() != "line 0" {
+		t.Errorf("%d notices, and in the input is %.40q", n, u.input.text())
 	}
 	u.types("<ctrl+c>", "another")
 	if u.input.text() != "another" {
 		t.Errorf("in the input is %q", u.input.text())
 	}
 	u.types("<enter>", "!")
-	u.desk.full = false
+	u.backend.full = false
 	u.types("<enter>")
-	if u.input.text() != "" || u.desk.posted[0] != "another" {
+	if u.input.text() != "" || u.backend.queued[0] != "another" {
 		t.Errorf("in the input is %q", u.input.text())
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"sop-chat/client"
 )
 
-// mostUnsent is how many texts may wait for the connection.
-const mostUnsent = 1000
+// maxUnsent is how many texts may wait for the connection.
+const maxUnsent = 1000
 
-// An outbox holds the texts that have not arrived yet, oldest first. The first of
-// them may be with a connection already.
+// An outbox holds the texts that have not arrived yet, oldest first. A connection
+// may have taken the first of them.
 type outbox struct {
 	mu      sync.Mutex
 	texts   []string
-	taken   int           // how many a connection has
+	taken   int           // how many the connection has taken
 	changed chan struct{} // holds a token after a text was added
 }
 
@@ -24,11 +24,11 @@ func newOutbox() *outbox {
 	return &outbox{changed: make(chan struct{}, 1)}
 }
 
-// add reports whether there was room.
+// add adds a text and reports whether there was space for it.
 func (b *outbox) add(text string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.texts) == mostUnsent {
+	if len(b.texts) == maxUnsent {
 		return false
 	}
 	b.texts = append(b.texts, text)
@@ -36,8 +36,8 @@ func (b *outbox) add(text string) bool {
 	return true
 }
 
-// next takes the first text that no connection has. It waits for one until ctx
-// is done.
+// next takes the first text that the connection has not taken. It waits for one
+// until ctx is done.
 func (b *outbox) next(ctx context.Context) (string, error) {
 	for {
 		if text, ok := b.take(); ok {
@@ -61,8 +61,8 @@ func (b *outbox) take() (string, bool) {
 	return b.texts[b.taken-1], true
 }
 
-// arrived removes the oldest messages, of which a long text is several, and
-// returns how many texts have arrived with them as a whole.
+// arrived removes the oldest messages and returns how many texts have arrived as a
+// whole with them. A long text is several messages.
 func (b *outbox) arrived(messages int) (texts int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -81,14 +81,14 @@ func (b *outbox) arrived(messages int) (texts int) {
 	return texts
 }
 
-// underway reports whether a connection has texts that have not arrived.
+// underway reports whether the connection has taken texts that have not arrived.
 func (b *outbox) underway() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.taken > 0
 }
 
-// takeBack takes all texts from the connection, which has ended.
+// takeBack returns all texts to the outbox after the connection has ended.
 func (b *outbox) takeBack() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"sop-chat/internal/console"
 )
 
-// PlainOptions say how lines are read and printed.
+// PlainOptions says how lines are read and printed.
 type PlainOptions struct {
 	// JSON prints objects instead of "name: text".
 	JSON bool
@@ -25,8 +25,8 @@ type PlainOptions struct {
 	Out io.Writer
 }
 
-// errUnread is the end of an output that nobody reads any more.
-var errUnread = errors.New("nobody reads the output")
+// errBrokenPipe says that nobody reads the output any more.
+var errBrokenPipe = errors.New("nobody reads the output")
 
 // Plain sends each line of the input as a message and prints each message as a
 // line, until the input ends. It then returns when the server has taken all
@@ -34,11 +34,11 @@ var errUnread = errors.New("nobody reads the output")
 //
 // It ends in the same way, without an error, when nobody reads the output any
 // more (as with "| head"), and with ctx's cause once ctx is done. It fails if
-// the connection ends before, or if the input has a zero byte in it, which no
-// message can have. If something was not sent, the error is an UnsentError.
+// the connection ends before, or if the input has a zero byte, which a message
+// can't have. If something was not sent, the error is an UnsentError.
 //
-// A reader that waits in a Read of the input is left behind; that is for
-// programs that end.
+// A goroutine that is reading the input may be left behind, so the program should
+// end soon after.
 func Plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 	err := plain(ctx, c, o)
 	c.Close()
@@ -51,11 +51,11 @@ func Plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 func plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 	receiving, stop := context.WithCancel(ctx)
 	defer stop()
-	received := make(chan error, 1)
-	go func() { received <- printMessages(c, o) }()
+	printed := make(chan error, 1)
+	go func() { printed <- printMessages(c, o) }()
 	sent := make(chan error, 1)
 	go func() { sent <- sendLines(receiving, c, o.In) }()
-	unread := Hangup(receiving, o.Out)
+	hangup := Hangup(receiving, o.Out)
 
 	for {
 		select {
@@ -63,47 +63,46 @@ func plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 			if err == nil && o.Stay {
 				continue
 			}
-			return finish(ctx, c, received, err)
-		case err := <-received:
-			if errors.Is(err, errUnread) {
+			return finish(ctx, c, printed, err)
+		case err := <-printed:
+			if errors.Is(err, errBrokenPipe) {
 				return finish(ctx, c, nil, nil)
 			}
 			if err != nil && ctx.Err() == nil {
 				return err
 			}
-			received = nil
-		case <-unread:
+			printed = nil
+		case <-hangup:
 			return finish(ctx, c, nil, nil)
 		case <-ctx.Done():
-			grace, cancel := context.WithTimeout(context.Background(), farewell)
+			grace, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 			defer cancel()
-			return finish(grace, c, received, context.Cause(ctx))
+			return finish(grace, c, printed, context.Cause(ctx))
 		}
 	}
 }
 
-// finish waits until the server has taken what was sent and, if somebody still
-// prints, until everything was printed. It returns what is wrong already, or
-// what goes wrong now.
-func finish(ctx context.Context, c *client.Client, received <-chan error, wrong error) error {
+// finish waits until the server has taken what was sent and, if printed is not nil,
+// until everything is printed. It returns cause, or if that is nil its own error.
+func finish(ctx context.Context, c *client.Client, printed <-chan error, cause error) error {
 	err := c.Finish(ctx)
-	if received != nil && err == nil {
+	if printed != nil && err == nil {
 		select {
-		case printErr := <-received:
-			if !errors.Is(printErr, errUnread) {
+		case printErr := <-printed:
+			if !errors.Is(printErr, errBrokenPipe) {
 				err = printErr
 			}
 		case <-ctx.Done():
 		}
 	}
-	if wrong != nil {
-		return wrong
+	if cause != nil {
+		return cause
 	}
 	return err
 }
 
-// printMessages prints what comes until the connection ends, many lines at once
-// if many have come.
+// printMessages prints messages until the connection ends. It writes those that
+// have come together in one call.
 func printMessages(c *client.Client, o PlainOptions) error {
 	json := console.NewJSONWriter()
 	var lines []byte
@@ -121,8 +120,8 @@ func printMessages(c *client.Client, o PlainOptions) error {
 			continue
 		}
 		if _, err := o.Out.Write(lines); err != nil {
-			if IsUnread(err) {
-				return errUnread
+			if IsBrokenPipe(err) {
+				return errBrokenPipe
 			}
 			if file, is := errors.AsType[*fs.PathError](err); is {
 				err = file.Err // without the name that Go has for it
@@ -137,7 +136,7 @@ func printMessages(c *client.Client, o PlainOptions) error {
 // sendLines sends each line of the input.
 func sendLines(ctx context.Context, c *client.Client, in io.Reader) error {
 	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, longestLine+1)
+	lines.Buffer(nil, maxLine+1)
 	lines.Split(splitLines)
 	for n := 1; lines.Scan(); n++ {
 		err := c.Send(ctx, lines.Text())

@@ -49,8 +49,8 @@ func (s *script) ends(want error) {
 	}
 }
 
-// Lines go out as messages, messages come as lines, and the end of the input is
-// the end when everything has arrived.
+// Lines are sent as messages, messages are printed as lines, and Plain ends after
+// the input has ended and everything has arrived.
 func TestPlain(t *testing.T) {
 	srv := startServer(t)
 	bob := srv.Join(t, "bob")
@@ -84,7 +84,7 @@ func TestPlainJSON(t *testing.T) {
 	s.ends(nil)
 }
 
-// With Stay the end of the input is not the end.
+// With Stay the end of the input does not end Plain.
 func TestPlainStay(t *testing.T) {
 	srv := startServer(t)
 	bob := srv.Join(t, "bob")
@@ -100,7 +100,7 @@ func TestPlainStay(t *testing.T) {
 	s.ends(stop)
 }
 
-// The end of the connection is a failure if the input goes on.
+// It is an error if the connection ends before the input.
 func TestPlainServerEnds(t *testing.T) {
 	srv := startServer(t)
 	s := runScript(t, t.Context(), dial(t, dialer(srv.Addr.String(), "alice")), PlainOptions{})
@@ -110,7 +110,7 @@ func TestPlainServerEnds(t *testing.T) {
 	}
 }
 
-// A reader who has seen enough ends it, even if nothing more comes.
+// Plain ends when nobody reads its output any more, even if no message comes.
 func TestPlainUnread(t *testing.T) {
 	srv := startServer(t)
 	bob := srv.Join(t, "bob")
@@ -135,7 +135,8 @@ func TestPlainUnread(t *testing.T) {
 	}
 }
 
-// A zero byte is refused by the number of its line; what came before has arrived.
+// A zero byte is reported with the number of its line. The lines before it have
+// arrived.
 func TestPlainZeroByte(t *testing.T) {
 	srv := startServer(t)
 	bob := srv.Join(t, "bob")
@@ -148,8 +149,8 @@ func TestPlainZeroByte(t *testing.T) {
 	bob.Expect("alice", "fine")
 }
 
-// However long its lines are, an input is cut into pieces that make it again,
-// none of them longer than may be, and none that ends within a character.
+// However long its lines are, an input is cut into pieces that together are the
+// input. None is too long, and none ends within a character.
 func FuzzSplitLines(f *testing.F) {
 	f.Add("one\ntwo\r\n\nthree", uint16(0))
 	f.Add("ż", uint16(40000))
@@ -161,11 +162,11 @@ func FuzzSplitLines(f *testing.F) {
 			return
 		}
 		lines := bufio.NewScanner(strings.NewReader(text))
-		lines.Buffer(nil, longestLine+1)
+		lines.Buffer(nil, maxLine+1)
 		lines.Split(splitLines)
 		var got strings.Builder
 		for lines.Scan() {
-			if len(lines.Bytes()) > longestLine {
+			if len(lines.Bytes()) > maxLine {
 				t.Fatalf("a line of %d bytes", len(lines.Bytes()))
 			}
 			if utf8.ValidString(text) && !utf8.Valid(lines.Bytes()) {

@@ -6,7 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// press takes a key.
+// press handles a key.
 func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
 	empty := m.input.text() == ""
 	page := max(1, m.log.height-1)
@@ -53,7 +53,8 @@ func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// edit takes a key that is for the input, unless the input has no use for it.
+// edit handles a key for the input. Home, End, Up and Down scroll or recall where
+// they can't move the cursor.
 func (m *model) edit(key tea.KeyPressMsg, empty bool) tea.Cmd {
 	if m.refused && key.Text != "" {
 		return nil
@@ -81,7 +82,7 @@ func (m *model) edit(key tea.KeyPressMsg, empty bool) tea.Cmd {
 	return m.input.update(key)
 }
 
-// leaveOr leaves if the input is empty, and else does something else.
+// leaveOr leaves if the input is empty, and calls other otherwise.
 func (m *model) leaveOr(empty bool, other func()) tea.Cmd {
 	if empty {
 		return m.quit("")
@@ -90,7 +91,7 @@ func (m *model) leaveOr(empty bool, other func()) tea.Cmd {
 	return nil
 }
 
-// enter sends what was typed, or does it if it is a command.
+// enter sends the input, or runs it if it is a command.
 func (m *model) enter() tea.Cmd {
 	text := strings.TrimRight(m.input.text(), "\n")
 	if strings.TrimSpace(text) == "" {

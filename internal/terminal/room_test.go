@@ -16,7 +16,7 @@ func startServer(t testing.TB) *chattest.Server {
 	return chattest.Start(t, server.Config{})
 }
 
-// dialer returns how a name joins a server.
+// dialer returns a Dial that joins a server with a name.
 func dialer(addr, name string) Dial {
 	return func(ctx context.Context) (*client.Client, error) {
 		return client.Dial(ctx, addr, name, chattest.Key)
@@ -25,7 +25,7 @@ func dialer(addr, name string) Dial {
 
 func dial(t testing.TB, d Dial) *client.Client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	c, err := d(ctx)
 	if err != nil {

@@ -12,16 +12,16 @@ import (
 //	          the next row
 //	│     │ └ name and text
 //	│     └── mark
-//	└──────── time, where there is room for it
+//	└──────── time, if the screen is wide enough
 //
-// No row of a text begins further left than its name, nor where a name begins:
-// so no text can pass for another entry.
+// The rows after the first begin further right than the name, so that no text can
+// look like another entry.
 const (
-	timeLayout = "15:04"
-	markAt     = len(timeLayout) + 1
-	nameAt     = markAt + 2
-	hanging    = 2 // how much further in the next rows begin
-	roomForAt  = 30
+	timeLayout      = "15:04"
+	markAt          = len(timeLayout) + 1
+	nameAt          = markAt + 2
+	hanging         = 2 // by how much the other rows are indented
+	minWidthForTime = 30
 )
 
 var (
@@ -33,13 +33,13 @@ var (
 // rows returns an entry as the rows of a screen, each at most width wide.
 func (e *entry) rows(width int) []string {
 	indent, head := nameAt, e.at.Format(timeLayout)+" "
-	if width < roomForAt {
+	if width < minWidthForTime {
 		indent, head = nameAt-markAt, ""
 	}
 	body, nameBegin, nameEnd := e.body()
 	rest := strings.Repeat(" ", indent+hanging)
 
-	// The first row is wider than the others by what those hang in.
+	// The first row is not indented, so it is wider than the others.
 	spans := wrapHanging(body, width-indent, width-indent-hanging)
 	rows := make([]string, len(spans))
 	for i, s := range spans {
@@ -52,7 +52,7 @@ func (e *entry) rows(width int) []string {
 	return rows
 }
 
-// body returns all that is shown behind the mark, and where in it the name is.
+// body returns the text after the mark, and where in it the name begins and ends.
 func (e *entry) body() (body string, nameBegin, nameEnd int) {
 	switch {
 	case e.kind == notice:
@@ -66,7 +66,7 @@ func (e *entry) body() (body string, nameBegin, nameEnd int) {
 
 func (e *entry) mark() string {
 	switch e.kind {
-	case mentioned, borrowed:
+	case mentioned, sameName:
 		return bold.Render(string(e.kind))
 	case notice, unsent:
 		return faint.Render(string(e.kind))
@@ -84,7 +84,7 @@ func (e *entry) styled(body string, s span, nameBegin, nameEnd int) string {
 	if begin >= end {
 		return body[s.begin:s.end]
 	}
-	name := lipgloss.NewStyle().Foreground(lipgloss.ANSIColor(e.shade)).Bold(e.kind == own)
+	name := lipgloss.NewStyle().Foreground(lipgloss.ANSIColor(e.colour)).Bold(e.kind == own)
 	return body[s.begin:begin] + name.Render(body[begin:end]) + body[end:s.end]
 }
 

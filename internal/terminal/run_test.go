@@ -20,7 +20,7 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// A terminalScreen keeps what is drawn on a terminal.
+// A terminalScreen keeps the output to a terminal.
 type terminalScreen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -34,7 +34,7 @@ func (s *terminalScreen) Write(p []byte) (int, error) {
 
 func (s *terminalScreen) waitFor(t testing.TB, text string) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -52,13 +52,13 @@ func (s *terminalScreen) waitFor(t testing.TB, text string) {
 	}
 }
 
-// A clumsy model makes a mistake when x is pressed, or can't be drawn after y.
-type clumsy struct {
+// A panicking model panics in Update when x is pressed, and in View after y.
+type panicking struct {
 	tea.Model
 	blind bool
 }
 
-func (c *clumsy) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (c *panicking) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if key, ok := msg.(tea.KeyPressMsg); ok && key.String() == "x" {
 		panic("a mistake")
 	}
@@ -69,14 +69,14 @@ func (c *clumsy) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return c, cmd
 }
 
-func (c *clumsy) View() tea.View {
+func (c *panicking) View() tea.View {
 	if c.blind {
 		panic("a mistake")
 	}
 	return c.Model.View()
 }
 
-// Whatever ends it, a mistake included, the terminal is as before.
+// The terminal is restored however Run ends, even after a panic.
 func TestRunRestoresTheTerminal(t *testing.T) {
 	reason := errors.New("enough")
 	for _, test := range []struct {
@@ -86,8 +86,8 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 	}{
 		{"quit", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("\x03") }, ""},
 		{"context", func(_ *os.File, cancel context.CancelCauseFunc) { cancel(reason) }, ""},
-		{"panic", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("x") }, "a mistake in it"},
-		{"panic in View", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("y") }, "a mistake in it"},
+		{"panic", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("x") }, "a bug in it"},
+		{"panic in View", func(keys *os.File, _ context.CancelCauseFunc) { keys.WriteString("y") }, "a bug in it"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			keys, terminal, err := pty.Open()
@@ -113,7 +113,7 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 				end <- run(ctx, c, Options{
 					Dial: d, Name: "alice", Room: srv.Addr.String(), In: terminal, Out: terminal,
 					Environment: []string{"TERM=xterm-256color"},
-				}, func(m tea.Model) tea.Model { return &clumsy{Model: m} })
+				}, func(m tea.Model) tea.Model { return &panicking{Model: m} })
 			}()
 			const enter, leave = "\x1b[?1049h", "\x1b[?1049l"
 			shown.waitFor(t, "joined ")

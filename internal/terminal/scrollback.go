@@ -2,12 +2,12 @@ package terminal
 
 import "slices"
 
-// A scrollback is what can be seen by scrolling: the latest entries, and below
-// them those that were not sent yet. Entries have numbers, counted from the
-// first there ever was, so that a place stays the same when older ones go.
+// A scrollback holds the latest entries, and below them the unsent ones, and shows
+// a part of them. Entries are numbered from the first there ever was, so that a
+// position stays the same when older ones are dropped.
 //
-// It knows its size in rows and columns, and looks at no more entries than are
-// seen or passed, however many there are.
+// It knows its size in rows and columns. It only lays out the entries that are
+// shown or scrolled past, however many there are.
 type scrollback struct {
 	entries []entry
 	first   int // the number of entries[0]
@@ -17,21 +17,21 @@ type scrollback struct {
 
 	// While it does not follow, bottom is the last row that is shown.
 	scrolled bool
-	bottom   place
-	seen     int // entries with lower numbers were on the screen, or above it
+	bottom   position
+	seen     int // entries with lower numbers were on the screen or above it
 }
 
-// A place is a row of an entry.
-type place struct{ entry, row int }
+// A position is a row of an entry.
+type position struct{ entry, row int }
 
 func (s *scrollback) add(e entry) {
 	s.entries = append(s.entries, e)
-	if len(s.entries) >= most+most/4 {
-		gone := len(s.entries) - most
+	if len(s.entries) >= maxMessages+maxMessages/4 {
+		gone := len(s.entries) - maxMessages
 		s.entries = slices.Clone(s.entries[gone:]) // frees the others' texts
 		s.first += gone
 		if s.bottom.entry < s.first {
-			s.bottom = place{s.first, 0}
+			s.bottom = position{s.first, 0}
 			s.fill()
 			s.scrolled = s.scrolled && s.bottom != s.last()
 		}
@@ -44,7 +44,7 @@ func (s *scrollback) clear() {
 	s.scrolled = false
 }
 
-// end is the number behind the last entry.
+// end returns the number after that of the last entry.
 func (s *scrollback) end() int { return s.first + len(s.entries) + len(s.unsent) }
 
 func (s *scrollback) at(number int) *entry {
@@ -57,7 +57,7 @@ func (s *scrollback) at(number int) *entry {
 
 func (s *scrollback) rowsOf(number int) []string { return s.at(number).rows(s.width) }
 
-// resize changes the size; what is at the bottom stays there.
+// resize changes the size. The entry at the bottom stays there.
 func (s *scrollback) resize(width, height int) {
 	if s.width == width && s.height == height {
 		return
@@ -70,13 +70,13 @@ func (s *scrollback) resize(width, height int) {
 	}
 }
 
-// last is the place of the very last row; there must be an entry.
-func (s *scrollback) last() place {
+// last returns the position of the last row; there must be an entry.
+func (s *scrollback) last() position {
 	number := s.end() - 1
-	return place{number, len(s.rowsOf(number)) - 1}
+	return position{number, len(s.rowsOf(number)) - 1}
 }
 
-// view returns the rows that are on the screen, at most height.
+// view returns the rows that are on the screen, height at most.
 func (s *scrollback) view() []string {
 	if s.first == s.end() || s.height < 1 {
 		return nil
@@ -103,7 +103,7 @@ func (s *scrollback) view() []string {
 	return rows
 }
 
-// newBelow returns how many messages have come that nobody has scrolled to.
+// newBelow returns how many messages have come that were not on the screen yet.
 func (s *scrollback) newBelow() (n int) {
 	if !s.scrolled {
 		return 0
@@ -116,7 +116,7 @@ func (s *scrollback) newBelow() (n int) {
 	return n
 }
 
-// scroll moves what is shown by a number of rows; up is negative.
+// scroll scrolls by a number of rows; negative is up.
 func (s *scrollback) scroll(by int) {
 	if s.first == s.end() {
 		return
@@ -152,11 +152,11 @@ func (s *scrollback) down(by int) {
 			return
 		}
 		by -= below + 1
-		s.bottom = place{s.bottom.entry + 1, 0}
+		s.bottom = position{s.bottom.entry + 1, 0}
 	}
 }
 
-// fill moves the bottom down until the screen is full, if there is enough.
+// fill moves the bottom down until the screen is full or there are no more rows.
 func (s *scrollback) fill() {
 	above := s.bottom.row + 1
 	for number := s.bottom.entry - 1; number >= s.first && above < s.height; number-- {
@@ -167,7 +167,7 @@ func (s *scrollback) fill() {
 	}
 }
 
-// toTop and toBottom show the first and the last entries.
+// toTop shows the first entries, toBottom the last ones.
 func (s *scrollback) toTop() {
 	if s.first == s.end() {
 		return
@@ -176,7 +176,7 @@ func (s *scrollback) toTop() {
 		s.seen = s.end()
 	}
 	s.scrolled = true
-	s.bottom = place{s.first, 0}
+	s.bottom = position{s.first, 0}
 	s.fill()
 	s.scrolled = s.bottom != s.last()
 }

@@ -10,10 +10,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sgr is what changes colour or weight.
+// sgr matches the sequences that change colour or weight.
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// A slow scrollback keeps all rows and an offset, and is the model for ours.
+// allRows returns all rows of a scrollback, and for each the number of its entry.
+// They are what the scrollback is compared with.
 func allRows(s *scrollback) (rows []string, below []int) {
 	for number := s.first; number < s.end(); number++ {
 		for range s.rowsOf(number) {
@@ -24,9 +25,8 @@ func allRows(s *scrollback) (rows []string, below []int) {
 	return rows, below
 }
 
-// However one scrolls, resizes and adds, what is shown is a stretch of the
-// rows there are, as high as the screen if there are enough, and where it
-// should be.
+// However the scrollback is scrolled, resized and added to, it shows the right
+// part of its rows, as high as the screen if there are enough.
 func TestScrollback(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s scrollback
@@ -80,7 +80,8 @@ func TestScrollback(t *testing.T) {
 	})
 }
 
-// Only what has come since counts as new, and only until it was seen.
+// Messages that came since the user scrolled back count as new until they are
+// shown.
 func TestNewBelow(t *testing.T) {
 	var s scrollback
 	s.resize(40, 3)
@@ -113,17 +114,18 @@ func TestNewBelow(t *testing.T) {
 	}
 }
 
-// Old entries are dropped; a view of them moves to the oldest that is left.
+// Old entries are dropped. If they were shown, the view moves to the oldest that is
+// left.
 func TestScrollbackIsBounded(t *testing.T) {
 	var s scrollback
 	s.resize(40, 3)
-	for i := range 3 * most {
+	for i := range 3 * maxMessages {
 		s.add(newMessage(others, noon, "bob", fmt.Sprint(i)))
 		if i == 100 {
 			s.toTop()
 		}
 	}
-	if n := len(s.entries); n < most || n >= most+most/4 {
+	if n := len(s.entries); n < maxMessages || n >= maxMessages+maxMessages/4 {
 		t.Errorf("there are %d entries", n)
 	}
 	rows := s.view()
@@ -132,7 +134,7 @@ func TestScrollbackIsBounded(t *testing.T) {
 	}
 }
 
-// After a change of size the same entry is at the bottom.
+// Resizing keeps the entry at the bottom.
 func TestScrollbackResize(t *testing.T) {
 	var s scrollback
 	s.resize(80, 5)

@@ -10,35 +10,35 @@ import (
 	"sop-chat/client"
 )
 
-// A session keeps its user in the room: it sends what is in the outbox, puts
-// what happens into the inbox, and joins again when the connection broke. A text
-// stays in the outbox until the system at the other end has acknowledged it, so
-// that what did not arrive is sent again, in order, and nothing else is.
+// A session keeps the user in the room: it sends the texts of the outbox, adds
+// events to the inbox, and joins again when the connection breaks. A text stays in
+// the outbox until the other end's TCP has acknowledged it, so that only texts
+// that did not arrive are sent again, in order.
 type session struct {
 	dial   Dial
 	inbox  *inbox
 	outbox *outbox
 
-	took    chan struct{} // holds a token after the connection took a text
-	woken   chan struct{} // holds a token after the machine has slept
-	arrived int           // messages of the connection, as far as the outbox knows
+	textTaken    chan struct{} // holds a token after the connection took a text
+	resumed      chan struct{} // holds a token after the machine has slept
+	acknowledged int           // messages of the connection that the outbox has removed
 
-	ctx    context.Context // done when it is to end
+	ctx    context.Context // done when the session should end
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has ended
-	err    error         // of leaving; set before that
+	err    error         // leave's; set before done is closed
 }
 
 func newSession(dial Dial) *session {
 	s := &session{
 		dial: dial, inbox: newInbox(), outbox: newOutbox(), done: make(chan struct{}),
-		took: make(chan struct{}, 1), woken: make(chan struct{}, 1),
+		textTaken: make(chan struct{}, 1), resumed: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
 
-// start begins with a connection.
+// start starts the session with its first connection.
 func (s *session) start(c *client.Client) {
 	go s.guard(func() {
 		defer close(s.done)
@@ -47,34 +47,35 @@ func (s *session) start(c *client.Client) {
 	go s.guard(func() { s.watchSleep(slept) })
 }
 
-// leave ends the session, and reports what was not sent or may not have arrived.
-func (s *session) leave(patience time.Duration) error {
+// leave ends the session. It returns an UnsentError if texts were not sent or may
+// not have arrived.
+func (s *session) leave(timeout time.Duration) error {
 	s.cancel()
 	select {
 	case <-s.done:
 		return s.err
-	case <-time.After(patience):
-		return s.parting(errLate)
+	case <-time.After(timeout):
+		return s.leaveError(errTimeout)
 	}
 }
 
-// errLate is why what was sent last may not have arrived.
-var errLate = errors.New("the server takes too long")
+// errTimeout means that the last texts may not have arrived.
+var errTimeout = errors.New("the server takes too long")
 
-// parting returns what there is to say of the end, for which err is the reason.
-func (s *session) parting(err error) error {
+// leaveError returns an UnsentError if texts were not sent, and err otherwise.
+func (s *session) leaveError(err error) error {
 	if texts := s.outbox.unsent(); len(texts) > 0 {
 		return &UnsentError{Texts: texts}
 	}
 	return err
 }
 
-// guard calls f. If it panics, the terminal has to be restored before the
-// program ends, which is for the other side of the inbox to do.
+// guard calls f and recovers from its panic. The model ends the program then, so
+// that the terminal is restored.
 func (s *session) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.inbox.add(failed{&mistakeError{p, debug.Stack()}})
+			s.inbox.add(failed{&panicError{p, debug.Stack()}})
 		}
 	}()
 	f()
@@ -83,9 +84,9 @@ func (s *session) guard(f func()) {
 func (s *session) run(c *client.Client) {
 	for c != nil && s.ctx.Err() == nil {
 		s.inbox.add(joined{})
-		err := s.converse(c)
+		err := s.runConnection(c)
 		if s.ctx.Err() != nil {
-			s.err = s.parting(err)
+			s.err = s.leaveError(err)
 			return
 		}
 		s.inbox.add(lost{err})
@@ -94,42 +95,42 @@ func (s *session) run(c *client.Client) {
 	if c != nil {
 		c.Close()
 	}
-	s.err = s.parting(nil)
+	s.err = s.leaveError(nil)
 }
 
-// converse sends and receives until the connection ends, or the session does,
-// which may take the farewell for what is in the outbox.
-func (s *session) converse(c *client.Client) error {
-	s.arrived = 0
+// runConnection sends and receives until the connection or the session ends. When
+// the session ends, the texts in the outbox are sent before, within leaveTimeout.
+func (s *session) runConnection(c *client.Client) error {
+	s.acknowledged = 0
 	defer s.outbox.takeBack()
-	defer s.settle(c)
+	defer s.removeArrived(c)
 	var others sync.WaitGroup
 	defer others.Wait()
 	defer c.Close()
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
-	life, end := context.WithCancelCause(context.Background())
-	defer end(nil)
-	defer context.AfterFunc(s.ctx, func() { time.AfterFunc(farewell, func() { end(errLate) }) })()
+	sendCtx, stopSending := context.WithCancelCause(context.Background())
+	defer stopSending(nil)
+	defer context.AfterFunc(s.ctx, func() { time.AfterFunc(leaveTimeout, func() { stopSending(errTimeout) }) })()
 	others.Go(func() {
 		s.guard(func() {
 			cancel(s.receive(c))
-			c.Close() // or a Send that is under way could wait for ever
+			c.Close() // or a Send could block for ever
 		})
 	})
 	others.Go(func() { s.guard(func() { s.watch(ctx, c) }) })
 
-	err := s.send(ctx, life, c)
+	err := s.send(ctx, sendCtx, c)
 	switch {
 	case s.ctx.Err() != nil:
-		return c.Finish(life)
+		return c.Finish(sendCtx)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// receive puts messages into the inbox until the connection ends.
+// receive adds messages to the inbox until the connection ends.
 func (s *session) receive(c *client.Client) error {
 	for m, err := range c.Receive(context.Background()) {
 		if err != nil {
@@ -140,36 +141,36 @@ func (s *session) receive(c *client.Client) error {
 	return nil
 }
 
-// send sends what is in the outbox until ctx is done and nothing is in it any
-// more, life is done, or the connection broke.
-func (s *session) send(ctx, life context.Context, c *client.Client) error {
+// send sends the texts of the outbox. It ends when ctx is done and the outbox is
+// empty, when sendCtx is done, or when the connection breaks.
+func (s *session) send(ctx, sendCtx context.Context, c *client.Client) error {
 	for {
 		text, err := s.outbox.next(ctx)
 		if err != nil {
 			return err
 		}
-		if err := c.Send(life, text); err != nil {
+		if err := c.Send(sendCtx, text); err != nil {
 			return err
 		}
-		notify(s.took)
+		notify(s.textTaken)
 	}
 }
 
-// slow is how long a text may be under way before its user is told.
-const slow = 2 * time.Second
+// delayedAfter is how long a text may be under way before the user is told.
+const delayedAfter = 2 * time.Second
 
-// watch tells which texts have arrived, until ctx is done.
+// watch adds events when texts have arrived or are delayed, until ctx is done.
 func (s *session) watch(ctx context.Context, c *client.Client) {
 	const shortest, longest = time.Millisecond, 250 * time.Millisecond
-	pause, since, told := shortest, time.Now(), false
+	pause, since, reported := shortest, time.Now(), false
 	for {
-		before := s.arrived
-		underway := s.settle(c)
-		if !underway || s.arrived > before {
-			since, told = time.Now(), false
+		before := s.acknowledged
+		underway := s.removeArrived(c)
+		if !underway || s.acknowledged > before {
+			since, reported = time.Now(), false
 		}
-		if time.Since(since) >= slow && !told {
-			told = true
+		if time.Since(since) >= delayedAfter && !reported {
+			reported = true
 			s.inbox.add(delayed{})
 		}
 		var again <-chan time.Time
@@ -179,9 +180,9 @@ func (s *session) watch(ctx context.Context, c *client.Client) {
 		}
 		select {
 		case <-again:
-		case <-s.took:
+		case <-s.textTaken:
 			pause = shortest
-		case <-s.woken:
+		case <-s.resumed:
 			c.Probe()
 		case <-ctx.Done():
 			return
@@ -189,19 +190,19 @@ func (s *session) watch(ctx context.Context, c *client.Client) {
 	}
 }
 
-// settle removes from the outbox what has arrived, and reports whether there is
-// more under way.
-func (s *session) settle(c *client.Client) (underway bool) {
+// removeArrived removes texts that have arrived from the outbox, and reports
+// whether more are under way.
+func (s *session) removeArrived(c *client.Client) (underway bool) {
 	arrived := c.Acknowledged()
-	if texts := s.outbox.arrived(arrived - s.arrived); texts > 0 {
+	if texts := s.outbox.arrived(arrived - s.acknowledged); texts > 0 {
 		s.inbox.add(sent{texts})
 	}
-	s.arrived = arrived
+	s.acknowledged = arrived
 	return s.outbox.underway()
 }
 
-// watchSleep tells when the machine has slept: the connection may be gone then,
-// and there is no reason to wait with another one.
+// watchSleep notifies resumed when the machine has slept. The connection may be
+// gone then, and there is no reason to wait before joining again.
 func (s *session) watchSleep(slept func() time.Duration) {
 	const every, noticeable = 2 * time.Second, 5 * time.Second
 	again := time.NewTicker(every)
@@ -214,13 +215,13 @@ func (s *session) watchSleep(slept func() time.Duration) {
 		}
 		now := slept()
 		if now-before > noticeable {
-			notify(s.woken)
+			notify(s.resumed)
 		}
 		before = now
 	}
 }
 
-// notify puts a token into a channel that holds one.
+// notify puts a token into a channel that has space for one.
 func notify(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -228,17 +229,17 @@ func notify(c chan<- struct{}) {
 	}
 }
 
-// rejoin tries to join until it is let in. It returns nil when the session ends.
+// rejoin tries to join until it succeeds. It returns nil when the session ends.
 func (s *session) rejoin() *client.Client {
-	var p pauses
+	var b backoff
 	var failure error
 	for {
-		pause := p.next()
+		pause := b.next()
 		s.inbox.add(waiting{err: failure, until: time.Now().Add(pause)})
 		select {
 		case <-time.After(pause):
-		case <-s.woken:
-			p = pauses{}
+		case <-s.resumed:
+			b = backoff{}
 		case <-s.ctx.Done():
 			return nil
 		}

@@ -14,24 +14,24 @@ import (
 	"sop-chat/client"
 )
 
-// A stay is a running session and what has happened in it so far.
-type stay struct {
+// A testSession is a running session and the events it had so far.
+type testSession struct {
 	*session
 	t      testing.TB
 	events []event
 }
 
-func startSession(t testing.TB, c *client.Client, d Dial) *stay {
-	s := &stay{session: newSession(d), t: t}
+func startSession(t testing.TB, c *client.Client, d Dial) *testSession {
+	s := &testSession{session: newSession(d), t: t}
 	s.start(c)
-	t.Cleanup(func() { s.leave(patience) })
+	t.Cleanup(func() { s.leave(testTimeout) })
 	return s
 }
 
 // next waits for the next event.
-func (s *stay) next() event {
+func (s *testSession) next() event {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	ctx, cancel := context.WithTimeout(s.ctx, testTimeout)
 	defer cancel()
 	if len(s.events) == 0 {
 		if s.events = s.inbox.take(ctx); s.events == nil {
@@ -43,7 +43,7 @@ func (s *stay) next() event {
 	return e
 }
 
-func (s *stay) expect(want event) {
+func (s *testSession) expect(want event) {
 	s.t.Helper()
 	got := s.next()
 	if r, ok := got.(received); ok {
@@ -55,8 +55,8 @@ func (s *stay) expect(want event) {
 	}
 }
 
-// expectSent waits until some texts are told to have arrived, and no more.
-func (s *stay) expectSent(texts int) {
+// expectSent waits until the given number of texts are reported sent, and no more.
+func (s *testSession) expectSent(texts int) {
 	s.t.Helper()
 	for texts > 0 {
 		e, ok := s.next().(sent)
@@ -66,7 +66,7 @@ func (s *stay) expectSent(texts int) {
 	}
 }
 
-// Texts are sent in order, messages come, and leaving waits for the server.
+// Texts are sent in order, messages are received, and leaving waits for the server.
 func TestSession(t *testing.T) {
 	srv := startServer(t)
 	bob := srv.Join(t, "bob")
@@ -74,21 +74,21 @@ func TestSession(t *testing.T) {
 	s := startSession(t, dial(t, d), d)
 	s.expect(joined{})
 	for i := range 100 {
-		s.post(fmt.Sprint(i))
+		s.enqueue(fmt.Sprint(i))
 		bob.Expect("alice", fmt.Sprint(i))
 		s.expect(sent{1})
 	}
 	bob.Send("hi")
 	s.expect(received{name: "bob", text: "hi"})
-	s.post("last")
+	s.enqueue("last")
 	bob.Expect("alice", "last")
-	if err := s.leave(patience); err != nil {
+	if err := s.leave(testTimeout); err != nil {
 		t.Errorf("leaving: %v", err)
 	}
 }
 
-// When the server is gone, what is posted is kept, and sent in order when it is
-// back; attempts that fail are told and followed by others.
+// While the server is gone, texts are kept, and sent in order when it is back.
+// Attempts that fail are reported and followed by others.
 func TestSessionRejoins(t *testing.T) {
 	first, second := startServer(t), startServer(t)
 	bob := second.Join(t, "bob")
@@ -107,7 +107,7 @@ func TestSessionRejoins(t *testing.T) {
 		t.Errorf("%+v happened", l)
 	}
 	for i := range 3 {
-		s.post(fmt.Sprint("kept ", i))
+		s.enqueue(fmt.Sprint("kept ", i))
 	}
 	if w, ok := s.next().(waiting); !ok || w.err != nil {
 		t.Errorf("%+v happened", w)
@@ -124,7 +124,7 @@ func TestSessionRejoins(t *testing.T) {
 	s.expectSent(3)
 }
 
-// A mistake becomes an event, so that the terminal is restored before the end.
+// A panic becomes an event, so that the terminal is restored before the end.
 func TestSessionPanics(t *testing.T) {
 	s := newSession(nil)
 	done := make(chan struct{})
@@ -139,8 +139,8 @@ func TestSessionPanics(t *testing.T) {
 }
 
 // Pauses grow to half a minute, and are never quite the same.
-func TestPauses(t *testing.T) {
-	var p pauses
+func TestBackoff(t *testing.T) {
+	var p backoff
 	for i, most := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
 		if got := p.next(); got > most*time.Second || got < most*time.Second*3/4 {
 			t.Errorf("pause %d is %v, want at most %v s and not much less", i, got, int(most))
@@ -148,12 +148,12 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-// A screen that does not keep up gets the latest messages, and is told how many
-// it missed, before them.
+// A screen that does not keep up gets the latest messages, and before them how
+// many it has missed.
 func TestInboxIsBounded(t *testing.T) {
 	b := newInbox()
 	b.add(joined{})
-	const n = 5*most + 123
+	const n = 5*maxMessages + 123
 	for i := range n {
 		b.add(received{text: fmt.Sprint(i)})
 	}
@@ -173,7 +173,7 @@ func TestInboxIsBounded(t *testing.T) {
 			next++
 		}
 	}
-	if next != n || missed < 3*most || n-missed < most {
+	if next != n || missed < 3*maxMessages || n-missed < maxMessages {
 		t.Errorf("%d of %d are left out, and the last is %d", missed, n, next-1)
 	}
 }
@@ -197,7 +197,7 @@ func TestInboxWaits(t *testing.T) {
 
 func TestOutboxIsBounded(t *testing.T) {
 	b := newOutbox()
-	for range mostUnsent {
+	for range maxUnsent {
 		if !b.add("x") {
 			t.Fatal("there is room")
 		}

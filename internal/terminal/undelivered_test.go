@@ -21,8 +21,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A stalledServer is one that lets one client in and then reads nothing, with a
-// kernel that takes little.
+// A stalledServer admits one client and then reads nothing. Its receive buffer is
+// small.
 type stalledServer struct {
 	net.Listener
 	joined chan *net.TCPConn
@@ -52,8 +52,8 @@ func newStalled(t testing.TB) *stalledServer {
 	return s
 }
 
-// reset ends the connection and returns how many messages had come, and are
-// lost with it.
+// reset resets a connection and returns how many received messages are lost with
+// it.
 func reset(t testing.TB, conn *net.TCPConn) int {
 	t.Helper()
 	raw, err := conn.SyscallConn()
@@ -70,18 +70,18 @@ func reset(t testing.TB, conn *net.TCPConn) int {
 	return come / wire.Size
 }
 
-// What the other system has not taken when the connection breaks is not shown as
-// sent, and is sent again: in order, once, and of a text in several messages only
-// those that are missing.
+// Messages that were not acknowledged when the connection breaks are not shown as
+// sent. They are sent again, once and in order. Of a text of several messages only
+// the missing ones are.
 func TestSessionSendsAgain(t *testing.T) {
 	first, second := newStalled(t), startServer(t)
 	bob := second.Join(t, "bob")
 	s := startSession(t, dial(t, dialer(first.Addr().String(), "alice")), dialer(second.Addr.String(), "alice"))
 	s.expect(joined{})
 	var texts, messages []string
-	for i := range mostUnsent {
+	for i := range maxUnsent {
 		text := fmt.Sprint(i, " ", strings.Repeat("long ", 3000))
-		if !s.post(text) {
+		if !s.enqueue(text) {
 			t.Fatal("there is no room")
 		}
 		texts, messages = append(texts, text), append(messages, client.Split(text)...)
@@ -103,11 +103,11 @@ func TestSessionSendsAgain(t *testing.T) {
 			t.Fatalf("message %d is %.20q, want %.20q", i, got.Text(), m)
 		}
 	}
-	s.post("last")
+	s.enqueue("last")
 	bob.Expect("alice", "last")
 }
 
-// Leaving says what could not be sent, with and without a connection.
+// Leaving reports texts that could not be sent, with and without a connection.
 func TestSessionLeavesUnsent(t *testing.T) {
 	srv := newStalled(t)
 	s := startSession(t, dial(t, dialer(srv.Addr().String(), "alice")), func(context.Context) (*client.Client, error) {
@@ -115,29 +115,29 @@ func TestSessionLeavesUnsent(t *testing.T) {
 	})
 	s.expect(joined{})
 	var want []string
-	for i := range mostUnsent {
+	for i := range maxUnsent {
 		text := fmt.Sprint(i, " ", strings.Repeat("long ", 3000))
-		s.post(text)
+		s.enqueue(text)
 		want = append(want, client.Split(text)...)
 	}
 	conn := <-srv.joined
 	defer conn.Close()
 	for s.next() != (delayed{}) {
 	}
-	unsent, ok := errors.AsType[*UnsentError](s.leave(patience))
+	unsent, ok := errors.AsType[*UnsentError](s.leave(testTimeout))
 	if !ok || !strings.HasSuffix(strings.Join(want, ""), strings.Join(unsent.Texts, "")) {
 		t.Fatalf("leaving: %v", unsent)
 	}
 
 	s = startSession(t, dial(t, dialer(startServer(t).Addr.String(), "alice")), nil)
 	s.expect(joined{})
-	s.post("arrives")
-	if err := s.leave(patience); err != nil {
+	s.enqueue("arrives")
+	if err := s.leave(testTimeout); err != nil {
 		t.Errorf("leaving: %v", err)
 	}
 }
 
-// Lines that did not arrive are named in the end.
+// The error in the end quotes lines that did not arrive.
 func TestPlainUnsent(t *testing.T) {
 	srv := newStalled(t)
 	in, input := io.Pipe()
@@ -153,7 +153,7 @@ func TestPlainUnsent(t *testing.T) {
 		}
 	}()
 	raw, _ := conn.SyscallConn()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for come, before := 0, -1; come != before || come == 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("more and more is taken")
@@ -186,7 +186,7 @@ func TestUnsentError(t *testing.T) {
 	}
 }
 
-// A machine that has slept is noticed, one that is only busy is not.
+// Sleep of the machine is noticed; being busy does not count as sleep.
 func TestWatchSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession(nil)
@@ -196,19 +196,19 @@ func TestWatchSleep(t *testing.T) {
 		go s.watchSleep(func() time.Duration { return time.Duration(asleep.Load()) })
 		<-time.After(time.Hour + time.Millisecond)
 		select {
-		case <-s.woken:
+		case <-s.resumed:
 			t.Error("it has not slept")
 		default:
 		}
 		asleep.Store(int64(time.Hour))
-		<-s.woken
+		<-s.resumed
 		if took := time.Since(begun) - time.Hour; took > 3*time.Second {
 			t.Errorf("noticed after %v", took)
 		}
 	})
 }
 
-// After sleep nobody waits any longer to join again, and pauses begin anew.
+// After sleep a session joins again at once, and pauses begin anew.
 func TestRejoinAfterSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts atomic.Int32
@@ -221,7 +221,7 @@ func TestRejoinAfterSleep(t *testing.T) {
 		<-time.After(5 * time.Minute)
 		synctest.Wait()
 		before := attempts.Load()
-		notify(s.woken)
+		notify(s.resumed)
 		synctest.Wait()
 		if n := attempts.Load() - before; n != 1 {
 			t.Errorf("%d attempts at once", n)
@@ -251,8 +251,8 @@ func TestProbeAfterSleep(t *testing.T) {
 	}
 	s := startSession(t, c, nil)
 	s.expect(joined{})
-	notify(s.woken)
-	deadline := time.After(patience)
+	notify(s.resumed)
+	deadline := time.After(testTimeout)
 	for idle := 0; idle != 1; {
 		select {
 		case <-time.After(5 * time.Millisecond):

@@ -8,7 +8,7 @@ import (
 	"sop-chat/internal/english"
 )
 
-// An UnsentError says what was not sent when it ended.
+// An UnsentError says which texts were not sent when the client ended.
 type UnsentError struct {
 	Texts []string // not empty; oldest first
 	Err   error    // why it ended; nil if the user left

@@ -7,9 +7,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// resize gives each part its place:
+// resize divides the screen:
 //
-//	│ messages    what is left
+//	│ messages    the rest
 //	│ status      one row
 //	└ > input     as many rows as it needs, a third at most
 func (m *model) resize(width, height int) {
@@ -44,8 +44,8 @@ func (m *model) View() tea.View {
 	return v
 }
 
-// statusLine says on the left how the connection is, and on the right what else
-// there is to know.
+// statusLine shows the state of the connection on the left, and notes on the
+// right.
 func (m *model) statusLine() string {
 	var notes []string
 	if n := m.log.newBelow(); n > 0 {

@@ -6,18 +6,18 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A span is a part of a text that makes a row: bytes from begin to end.
+// A span is the part of a text that makes up a row: bytes from begin to end.
 type span struct{ begin, end int }
 
 // wrap breaks a text into rows that are at most width columns wide: at line
-// breaks, else at the last blank that fits, or if the word behind it needs more
-// than a row, anywhere between characters. A blank at which a row ends is not shown. There is at least one
-// row. The text must be safe to show, see package console.
+// breaks, otherwise at the last blank that fits, and in a word that is longer than
+// a row anywhere between characters. A blank at the end of a row is not shown.
+// There is at least one row. The text must be safe to show, see package console.
 func wrap(text string, width int) []span {
 	width = max(width, 1)
 	var rows []span
 	begin, taken := 0, 0 // the row, and its columns
-	blank := -1          // the last one in this row; the next row would begin behind it
+	blank := -1          // the last one in this row; the next row would begin after it
 	blankTaken := 0
 	for i := 0; i < len(text); {
 		n, w := cluster(text[i:])
@@ -52,7 +52,7 @@ func wrap(text string, width int) []span {
 	return append(rows, span{begin, len(text)})
 }
 
-// word returns what comes before the next blank or line break.
+// word returns the text before the next blank or line break.
 func word(text string) string {
 	if i := strings.IndexAny(text, " \n"); i >= 0 {
 		return text[:i]
@@ -60,9 +60,9 @@ func word(text string) string {
 	return text
 }
 
-// cluster returns the length of the first of those characters that are shown
-// as one, and how many columns it has. Terminals differ in how wide some emoji
-// are; none makes them wider than this.
+// cluster returns the length of the first grapheme cluster, and how many columns it
+// has. Terminals differ in how wide some emoji are; none makes them wider than
+// this.
 func cluster(text string) (n, columns int) {
 	if text[0] < 0x80 && (len(text) == 1 || text[1] < 0x80) {
 		return 1, 1
@@ -71,7 +71,7 @@ func cluster(text string) (n, columns int) {
 	return len(c), max(w, ansi.StringWidthWc(c))
 }
 
-// columns returns how wide a text of one row is at most.
+// columns returns how many columns a text of one row has at most.
 func columns(text string) (n int) {
 	for len(text) > 0 {
 		size, w := cluster(text)
@@ -81,8 +81,8 @@ func columns(text string) (n int) {
 	return n
 }
 
-// cut returns as much of the beginning of a text as fits into a width, with a
-// mark if that is not all.
+// cut returns the beginning of a text that fits into a width, with a mark if the
+// text is longer.
 func cut(text string, width int) string {
 	if columns(text) <= width {
 		return text

@@ -42,7 +42,8 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// Rows are never too wide, and all that is left out is what they break at.
+// Rows are never too wide, and only the blanks and line breaks between them are
+// left out.
 func TestWrapKeepsEverything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.RuneFrom([]rune("ab  \n日👩\u200d👧\u0301שé🇵"))).Draw(t, "text")
@@ -64,8 +65,8 @@ func TestWrapKeepsEverything(t *testing.T) {
 	})
 }
 
-// isOne reports whether no more than one character of a row has any width: that
-// has to be shown even if it is too wide.
+// isOne reports whether at most one character of a row has any width. It must be
+// shown even if it is too wide.
 func isOne(row string) bool {
 	n := 0
 	for len(row) > 0 {
@@ -97,8 +98,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Whatever is sent: every row fits, begins where its kind of row begins, and
-// has no control in it but our own colours.
+// Whatever was sent, every row fits, is indented as it should be, and has no
+// control characters but the colours.
 func FuzzRows(f *testing.F) {
 	f.Add("alice", "hello", 80)
 	f.Add("alice\u034f", "\u0301", 40)
@@ -106,7 +107,7 @@ func FuzzRows(f *testing.F) {
 	f.Add(" \u202e: ", "👨‍👩‍👧‍👦\xff", 9)
 	f.Fuzz(func(t *testing.T, name, text string, width int) {
 		width = 10 + int(uint(width)%200)
-		for _, k := range []kind{others, own, unsent, mentioned, borrowed} {
+		for _, k := range []kind{others, own, unsent, mentioned, sameName} {
 			e := newMessage(k, noon, name, text)
 			if e.name == "" || strings.ContainsFunc(e.name, func(r rune) bool {
 				return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
@@ -119,13 +120,13 @@ func FuzzRows(f *testing.F) {
 					t.Fatalf("a control in %q", shown)
 				}
 				indent := nameAt
-				if width < roomForAt {
+				if width < minWidthForTime {
 					indent = nameAt - markAt
 				}
 				lead := strings.Repeat(" ", indent+hanging)
 				if i == 0 {
 					lead = string(k) + " "
-					if width >= roomForAt {
+					if width >= minWidthForTime {
 						lead = "12:04 " + lead
 					}
 				}

@@ -7,11 +7,12 @@ import (
 	"syscall"
 )
 
-// noData is ERROR_NO_DATA, the pipe is being closed.
+// noData is ERROR_NO_DATA: the pipe is being closed.
 const noData = syscall.Errno(232)
 
-// IsUnread reports whether a write failed because nobody is there to read.
-func IsUnread(err error) bool {
+// IsBrokenPipe reports whether a write failed because nobody reads the output any
+// more.
+func IsBrokenPipe(err error) bool {
 	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, noData) ||
 		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed)
 }

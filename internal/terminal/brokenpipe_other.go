@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// IsUnread reports whether a write failed because nobody is there to read.
-func IsUnread(err error) bool {
+// IsBrokenPipe reports whether a write failed because nobody reads the output any
+// more.
+func IsBrokenPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed)
 }
