@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// askKey asks for the key if it was not given. What is typed is not shown.
+// askKey asks for the key if it was not given. The typed key is not shown.
 func (o *joinOptions) askKey(ctx context.Context, p Process) error {
 	if !o.keyless {
 		return nil
@@ -29,8 +29,8 @@ func (o *joinOptions) askKey(ctx context.Context, p Process) error {
 	return checkKey(o.key, true)
 }
 
-// keyTerminal returns where somebody can be asked, even if the standard streams
-// are for something else.
+// keyTerminal returns the terminal to ask for the key on, even if the standard
+// streams are redirected.
 func keyTerminal(p Process) (in *os.File, out io.Writer, closeTerminal func() error, err error) {
 	if isTerminal(p.Stdin) {
 		return p.Stdin.(*os.File), p.Stderr, func() error { return nil }, nil
@@ -45,8 +45,8 @@ func keyTerminal(p Process) (in *os.File, out io.Writer, closeTerminal func() er
 	return file, file, file.Close, nil
 }
 
-// readSilently reads a line. When ctx is done before, it restores the terminal
-// and leaves a goroutine behind that waits for the rest of the line.
+// readSilently reads a line without echo. When ctx is done before, it restores the
+// terminal and leaves a goroutine behind that waits for the rest of the line.
 func readSilently(ctx context.Context, terminal *os.File) (string, error) {
 	fd := int(terminal.Fd())
 	before, err := term.GetState(fd)

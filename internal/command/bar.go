@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// A bar is one line on a terminal that shows how far something is that takes
-// long. Anywhere else, and on a dumb one, it shows nothing. It has a spool of its own, so that a
-// terminal that is stuck does not hold up the work, and so that the line is gone
-// before the result is shown.
+// A bar is one line on a terminal that shows the progress of something that takes
+// long. Without a terminal, or on a dumb one, it shows nothing. It has a spool of
+// its own, so that a terminal that is stuck does not hold up the work, and so that
+// the line is gone before the result is shown.
 type bar struct {
 	spool *spool // nil if there is no terminal
 }
@@ -28,7 +28,7 @@ func newBar(p Process) *bar {
 	return &bar{spool: newSpool(stderr)}
 }
 
-// isShown reports whether anybody sees the bar.
+// isShown reports whether the bar is shown.
 func (b *bar) isShown() bool { return b.spool != nil }
 
 // show shows a line, such as barLine's.
@@ -42,11 +42,11 @@ func (b *bar) show(line string) {
 func (b *bar) remove() {
 	if b.isShown() {
 		fmt.Fprint(b.spool, "\r\x1b[K")
-		b.spool.Close(lastWords)
+		b.spool.Close(stderrTimeout)
 	}
 }
 
-// barLine says what is done, which part of it, and what else there is to say.
+// barLine returns a line that says what is done, how far it is, and details.
 func barLine(what string, part float64, details string) string {
 	done := min(int(part*barWidth), barWidth)
 	return fmt.Sprintf("%-10s %s%s %s", what, strings.Repeat("█", done), strings.Repeat("░", barWidth-done), details)

@@ -18,10 +18,10 @@ import (
 	"sop-chat/internal/bench"
 )
 
-// benchOptions is what the load generator was told.
+// benchOptions are the load generator's options.
 type benchOptions struct {
 	roomOptions
-	web      *bench.WebSocket // or nil: then it is TCP
+	web      *bench.WebSocket // nil for TCP
 	clients  int
 	senders  int
 	rate     int
@@ -33,7 +33,7 @@ type benchOptions struct {
 	plot     string
 }
 
-// A benchFunc does what the options say.
+// A benchFunc runs the load generator.
 type benchFunc func(ctx context.Context, o benchOptions, p Process) error
 
 const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-chat) localhost:9000
@@ -48,29 +48,28 @@ const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-cha
       was started with --web :8080`
 
 const benchAbout = `
-HOST:PORT is the server. The room should be empty, have a place for each
-client, and its key is given in a file (--key-file) or in the variable
-SOP_CHAT_KEY.
+HOST:PORT is the server. The room should be empty and have a slot for each
+client. Its key is given in a file (--key-file) or in the variable SOP_CHAT_KEY.
 
 ws://HOST:PORT is its page (--web), or the page's link without the key: clients
-then join as browsers do, through WebSockets, and send a message a frame. There
-is no TLS (wss://), because that would be measured as well.
+then join as browsers do, through WebSockets, and send one message in each
+frame. TLS (wss://) is not supported, because it would be measured as well.
 
 Everything that is received is checked: that the messages are whole and
 unchanged, that none is lost or comes twice or goes back to its sender, and
-that all clients receive them in one order. At the first mistake the command
-says what is wrong and ends with status 1.
+that all clients receive them in one order. At the first fault the command says
+what is wrong and ends with status 1.
 
-With --rate, latency counts from the moment a message was to be sent, even if
-it had to wait because the server was behind. Without, it counts from when it
-was sent: each sender keeps as many messages on their way as --window says.
-It ends when the message has arrived at a client; on Linux the kernel notes
-when that is.
+With --rate, latency counts from the moment when a message was due, even if it
+had to wait because the server was behind. Without --rate it counts from when
+the message was sent: each sender has up to --window messages on their way.
+Latency ends when the message has arrived at a client; on Linux the kernel
+records when that is.
 
-The generator works on one core. How much of it is used is shown; if it is all
-of it, and the server has some left, what is measured is the generator.`
+The generator uses one core, and shows how much of it. If that is all of it,
+and the server is not fully used, the generator is what limits the result.`
 
-// newBench returns the command that puts a server under load, by way of run.
+// newBench returns the command that puts a server under load. It calls run.
 func newBench(p Process, run benchFunc) *cobra.Command {
 	var o benchOptions
 	return newCommand(p, &cobra.Command{
@@ -87,16 +86,16 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.senders, "senders", "N", "10", wholeNumber(0, 1_000_000),
 		`How many of the clients send. With 0 all are idle, and only their memory is measured (--pid).`)
 	define(flags, &o.rate, "rate", "N", "0", wholeNumber(0, 100_000_000),
-		`How many messages are sent a second, by all senders together. 0 is as many as the server takes.`)
+		`How many messages all senders together send a second. 0 is as many as the server takes.`)
 	define(flags, &o.window, "window", "N", "256", wholeNumber(1, 1<<20),
 		`How many messages of a sender may be on their way to some client, if there is no rate.`)
 	define(flags, &o.duration, "duration", "D", "10s", duration,
-		`For how long is measured.`)
+		`How long to measure.`)
 	define(flags, &o.warmup, "warmup", "D", "2s", durationOrNone,
-		`For how long there is load before that.`)
+		`How long to put the server under load before that.`)
 	define(flags, &o.pid, "pid", "N", "", processID,
 		`The server's process on this machine (Linux only): shows its CPU time and its memory. `+
-			`For the memory of clients, it should have been started anew.`)
+			`To measure the memory of clients, start the server just before.`)
 	o.defineKeyFile(flags)
 	define(flags, &o.json, "json", "", "false", truth,
 		`Shows the result as a JSON object.`)
@@ -104,7 +103,7 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 		`Draws latency over time into an SVG file.`)
 }
 
-// processID reads the number of a process, or nothing.
+// processID parses the number of a process, or an empty text.
 func processID(text string) (int, error) {
 	if text == "" {
 		return 0, nil
@@ -150,9 +149,9 @@ func (o *benchOptions) config() bench.Config {
 	}
 }
 
-// runBench runs the load generator and shows what it has found.
+// runBench runs the load generator and shows its report.
 func runBench(ctx context.Context, o benchOptions, p Process) error {
-	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endings()...)
+	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
 	defer done()
 	addrs, err := resolve(ctx, o.host)
 	if err != nil {
@@ -178,8 +177,8 @@ func runBench(ctx context.Context, o benchOptions, p Process) error {
 	return o.showReport(&checkedOutput{w: p.Stdout}, report)
 }
 
-// checkPlot reports now, and not only when all is done, that the plot can't be
-// written. One that is there already is left as it is.
+// checkPlot returns an error if the plot can't be written, so that this is known
+// before the run. It does not change a file that is there already.
 func (o *benchOptions) checkPlot() error {
 	if o.plot == "" {
 		return nil
@@ -191,7 +190,7 @@ func (o *benchOptions) checkPlot() error {
 	return file.Close()
 }
 
-// explain adds what the server's flags can do about an error.
+// explain adds to an error which of the server's flags help.
 func (o *benchOptions) explain(err error) error {
 	if refused, ok := errors.AsType[*bench.RefusedError](err); ok && refused.Joined > 0 {
 		return fmt.Errorf("%w; start it with --max-clients %d, or 0 for no limit", err, o.clients)

@@ -8,16 +8,16 @@ import (
 	"sop-chat/internal/bench"
 )
 
-// webSocketPath is where a page's host has its WebSocket.
+// webSocketPath is the path of the page's WebSocket.
 const webSocketPath = "/ws"
 
-// webSocketOf reads the address of a WebSocket (ws://) or of the page (http://)
-// and returns its HOST:PORT with it. It returns nil for what is no URL.
+// webSocketOf parses the address of a WebSocket (ws://) or of the page (http://),
+// and returns its HOST:PORT too. If text is not a URL, it returns text and nil.
 func webSocketOf(text string) (address string, w *bench.WebSocket, err error) {
 	if !strings.Contains(text, "://") {
 		return text, nil, nil
 	}
-	if link, _, found := strings.Cut(text, "#"); found { // what follows may be the key
+	if link, _, found := strings.Cut(text, "#"); found { // the rest may be the key
 		return "", nil, usagef("%q is followed by a '#'; leave that out, and what comes after it: the key goes into a file "+
 			"(--key-file) or %s", link, keyVariable)
 	}

@@ -7,7 +7,7 @@ import (
 	"sop-chat/internal/english"
 )
 
-// describeProgress says how far a run of the load generator is.
+// describeProgress returns a line about the progress of a run.
 func describeProgress(p bench.Progress) string {
 	details := fmt.Sprintf("%.2f million deliveries/s", p.Deliveries/1e6)
 	if p.Phase == bench.Joining {

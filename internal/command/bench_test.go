@@ -203,7 +203,7 @@ func TestBenchWrongUsage(t *testing.T) {
 	}
 }
 
-// The bar says what is going on and how far it is.
+// The bar says what the generator does and how far it is.
 func TestDescribeProgress(t *testing.T) {
 	for _, test := range []struct {
 		bench.Progress

@@ -1,10 +1,10 @@
-// Package command is the command line: a file for each command, and beside
-// them what all of them need: flags and their environment variables, mistakes
-// and failures put into words, help. It wires the other packages together and
-// has none of their logic.
+// Package command is the command line. It has a file for each command, and others
+// for what all commands need: flags and their environment variables, error
+// messages, and help. It wires the other packages together and has none of their
+// logic.
 //
-// It keeps no state and touches nothing of the process but what Run is handed
-// and the signals; only main ends the process.
+// It keeps no state, and of the process it only uses what Run is given and the
+// signals. Only main ends the process.
 package command
 
 import (
@@ -20,7 +20,7 @@ import (
 	"sop-chat/internal/terminal"
 )
 
-// A Process is what a command knows of the process it runs in.
+// A Process is what a command uses of the process that it runs in.
 type Process struct {
 	Args      []string // without the program's name
 	LookupEnv func(variable string) (value string, set bool)
@@ -34,11 +34,11 @@ type Process struct {
 	// that it contains.
 	Licenses string
 
-	// Ends says that the process ends when Run returns, so that Run leaves
-	// handlers of signals in place.
+	// Ends says that the process ends when Run returns. Signal handlers stay in
+	// place then.
 	Ends bool
 
-	errIsTerminal bool // Stderr leads to one
+	errIsTerminal bool // Stderr is one, behind its spool
 }
 
 // The exit statuses.
@@ -46,23 +46,23 @@ const (
 	statusOK     = 0
 	statusFailed = 1   // something failed at run time
 	statusUsage  = 2   // wrong usage
-	statusSignal = 128 // and the signal that ended what was not done, as shells have it
+	statusSignal = 128 // plus the number of the signal that interrupted the command
 )
 
-// lastWords is how long the process stays for a standard error that nobody
-// reads.
-const lastWords = 250 * time.Millisecond
+// stderrTimeout is how long the process waits at its end for a standard error that
+// nobody reads.
+const stderrTimeout = 250 * time.Millisecond
 
-// Run runs the command that the arguments name until it is done or ctx is, and
-// returns the exit status. What went wrong it has said on standard error.
+// Run runs the command that the arguments name until it or ctx is done. It writes
+// errors to standard error, and returns the exit status.
 func Run(ctx context.Context, p Process) (status int) {
 	p.errIsTerminal = isTerminal(p.Stderr)
 	spool := newSpool(p.Stderr)
-	defer spool.Close(lastWords)
+	defer spool.Close(stderrTimeout)
 	p.Stderr = spool
 
-	outliveReaders()
-	out := &checkedOutput{w: p.Stdout} // of what the command line itself has to say
+	ignoreBrokenPipes()
+	out := &checkedOutput{w: p.Stdout} // for help and the version
 	root := newRoot(p)
 	root.SetOut(out)
 	begun := false
@@ -77,7 +77,7 @@ func Run(ctx context.Context, p Process) (status int) {
 	}
 	if wrong, ok := errors.AsType[outputError](err); ok {
 		if terminal.IsBrokenPipe(wrong) {
-			return statusOK // the reader has seen enough
+			return statusOK // such as head
 		}
 		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", wrong)
 		return statusFailed
@@ -86,8 +86,7 @@ func Run(ctx context.Context, p Process) (status int) {
 		return statusSignal + int(signal)
 	}
 	fmt.Fprintf(p.Stderr, "sop-chat: %v\n", err)
-	// What fails before the command begins is what cobra has to say about
-	// the arguments.
+	// An error before the command begins is one of cobra's, about the arguments.
 	if _, wrong := errors.AsType[usageError](err); wrong || !begun {
 		fmt.Fprintf(p.Stderr, "Try '%s --help'.\n", cmd.CommandPath())
 		return statusUsage
@@ -95,8 +94,8 @@ func Run(ctx context.Context, p Process) (status int) {
 	return statusFailed
 }
 
-// newRoot returns the command sop-chat, which is the server, with all others
-// below it.
+// newRoot returns the command sop-chat, which is the server, with the other
+// commands below it.
 func newRoot(p Process) *cobra.Command {
 	root := newServe(p, run)
 	root.AddCommand(newJoin(p, runJoin))

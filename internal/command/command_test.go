@@ -14,8 +14,8 @@ var update = flag.Bool("update", false, "renew the golden files")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// process returns what a command sees that is called with some arguments in an
-// environment of "NAME=value" lines.
+// process returns a Process with some arguments, in an environment of "NAME=value"
+// lines.
 func process(args []string, environment ...string) Process {
 	return Process{
 		Args: args,
@@ -33,7 +33,7 @@ func process(args []string, environment ...string) Process {
 	}
 }
 
-// result runs a command that ends by itself.
+// result runs a command until it ends by itself.
 func result(t testing.TB, p Process) (status int, stdout, stderr string) {
 	t.Helper()
 	status = Run(t.Context(), p)
@@ -43,7 +43,7 @@ func result(t testing.TB, p Process) (status int, stdout, stderr string) {
 // Wrong usage ends with status 2 and two lines: what is wrong, with the value,
 // and where to read more.
 func TestWrongUsage(t *testing.T) {
-	most := strings.ReplaceAll(humanize.IBytes(mostBacklog), " ", "") // less on 32 bit
+	most := strings.ReplaceAll(humanize.IBytes(maxBacklog), " ", "") // less on 32 bit
 	long := strings.Repeat("k", 449)
 	tests := []struct {
 		args        []string
@@ -130,9 +130,9 @@ func TestWrongUsage(t *testing.T) {
 		},
 		{args: with("--history-sync=-1s", "--history=x"), want: `--history-sync: "-1s" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
 		{args: with("--retain=90", "--history=x"), want: `--retain: "90" is not an age, such as 30m, 12h, 90d or 4w`},
-		{args: with("--retain=90d"), want: "--retain removes from a history, and there is none without --history"},
-		{args: with("--history-sync=1s"), want: "--history-sync is about a history, and there is none without --history"},
-		{args: with("--history=x", "--stage=2"), want: "--history keeps what is said from stage 3 on, not in stage 2"},
+		{args: with("--retain=90d"), want: "--retain removes messages from a history, so it needs --history"},
+		{args: with("--history-sync=1s"), want: "--history-sync is about a history, so it needs --history"},
+		{args: with("--history=x", "--stage=2"), want: "--history keeps messages from stage 3 on, not in stage 2"},
 		{args: with("--console=xml"), want: `--console: "xml" is not text, json or off`},
 		{args: with("--log-level=loud"), want: `--log-level: "loud" is not debug, info, warn or error`},
 		{args: with("--allow-empty-key=maybe"), want: `--allow-empty-key: "maybe" is not true or false`},
@@ -164,10 +164,10 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// with returns arguments that are fine but for some flags.
+// with returns valid arguments with some flags.
 func with(flags ...string) []string { return append(flags, "9000", "key") }
 
-// A word where the port belongs may be a command that was mistyped.
+// A word in place of the port may be a mistyped command.
 func TestMistypedCommand(t *testing.T) {
 	p := process([]string{"joni", "localhost"})
 	root := newRoot(p)
@@ -177,7 +177,7 @@ func TestMistypedCommand(t *testing.T) {
 	}
 }
 
-// What cobra itself finds wrong is wrong usage too.
+// Errors of cobra itself are wrong usage too.
 func TestWrongUsageOfCompletion(t *testing.T) {
 	status, _, stderr := result(t, process([]string{"completion", "bash", "extra"}))
 	if status != 2 {

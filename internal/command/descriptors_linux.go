@@ -12,8 +12,8 @@ import (
 // shared by the room's connections, the page's, and the files of the history.
 // Go has raised the limit as far as it may.
 
-// descriptorLimit returns how many descriptors the process may have; 0 if that
-// is not known, or as many as anybody could want.
+// descriptorLimit returns how many descriptors the process may have; 0 if that is
+// not known, or practically unlimited.
 func descriptorLimit() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
@@ -22,9 +22,9 @@ func descriptorLimit() int {
 	return int(limit.Cur)
 }
 
-// shareDescriptors keeps an eighth of so many descriptors, and no more than are
-// of use, from connections that have not given a key: half of that for the
-// clients that give one, half for the history and the page.
+// shareDescriptors divides the descriptors. An eighth of them, 128 at most, is
+// kept from pending connections: one half is for clients, and the other for the
+// history and the page.
 func shareDescriptors(limit int) server.Descriptors {
 	if limit == 0 {
 		return server.Descriptors{}

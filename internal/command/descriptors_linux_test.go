@@ -25,7 +25,7 @@ func TestShareDescriptors(t *testing.T) {
 	}
 }
 
-// A limit on clients that can't be reached is called out.
+// There is a warning about a limit on clients that can't be reached.
 func TestCheckDescriptors(t *testing.T) {
 	for _, test := range []struct {
 		maxClients, limit int

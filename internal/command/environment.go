@@ -12,13 +12,13 @@ func variable(flag string) string {
 	return "SOP_CHAT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// hasVariable reports whether a flag can be set in the environment: all can
-// but those that only show something.
+// hasVariable reports whether a flag can be set in the environment: all can except
+// those that only show something.
 func hasVariable(f *pflag.Flag) bool { return f.Name != "help" && f.Name != "version" }
 
-// applyEnvironment sets from its variable every flag that the command line did
-// not set. Such a flag does not count as changed. A variable that is empty
-// counts as not set.
+// applyEnvironment sets the flags that the command line did not set from their
+// variables. Such a flag does not count as changed. An empty variable counts as
+// not set.
 func applyEnvironment(flags *pflag.FlagSet, p Process) error {
 	var wrong error
 	flags.VisitAll(func(f *pflag.Flag) {

@@ -36,7 +36,7 @@ func showCommands(out io.Writer, cmd *cobra.Command) {
 		return
 	}
 	what := "Commands"
-	if !cmd.HasParent() { // it is one itself
+	if !cmd.HasParent() { // the program itself is a command
 		what = "Other commands"
 	}
 	fmt.Fprintf(out, "%s, each with a --help of its own:\n", what)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Each command's help is what testdata shows (-update renews it), explains every
+// Each command's help is the one in testdata (-update renews it), explains every
 // flag, with its variable, and fits a terminal of 80 columns.
 func TestHelp(t *testing.T) {
 	var shown func(cmd *cobra.Command, args ...string)
@@ -67,7 +67,7 @@ func checkHelp(t *testing.T, cmd *cobra.Command, help string) {
 	})
 }
 
-// Help is given whatever else is wrong.
+// Help is shown even if something else is wrong.
 func TestHelpInSpiteOfMistakes(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"-h", "99999"}, {"1", "2", "3", "--help"}} {
 		if status, _, stderr := result(t, process(args, "SOP_CHAT_STAGE=9")); status != 0 {

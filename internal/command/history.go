@@ -15,27 +15,27 @@ import (
 )
 
 const historyExamples = `  sop-chat --history chat.db 9000 secret
-      runs a server that keeps what is said in chat.db
+      runs a server that keeps the messages in chat.db
 
   sop-chat history list chat.db
       shows the last messages in it, also while the server runs
 
   sop-chat history search chat.db lunch
-      shows where there was talk of lunch
+      shows the messages with the word lunch
 
   sop-chat history export chat.db --format html > chat.html
-      makes a page of it`
+      makes a page of them`
 
 const historyAbout = `
-FILE is an SQLite database that a server writes with --history. All commands but
-prune leave it as it is, and all may run while the server does.`
+FILE is an SQLite database that a server writes with --history. Only prune
+changes it. All commands may run while the server does.`
 
-// newHistory returns the command that reads what a server has kept, with those
+// newHistory returns the command that reads a server's history, with the commands
 // below it.
 func newHistory(p Process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "history COMMAND FILE",
-		Short:   "Shows, searches, exports and prunes what a server kept.",
+		Short:   "Shows, searches, exports and prunes a server's history.",
 		Long:    historyAbout,
 		Example: historyExamples,
 		Args:    cobra.ArbitraryArgs,
@@ -60,7 +60,7 @@ func newHistory(p Process) *cobra.Command {
 	return cmd
 }
 
-// historyOptions are what a command below history was told.
+// historyOptions are the options of a command below history.
 type historyOptions struct {
 	flags func(*pflag.FlagSet) // defines its own
 	more  bool                 // the last argument may be several words
@@ -82,13 +82,13 @@ func (h *historyOptions) readArguments(cmd *cobra.Command, args []string, _ Proc
 	return nil
 }
 
-// A historyRun does what a command is for with the arguments after its name.
+// A historyRun runs a command with the arguments after its name.
 type historyRun func(ctx context.Context, args []string) error
 
 // newHistoryCommand completes a command below history, as newCommand does.
 func newHistoryCommand(p Process, cmd *cobra.Command, o historyOptions, run historyRun) *cobra.Command {
 	return newCommand(p, cmd, &o, func(ctx context.Context) error {
-		ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endings()...)
+		ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
 		defer done()
 		err := untilOutputStuck(ctx, func() error { return run(ctx, o.args) })
 		if _, ok := errors.AsType[outputError](err); err != nil && !ok && ctx.Err() != nil {
@@ -98,9 +98,9 @@ func newHistoryCommand(p Process, cmd *cobra.Command, o historyOptions, run hist
 	})
 }
 
-// untilOutputStuck does something that ends with ctx, unless it waits for an
-// output that nobody reads, such as that of a pager, which ignores Ctrl+C: then it
-// is left behind.
+// untilOutputStuck calls do, which ends when ctx is done. If it waits for an output
+// that nobody reads then, such as a pager's, which ignores Ctrl+C, it is left
+// behind.
 func untilOutputStuck(ctx context.Context, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -112,12 +112,12 @@ func untilOutputStuck(ctx context.Context, do func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(lastMessages):
+	case <-time.After(stdoutTimeout):
 		return context.Cause(ctx)
 	}
 }
 
-// historyFilter is which messages a command is about.
+// historyFilter has the flags that select messages.
 type historyFilter struct {
 	last  int // or automatic
 	since time.Time
@@ -126,14 +126,13 @@ type historyFilter struct {
 
 func (f *historyFilter) define(flags *pflag.FlagSet) {
 	define(flags, &f.since, "since", "TIME", "", pastOrNone,
-		`Only what was said from then on: an age, such as 30m, 2h or 7d, or a date, such as `+
+		`Only messages from then on: an age, such as 30m, 2h or 7d, or a date, such as `+
 			`2026-11-24 or "2026-11-24 16:02".`)
 	define(flags, &f.from, "from", "NAME", "", anyText,
-		`Only what was said by those who joined under that name.`)
+		`Only messages of clients that joined with that name.`)
 }
 
-// filter returns the filter; standard is how many messages there are at most,
-// unless it was said otherwise.
+// filter returns the filter; standard is the value of --last for auto.
 func (f *historyFilter) filter(standard int) history.Filter {
 	last := f.last
 	if last == automatic {
@@ -142,10 +141,10 @@ func (f *historyFilter) filter(standard int) history.Filter {
 	return history.Filter{Since: f.since, From: f.from, Last: last}
 }
 
-// lastLimit reads how many messages are shown.
+// lastLimit parses how many messages are shown, or the word auto.
 var lastLimit = orAutomatic(wholeNumber(0, 1<<31-1))
 
-// pastOrNone reads a time in the past, or nothing.
+// pastOrNone parses a time in the past, or an empty text.
 func pastOrNone(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -153,7 +152,7 @@ func pastOrNone(text string) (time.Time, error) {
 	return past(text)
 }
 
-// past reads a time in the past: how long ago it was, or a local date.
+// past parses a time in the past: how long ago it was, or a local date.
 func past(text string) (time.Time, error) {
 	if d, err := age(text); err == nil {
 		return time.Now().Add(-d), nil
@@ -166,7 +165,7 @@ func past(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is neither an age, such as 30m, 12h, 90d or 4w, nor a date, such as 2026-11-24 or 2026-11-24 16:02", text)
 }
 
-// read opens a file and does something with it.
+// read opens a file, and calls do with its reader.
 func read(ctx context.Context, path string, do func(*history.Reader) error) error {
 	r, err := history.OpenForeign(ctx, path)
 	if err != nil {

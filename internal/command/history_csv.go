@@ -14,9 +14,9 @@ import (
 	"sop-chat/internal/history"
 )
 
-// csvExporter writes a table (RFC 4180). What others wrote is between quotes, and
-// is a formula in no spreadsheet, whether it has a comma or a semicolon between
-// cells: in the second case the quotes are in the middle of a cell, and a
+// csvExporter writes a table (RFC 4180). Cells with text of clients are quoted, and
+// no spreadsheet takes them for formulas, whether it separates cells by commas or
+// by semicolons: with semicolons the quotes are in the middle of a cell, and a
 // semicolon between them begins another one.
 type csvExporter struct {
 	out  *bufio.Writer
@@ -46,7 +46,7 @@ func (c *csvExporter) message(m *history.Message) error {
 
 func (c *csvExporter) finish() error { return c.out.Flush() }
 
-// appendName appends a cell with a name in it. One that is empty stays so.
+// appendName appends a cell with a name. An empty name stays empty.
 func appendName(line, name []byte) []byte {
 	if len(name) > 0 {
 		name = console.EscapeName(nil, name)
@@ -55,12 +55,12 @@ func appendName(line, name []byte) []byte {
 	return appendCell(line, name, asItIs)
 }
 
-// appendCell appends a comma and a field between quotes. In it nothing acts on a
-// terminal, and nothing with which a formula begins is where one could.
+// appendCell appends a comma and a quoted field. Control characters in it are
+// escaped, and so are characters that begin a formula, where one could begin.
 func appendCell(line, field []byte, escape func(dst, field []byte) []byte) []byte {
 	line = append(line, `,"`...)
 	var shown []byte
-	begins, rest := true, 0 // what of the field is not yet shown
+	begins, rest := true, 0 // a cell begins here; field[rest:] is not escaped yet
 	for i := 0; i < len(field); {
 		r, size := utf8.DecodeRune(field[i:])
 		if begins && beginsFormula(r) {
@@ -76,7 +76,7 @@ func appendCell(line, field []byte, escape func(dst, field []byte) []byte) []byt
 	return append(line, '"')
 }
 
-// appendEscaped appends a character as console.Escape does those that it escapes.
+// appendEscaped appends a character in the form in which console.Escape escapes.
 func appendEscaped(dst []byte, r rune) []byte {
 	if r < utf8.RuneSelf {
 		return fmt.Appendf(dst, `\x%02x`, r)
@@ -84,7 +84,6 @@ func appendEscaped(dst []byte, r rune) []byte {
 	return fmt.Appendf(dst, `\u{%x}`, r)
 }
 
-// beginsFormula reports whether a spreadsheet may take for a formula what begins
-// with a character: those that OWASP names, and their full-width forms. Control
-// characters are escaped anyway.
+// beginsFormula reports whether a formula may begin with a character: those that
+// OWASP names, and their full-width forms. Control characters are escaped anyway.
 func beginsFormula(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }

@@ -29,18 +29,18 @@ json: an object a line. A field that is not valid UTF-8 is followed by its exact
 bytes, under the same name with _base64.
 
 csv: a table for spreadsheets, with a line of headings. Control characters are
-shown as list shows them, and so is a '=', '+', '-' or '@' that begins a field,
-or what follows a ';' in it: a spreadsheet would take it for a formula.
+escaped as list does it. So is a '=', '+', '-' or '@' at the beginning of a field
+or after a ';' in it: a spreadsheet would take it for the beginning of a formula.
 
-html: one page with all that belongs to it.`
+html: one page that needs no other files.`
 
-// newHistoryExport returns the command that writes messages for others to read.
+// newHistoryExport returns the command that writes messages for other programs.
 func newHistoryExport(p Process) *cobra.Command {
 	var f historyFilter
 	var format string
 	defineFlags := func(flags *pflag.FlagSet) {
 		define(flags, &format, "format", "FORMAT", "text", oneOf("text", "json", "csv", "html"),
-			`How they are written: text, json, csv or html.`)
+			`The format: text, json, csv or html.`)
 		define(flags, &f.last, "last", "N", "0", wholeNumber(0, 1<<31-1),
 			`How many messages are written at most, the last ones. 0 is all.`)
 		f.define(flags)
@@ -55,8 +55,7 @@ func newHistoryExport(p Process) *cobra.Command {
 	})
 }
 
-// An exporter writes messages in one format. finish writes what comes after
-// them, and whatever was held back.
+// An exporter writes messages in one format. finish writes the end, and flushes.
 type exporter interface {
 	message(m *history.Message) error
 	finish() error
@@ -68,7 +67,7 @@ func export(ctx context.Context, r *history.Reader, filter history.Filter, forma
 		return err
 	}
 	bar := new(bar)
-	if !isTerminal(p.Stdout) { // or the line would be among the messages
+	if !isTerminal(p.Stdout) { // or the bar would be among the messages
 		bar = newBar(p)
 	}
 	defer bar.remove()
@@ -83,7 +82,7 @@ func export(ctx context.Context, r *history.Reader, filter history.Filter, forma
 		if err := e.message(m); err != nil {
 			return err
 		}
-		progress.one()
+		progress.add()
 	}
 	return e.finish()
 }
@@ -98,7 +97,7 @@ func newExporter(format string, out *bufio.Writer, filter history.Filter) (expor
 		return newHTMLExporter(out)
 	}
 	lines := newHistoryLines(out, false)
-	lines.whole = filter.From == ""
+	lines.reportMissing = filter.From == ""
 	return textExporter{lines, out}, nil
 }
 
@@ -118,8 +117,8 @@ func newExportProgress(ctx context.Context, r *history.Reader, filter history.Fi
 	return e, err
 }
 
-// one says that one more was written.
-func (e *exportProgress) one() {
+// add counts one more message.
+func (e *exportProgress) add() {
 	const often = 5000
 	if e.done++; !e.bar.isShown() || e.done%often > 0 {
 		return
@@ -145,7 +144,7 @@ type jsonExporter struct {
 	line []byte
 }
 
-// exportTime is how times are written for programs: UTC, RFC 3339, all digits,
+// exportTime is the format of times for programs: UTC, RFC 3339, with all digits,
 // so that they can be sorted as text.
 const exportTime = "2006-01-02T15:04:05.000000000Z07:00"
 

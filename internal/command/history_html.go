@@ -12,9 +12,9 @@ import (
 	"sop-chat/internal/history"
 )
 
-// The page is written as its messages come: the head, then for each day its
-// heading and its messages, then the foot. All of it goes through html/template,
-// which lets no text pass for markup.
+// The page is written message by message: the head, then for each day its heading
+// and its messages, then the foot. All of it goes through html/template, which
+// escapes texts.
 
 //go:embed history.html
 var historyPage string
@@ -27,19 +27,19 @@ type htmlExporter struct {
 	messages int
 }
 
-// A pageDay is what the heading of a day shows.
+// A pageDay is the data for the heading of a day.
 type pageDay struct {
 	Name  string
 	First bool // of all
 }
 
-// A pageFoot is what stands at the end.
+// A pageFoot is the data for the end of the page.
 type pageFoot struct {
 	Any      bool // there are messages
 	Messages string
 }
 
-// A pageMessage is what a message shows.
+// A pageMessage is the data for a message.
 type pageMessage struct {
 	Colour    uint32 // of the name
 	Name      string // as the sender joined
@@ -82,7 +82,7 @@ func (h *htmlExporter) finish() error {
 	return h.out.Flush()
 }
 
-// shownText returns a text as a page shows it: escaped as on a console, but for
+// shownText returns a text as a page shows it: escaped as on a console, except for
 // line breaks.
 func shownText(text string) string {
 	var all []byte
@@ -95,7 +95,7 @@ func shownText(text string) string {
 	return string(all)
 }
 
-// colourNumber returns which of the page's colours a name has.
+// colourNumber returns the number of a name's colour on the page.
 func colourNumber(name string) uint32 {
 	const colours = 12
 	hash := fnv.New32a()

@@ -14,14 +14,14 @@ import (
 )
 
 const listExamples = `  sop-chat history list chat.db --last 10 --follow
-      shows the last ten messages, and all that come
+      shows the last ten messages, and then new ones as they come
 
   sop-chat history list chat.db --since 2h --from alice
-      shows what alice has said in the last two hours`
+      shows what alice has written in the last two hours`
 
 const listAbout = `
-Shows messages as the server's console does, with the date. FILE is what the
-server was given with --history.`
+Shows messages as the server's console does, with the date. FILE is the server's
+--history.`
 
 // newHistoryList returns the command that shows messages.
 func newHistoryList(p Process) *cobra.Command {
@@ -32,11 +32,11 @@ func newHistoryList(p Process) *cobra.Command {
 			`How many messages are shown at most, the last ones. 0 is all. auto is 50, or all with --since.`)
 		f.define(flags)
 		define(flags, &follow, "follow", "", "false", truth,
-			`Goes on to show what is said, until Ctrl+C.`)
+			`Goes on to show new messages, until Ctrl+C.`)
 	}
 	return newHistoryCommand(p, &cobra.Command{
 		Use:     "list [flags] FILE",
-		Short:   "Shows the last messages, or those of some time or person.",
+		Short:   "Shows the last messages, or those of a time or a person.",
 		Long:    listAbout,
 		Example: listExamples,
 	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
@@ -44,19 +44,19 @@ func newHistoryList(p Process) *cobra.Command {
 	})
 }
 
-// shownAtOnce is how many messages are shown unless it is said otherwise.
-const shownAtOnce = 50
+// defaultShown is how many messages are shown by default.
+const defaultShown = 50
 
-// lookForMore is how often it is looked whether there are new messages.
-const lookForMore = 200 * time.Millisecond
+// followInterval is how often --follow looks for new messages.
+const followInterval = 200 * time.Millisecond
 
 func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool, p Process) error {
-	standard := shownAtOnce
+	standard := defaultShown
 	if !f.since.IsZero() {
 		standard = 0
 	}
 	lines := newHistoryLines(&checkedOutput{w: p.Stdout}, hasColours(p))
-	lines.whole = f.from == ""
+	lines.reportMissing = f.from == ""
 	filter := f.filter(standard)
 	last, err := r.LastSequence(ctx)
 	if err != nil {
@@ -65,9 +65,9 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 	if err := showAll(ctx, r, filter, lines); err != nil || !follow {
 		return err
 	}
-	again := time.NewTicker(lookForMore)
-	defer again.Stop()
-	unread := terminal.Hangup(ctx, p.Stdout)
+	ticker := time.NewTicker(followInterval)
+	defer ticker.Stop()
+	hangup := terminal.Hangup(ctx, p.Stdout)
 	last = max(last, lines.last)
 	for {
 		if err := r.Rest(); err != nil {
@@ -76,13 +76,13 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-unread:
+		case <-hangup:
 			return nil
-		case <-again.C:
+		case <-ticker.C:
 		}
 		replaced, err := r.Refresh(ctx)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // until the server goes on in a new one
+			continue // until the server goes on in a new file
 		}
 		if replaced {
 			last, lines.last = 0, 0
@@ -100,7 +100,7 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 	}
 }
 
-// showAll writes the messages that a filter means.
+// showAll writes the messages that a filter selects.
 func showAll(ctx context.Context, r *history.Reader, filter history.Filter, lines *historyLines) error {
 	for m, err := range r.Messages(ctx, filter) {
 		if err != nil {

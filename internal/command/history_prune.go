@@ -14,12 +14,12 @@ import (
 )
 
 const pruneExamples = `  sop-chat history prune chat.db --older-than 90d
-      removes what was said more than 90 days ago`
+      removes messages that are more than 90 days old`
 
 const pruneAbout = `
-Removes old messages for good, and gives the space they took back to the system.
-The server may go on writing meanwhile. To have it remove them by itself, start
-it with --retain.`
+Removes old messages for good, and gives their space back to the system. The
+server may go on writing meanwhile. A server that is started with --retain
+removes old messages by itself.`
 
 // newHistoryPrune returns the command that removes old messages.
 func newHistoryPrune(p Process) *cobra.Command {
@@ -27,11 +27,11 @@ func newHistoryPrune(p Process) *cobra.Command {
 	defineFlags := func(flags *pflag.FlagSet) {
 		define(flags, &before, "older-than", "TIME", "", pastOrNone,
 			`Which messages are removed: those older than an age, such as 12h, 90d or 4w, or from before a date, `+
-				`such as 2026-11-24. It has to be given.`)
+				`such as 2026-11-24. This flag is required.`)
 	}
 	return newHistoryCommand(p, &cobra.Command{
 		Use:     "prune [flags] FILE",
-		Short:   "Removes what is older than it is to be kept.",
+		Short:   "Removes old messages.",
 		Long:    pruneAbout,
 		Example: pruneExamples,
 	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error { return prune(ctx, args[0], before, p) })
@@ -39,7 +39,7 @@ func newHistoryPrune(p Process) *cobra.Command {
 
 func prune(ctx context.Context, path string, before time.Time, p Process) error {
 	if before.IsZero() {
-		return usagef("--older-than is missing: it says what is to be removed, such as --older-than 90d")
+		return usagef("--older-than is missing: it says which messages to remove, such as --older-than 90d")
 	}
 	bar := newBar(p)
 	done, err := history.Prune(ctx, path, before, func(done, all int64) {

@@ -16,14 +16,14 @@ const searchExamples = `  sop-chat history search chat.db lunch today
       shows messages with both words
 
   sop-chat history search chat.db '"see you" tomor*' --since 7d
-      shows those of a week with the two words one after the other, and a word
-      that begins with tomor`
+      shows messages of the last week with the two words one after the other,
+      and a word that begins with tomor`
 
 const searchAbout = `
 QUERY is one or more words. A message is found if it has all of them, in any
 order; upper and lower case and accents make no difference. Words between double
-quotes have to follow each other, and a word that ends in * stands for all that
-begin like it. What was found is marked.`
+quotes must follow each other, and a word that ends in * stands for all words
+that begin like it. Matches are marked.`
 
 // newHistorySearch returns the command that finds messages.
 func newHistorySearch(p Process) *cobra.Command {
@@ -35,7 +35,7 @@ func newHistorySearch(p Process) *cobra.Command {
 	}
 	return newHistoryCommand(p, &cobra.Command{
 		Use:     "search [flags] FILE QUERY",
-		Short:   "Shows the messages in which some words were said.",
+		Short:   "Shows the messages that contain some words.",
 		Long:    searchAbout,
 		Example: searchExamples,
 	}, historyOptions{flags: defineFlags, more: true}, func(ctx context.Context, args []string) error {
@@ -46,7 +46,7 @@ func newHistorySearch(p Process) *cobra.Command {
 }
 
 func search(ctx context.Context, r *history.Reader, query string, f *historyFilter, p Process) error {
-	hits, err := r.Search(ctx, query, f.filter(shownAtOnce))
+	hits, err := r.Search(ctx, query, f.filter(defaultShown))
 	if errors.Is(err, history.ErrNoWords) {
 		return usagef("there is no word to search for in %q", query)
 	}
@@ -65,7 +65,7 @@ func search(ctx context.Context, r *history.Reader, query string, f *historyFilt
 		found++
 	}
 	if found == 0 {
-		fmt.Fprintf(p.Stderr, "sop-chat: nothing is found for %q\n", query)
+		fmt.Fprintf(p.Stderr, "sop-chat: nothing was found for %q\n", query)
 	}
 	return lines.out.Flush()
 }

@@ -23,15 +23,15 @@ const statsExamples = `  sop-chat history stats chat.db --since 7d
       shows who wrote how much in the last week, and when`
 
 const statsAbout = `
-Counts messages for each person, by the name that they joined with, and for each
-hour of the day, in local time.`
+Counts messages for each person, by the name they joined with, and for each hour
+of the day, in local time.`
 
 // newHistoryStats returns the command that counts messages.
 func newHistoryStats(p Process) *cobra.Command {
 	var since time.Time
 	defineFlags := func(flags *pflag.FlagSet) {
 		define(flags, &since, "since", "TIME", "", pastOrNone,
-			`Only what was said from then on: an age, such as 30m, 2h or 7d, or a date, such as 2026-11-24.`)
+			`Only messages from then on: an age, such as 30m, 2h or 7d, or a date, such as 2026-11-24.`)
 	}
 	return newHistoryCommand(p, &cobra.Command{
 		Use:     "stats [flags] FILE",
@@ -49,7 +49,7 @@ func newHistoryStats(p Process) *cobra.Command {
 	})
 }
 
-// width returns how many columns standard output has.
+// width returns the number of columns of standard output.
 func width(p Process) int {
 	const standard, least = 80, 40
 	if file, ok := p.Stdout.(*os.File); ok {
@@ -61,8 +61,8 @@ func width(p Process) int {
 }
 
 const (
-	mostPeople  = 20
-	longestName = 20
+	maxPeople     = 20
+	maxNameLength = 20
 )
 
 // A barRow is one line of a bar chart.
@@ -89,13 +89,13 @@ func showStats(s *history.Stats, p Process, width int) error {
 	return out.Flush()
 }
 
-// peopleRows returns a row for each person, and one for all beyond the first.
+// peopleRows returns a row for each of the first people, and one for all others.
 func peopleRows(people []history.PersonCount) []barRow {
 	var rows []barRow
-	for _, person := range people[:min(len(people), mostPeople)] {
+	for _, person := range people[:min(len(people), maxPeople)] {
 		name := string(console.AppendName(nil, []byte(person.Name)))
-		if utf8.RuneCountInString(name) > longestName {
-			name = string([]rune(name)[:longestName-1]) + "…"
+		if utf8.RuneCountInString(name) > maxNameLength {
+			name = string([]rune(name)[:maxNameLength-1]) + "…"
 		}
 		rows = append(rows, barRow{name, person.Messages})
 	}
@@ -109,7 +109,7 @@ func peopleRows(people []history.PersonCount) []barRow {
 	return rows
 }
 
-// showBars draws rows so that the longest fits the width.
+// showBars draws rows so that the longest bar fits the width.
 func showBars(out *bufio.Writer, rows []barRow, width int) {
 	longest, most := 0, 0
 	for _, row := range rows {
@@ -127,8 +127,8 @@ func showBars(out *bufio.Writer, rows []barRow, width int) {
 	}
 }
 
-// drawBar returns a bar of at most some columns, to an eighth of a column; what
-// is more than nothing has at least that.
+// drawBar returns the bar of n, to an eighth of a column. The bar of most has the
+// given columns; any other has at least an eighth.
 func drawBar(n, most, columns int) string {
 	const eighths = " ▏▎▍▌▋▊▉"
 	length := max(n*columns*8/most, 1)

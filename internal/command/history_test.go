@@ -23,11 +23,12 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// afternoon is when the messages of tests are said, a minute apart.
+// afternoon is the time of the first message of a test. Messages are a minute apart.
 var afternoon = time.Date(2026, 11, 24, 16, 2, 0, 0, time.Local)
 
-// keptFile returns a history with some messages, each "who: name: text".
-func keptFile(t testing.TB, messages ...string) string {
+// historyFile returns a history with some messages, each given as
+// "authenticated name: name: text".
+func historyFile(t testing.TB, messages ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "chat.db")
 	archive, err := history.Open(path, history.Config{Room: roomName, Window: time.Millisecond})
@@ -50,7 +51,7 @@ func keptFile(t testing.TB, messages ...string) string {
 	return path
 }
 
-// talk is a conversation with all that may be in one.
+// talk is a conversation with everything that may be in one.
 var talk = []string{
 	"alice: alice: hello, is there <b>lunch</b>?",
 	"bob: bob: no lunch \x1b[31mred\u202e",
@@ -59,8 +60,8 @@ var talk = []string{
 	"alice: alice: caf\xe9",
 }
 
-// historyResult runs a command below history, in whose arguments FILE stands for
-// a file.
+// historyResult runs a command below history. FILE in its arguments stands for
+// path.
 func historyResult(t testing.TB, path string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	all := []string{"history"}
@@ -70,9 +71,9 @@ func historyResult(t testing.TB, path string, args ...string) (status int, stdou
 	return result(t, process(all))
 }
 
-// The commands show what was kept, and nothing of it acts on a terminal.
+// The commands show the messages, with control characters escaped.
 func TestHistoryShows(t *testing.T) {
-	path := keptFile(t, talk...)
+	path := historyFile(t, talk...)
 	for _, test := range []struct {
 		args []string
 		want string
@@ -112,7 +113,7 @@ by the hour of the day:
 	}
 }
 
-// hours returns the lines of a day in which something was said in one hour.
+// hours returns the lines of a day with messages in one hour.
 func hours(at int, line string) string {
 	var all strings.Builder
 	for hour := range 24 {
@@ -126,16 +127,16 @@ func hours(at int, line string) string {
 }
 
 func TestSearchFindsNothing(t *testing.T) {
-	status, stdout, stderr := historyResult(t, keptFile(t, talk...), "search", "FILE", "din\x1bner")
-	if want := "sop-chat: nothing is found for \"din\\x1bner\"\n"; status != 0 || stdout != "" || stderr != want {
+	status, stdout, stderr := historyResult(t, historyFile(t, talk...), "search", "FILE", "din\x1bner")
+	if want := "sop-chat: nothing was found for \"din\\x1bner\"\n"; status != 0 || stdout != "" || stderr != want {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
 	}
 }
 
-// On a terminal names have colours and what was found is marked with one,
-// unless it is not to have any.
+// On a terminal names and matches have colours, unless the user has switched them
+// off.
 func TestHistoryOnTerminal(t *testing.T) {
-	path := keptFile(t, talk...)
+	path := historyFile(t, talk...)
 	for _, test := range []struct {
 		environment string
 		want        string
@@ -161,9 +162,9 @@ func TestHistoryOnTerminal(t *testing.T) {
 	}
 }
 
-// Every line is an object with all there is of a message, exactly.
+// Every line is an object with all of a message, exactly.
 func TestExportJSON(t *testing.T) {
-	_, stdout, _ := historyResult(t, keptFile(t, talk...), "export", "FILE", "--format", "json")
+	_, stdout, _ := historyResult(t, historyFile(t, talk...), "export", "FILE", "--format", "json")
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 	if len(lines) != len(talk) {
 		t.Fatalf("%d lines:\n%s", len(lines), stdout)
@@ -189,9 +190,9 @@ func TestExportJSON(t *testing.T) {
 	}
 }
 
-// A spreadsheet gets a table in which nothing is a formula.
+// The table for spreadsheets has no formulas.
 func TestExportCSV(t *testing.T) {
-	_, stdout, _ := historyResult(t, keptFile(t, talk...), "export", "FILE", "--format", "csv")
+	_, stdout, _ := historyResult(t, historyFile(t, talk...), "export", "FILE", "--format", "csv")
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 	if err != nil || len(rows) != len(talk)+1 {
 		t.Fatalf("%d rows, %v", len(rows), err)
@@ -205,8 +206,8 @@ func TestExportCSV(t *testing.T) {
 	}
 }
 
-// In no spreadsheet, whatever it takes to be between cells, does one begin as a
-// formula does, and every cell that others wrote is between quotes.
+// Whatever character separates cells for a spreadsheet, no cell begins as a formula
+// does, and every cell with text of clients is quoted.
 func TestExportCSVFormulas(t *testing.T) {
 	for text, want := range map[string]string{
 		"=1":                  `"\x3d1"`,
@@ -228,7 +229,7 @@ func TestExportCSVFormulas(t *testing.T) {
 		"a,=1":                `"a,=1"`,
 		"\xff=1 \u202e\u00e9": `"\xff=1 \u{202e}é"`,
 	} {
-		_, stdout, _ := historyResult(t, keptFile(t, "alice: alice: "+text), "export", "FILE", "--format", "csv")
+		_, stdout, _ := historyResult(t, historyFile(t, "alice: alice: "+text), "export", "FILE", "--format", "csv")
 		_, line, _ := strings.Cut(stdout, "\n")
 		at := afternoon.UTC().Format(time.RFC3339)
 		if full := `1,` + at + `,"main","alice","alice",,` + want + "\n"; line != full {
@@ -237,9 +238,9 @@ func TestExportCSVFormulas(t *testing.T) {
 	}
 }
 
-// A name that is empty shows as something.
+// An empty name is shown as a mark.
 func TestExportNoName(t *testing.T) {
-	path := keptFile(t, ": : hello")
+	path := historyFile(t, ": : hello")
 	if _, page, _ := historyResult(t, path, "export", "FILE", "--format", "html"); !strings.Contains(page, ">&#34;&#34;</b>") {
 		t.Error(page)
 	}
@@ -248,9 +249,9 @@ func TestExportNoName(t *testing.T) {
 	}
 }
 
-// The page is whole, has nothing from elsewhere, and no text is markup in it.
+// The page is complete, loads nothing from elsewhere, and escapes all texts.
 func TestExportHTML(t *testing.T) {
-	_, page, _ := historyResult(t, keptFile(t, append(talk, "<script>: </title>: <img src=x onerror=alert(1)>&amp;")...), "export", "FILE", "--format", "html")
+	_, page, _ := historyResult(t, historyFile(t, append(talk, "<script>: </title>: <img src=x onerror=alert(1)>&amp;")...), "export", "FILE", "--format", "html")
 	for _, want := range []string{
 		"<!DOCTYPE html>\n<html", "<h2>Tuesday, 24 November 2026</h2>", ">16:02:00</time>",
 		"hello, is there &lt;b&gt;lunch&lt;/b&gt;?", `no lunch \x1b[31mred\u{202e}`, "it was me\n16:00 alice: really", "writes as “alice”",
@@ -271,18 +272,17 @@ func TestExportHTML(t *testing.T) {
 	}
 }
 
-// Also a page without messages is one.
+// A page without messages is complete, too.
 func TestExportHTMLOfNothing(t *testing.T) {
-	_, page, _ := historyResult(t, keptFile(t), "export", "FILE", "--format", "html")
+	_, page, _ := historyResult(t, historyFile(t), "export", "FILE", "--format", "html")
 	if !strings.Contains(page, "0 messages") || strings.Contains(page, "section>") {
 		t.Errorf("%s", page)
 	}
 }
 
-// What is said later is shown later, until the user has seen enough.
-// A command ends with its context, also while nobody reads what it writes.
+// A command ends with its context, also while nobody reads its output.
 func TestHistoryInterrupted(t *testing.T) {
-	path := keptFile(t, talk...)
+	path := historyFile(t, talk...)
 	for _, args := range [][]string{
 		{"list", path},
 		{"list", path, "--follow"},
@@ -297,22 +297,23 @@ func TestHistoryInterrupted(t *testing.T) {
 		p.Stdout = writer
 		status := make(chan int, 1)
 		go func() { status <- Run(ctx, p) }()
-		reader.Read(make([]byte, 1)) // the rest of what is written waits
+		reader.Read(make([]byte, 1)) // the rest of the output blocks
 		cancel()
 		select {
 		case got := <-status:
 			if stderr := p.Stderr.(*bytes.Buffer).String(); got != 1 || stderr != "sop-chat: interrupted\n" {
 				t.Errorf("%q: status %d, %q", args, got, stderr)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Errorf("%q does not end", args)
 		}
 		reader.Close()
 	}
 }
 
+// With --follow, messages that come later are shown until the user interrupts.
 func TestListFollow(t *testing.T) {
-	path := keptFile(t, talk...)
+	path := historyFile(t, talk...)
 	ctx, cancel := context.WithCancel(t.Context())
 	p := process([]string{"history", "list", path, "--follow", "--last", "1"})
 	shown := newScreen()
@@ -321,7 +322,7 @@ func TestListFollow(t *testing.T) {
 	go func() { status <- Run(ctx, p) }()
 	shown.waitFor(t, "alice: caf\\xe9\n")
 	for i := range 3 {
-		later(t, path, fmt.Sprint("later ", i))
+		appendMessage(t, path, fmt.Sprint("later ", i))
 		shown.waitFor(t, fmt.Sprintf("bob: later %d\n", i))
 	}
 	cancel()
@@ -330,8 +331,8 @@ func TestListFollow(t *testing.T) {
 	}
 }
 
-// later keeps one more message.
-func later(t testing.TB, path, text string) {
+// appendMessage appends a message to a history.
+func appendMessage(t testing.TB, path, text string) {
 	t.Helper()
 	archive, err := history.Open(path, history.Config{Room: roomName, Window: time.Millisecond})
 	if err != nil {
@@ -349,9 +350,9 @@ func later(t testing.TB, path, text string) {
 	}
 }
 
-// A reader that has seen enough is no reason to complain.
+// A closed pipe is not an error.
 func TestHistoryIntoClosedPipe(t *testing.T) {
-	path := keptFile(t, talk...)
+	path := historyFile(t, talk...)
 	for _, args := range [][]string{
 		{"list", path},
 		{"search", path, "lunch"},
@@ -378,7 +379,7 @@ func (closedPipe) Write([]byte) (int, error) {
 }
 
 func TestHistoryWrongUsage(t *testing.T) {
-	path := keptFile(t, talk...)
+	path := historyFile(t, talk...)
 	for _, test := range []struct {
 		args []string
 		want string
@@ -399,7 +400,7 @@ func TestHistoryWrongUsage(t *testing.T) {
 		{[]string{"search", "FILE", "-deploy"}, "there is no flag -d; a QUERY that begins with '-' goes after '--'"},
 		{[]string{"search", "FILE", "--deploy"}, "there is no flag --deploy; a QUERY that begins with '-' goes after '--'"},
 		{[]string{"list", "-chat.db"}, "there is no flag -c; a FILE that begins with '-' goes after '--'"},
-		{[]string{"prune", "FILE"}, "--older-than is missing: it says what is to be removed, such as --older-than 90d"},
+		{[]string{"prune", "FILE"}, "--older-than is missing: it says which messages to remove, such as --older-than 90d"},
 	} {
 		status, stdout, stderr := historyResult(t, path, test.args...)
 		command := "history"
@@ -424,12 +425,12 @@ func TestHistoryFailures(t *testing.T) {
 	}
 }
 
-// What could not be kept is missing where it is missing, and only if nothing
-// else was left out.
+// Missing messages are reported where they are missing, and only if the filter
+// leaves none out.
 func TestMissingMessages(t *testing.T) {
 	shown := newScreen()
 	lines := newHistoryLines(shown, false)
-	lines.whole = true
+	lines.reportMissing = true
 	for _, sequence := range []int64{5, 6, 8, 11} {
 		if err := lines.message(&history.Message{Sequence: sequence, Time: afternoon}); err != nil {
 			t.Fatal(err)
@@ -448,7 +449,7 @@ func TestMissingMessages(t *testing.T) {
 	}
 }
 
-// The bars fit the width, and what is more than nothing shows.
+// The bars fit the width, and every count but 0 has one.
 func TestBars(t *testing.T) {
 	for _, test := range []struct {
 		n, most, columns int
@@ -466,15 +467,15 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// Of many people those that wrote most are shown, and the others together.
+// Of many people those with most messages are shown, and the others together.
 func TestPeopleRows(t *testing.T) {
 	var people []history.PersonCount
-	for i := range mostPeople + 3 {
+	for i := range maxPeople + 3 {
 		people = append(people, history.PersonCount{Name: fmt.Sprint(i), Messages: 100 - i})
 	}
 	people[0].Name = strings.Repeat("\x1bx", 30)
 	rows := peopleRows(people)
-	if len(rows) != mostPeople+1 || rows[mostPeople] != (barRow{"* 3 others", 80 + 79 + 78}) {
+	if len(rows) != maxPeople+1 || rows[maxPeople] != (barRow{"* 3 others", 80 + 79 + 78}) {
 		t.Errorf("%v", rows)
 	}
 	if want := `\x1bx\x1bx\x1bx\x1b…`; rows[0].name != want {
@@ -484,7 +485,7 @@ func TestPeopleRows(t *testing.T) {
 
 // The flags can be set in the environment.
 func TestHistoryVariable(t *testing.T) {
-	p := process([]string{"history", "list", keptFile(t, talk...)}, "SOP_CHAT_LAST=1")
+	p := process([]string{"history", "list", historyFile(t, talk...)}, "SOP_CHAT_LAST=1")
 	if _, stdout, _ := result(t, p); strings.Count(stdout, "\n") != 1 {
 		t.Errorf("%s", stdout)
 	}

@@ -11,22 +11,22 @@ import (
 	"sop-chat/internal/english"
 )
 
-// invite says where the server listens, and how to join.
+// invite writes where the server listens, and how to join.
 func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int) {
 	i := invitation{port: port, bound: bound, own: ownAddresses(), maxClients: maxClients}
 	fmt.Fprint(out, i)
 }
 
-// An invitation is what the server says when it begins to listen.
+// An invitation is the server's message when it begins to listen.
 type invitation struct {
 	port       uint16
-	bound      []netip.Addr // what is listened on
-	own        []netip.Addr // all that the machine has, or none if that is not known
+	bound      []netip.Addr // the addresses that the server listens on
+	own        []netip.Addr // all of the machine's, or none if they are not known
 	maxClients int
 }
 
-// ownAddresses returns the addresses of the machine's network interfaces, or
-// none if the system does not tell them.
+// ownAddresses returns the addresses of the machine's network interfaces, or none
+// if they can't be found out.
 func ownAddresses() []netip.Addr {
 	var own []netip.Addr
 	found, _ := net.InterfaceAddrs()
@@ -65,7 +65,7 @@ func (i invitation) capacity() string {
 	return "at most " + english.Count(i.maxClients, "client")
 }
 
-// how gives the command that joins, as another machine would type it.
+// how returns the command that joins, as it is typed on another machine.
 func (i invitation) how() string {
 	if i.ownUnknown() {
 		return fmt.Sprintf("others join with the key and an address of this machine: sop-chat join ADDRESS:%d (or localhost:%[1]d here)", i.port)
@@ -74,7 +74,7 @@ func (i invitation) how() string {
 	if len(fromOthers) == 0 {
 		return fmt.Sprintf("only this machine can join, with the key: sop-chat join %s", fromHere)
 	}
-	// A machine may have dozens, of containers and tunnels.
+	// A machine may have dozens, for containers and tunnels.
 	const most = 4
 	var places []string
 	for _, addr := range fromOthers[:min(len(fromOthers), most)] {
@@ -90,13 +90,13 @@ func (i invitation) how() string {
 	return line
 }
 
-// ownUnknown reports whether the server listens on addresses of which it is not
-// known what they are.
+// ownUnknown reports whether the server listens on all addresses, and they are not
+// known.
 func (i invitation) ownUnknown() bool { return i.bound[0].IsUnspecified() && len(i.own) == 0 }
 
-// reachable returns the addresses at which other machines find the server,
-// IPv4 first because the GUI client knows no other, and the place at which
-// this machine does, if that is another one.
+// reachable returns the addresses at which other machines reach the server, IPv4
+// first because the GUI client knows only that, and the HOST:PORT at which this
+// machine does, if that is another one.
 func (i invitation) reachable() (fromOthers []netip.Addr, fromHere string) {
 	candidates := i.bound
 	if addr := i.bound[0]; addr.IsUnspecified() {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The first lines give the command by which others find the server: IPv4
-// first, no loopback, and nothing that leads nowhere.
+// The first lines have the command with which others join: IPv4 first, no loopback,
+// and no address that others can't reach.
 func TestInvitation(t *testing.T) {
 	own := []string{"127.0.0.1", "2001:db8::5", "192.168.1.5", "::1", "fe80::1", "169.254.7.7"}
 	tests := []struct {
@@ -49,7 +49,7 @@ func TestInvitation(t *testing.T) {
 			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +
 				"sop-chat: only this machine can join, with the key: sop-chat join localhost:9000\n",
 		},
-		{ // the system does not tell what the machine has
+		{ // the machine's addresses are not known
 			[]string{"::"},
 			nil, 4,
 			"sop-chat: listening on port 9000, all addresses; at most 4 clients\n" +

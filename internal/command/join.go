@@ -19,7 +19,7 @@ import (
 	"sop-chat/internal/terminal"
 )
 
-// joinOptions is what the client was told.
+// joinOptions are the client's options.
 type joinOptions struct {
 	roomOptions
 	name  string
@@ -29,35 +29,35 @@ type joinOptions struct {
 	stay  bool
 }
 
-// A joinFunc does what the options say.
+// A joinFunc runs the client.
 type joinFunc func(ctx context.Context, o joinOptions, p Process) error
 
 const joinExamples = `  sop-chat join localhost:9000
-      asks for the key and shows the room; /help there says the rest
+      asks for the key and shows the room; /help there explains the rest
 
   uptime | sop-chat join --name cron --key-file key.txt chat.example.org:9000
-      says one thing and leaves
+      sends one message and leaves
 
   sop-chat join --key-file key.txt chat.example.org:9000 | grep deploy
-      shows what is said about one thing`
+      shows the messages with one word`
 
 const joinAbout = `
-HOST:PORT is the server. The room's key is given in a file (--key-file), in the
-variable SOP_CHAT_KEY, or it is asked for and not shown.
+HOST:PORT is the server. The room's key is given in a file (--key-file) or in
+the variable SOP_CHAT_KEY. Otherwise the client asks for it, without echo.
 
-On a terminal it fills the screen, and joins again by itself when the connection
-breaks; what is typed meanwhile is sent then.
+On a terminal the client fills the screen. When the connection breaks, it joins
+again by itself, and sends what was typed meanwhile.
 
-Anywhere else, or with --plain, each line of standard input is a message, and
-each message that comes is a line "name: text", in which nothing acts on a
-terminal. When the input ends, it leaves as soon as the server has taken
+Elsewhere, or with --plain, each line of standard input is sent as a message,
+and each message is printed as a line "name: text", with control characters
+escaped. When the input ends, the client leaves as soon as the server has taken
 everything, with status 0. If the connection ends before, the status is 1. When
-nobody reads the output any more, as with '| head', it leaves too.
+nobody reads the output any more, as with '| head', the client leaves too.
 
-Ctrl+C ends it with status 130 (in the full screen, where it is a key like
-others, with 0).`
+Ctrl+C ends the client with status 130 (in the full screen, where it is a key
+like others, with 0).`
 
-// newJoin returns the command that joins a room, by way of run.
+// newJoin returns the command that joins a room. It calls run.
 func newJoin(p Process, run joinFunc) *cobra.Command {
 	var o joinOptions
 	return newCommand(p, &cobra.Command{
@@ -70,16 +70,16 @@ func newJoin(p Process, run joinFunc) *cobra.Command {
 
 func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.name, "name", "NAME", "", anyText,
-		`Under which name you join, at most 64 bytes. Without it, your login name.`)
+		`The name to join with, at most 64 bytes. Without it, your login name.`)
 	o.defineKeyFile(flags)
 	define(flags, &o.tls, "tls", "", "false", truth,
-		`Speaks TLS, to a server or proxy whose certificate is valid for HOST.`)
+		`Uses TLS, with a server or proxy whose certificate is valid for HOST.`)
 	define(flags, &o.plain, "plain", "", "false", truth,
 		`Reads and prints lines even on a terminal.`)
 	define(flags, &o.json, "json", "", "false", truth,
-		`Prints a JSON object for each message, with time, name and text. It includes --plain.`)
+		`Prints a JSON object for each message, with time, name and text. Implies --plain.`)
 	define(flags, &o.stay, "stay", "", "false", truth,
-		`Goes on printing when the input has ended, for services and background jobs. It includes --plain.`)
+		`Goes on printing when the input has ended, for services and background jobs. Implies --plain.`)
 }
 
 func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
@@ -97,7 +97,7 @@ func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	return nil
 }
 
-// loginName returns the name of the user that runs this, cut to what fits.
+// loginName returns the login name of the user, cut to fit a message.
 func loginName(p Process) string {
 	name := ""
 	if u, err := user.Current(); err == nil {
@@ -122,12 +122,12 @@ func loginName(p Process) string {
 	return name
 }
 
-// joinPatience is how long the server may take to let a client in.
-const joinPatience = 10 * time.Second
+// joinTimeout is how long the server may take to admit a client.
+const joinTimeout = 10 * time.Second
 
-// runJoin joins the room, and shows it.
+// runJoin joins the room and runs the terminal client.
 func runJoin(ctx context.Context, o joinOptions, p Process) error {
-	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endings()...)
+	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
 	defer done()
 	if err := o.askKey(ctx, p); err != nil {
 		return err
@@ -148,7 +148,7 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 		err = terminal.Plain(ctx, c, terminal.PlainOptions{JSON: o.json, Stay: o.stay, In: p.Stdin, Out: p.Stdout})
 	}
 	if unsent, ok := errors.AsType[*terminal.UnsentError](err); ok && ctx.Err() != nil {
-		// The status says that it was a signal, and this what that prevented.
+		// The status reports the signal, and this the messages that were not sent.
 		unsent.Err = nil
 		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", unsent)
 		return context.Cause(ctx)
@@ -156,12 +156,13 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 	return err
 }
 
-// canFillScreen reports whether there is a terminal to read from and draw on.
+// canFillScreen reports whether standard input and output are a terminal that can
+// be drawn on.
 func canFillScreen(p Process) bool {
 	return obeysSequences(p) && isTerminal(p.Stdin) && isTerminal(p.Stdout)
 }
 
-// terminalEnvironment returns what says which terminal it is.
+// terminalEnvironment returns the variables that describe the terminal.
 func terminalEnvironment(p Process) []string {
 	var environment []string
 	for _, name := range []string{
@@ -177,10 +178,10 @@ func terminalEnvironment(p Process) []string {
 	return environment
 }
 
-// dial joins, and says in words why it can't.
+// dial joins the room. Its errors are for people.
 func (o *joinOptions) dial(ctx context.Context) (*client.Client, error) {
 	slow := fmt.Errorf("%s does not answer; is the address right?", o.address())
-	limited, cancel := context.WithTimeoutCause(ctx, joinPatience, slow)
+	limited, cancel := context.WithTimeoutCause(ctx, joinTimeout, slow)
 	defer cancel()
 	var options []client.Option
 	if o.tls {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// joinOptionsOf returns what the client would be told.
+// joinOptionsOf returns the options that the client would have.
 func joinOptionsOf(t testing.TB, p Process) joinOptions {
 	t.Helper()
 	var got joinOptions
@@ -51,7 +51,7 @@ func TestJoinFlagsAndVariables(t *testing.T) {
 	}
 }
 
-// Without a name it is that of the user, which always fits.
+// Without --name it is the login name, which always fits.
 func TestJoinName(t *testing.T) {
 	o := joinOptionsOf(t, process([]string{"localhost:9000"}))
 	if o.name == "" || len(o.name) > 64 || strings.TrimSpace(o.name) != o.name {
@@ -63,7 +63,7 @@ func TestJoinName(t *testing.T) {
 	}
 }
 
-// The key comes from a file or the variable, or somebody has to be asked.
+// The key comes from a file or the variable, or the client asks for it.
 func TestJoinKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(file, []byte("of file\n"), 0o600); err != nil {

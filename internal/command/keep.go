@@ -15,24 +15,24 @@ import (
 // roomName is the name in the history of the one room there is.
 const roomName = "main"
 
-// checkHistory reports options about the history that have no effect.
+// checkHistory returns an error if an option about the history has no effect.
 func (o *serveOptions) checkHistory(cmd *cobra.Command) error {
 	switch {
 	case o.history != "" && o.stage <= 2:
-		return usagef("--history keeps what is said from stage 3 on, not in stage %d", o.stage)
+		return usagef("--history keeps messages from stage 3 on, not in stage %d", o.stage)
 	case o.history == "" && cmd.Flags().Changed("retain"):
-		return usagef("--retain removes from a history, and there is none without --history")
+		return usagef("--retain removes messages from a history, so it needs --history")
 	case o.history == "" && cmd.Flags().Changed("history-sync"):
-		return usagef("--history-sync is about a history, and there is none without --history")
+		return usagef("--history-sync is about a history, so it needs --history")
 	}
 	return nil
 }
 
-// keep begins to keep in a file what is said in a room, if --history says so.
-// Before that it puts into the room's log what is to be replayed. Nobody may
-// append to the log or follow it yet. Once the log is closed, wait returns when
-// all was kept, or an error if that was not possible.
-func keep(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.Logger) (wait func() error, err error) {
+// keepHistory begins to write the messages of a room to a file, if there is
+// --history. Before that it puts the messages to replay into the room's log.
+// Nobody may append to the log or follow it yet. Once the log is closed, wait
+// returns when all messages are written, or an error if that is not possible.
+func keepHistory(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.Logger) (wait func() error, err error) {
 	if o.history == "" {
 		return func() error { return nil }, nil
 	}
@@ -57,7 +57,7 @@ func keep(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.
 	return func() error { return errors.Join(<-result, archive.Close()) }, nil
 }
 
-// restore puts messages into a log as if they had been said in its room.
+// restore appends messages of a history to a log.
 func restore(log *broadcast.Log, messages []history.Message) {
 	batch := broadcast.NewBatch(wire.Size)
 	for i := range messages {

@@ -9,15 +9,15 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// keyVariable holds the key itself; it has no flag of its own because the
-// argument KEY does that.
+// keyVariable holds the key itself. The argument KEY takes the place of a flag for
+// it.
 const keyVariable = "SOP_CHAT_KEY"
 
 // A keySource says where the key may come from. The command line wins over the
-// environment; two places of the same rank are a mistake.
+// environment; two sources of the same rank are an error.
 type keySource struct {
 	arguments  []string // KEY, or none
-	file       string   // of --key-file or its variable
+	file       string   // --key-file, or its variable
 	fileByFlag bool
 }
 
@@ -40,7 +40,7 @@ func (s keySource) read(p Process) (string, error) {
 	return "", usagef("KEY is missing: give it after PORT, in a file with --key-file, or in %s", keyVariable)
 }
 
-// readKeyFile returns what a file contains, without one line break at its end.
+// readKeyFile returns the content of a file, without one line break at its end.
 func readKeyFile(name string, stdin io.Reader) (string, error) {
 	in := stdin
 	if name != "-" {
@@ -63,7 +63,8 @@ func readKeyFile(name string, stdin io.Reader) (string, error) {
 	return key, nil
 }
 
-// checkKey reports why a key can't be used. It does not repeat the key.
+// checkKey returns an error if a key can't be used. The error does not repeat the
+// key.
 func checkKey(key string, allowEmpty bool) error {
 	if err := wire.CheckKey(key); err != nil {
 		return usageError(err.Error())

@@ -9,14 +9,14 @@ import (
 )
 
 const licensesAbout = `
-Its own license comes first, then each Go module that it contains, with the text
-of that module's license.`
+The program's own license comes first, then each Go module that it contains,
+with the text of that module's license.`
 
 const licensesExamples = `  sop-chat licenses | less
       shows them page by page`
 
-// newLicenses returns the command that shows the program's license and those
-// of what it contains.
+// newLicenses returns the command that shows the licenses of the program and of
+// the modules that it contains.
 func newLicenses(p Process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "licenses",
@@ -30,7 +30,7 @@ func newLicenses(p Process) *cobra.Command {
 	})
 }
 
-// licensesOptions are none.
+// licensesOptions has no options.
 type licensesOptions struct{}
 
 func (licensesOptions) defineFlags(*pflag.FlagSet) {}

@@ -2,7 +2,7 @@ package command
 
 import "testing"
 
-// The licenses are shown as they are, and an argument is a mistake.
+// The licenses are shown unchanged, and an argument is an error.
 func TestLicenses(t *testing.T) {
 	p := process([]string{"licenses"})
 	p.Licenses = "a license\n\nand \x1b another\n"

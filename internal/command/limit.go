@@ -9,25 +9,24 @@ import (
 	"strings"
 )
 
-// ownLimit returns how much memory the process may have, as far as it is told:
-// by its control groups, by GOMEMLIMIT, and by what the system says.
+// ownLimit returns how much memory the process may have by its control groups, by
+// GOMEMLIMIT, and by the system.
 func ownLimit(root fs.FS) memoryLimit {
 	limit := cgroupLimit(root)
 	if soft := debug.SetMemoryLimit(-1); soft != math.MaxInt64 {
-		limit = limit.least(memoryLimit{uint64(max(soft, 1)), "GOMEMLIMIT"})
+		limit = limit.lower(memoryLimit{uint64(max(soft, 1)), "GOMEMLIMIT"})
 	}
-	return limit.least(systemLimit())
+	return limit.lower(systemLimit())
 }
 
-// cgroupLimit returns the lowest limit of memory in the process's control
-// groups, see cgroups(7). A group's limit holds for all that are in it, so those
-// above count too.
+// cgroupLimit returns the lowest memory limit of the process's control groups and
+// of those above them, see cgroups(7).
 func cgroupLimit(root fs.FS) (limit memoryLimit) {
 	for _, m := range cgroupMounts(root) {
 		for at := m.group; ; at = path.Dir(at) {
 			for _, name := range m.files {
 				bytes := readLimit(root, path.Join(m.point, at, name))
-				limit = limit.least(memoryLimit{bytes, "cgroup " + name})
+				limit = limit.lower(memoryLimit{bytes, "cgroup " + name})
 			}
 			if at == "/" || at == "." {
 				break
@@ -37,15 +36,15 @@ func cgroupLimit(root fs.FS) (limit memoryLimit) {
 	return limit
 }
 
-// A cgroupMount is where a hierarchy of control groups is found that limits
-// memory.
+// A cgroupMount is where a hierarchy of control groups with memory limits is
+// mounted.
 type cgroupMount struct {
 	point string // without the slash it begins with
 	group string // the process's own group, seen from there
 	files []string
 }
 
-// cgroupMounts finds the hierarchies, of the first version and of the second.
+// cgroupMounts finds the hierarchies of both versions of control groups.
 func cgroupMounts(root fs.FS) (mounts []cgroupMount) {
 	groups := make(map[string]string) // by controller; of the second version ""
 	for line := range lines(root, "proc/self/cgroup") {
@@ -99,7 +98,7 @@ func lines(root fs.FS, name string) func(yield func(string) bool) {
 	}
 }
 
-// readLimit returns the number in a file; 0 if there is none, or one so large
+// readLimit returns the limit in a file; 0 if there is none, or a number so large
 // that it means none.
 func readLimit(root fs.FS, name string) uint64 {
 	text, err := fs.ReadFile(root, name)

@@ -20,11 +20,11 @@ func systemLimit() (limit memoryLimit) {
 		return limit
 	}
 	used := min(addressesUsed(), addresses.Cur-min(1, addresses.Cur))
-	return limit.least(memoryLimit{addresses.Cur - used, "RLIMIT_AS"})
+	return limit.lower(memoryLimit{addresses.Cur - used, "RLIMIT_AS"})
 }
 
-// addressesUsed returns how much the process addresses already, as far as that
-// is known, see statm in proc(5).
+// addressesUsed returns the size of the process's address space, or 0 if it is not
+// known; see statm in proc(5).
 func addressesUsed() uint64 {
 	text, _ := os.ReadFile("/proc/self/statm")
 	pages, _, _ := strings.Cut(string(text), " ")

@@ -2,5 +2,5 @@
 
 package command
 
-// systemLimit is only told where there is a server.
+// systemLimit returns no limit: servers run on Linux only.
 func systemLimit() memoryLimit { return memoryLimit{} }

@@ -28,8 +28,8 @@ const (
 `
 )
 
-// The lowest limit of the process's group and those above it counts, in either
-// version, also if a container sees only a part of them.
+// The lowest limit of the process's group and those above it counts, in both
+// versions, also if a container sees only a part of the groups.
 func TestCgroupLimit(t *testing.T) {
 	const noneV1 = "9223372036854771712\n"
 	for _, test := range []struct {
@@ -103,7 +103,7 @@ func TestCgroupLimit(t *testing.T) {
 	}
 }
 
-// What Go is told to keep to counts too.
+// GOMEMLIMIT counts too.
 func TestSoftLimit(t *testing.T) {
 	before := debug.SetMemoryLimit(40 << 20)
 	defer debug.SetMemoryLimit(before)
@@ -112,8 +112,8 @@ func TestSoftLimit(t *testing.T) {
 	}
 }
 
-// The backlog is as large as it can be by itself, and what was said if it was
-// said; then it is said that this may be too much.
+// The automatic backlog fits into the memory. A given one is used, with a warning
+// if it may be too large.
 func TestFitBacklog(t *testing.T) {
 	const mib = 1 << 20
 	for _, test := range []struct {
@@ -127,8 +127,8 @@ func TestFitBacklog(t *testing.T) {
 		{80 * mib, automatic, 32 * mib, "", ""},
 		{80 * mib, automatic, 24 * mib, "chat.db", "smaller than usual"},
 		{32 * mib, automatic, 8 * mib, "", "smaller than usual"},
-		{16 * mib, automatic, leastBacklog, "", "smaller than usual"},
-		{1, automatic, leastBacklog, "chat.db", "smaller than usual"},
+		{16 * mib, automatic, minBacklog, "", "smaller than usual"},
+		{1, automatic, minBacklog, "chat.db", "smaller than usual"},
 		{0, 64 * mib, 64 * mib, "", ""},
 		{1 << 30, 64 * mib, 64 * mib, "", ""},
 		{64 * mib, 24 * mib, 24 * mib, "", ""},

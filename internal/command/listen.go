@@ -14,9 +14,9 @@ import (
 // A listenFunc listens on one address, see server.Listen.
 type listenFunc func(netip.AddrPort) error
 
-// listenAll listens on the addresses that bind stands for and returns those.
-// A host name may have addresses that this machine does not, as ::1 where IPv6
-// is switched off; one that it has is enough.
+// listenAll listens on the addresses of bind and returns them. A host name may have
+// addresses that this machine does not have, as ::1 where IPv6 is switched off; one
+// that it has is enough.
 func listenAll(ctx context.Context, bind string, port uint16, listen listenFunc) ([]netip.Addr, error) {
 	addrs, err := resolve(ctx, bind)
 	if err != nil {
@@ -41,8 +41,7 @@ func listenAll(ctx context.Context, bind string, port uint16, listen listenFunc)
 	return bound, nil
 }
 
-// resolve returns the addresses that an IP address or a host name stands for,
-// at least one.
+// resolve returns the addresses of an IP address or a host name, at least one.
 func resolve(ctx context.Context, bind string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(bind); err == nil {
 		return []netip.Addr{addr.Unmap()}, nil
@@ -60,14 +59,14 @@ func resolve(ctx context.Context, bind string) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// badAddress says why a text stands for no address, and what it may have been
-// meant to be.
+// badAddress returns an error that says why a text is not an address, and what may
+// be meant.
 func badAddress(text string, err error) error {
 	host, _, hasPort := net.SplitHostPort(text)
 	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 	switch {
 	case text == "" || text == "*":
-		return fmt.Errorf("%q is no address; :: is all addresses, IPv4 and IPv6, and 0.0.0.0 all of IPv4", text)
+		return fmt.Errorf("%q is not an address; :: is all addresses, IPv4 and IPv6, and 0.0.0.0 all of IPv4", text)
 	case hasPort == nil && host != "":
 		return fmt.Errorf("%q has a port at its end; leave it out, as in %s", text, host)
 	case bare != text:
@@ -76,7 +75,7 @@ func badAddress(text string, err error) error {
 	return fmt.Errorf("%q is neither an IP address nor a host name that can be looked up: %w", text, reason(err))
 }
 
-// reason returns what a failed look-up says besides the name.
+// reason returns a look-up's error without the name.
 func reason(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return errors.New(dns.Err)
@@ -89,7 +88,7 @@ func isMissing(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
-// listenError says in words why nobody can listen on an address.
+// listenError puts into words why the server can't listen on an address.
 func listenError(err error, at netip.AddrPort) error {
 	on := at.Addr().String()
 	if at.Addr().IsUnspecified() {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Why nobody can listen is said in words, with the port and the address.
+// The error says in words why the server can't listen, with the port and the
+// address.
 func TestListenError(t *testing.T) {
 	tests := []struct {
 		at    string
@@ -56,7 +57,7 @@ func TestListenError(t *testing.T) {
 	}
 }
 
-// A name is listened on at all of its addresses that this machine has.
+// listenAll listens on all addresses of a name that this machine has.
 func TestListenAll(t *testing.T) {
 	var asked []netip.AddrPort
 	bound, err := listenAll(t.Context(), "localhost", 9000, func(at netip.AddrPort) error {
@@ -91,8 +92,8 @@ func TestListenAllTakesAddresses(t *testing.T) {
 	}
 }
 
-// An address that this machine does not have is a failure if it is the only
-// one; a port in use is one in any case.
+// An address that this machine does not have is an error if it is the only one; a
+// port in use always is.
 func TestListenAllFails(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EADDRINUSE} {
 		_, err := listenAll(t.Context(), "localhost", 9000, func(netip.AddrPort) error { return errno })
@@ -106,8 +107,8 @@ func TestListenAllFails(t *testing.T) {
 		"[::1]:9000":     `"[::1]:9000" has a port at its end; leave it out, as in ::1`,
 		"127.0.0.1:9000": `"127.0.0.1:9000" has a port at its end; leave it out, as in 127.0.0.1`,
 		"no host:9000":   `"no host:9000" has a port at its end; leave it out, as in no host`,
-		"*":              `"*" is no address; :: is all addresses`,
-		"":               `"" is no address; :: is all addresses`,
+		"*":              `"*" is not an address; :: is all addresses`,
+		"":               `"" is not an address; :: is all addresses`,
 	} {
 		_, err := listenAll(t.Context(), bind, 9000, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -7,59 +7,59 @@ import (
 	"time"
 )
 
-// saveMemory sees to it, until ctx is done, that hardly more memory is taken
-// than is needed, unless the environment says when garbage is collected (GOGC).
+// collectWhenIdle keeps the server's memory small until ctx is done, unless the
+// environment sets the garbage collector (GOGC).
 //
-// A server makes hardly any garbage once its clients are in, and so collects
-// none. That is cheap; but it would also keep what a crowd of clients left
-// behind when it came, for as long as nobody else comes.
-func saveMemory(ctx context.Context, p Process) {
+// Once its clients have joined, a server makes hardly any garbage, so the
+// collector hardly runs. That is cheap, but the garbage of many clients that
+// joined at once would stay for as long as no others join.
+func collectWhenIdle(ctx context.Context, p Process) {
 	if _, set := p.LookupEnv("GOGC"); set {
 		return
 	}
 	const (
-		percent = 10 // how much garbage may pile up, of what is in use
-		look    = time.Second
+		percent  = 10 // how much garbage there may be, relative to what is in use
+		interval = time.Second
 	)
 	debug.SetGCPercent(percent)
-	debug.FreeOSMemory() // what starting has left behind
-	again := time.NewTicker(look)
+	debug.FreeOSMemory() // the garbage of starting
+	again := time.NewTicker(interval)
 	defer again.Stop()
-	for c := (allocations{collected: allocated()}); ; {
+	for m := (allocationMonitor{lastCollection: allocated()}); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-again.C:
 		}
-		if c.look(allocated()) {
+		if m.shouldCollect(allocated()) {
 			debug.FreeOSMemory()
 		}
 	}
 }
 
-// An allocations says when the program has stopped allocating, and has allocated
-// enough since the last collection for another to be worthwhile.
-type allocations struct {
-	before    uint64 // how much had been allocated at the last look
-	collected uint64 // and when collecting was last worthwhile
+// An allocationMonitor finds out when a collection is worthwhile: the program has
+// stopped allocating, and has allocated enough since the last collection.
+type allocationMonitor struct {
+	last           uint64 // how much had been allocated at the last look
+	lastCollection uint64 // and when collecting was last worthwhile
 }
 
-// look is told how much has been allocated by now, in bytes since the program
-// began.
-func (c *allocations) look(now uint64) (collect bool) {
+// shouldCollect reports whether to collect now. Its argument is how many bytes the
+// program has allocated since it began.
+func (c *allocationMonitor) shouldCollect(now uint64) (collect bool) {
 	const (
 		little = 16 << 10
 		much   = 256 << 10
 	)
-	collect = now-c.before < little && now-c.collected > much
+	collect = now-c.last < little && now-c.lastCollection > much
 	if collect {
-		c.collected = now
+		c.lastCollection = now
 	}
-	c.before = now
+	c.last = now
 	return collect
 }
 
-// allocated returns how many bytes the program has ever allocated.
+// allocated returns how many bytes the program has allocated since it began.
 func allocated() uint64 {
 	sample := [1]metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample[:])

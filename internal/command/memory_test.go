@@ -2,14 +2,14 @@ package command
 
 import "testing"
 
-// Garbage is collected once when things have calmed down, and only if there may
-// be much of it.
-func TestCalm(t *testing.T) {
+// Garbage is collected once when the program has stopped allocating, and only if
+// there may be much of it.
+func TestShouldCollect(t *testing.T) {
 	const kib = 1 << 10
 	for _, test := range []struct {
 		what      string
-		allocated []uint64 // by the time of each look
-		collects  int      // at which look; -1 is at none
+		allocated []uint64 // by the time of each call
+		collects  int      // at which call; -1 is at none
 	}{
 		{"nothing happens", []uint64{1, 2, 3, 4}, -1},
 		{"a little is taken all the time", []uint64{10 * kib, 20 * kib, 30 * kib, 40 * kib}, -1},
@@ -18,10 +18,10 @@ func TestCalm(t *testing.T) {
 		{"a little at a time has become much", []uint64{100 * kib, 200 * kib, 290 * kib, 299 * kib}, 3},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			var c allocations
+			var m allocationMonitor
 			for i, now := range test.allocated {
-				if got, want := c.look(now), i == test.collects; got != want {
-					t.Errorf("look %d says %v, want %v", i, got, want)
+				if got, want := m.shouldCollect(now), i == test.collects; got != want {
+					t.Errorf("call %d returns %v, want %v", i, got, want)
 				}
 			}
 		})

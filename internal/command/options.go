@@ -7,20 +7,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// commandOptions are what a command was told, by flags, variables and arguments.
+// commandOptions are a command's options: flags, variables and arguments.
 type commandOptions interface {
-	// defineFlags defines the flags but --help, in the order in which help shows
-	// them.
+	// defineFlags defines all flags except --help, in the order of the help.
 	defineFlags(flags *pflag.FlagSet)
-	// readArguments takes the arguments, and checks all options. Flags have their
-	// values by then.
+	// readArguments reads the arguments and checks all options. It is called after
+	// the flags have their values.
 	readArguments(cmd *cobra.Command, args []string, p Process) error
 }
 
-// newCommand completes a command, which has its name and its help: it sets o,
-// and then calls run.
+// newCommand completes a command that has its name and its help. The command sets
+// o, and then calls run.
 func newCommand(p Process, cmd *cobra.Command, o commandOptions, run func(context.Context) error) *cobra.Command {
-	cmd.Args = cobra.ArbitraryArgs // told apart in readArguments
+	cmd.Args = cobra.ArbitraryArgs // readArguments checks them
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := applyEnvironment(cmd.Flags(), p); err != nil {
 			return err

@@ -13,13 +13,13 @@ import (
 	"sop-chat/internal/console"
 )
 
-// lastMessages is how long the process stays for a standard output that nobody
-// reads.
-const lastMessages = 500 * time.Millisecond
+// stdoutTimeout is how long the process waits at its end for a standard output that
+// nobody reads.
+const stdoutTimeout = 500 * time.Millisecond
 
-// show starts to show on standard output what happens in a room from now on,
-// as --console says. Once the log is closed, wait returns when all of it was
-// shown, or when nobody reads it.
+// show starts to show a room on standard output from now on, in the format of
+// --console. Once the log is closed, wait returns when everything is shown, or
+// after a timeout if nobody reads it.
 func show(log *broadcast.Log, o serveOptions, p Process, logger *slog.Logger) (wait func()) {
 	if o.console == "off" {
 		return func() {}
@@ -36,7 +36,7 @@ func show(log *broadcast.Log, o serveOptions, p Process, logger *slog.Logger) (w
 		defer stop()
 		select {
 		case <-done:
-		case <-time.After(lastMessages):
+		case <-time.After(stdoutTimeout):
 			logger.Warn("nobody reads standard output; the last messages are left out")
 		}
 	}
@@ -52,8 +52,8 @@ func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Opti
 	return options
 }
 
-// showNames has the log show the names of clients as the console does: slog
-// escapes what acts on a terminal, and not what nobody can see.
+// showNames shows the names of clients in the log as the console does. slog escapes
+// control characters, but not invisible ones.
 func showNames(_ []string, a slog.Attr) slog.Attr {
 	if name := a.Value.String(); a.Key == "name" && name != "" {
 		return slog.String(a.Key, string(console.EscapeName(nil, []byte(name))))
@@ -61,19 +61,19 @@ func showNames(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// hasColours reports whether standard output is to have colours.
+// hasColours reports whether to write colours to standard output.
 func hasColours(p Process) bool {
 	return isTerminal(p.Stdout) && obeysSequences(p) && wantsColours(p)
 }
 
-// wantsColours reports whether the user has not said that there are to be none.
+// wantsColours reports whether the user has not switched colours off.
 func wantsColours(p Process) bool {
 	noColor, _ := p.LookupEnv("NO_COLOR") // see no-color.org
 	return noColor == ""
 }
 
 // obeysSequences reports whether a terminal, if there is one, knows escape
-// sequences: any does that says what it is and is not dumb.
+// sequences: TERM is set, and not to dumb.
 func obeysSequences(p Process) bool {
 	kind, _ := p.LookupEnv("TERM")
 	return kind != "" && kind != "dumb" || runtime.GOOS == "windows"

@@ -9,9 +9,9 @@ import (
 // portVariable holds PORT for command lines without arguments.
 const portVariable = "SOP_CHAT_PORT"
 
-// readPort returns PORT: the first argument, or else what the variable holds.
-// The first argument is never KEY, so that a variable that was left behind does
-// not change what a command line means.
+// readPort returns PORT: the first argument, or else the variable. The first
+// argument is never KEY, so that a variable that is still set does not change the
+// meaning of a command line.
 func readPort(cmd *cobra.Command, args []string, p Process) (uint16, error) {
 	inVariable, _ := p.LookupEnv(portVariable)
 	switch {
@@ -34,8 +34,8 @@ func readPort(cmd *cobra.Command, args []string, p Process) (uint16, error) {
 	return 0, usagef("PORT is missing: give it as the argument, or in %s", portVariable)
 }
 
-// badPort says that the first argument is no port, and what it may have been
-// meant to be. It does not repeat what may be the key.
+// badPort returns an error that says that the first argument is not a port, and
+// what may be meant. It does not repeat an argument that may be the key.
 func badPort(cmd *cobra.Command, args []string, inVariable bool) error {
 	word := args[0]
 	if len(args) > 1 {
@@ -52,7 +52,7 @@ func badPort(cmd *cobra.Command, args []string, inVariable bool) error {
 	return usagef("port %q is not a number from 1 to 65535", word)
 }
 
-// parsePort reads a port that can be listened on.
+// parsePort parses a port that a server can listen on.
 func parsePort(text string) (port uint16, ok bool) {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return uint16(n), err == nil && n != 0

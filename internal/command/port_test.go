@@ -82,7 +82,7 @@ func TestPortAndKey(t *testing.T) {
 	}
 }
 
-// A single argument that is no port may be the key, and is not repeated.
+// A single argument that is not a port may be the key, and is not repeated.
 func TestSingleArgumentIsPort(t *testing.T) {
 	o := options(t, process([]string{"9003"}, "SOP_CHAT_PORT=9001", "SOP_CHAT_KEY=key"))
 	if o.port != 9003 || o.key != "key" {

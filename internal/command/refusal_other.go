@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// isRefusal reports whether nobody listens on a port.
+// isRefusal reports whether an error means that nobody listens on a port.
 func isRefusal(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -13,20 +13,20 @@ import (
 	"sop-chat/internal/repeat"
 )
 
-// How many records that are alike are written in a repeat.Window: of one
-// address, and of all of them together. Those that are about no address have
-// few kinds, and need no limit on all.
+// How many similar records are written in a repeat.Window: about one address, and
+// about all addresses together. Records about no address are of few kinds, so all
+// of them together need no limit.
 const (
 	recordsEach  = 10
 	recordsInAll = 50
 )
 
-// A repeatsHandler passes log records on, and of those that are alike only the
-// first in a window; then one that says how many more there were. So nobody
-// fills a disk by what is reported of them.
+// A repeatsHandler passes on log records. Of similar records in a window it passes
+// on only the first ones, and then one that says how many more there were. So no
+// client can fill a disk with records about it.
 type repeatsHandler struct {
 	slog.Handler
-	state *repeatsState // of all handlers that come from the same one
+	state *repeatsState // shared by all handlers derived from the same one
 }
 
 type repeatsState struct {
@@ -37,7 +37,7 @@ type repeatsState struct {
 	timer     *time.Timer
 }
 
-// A record is what is the same of records that are alike.
+// A record is what similar records have in common.
 type record struct {
 	level   slog.Level
 	message string
@@ -45,7 +45,7 @@ type record struct {
 }
 
 // newRepeatsHandler returns a handler that passes records on to another. flush
-// writes what there is to say at the end.
+// writes the remaining counts at the end.
 func newRepeatsHandler(to slog.Handler) (h slog.Handler, flush func()) {
 	s := &repeatsState{
 		addressed: repeat.New[record](recordsEach, recordsInAll),
@@ -74,7 +74,7 @@ func (h *repeatsHandler) WithGroup(name string) slog.Handler {
 	return &repeatsHandler{h.Handler.WithGroup(name), h.state}
 }
 
-// show reports whether a record is to be written, and counts it if not.
+// show reports whether to write a record, and counts it if not.
 func (s *repeatsState) show(r slog.Record) bool {
 	key := record{r.Level, r.Message, sourceOf(r)}
 	counter := s.others
@@ -99,7 +99,7 @@ func (s *repeatsState) flush(now time.Time) {
 	s.schedule(now)
 }
 
-// sum writes what there is to say by now; the zero time is the end. The caller
+// sum writes the counts that are due; the zero time writes all of them. The caller
 // holds s.mu.
 func (s *repeatsState) sum(now time.Time) {
 	for _, c := range []*repeat.Counter[record]{s.addressed, s.others} {
@@ -112,8 +112,7 @@ func (s *repeatsState) sum(now time.Time) {
 	}
 }
 
-// schedule sees to it that the next sum is written in time. The caller holds
-// s.mu.
+// schedule sets the timer for the next sum. The caller holds s.mu.
 func (s *repeatsState) schedule(now time.Time) {
 	next := s.addressed.Due()
 	if due := s.others.Due(); next.IsZero() || !due.IsZero() && due.Before(next) {
@@ -137,7 +136,7 @@ func (s *repeatsState) write(sum repeat.Sum[record]) {
 	case sum.Key.from.IsValid():
 		r.AddAttrs(slog.String("address", repeat.Name(sum.Key.from)))
 	}
-	s.to.Handle(context.Background(), r) // as slog itself does, without a look at the error
+	s.to.Handle(context.Background(), r) // slog itself ignores the error, too
 }
 
 // sourceOf returns the source of the address that a record is about.

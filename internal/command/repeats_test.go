@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Of records that are alike the first are written, and in time how many more
-// there were.
+// Of similar records the first ones are written, and later how many more there
+// were.
 func TestRepeatsHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

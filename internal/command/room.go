@@ -8,14 +8,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// roomOptions say where a room is, and its key. They are what all clients have
-// in common.
+// roomOptions are the options of all clients: where a room is, and its key.
 type roomOptions struct {
 	host    string
 	port    uint16
 	key     string
 	keyFile string
-	keyless bool // no key was given, so somebody has to be asked
+	keyless bool // no key was given
 }
 
 func (r *roomOptions) defineKeyFile(flags *pflag.FlagSet) {
@@ -28,7 +27,7 @@ func (r *roomOptions) address() string {
 	return net.JoinHostPort(r.host, strconv.Itoa(int(r.port)))
 }
 
-// readArguments takes HOST:PORT, and the key from wherever it is given.
+// readArguments reads HOST:PORT and the key.
 func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
 	if len(args) == 0 {
 		return usagef("HOST:PORT is missing")
@@ -59,5 +58,5 @@ func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	return checkKey(r.key, true)
 }
 
-// errNoKey is for where nobody can be asked.
+// errNoKey means that no key was given, and nobody can be asked for it.
 var errNoKey = usagef("the key is missing: give it in a file with --key-file, or in %s", keyVariable)

@@ -15,8 +15,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// testTimeout is how long a test waits for a condition.
+const testTimeout = 30 * time.Second
 
 // A running is a command that was started.
 type running struct {
@@ -56,7 +56,7 @@ func (r *running) expectEnd(want int) {
 		if status != want {
 			r.t.Errorf("status %d, want %d: %s", status, want, r.stderr)
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		r.t.Fatal("the command does not end")
 	}
 }
@@ -69,7 +69,7 @@ func (r *running) connect() net.Conn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	return conn
 }
 
@@ -94,7 +94,7 @@ func (r *running) expect(conn net.Conn, name, text string) {
 	}
 }
 
-// expectEOF ensures that nothing more comes.
+// expectEOF checks that the connection ends and nothing comes before.
 func (r *running) expectEOF(conn net.Conn) {
 	r.t.Helper()
 	if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
@@ -158,7 +158,7 @@ func (s *screen) String() string {
 // waitFor waits until a text was written.
 func (s *screen) waitFor(t testing.TB, text string) {
 	t.Helper()
-	timeout := time.AfterFunc(patience, s.end)
+	timeout := time.AfterFunc(testTimeout, s.end)
 	defer timeout.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()

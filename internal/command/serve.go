@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// serveOptions is what the server was told on the command line, in the
-// environment and in the key's file.
+// serveOptions are the server's options, from the command line, the environment
+// and the key file.
 type serveOptions struct {
 	port          uint16
 	key           string
@@ -36,36 +36,36 @@ type serveOptions struct {
 	stage         int
 }
 
-// A serveFunc does what the options say until it is done or ctx is.
+// A serveFunc runs the server until it or ctx is done.
 type serveFunc func(ctx context.Context, o serveOptions, p Process) error
 
 const serveExamples = `  sop-chat 9000 secret
       opens a room for up to 4 people who know the key
 
   sop-chat --max-clients 100 --key-file key.txt --console-keys hide 9000
-      opens one for up to 100, and shows the key to nobody`
+      opens one for up to 100, and shows the key nowhere`
 
 const serveAbout = `
-PORT is a number from 1 to 65535. KEY is what everyone who joins has to give,
-at most 448 bytes; one that begins with '-' goes after '--'.
+PORT is a number from 1 to 65535. KEY is the key that everyone needs to join, at
+most 448 bytes; one that begins with '-' goes after '--'.
 
-A KEY on the command line can be seen by all users of this machine. To keep it
-from them, put it into a file (--key-file) or into the variable SOP_CHAT_KEY,
-and leave KEY out. PORT can be left out too if it is in SOP_CHAT_PORT. A single
-argument is always PORT.
+All users of this machine can see a KEY on the command line. To hide it, put it
+into a file (--key-file) or into the variable SOP_CHAT_KEY, and leave KEY out.
+PORT can be left out too if it is in SOP_CHAT_PORT. A single argument is always
+PORT.
 
-What happens in the room is shown on standard output, with the keys that clients
-give (--console-keys), and how the server fares on standard error. Wrong usage
-ends with status 2, and what fails at run time with status 1.
+Standard output shows what happens in the room, with the keys that clients give
+(--console-keys). Standard error has the server's own messages. The exit status
+is 2 for wrong usage, and 1 for an error at run time.
 
-SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end it in
-order, with status 0; a second signal ends it at once. Without a terminal, or
-under nohup, SIGHUP is ignored.
+SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
+server in order, with status 0; a second signal ends it at once. Without a
+terminal, or under nohup, SIGHUP is ignored.
 
-Flags can be set in the environment too, each by the variable that is named
-with it. The command line wins; an empty variable counts as not set.`
+Each flag can also be set by the environment variable that is named with it. The
+command line wins; an empty variable counts as not set.`
 
-// newServe returns the command that runs the server, by way of run.
+// newServe returns the command that runs the server. It calls run.
 func newServe(p Process, run serveFunc) *cobra.Command {
 	var o serveOptions
 	cmd := newCommand(p, &cobra.Command{
@@ -82,38 +82,38 @@ func newServe(p Process, run serveFunc) *cobra.Command {
 
 func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.maxClients, "max-clients", "N", "4", wholeNumber(0, 1_000_000),
-		`How many clients the room takes; while it is full, connections are closed at once. 0 is no limit.`)
+		`How many clients the room takes. While it is full, connections are closed at once. 0 is no limit.`)
 	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
 		`Reads KEY from a file ('-' is standard input). One line break at its end is not part of KEY.`)
 	define(flags, &o.allowEmptyKey, "allow-empty-key", "", "false", truth,
-		`Takes an empty KEY, with which everyone can join.`)
+		`Permits an empty KEY, with which everyone can join.`)
 	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
 		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
 	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
-		`How many connections may stay open that have not given a key; beyond it, the oldest one `+
-			`from where there are most gives way. One address may have a quarter of them. 0 is no `+
-			`limit but that on open files. auto is 64, or 1024 with --max-clients 0, and at most a `+
-			`quarter of that limit.`)
+		`How many connections that have not given a key may stay open. Beyond that, the oldest one `+
+			`of the address with most of them is evicted. One address may have a quarter of them. With `+
+			`0 only the limit on open files counts. auto is 64, or 1024 with --max-clients 0, and at `+
+			`most a quarter of that limit.`)
 	define(flags, &o.authTimeout, "auth-timeout", "D", "10s", duration,
 		`How long a connection may take to give its name and key.`)
 	define(flags, &o.stallTimeout, "stall-timeout", "D", "10s", duration,
 		`How long a client that reads too little may hold up the others before it is disconnected.`)
 	define(flags, &o.backlog, "backlog", "SIZE", "auto", backlogSize,
-		`How much the room keeps for clients that lag; from half of that on, floods are slowed down. `+
-			`From 64KiB to 64GiB. auto is 32MiB, or what fits the memory that the server may have.`)
+		`How much the room keeps for clients that lag. From half of that on, floods are slowed down. `+
+			`From 64KiB to 64GiB. auto is 32MiB, or less if the server has little memory.`)
 	define(flags, &o.replay, "replay", "N", "0", wholeNumber(0, 1_000_000),
-		`How many of the room's last messages a client is sent when it joins, before those that `+
-			`are new. The GUI client shows them with the time at which they arrive, and long `+
-			`lists make it slow: 20 suits it.`)
+		`How many of the room's last messages a client is sent when it joins, before new ones. `+
+			`The GUI client shows them with the time at which they arrive, and long lists make it `+
+			`slow: 20 suits it.`)
 	define(flags, &o.history, "history", "FILE", "", anyText,
-		`Keeps all that is said in an SQLite database, for --replay after a restart and for the `+
-			`command history. It is created if it is not there.`)
+		`Keeps all messages in an SQLite database, for --replay after a restart and for the `+
+			`command history. It is created if it does not exist.`)
 	define(flags, &o.historySync, "history-sync", "D", "200ms", durationOrNone,
-		`How long a message may wait to be written to the history, and so what may be missing in `+
-			`it after the server was killed. With 0, everything is on the disk before anybody `+
-			`receives it.`)
+		`How long a message may wait to be written to the history. Messages of that time may be `+
+			`missing after the server was killed. With 0, each message is on the disk before `+
+			`anybody receives it.`)
 	define(flags, &o.retain, "retain", "AGE", "", ageOrNone,
-		`Removes what is older from the history: 90d, 12h, 4w. Without it, everything is kept.`)
+		`Removes messages from the history that are older: 90d, 12h, 4w. Without it, all are kept.`)
 	o.web.defineFlags(flags)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
@@ -122,16 +122,16 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How the room is shown on standard output: text, json (an object a line) or off.`)
 	define(flags, &o.consoleKeys, "console-keys", "HOW", "show", oneOf("show", "hide"),
 		`Whether standard output shows the keys that clients give, right and wrong ones, and the link `+
-			`of --web the room's: show or hide.`)
+			`of --web contains the room's: show or hide.`)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
-		`The least that is reported on standard error: debug, info, warn or error.`)
+		`The lowest level that is reported on standard error: debug, info, warn or error.`)
 	define(flags, &o.stage, "stage", "N", "4", wholeNumber(1, 4),
 		`Runs a stage of the specification: 1 closes the first connection and ends; 2 shows five `+
 			`messages of the first client with the right key and ends; 3 does not handle SIGINT; `+
-			`4 is the whole. Limits and timeouts don't apply to 1 and 2.`)
+			`4 is the complete server. Limits and timeouts don't apply to 1 and 2.`)
 }
 
-// readArguments takes PORT and KEY.
+// readArguments reads PORT and KEY.
 func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
 	if len(args) > 2 {
 		return usagef("there are %d arguments, not PORT and KEY; a KEY with blanks needs quotes around it", len(args))
@@ -160,7 +160,7 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	return o.web.check(o.stage)
 }
 
-// hidesKeys reports whether nobody is to see keys.
+// hidesKeys reports whether keys are hidden.
 func (o *serveOptions) hidesKeys() bool { return o.consoleKeys == "hide" }
 
 // run runs the server, or one of its early stages.
@@ -173,7 +173,7 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	logger := slog.New(handler)
 	ctx, done := untilSignal(ctx, p, logger, o.signals(p)...)
 	defer done()
-	printInBackground()
+	allowBackgroundOutput()
 	if !isASCII(o.key) {
 		logger.Warn("the key is not ASCII, so the GUI client can't send it")
 	}
@@ -186,7 +186,7 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	return serve(ctx, o, p, logger)
 }
 
-// automatic is a number that follows from something else.
+// automatic is the value of an option that the program chooses.
 const automatic = -1
 
 var (
@@ -194,7 +194,7 @@ var (
 	loopCount    = orAutomatic(wholeNumber(1, 64))
 )
 
-// orAutomatic reads what parse does, or the word auto.
+// orAutomatic returns a parser of what parse does, or the word auto.
 func orAutomatic(parse func(string) (int, error)) func(string) (int, error) {
 	return func(text string) (int, error) {
 		if text == "auto" {
@@ -208,10 +208,9 @@ func orAutomatic(parse func(string) (int, error)) func(string) (int, error) {
 	}
 }
 
-// loopsFor returns how many event loops a machine's cores are worth. A second
-// loop on two cores makes both slower, because what receives the messages
-// needs a core too; and beyond some, all that grows is what it costs to wake
-// each other.
+// loopsFor returns how many event loops to run on a number of cores. On two cores a
+// second loop makes both slower, because the clients need a core too. Beyond some,
+// more loops only cost more wake-ups.
 func (o *serveOptions) loopsFor(cores int) int {
 	switch {
 	case o.loops != automatic:
@@ -223,8 +222,8 @@ func (o *serveOptions) loopsFor(cores int) int {
 }
 
 // pendingLimits returns how many connections may be pending in all and from one
-// address; 0 is no limit. The automatic one leaves most of the descriptors, of
-// which there are so many, to clients.
+// address; 0 is no limit. The automatic limits leave most of the descriptors to
+// clients.
 func (o *serveOptions) pendingLimits(descriptors int) (inAll, perAddress int) {
 	switch {
 	case o.maxPending != automatic:

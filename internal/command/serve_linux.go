@@ -14,11 +14,12 @@ import (
 	"sop-chat/internal/server"
 )
 
-// peerTimeout is for how long a client may acknowledge nothing before it is
-// taken for dead, about as long as its keep-alive takes when it is silent.
+// peerTimeout is how long a client may acknowledge nothing before it counts as
+// dead: about as long as keep-alive takes for a silent one.
 const peerTimeout = 2 * time.Minute
 
-// serve runs the server until ctx is done, and then shows what it has taken.
+// serve runs the server until ctx is done, and then waits until its history and
+// its console are complete.
 func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) error {
 	descriptors := descriptorLimit()
 	o.warnOfMaxClients(descriptors, logger)
@@ -52,27 +53,27 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		return err
 	}
 	defer site.close()
-	kept, err := keep(ctx, s.Log(), o, logger)
+	waitHistory, err := keepHistory(ctx, s.Log(), o, logger)
 	if err != nil {
 		return err
 	}
-	go saveMemory(ctx, p)
-	wait := show(s.Log(), o, p, logger)
-	tellStage(p.Stderr, o.stage)
+	go collectWhenIdle(ctx, p)
+	waitConsole := show(s.Log(), o, p, logger)
+	announceStage(p.Stderr, o.stage)
 	invite(p.Stderr, o.port, bound, o.maxClients)
 	site.start(o, logger)
 	site.invite(o, p)
 	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
-	err = errors.Join(s.Serve(ctx), kept())
-	wait()
+	err = errors.Join(s.Serve(ctx), waitHistory())
+	waitConsole()
 	return err
 }
 
 func (o *serveOptions) loopsHere() int { return o.loopsFor(runtime.GOMAXPROCS(0)) }
 
-// checkDescriptors reports that so few descriptors may be open that the server
-// could not begin. It is asked before a file is opened, for which Go needs some
-// too, or ends the program with a stack trace; it can do with about 8.
+// checkDescriptors returns an error if the limit on descriptors is too low for the
+// server. It is called before a file is opened: Go needs about 8 for its poller,
+// and crashes without them.
 func (o *serveOptions) checkDescriptors() error {
 	const each, others = 3, 24 // a loop; all else, a few clients included
 	least := uint64(each*o.loopsHere() + others)

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// The server serves from the arguments to the last line on its console, and
-// its standard error never tells the key.
+// The server works from its arguments to the last line on its console, and the key
+// is never on standard error.
 func TestServe(t *testing.T) {
 	r := start(t, "open sesame", "--log-level", "debug")
 	alice, bob := r.connect(), r.connect()
@@ -90,7 +90,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// Nobody reads standard output: the server ends all the same, and says so.
+// If nobody reads standard output, the server ends anyway, and reports that.
 func TestStuckOutput(t *testing.T) {
 	r := start(t, "key")
 	r.stdout.mu.Lock() // now every Write is stuck
@@ -103,7 +103,7 @@ func TestStuckOutput(t *testing.T) {
 	r.expectEnd(0)
 }
 
-// Nobody reads standard error: the server serves and ends all the same.
+// If nobody reads standard error, the server works and ends anyway.
 func TestStuckErrors(t *testing.T) {
 	stderr, stuck := io.Pipe()
 	defer stderr.Close()
@@ -124,7 +124,7 @@ func TestStuckErrors(t *testing.T) {
 	}
 }
 
-// What fails at run time ends with status 1 and one line.
+// An error at run time ends the server with status 1 and one line.
 func TestFailures(t *testing.T) {
 	taken, err := net.Listen("tcp", ":0")
 	if err != nil {

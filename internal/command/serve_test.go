@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// options returns what the server would be told by a command line.
+// options returns the options that the server would have.
 func options(t testing.TB, p Process) serveOptions {
 	t.Helper()
 	var got serveOptions
@@ -70,7 +70,7 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"backlog", "64KiB", func(o serveOptions) any { return o.backlog }, 64 << 10},
 		{"backlog", "64 MB", func(o serveOptions) any { return o.backlog }, 64_000_000},
 		{"backlog", "1048576", func(o serveOptions) any { return o.backlog }, 1 << 20},
-		{"backlog", strconv.Itoa(mostBacklog), func(o serveOptions) any { return o.backlog }, mostBacklog},
+		{"backlog", strconv.Itoa(maxBacklog), func(o serveOptions) any { return o.backlog }, maxBacklog},
 		{"backlog", "auto", func(o serveOptions) any { return o.backlog }, automatic},
 		{"replay", "20", func(o serveOptions) any { return o.replay }, 20},
 		{"history", "chat.db", func(o serveOptions) any { return o.history }, "chat.db"},
@@ -135,7 +135,7 @@ func TestEmptyVariableCountsAsNotSet(t *testing.T) {
 	}
 }
 
-// The key comes from wherever it is given, every byte of it.
+// The key comes from any of its sources, with every byte.
 func TestKey(t *testing.T) {
 	full := strings.Repeat("k", 448)
 	tests := []struct {
@@ -199,8 +199,8 @@ func TestKeyFromStandardInput(t *testing.T) {
 	}
 }
 
-// A key file that holds no key is wrong usage; one that can't be read is a
-// failure.
+// A key file without a valid key is wrong usage; one that can't be read is an error
+// at run time.
 func TestBadKeyFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -253,7 +253,7 @@ func TestPendingLimits(t *testing.T) {
 	}
 }
 
-// There are as many loops as the machine's cores are worth, or as was said.
+// The number of loops is the given one, or follows from the number of cores.
 func TestLoopsFor(t *testing.T) {
 	for _, test := range []struct{ loops, cores, want int }{
 		{automatic, 1, 1},
@@ -272,7 +272,7 @@ func TestLoopsFor(t *testing.T) {
 	}
 }
 
-// The log has no name that passes for another.
+// No name in the log looks like another.
 func TestNamesInLog(t *testing.T) {
 	var out strings.Builder
 	logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: showNames}))

@@ -52,10 +52,9 @@ func define[T any](flags *pflag.FlagSet, value *T, name, kind, standard string,
 	}
 }
 
-// Parsers: each returns a function that reads one kind of value, and whose
-// error says what the text is not.
+// Each parser reads one kind of value. Its error says what the text is not.
 
-// wholeNumber reads numbers from least to most.
+// wholeNumber returns a parser of numbers from least to most.
 func wholeNumber(least, most int) func(string) (int, error) {
 	return func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
@@ -66,8 +65,8 @@ func wholeNumber(least, most int) func(string) (int, error) {
 	}
 }
 
-// duration reads durations that can be waited for: a millisecond is the least
-// that epoll knows, and after a day nobody remembers what was waited for.
+// duration parses the duration of a timeout: epoll counts milliseconds, and more
+// than a day is likely a mistake.
 func duration(text string) (time.Duration, error) {
 	const least, most = time.Millisecond, 24 * time.Hour
 	d, err := time.ParseDuration(text)
@@ -77,7 +76,7 @@ func duration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// durationOrNone reads durations from 0 on.
+// durationOrNone parses what duration does, or 0.
 func durationOrNone(text string) (time.Duration, error) {
 	if d, err := time.ParseDuration(text); err == nil && d == 0 {
 		return 0, nil
@@ -85,8 +84,8 @@ func durationOrNone(text string) (time.Duration, error) {
 	return duration(text)
 }
 
-// age reads how long ago something was: weeks and days, and what
-// time.ParseDuration reads, such as 90d or 1w2d12h.
+// age parses how long ago something was: weeks and days, and what
+// time.ParseDuration parses, such as 90d or 1w2d12h.
 func age(text string) (time.Duration, error) {
 	const most = 200 * 365 * 24 * time.Hour // times are counted in nanoseconds
 	var sum time.Duration
@@ -122,7 +121,7 @@ func badAge(text string) error {
 	return fmt.Errorf("%q is not an age, such as 30m, 12h, 90d or 4w", text)
 }
 
-// ageOrNone reads an age, or nothing.
+// ageOrNone parses an age, or an empty text.
 func ageOrNone(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
@@ -130,22 +129,21 @@ func ageOrNone(text string) (time.Duration, error) {
 	return age(text)
 }
 
-// mostBacklog is the largest backlog: on machines of 32 bits what they can
-// count and address.
-const mostBacklog = min(64<<30, math.MaxInt/4)
+// maxBacklog is the largest backlog; on 32-bit machines it must fit an int.
+const maxBacklog = min(64<<30, math.MaxInt/4)
 
-// size reads how large a backlog is to be, in bytes.
+// size parses the size of a backlog, in bytes.
 func size(text string) (int, error) {
 	const least = 64 << 10
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n < least || n > mostBacklog {
+	if err != nil || n < least || n > maxBacklog {
 		return 0, fmt.Errorf("%q is not a size from 64KiB to %s, such as 32MiB", text,
-			strings.ReplaceAll(humanize.IBytes(mostBacklog), " ", ""))
+			strings.ReplaceAll(humanize.IBytes(maxBacklog), " ", ""))
 	}
 	return int(n), nil
 }
 
-// oneOf reads one of some words.
+// oneOf returns a parser of one of some words.
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		if !slices.Contains(words, text) {
@@ -156,7 +154,7 @@ func oneOf(words ...string) func(string) (string, error) {
 	}
 }
 
-// level reads the least level that is logged.
+// level parses the lowest level that is logged.
 func level(text string) (slog.Level, error) {
 	var l slog.Level
 	if _, err := oneOf("debug", "info", "warn", "error")(text); err != nil {
@@ -165,7 +163,7 @@ func level(text string) (slog.Level, error) {
 	return l, l.UnmarshalText([]byte(text))
 }
 
-// truth reads the value of a switch.
+// truth parses the value of a switch.
 func truth(text string) (bool, error) {
 	is, err := strconv.ParseBool(text)
 	if err != nil {
@@ -174,5 +172,5 @@ func truth(text string) (bool, error) {
 	return is, nil
 }
 
-// anyText takes every text as it is.
+// anyText accepts any text unchanged.
 func anyText(text string) (string, error) { return text, nil }

@@ -9,22 +9,22 @@ import (
 	"syscall"
 )
 
-// endings returns the signals that end a command in order: Ctrl+C, what system
-// managers send, Ctrl+\, and the end of the terminal, unless that was ignored
-// from the beginning, as nohup has it.
-func endings() []os.Signal {
-	all := append([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT}, systemEndings...)
+// endSignals returns the signals that end a command in order: Ctrl+C, what service
+// managers send, Ctrl+\, and the end of the terminal, unless that is ignored from
+// the beginning, as with nohup.
+func endSignals() []os.Signal {
+	all := append([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT}, systemEndSignals...)
 	if !signal.Ignored(syscall.SIGHUP) {
 		all = append(all, syscall.SIGHUP)
 	}
 	return all
 }
 
-// signals returns the signals that end the server in order. The specification
-// handles SIGINT only in its last stage. SIGHUP ends a server that has a terminal,
-// because it has closed; others ignore it.
+// signals returns the signals that end the server in order. In the specification,
+// SIGINT is only handled in the last stage. SIGHUP ends a server that has a
+// terminal: the terminal has closed. Other servers ignore it.
 func (o *serveOptions) signals(p Process) []os.Signal {
-	all := endings()
+	all := endSignals()
 	if o.stage == 3 {
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
 	}
@@ -48,25 +48,25 @@ func hasTerminal(p Process) bool {
 	return true
 }
 
-// outliveReaders keeps the process from being ended when the reader of its
+// ignoreBrokenPipes keeps the process from being killed when the reader of its
 // standard output or standard error ends.
-func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
+func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
 
-// untilSignal returns a context that ends with the first of some signals. They
-// have their default effect again before it does, so that a second one ends the
-// process at once; save for SIGHUP, which a terminal that closes sends twice, once
-// of its own and once by way of the shell. The context's cause is a signalError.
+// untilSignal returns a context that is done at the first of some signals. Before
+// it is, the signals have their default effect again, so that a second one ends
+// the process at once. SIGHUP does not: a terminal that closes may send it twice,
+// itself and through the shell. The context's cause is a signalError.
 //
-// done is called when the command is done. If the process ends then, the first
-// signal that comes still has no effect: all is done that it asks for, and the
-// status is to say so. Otherwise all have their default effect again.
+// done must be called when the command is done. If the process ends then, the
+// first signal after that still has no effect: the command has succeeded, and the
+// status should say so. Otherwise the signals have their default effect again.
 func untilSignal(ctx context.Context, p Process, logger *slog.Logger, signals ...os.Signal) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, signals...)
-	noticed := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
-		defer close(noticed)
+		defer close(stopped)
 		defer cancel(nil)
 		select {
 		case s := <-caught:
@@ -89,11 +89,11 @@ func untilSignal(ctx context.Context, p Process, logger *slog.Logger, signals ..
 	}()
 	return ctx, func() {
 		cancel(nil)
-		<-noticed
+		<-stopped
 	}
 }
 
-// A signalError is the signal that ended something before it was done.
+// A signalError is the signal that interrupted a command.
 type signalError syscall.Signal
 
 func (e signalError) Error() string { return "interrupted: " + syscall.Signal(e).String() }

@@ -4,6 +4,6 @@ package command
 
 import "os"
 
-var systemEndings []os.Signal
+var systemEndSignals []os.Signal
 
-func printInBackground() {}
+func allowBackgroundOutput() {}

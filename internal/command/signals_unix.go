@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// systemEndings are the signals of this system that end a command in order: it has
-// used as much processor time as it may.
-var systemEndings = []os.Signal{syscall.SIGXCPU}
+// systemEndSignals are this system's further signals that end a command in order:
+// SIGXCPU says that it has used as much processor time as it may.
+var systemEndSignals = []os.Signal{syscall.SIGXCPU}
 
-// printInBackground lets the process write to its terminal while others are in the
-// foreground. With "stty tostop" it would be stopped otherwise, and all clients
+// allowBackgroundOutput lets the process write to its terminal while it is in the
+// background. With "stty tostop" it would be stopped otherwise, and all clients
 // with it.
-func printInBackground() { signal.Ignore(syscall.SIGTTOU) }
+func allowBackgroundOutput() { signal.Ignore(syscall.SIGTTOU) }

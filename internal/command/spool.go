@@ -13,9 +13,9 @@ import (
 // spoolSize is how many bytes a spool keeps while its stream is stuck.
 const spoolSize = 256 << 10
 
-// A spool stands between the writers of lines and a stream that may be stuck,
-// as a terminal is that someone has stopped with Ctrl+S. Write never blocks;
-// what finds no room is left out, and the stream says how much that was:
+// A spool stands between the writers of lines and a stream that may be stuck, such
+// as a terminal after Ctrl+S. Write never blocks. Lines that don't fit are left
+// out, and the spool writes to the stream how many they were:
 //
 //	Write ──▶ waiting (bounded) ──▶ run, on its own goroutine ──▶ stream
 //
@@ -25,8 +25,8 @@ type spool struct {
 	done   chan struct{} // closed when run has ended
 
 	mu      sync.Mutex
-	changed sync.Cond // waiting, leftOut or closed have changed
-	waiting []byte    // whole calls of Write, in order
+	changed sync.Cond // waiting, leftOut or closed has changed
+	waiting []byte    // from whole calls of Write, in order
 	leftOut int       // lines, all of them after those that wait
 	closed  bool
 }
@@ -42,8 +42,8 @@ func newSpool(stream io.Writer) *spool {
 func (s *spool) Write(lines []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// What comes after a line that was left out is left out too, until there
-	// is room again: so the gap is one, and stands where it belongs.
+	// After a line that was left out, all are left out until run takes the others.
+	// So there is one gap, and it is reported where it is.
 	if s.closed || s.leftOut > 0 || len(s.waiting)+len(lines) > spoolSize {
 		s.leftOut += bytes.Count(lines, []byte("\n"))
 	} else {
@@ -53,7 +53,8 @@ func (s *spool) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// run passes on what waits, until the spool is closed and nothing does.
+// run writes the waiting lines to the stream, until the spool is closed and none
+// are waiting.
 func (s *spool) run() {
 	defer close(s.done)
 	var lines []byte
@@ -62,7 +63,7 @@ func (s *spool) run() {
 		if lines, leftOut = s.take(lines); len(lines) == 0 && leftOut == 0 {
 			return
 		}
-		// There is nobody to tell that standard error is broken.
+		// An error could only be reported on standard error itself.
 		s.stream.Write(lines)
 		if leftOut > 0 {
 			fmt.Fprintf(s.stream, "sop-chat: %s %s left out here: nobody read in time\n",
@@ -71,8 +72,8 @@ func (s *spool) run() {
 	}
 }
 
-// take waits for something to pass on, and takes it. It gives used back to be
-// filled again. After Close it returns nothing when there is nothing left.
+// take waits for lines and takes them. It gives used back to be filled again. After
+// Close it returns nothing when no lines are left.
 func (s *spool) take(used []byte) (lines []byte, leftOut int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,9 +85,9 @@ func (s *spool) take(used []byte) (lines []byte, leftOut int) {
 	return lines, leftOut
 }
 
-// Close waits until all was passed on, but no longer than patience, and
-// reports whether it was. Lines that come later are left out.
-func (s *spool) Close(patience time.Duration) bool {
+// Close waits until all lines are written, but not longer than timeout, and reports
+// whether they are. Lines that come later are left out.
+func (s *spool) Close(timeout time.Duration) bool {
 	s.mu.Lock()
 	s.closed = true
 	s.changed.Signal()
@@ -94,7 +95,7 @@ func (s *spool) Close(patience time.Duration) bool {
 	select {
 	case <-s.done:
 		return true
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		return false
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A valve is a stream that takes nothing until it is opened.
+// A valve is a stream that blocks until it is opened.
 type valve struct {
 	open chan struct{}
 
@@ -35,7 +35,7 @@ func (v *valve) String() string {
 	return v.text.String()
 }
 
-// What is written comes out, whole and in order, by the time of Close.
+// By the time Close returns, all lines are written, in order.
 func TestSpoolPassesOn(t *testing.T) {
 	var out bytes.Buffer
 	s := newSpool(&out)
@@ -53,9 +53,8 @@ func TestSpoolPassesOn(t *testing.T) {
 	}
 }
 
-// A stream that is stuck never holds up its writers. When it goes on, it gets
-// the lines there was room for, the number of those that were left out, and
-// then the new ones.
+// A stuck stream never blocks writers. When it goes on, it gets the lines that were
+// kept, the number of those that were left out, and then the new ones.
 func TestSpoolLeavesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newValve()
@@ -85,7 +84,7 @@ func TestSpoolLeavesOut(t *testing.T) {
 	})
 }
 
-// However many write, every line comes out or is counted.
+// However many goroutines write, every line is written or counted.
 func TestSpoolCounts(t *testing.T) {
 	out := newValve()
 	s := newSpool(out)
@@ -120,7 +119,7 @@ func TestSpoolCounts(t *testing.T) {
 	}
 }
 
-// Close does not wait for a stuck stream for longer than it was told to.
+// Close waits no longer than its timeout for a stuck stream.
 func TestSpoolCloseGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newValve()
@@ -140,7 +139,7 @@ func TestSpoolCloseGivesUp(t *testing.T) {
 	})
 }
 
-// A stream that fails costs its lines and nothing else.
+// An error of the stream loses its lines and has no other effect.
 func TestSpoolSurvivesErrors(t *testing.T) {
 	s := newSpool(broken{})
 	for range 100 {

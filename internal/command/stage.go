@@ -16,11 +16,11 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// The first two stages of the specification, before there are many clients and
-// epoll: one connection at a time, with calls that wait.
+// The first two stages of the specification, without epoll: one connection at a
+// time, with blocking calls.
 
-// runStage listens and runs stage 1 or 2. When ctx ends, so does whatever the
-// stage waits for, and that is no failure.
+// runStage listens and runs stage 1 or 2. It ends when ctx is done, which is not an
+// error.
 func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) error {
 	addrs, err := resolve(ctx, o.bind)
 	if err != nil {
@@ -29,7 +29,7 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	at := netip.AddrPortFrom(addrs[0], o.port)
 	address := at.String()
 	if at.Addr() == netip.IPv6Unspecified() {
-		address = fmt.Sprintf(":%d", o.port) // of IPv4 too, and of that alone where there is no IPv6
+		address = fmt.Sprintf(":%d", o.port) // IPv4 too, or only IPv4 if there is no IPv6
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -37,7 +37,7 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	}
 	defer listener.Close()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	tellStage(p.Stderr, o.stage)
+	announceStage(p.Stderr, o.stage)
 	if o.stage == 1 {
 		err = stage1(listener, invitation{port: o.port, bound: addrs[:1]}, p.Stderr)
 	} else {
@@ -51,11 +51,11 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	return err
 }
 
-// tellStage says what the server does in a stage that is not the whole.
-func tellStage(out io.Writer, stage int) {
+// announceStage writes what the server does in one of the first stages.
+func announceStage(out io.Writer, stage int) {
 	task := []string{
 		1: "it closes the first connection, and ends",
-		2: "it serves one client at a time, with calls that wait, and ends after 5 messages of a client that knows the key",
+		2: "it serves one client at a time, with blocking calls, and ends after 5 messages of a client that knows the key",
 		3: "clients chat, on epoll; SIGINT is not handled and kills it",
 	}
 	if stage < len(task) {
@@ -71,11 +71,11 @@ func stage1(listener net.Listener, at invitation, out io.Writer) error {
 		return err
 	}
 	err = conn.Close()
-	fmt.Fprintf(out, "sop-chat: %s connected; closed the connection, and that is all\n", conn.RemoteAddr())
+	fmt.Fprintf(out, "sop-chat: %s connected; closed the connection, and that ends the stage\n", conn.RemoteAddr())
 	return err
 }
 
-// stage2 serves one client after the other, until one had the right key.
+// stage2 serves one client after the other, until one has given the right key.
 func stage2(ctx context.Context, listener net.Listener, o serveOptions, p Process, logger *slog.Logger) error {
 	room := newStageRoom(o)
 	wait := show(room.log, o, p, logger)
@@ -86,7 +86,7 @@ func stage2(ctx context.Context, listener net.Listener, o serveOptions, p Proces
 		if err != nil {
 			return err
 		}
-		if converse(ctx, conn, room, p.Stderr) {
+		if serveStageClient(ctx, conn, room, p.Stderr) {
 			return nil
 		}
 	}
@@ -95,14 +95,15 @@ func stage2(ctx context.Context, listener net.Listener, o serveOptions, p Proces
 // stageMessages is how many messages stage 2 reads from its client.
 const stageMessages = 5
 
-// converse reads the authentication message from a connection and, if the key is
-// right, sends it back and reads stageMessages more. It closes the connection, says
-// what it does as it does it, and reports whether the key was right.
-func converse(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer) (accepted bool) {
+// serveStageClient reads the authentication message from a connection and, if the
+// key is right, sends it back and reads stageMessages more. It closes the
+// connection, writes what it does while it does it, and reports whether the key
+// was right.
+func serveStageClient(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer) (accepted bool) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	tell := func(format string, args ...any) {
-		if ctx.Err() == nil { // or it is not the client that ended
+		if ctx.Err() == nil { // or the server has closed the connection
 			fmt.Fprintf(out, "sop-chat: "+format+"\n", args...)
 		}
 	}
@@ -110,7 +111,7 @@ func converse(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer
 
 	var message wire.Message
 	if n, err := io.ReadFull(conn, message[:]); err != nil {
-		tell("%s after %s; closed it, waiting for the next", leaving(err), english.Count(n, "byte"))
+		tell("%s after %s; closed it, waiting for the next", disconnectReason(err), english.Count(n, "byte"))
 		return false
 	}
 	client := room.authenticate(&message, conn.RemoteAddr())
@@ -119,23 +120,23 @@ func converse(ctx context.Context, conn net.Conn, room *stageRoom, out io.Writer
 		return false
 	}
 	if _, err := conn.Write(message[:]); err != nil {
-		tell("the key is right, but the answer could not be sent: %s", leaving(err))
+		tell("the key is right, but the answer could not be sent: %s", disconnectReason(err))
 		return true
 	}
 	tell("the key is right; sent all of it back, waiting for %s", english.Count(stageMessages, "message"))
 	for i := range stageMessages {
 		if n, err := io.ReadFull(conn, message[:]); err != nil {
-			tell("%s after %d of %s and %s; closed it, and that is all", leaving(err), i, english.Count(stageMessages, "message"), english.Count(n, "byte"))
+			tell("%s after %d of %s and %s; closed it, and that ends the stage", disconnectReason(err), i, english.Count(stageMessages, "message"), english.Count(n, "byte"))
 			return true
 		}
 		room.publish(client, &message)
 	}
-	tell("read %s; closed the connection, and that is all", english.Count(stageMessages, "message"))
+	tell("read %s; closed the connection, and that ends the stage", english.Count(stageMessages, "message"))
 	return true
 }
 
-// leaving says in words how a client left.
-func leaving(err error) string {
+// disconnectReason puts into words how a connection ended.
+func disconnectReason(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the client closed the connection"
 	}
@@ -146,7 +147,7 @@ func leaving(err error) string {
 	return "the connection failed (" + err.Error() + ")"
 }
 
-// A stageRoom is a room that nobody reads but the console.
+// A stageRoom is a room whose log only the console follows.
 type stageRoom struct {
 	key   string
 	log   *broadcast.Log
@@ -161,8 +162,8 @@ func newStageRoom(o serveOptions) *stageRoom {
 	}
 }
 
-// authenticate shows the name and the key that a client gave. It returns nil
-// if the key is wrong.
+// authenticate announces the name and the key that a client gave. It returns nil if
+// the key is wrong.
 func (r *stageRoom) authenticate(message *wire.Message, from net.Addr) *broadcast.Sender {
 	at := from.(*net.TCPAddr).AddrPort()
 	client := &broadcast.Sender{
@@ -180,7 +181,7 @@ func (r *stageRoom) authenticate(message *wire.Message, from net.Addr) *broadcas
 	return client
 }
 
-// publish shows a message.
+// publish appends a message to the log.
 func (r *stageRoom) publish(from *broadcast.Sender, message *wire.Message) {
 	r.batch.Add(from, copy(r.batch.Free(), message[:]))
 	r.log.Append(r.batch, time.Now())

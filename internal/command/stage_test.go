@@ -11,7 +11,7 @@ func TestStage1(t *testing.T) {
 	r.expectEOF(r.connect())
 	r.expectEnd(0)
 	said := r.stderr.String()
-	for _, line := range []string{"stage 1 of 4: ", " connected; closed the connection, and that is all\n"} {
+	for _, line := range []string{"stage 1 of 4: ", " connected; closed the connection, and that ends the stage\n"} {
 		if !strings.Contains(said, line) {
 			t.Errorf("it does not say %q:\n%s", line, said)
 		}
@@ -23,8 +23,8 @@ func TestStage1(t *testing.T) {
 	}
 }
 
-// Stage 2 closes connections that give the wrong key, shows five messages of one that
-// gives the right one, however they arrive, and says what it does.
+// Stage 2 closes connections with a wrong key, shows five messages of one with the
+// right key, however they arrive, and reports what it does.
 func TestStage2(t *testing.T) {
 	r := start(t, "key", "--stage", "2")
 
@@ -64,7 +64,7 @@ func TestStage2(t *testing.T) {
 		"the key is wrong; closed the connection",
 		"the client closed the connection after 18 bytes",
 		"the key is right; sent all of it back",
-		"read 5 messages; closed the connection, and that is all\n",
+		"read 5 messages; closed the connection, and that ends the stage\n",
 	)
 }
 
@@ -81,7 +81,7 @@ func TestStage2ClientLeaves(t *testing.T) {
 	expectInOrder(t, r.stderr.String(), "the client closed the connection after 1 of 5 messages and 0 bytes")
 }
 
-// expectInOrder ensures that a text has some parts, one after the other.
+// expectInOrder checks that a text has some parts, one after the other.
 func expectInOrder(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	rest := text
@@ -94,7 +94,7 @@ func expectInOrder(t *testing.T, text string, parts ...string) {
 	}
 }
 
-// Both stages end well when they are told to, whatever they wait for.
+// Both stages end without an error when ctx is done, whatever they wait for.
 func TestStagesStop(t *testing.T) {
 	for _, stage := range []string{"1", "2"} {
 		r := start(t, "key", "--stage", stage)

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-// A checkedOutput is standard output, whose errors say that they are of it.
+// A checkedOutput is standard output. Its errors are outputErrors.
 type checkedOutput struct {
 	w      io.Writer
 	failed error // the first one

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A usageError says what is wrong with the way the command was called: with
-// its arguments, its flags or its variables.
+// A usageError says what is wrong with the arguments, the flags or the variables
+// of a command.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
@@ -19,7 +19,7 @@ func usagef(format string, args ...any) error {
 	return usageError(fmt.Sprintf(format, args...))
 }
 
-// flagError puts into our words what the flag library has to say.
+// flagError rewrites an error of the flag library.
 func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return unknownFlag(cmd, unknown)
@@ -33,14 +33,14 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError(err.Error())
 }
 
-// unknownFlag names the flag, and of a group of one-letter flags only the one
-// that is unknown: -secret may well be a key.
+// unknownFlag returns an error with the flag, and of a group of one-letter flags
+// only with the unknown one: -secret may well be a key.
 func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) error {
 	name := "--" + err.GetSpecifiedName()
 	if err.GetSpecifiedShortnames() != "" {
 		name = "-" + err.GetSpecifiedName()
 	} else if !cmd.HasParent() {
-		return usagef("there is no flag %s", name) // more likely mistyped than a KEY
+		return usagef("there is no flag %s", name) // more likely a mistyped flag than a KEY
 	}
 	if what := mayBeginWithDash(cmd); what != "" {
 		return usagef("there is no flag %s; a %s that begins with '-' goes after '--'", name, what)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// version describes the program from what the Go tool wrote into it.
+// version describes the program by its build information.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

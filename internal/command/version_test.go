@@ -17,7 +17,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// The version says all that is known, and nothing of what is not.
+// The version contains everything that is known, and nothing else.
 func TestDescribe(t *testing.T) {
 	built := ", built with go1.26.0 for " + runtime.GOOS + "/" + runtime.GOARCH
 	tests := []struct {

@@ -12,8 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// warnOfWeakKey says that a key would soon be found out by trying, if others
-// than this machine can try.
+// warnOfWeakKey warns of a key that is guessed soon, if other machines can try.
 func warnOfWeakKey(out io.Writer, key string, reachable bool) {
 	why := weakness(key)
 	if why == "" || !reachable {
@@ -22,16 +21,16 @@ func warnOfWeakKey(out io.Writer, key string, reachable bool) {
 	fmt.Fprintf(out, "sop-chat: the key is weak (%s) and soon guessed; take four random words, or openssl rand -hex 8\n", why)
 }
 
-// othersReach reports whether other machines reach what is listened on, or a
-// proxy lets them.
+// othersReach reports whether other machines can reach the server, directly or
+// through a proxy.
 func othersReach(bound []netip.Addr, proxied bool) bool {
 	return proxied || slices.ContainsFunc(bound, func(a netip.Addr) bool { return !a.IsLoopback() })
 }
 
-const shortKey = 8 // characters; what is shorter is weak
+const shortKey = 8 // characters; a shorter key is weak
 
-// weakness says in a few words why a key is guessed in seconds; "" if it is not, or is empty,
-// which somebody has then asked for.
+// weakness says in a few words why a key is guessed in seconds; "" if it is not. An
+// empty key is not called weak, because --allow-empty-key asks for it.
 func weakness(key string) string {
 	switch plain := plainWord(key); {
 	case key == "":
@@ -48,8 +47,9 @@ func weakness(key string) string {
 	return ""
 }
 
-// plainWord returns a key as it would stand in a list of words: in lower case,
-// without what is often put around a word or in place of letters.
+// plainWord returns a key as it would be in a list of words: in lower case, without
+// the digits and punctuation that are often put around a word or in place of
+// letters.
 func plainWord(key string) string {
 	isOrnament := func(r rune) bool { return !unicode.IsLetter(r) }
 	word := strings.ToLower(strings.TrimRightFunc(key, isOrnament))
@@ -57,8 +57,7 @@ func plainWord(key string) string {
 	return strings.TrimFunc(letters.Replace(word), isOrnament)
 }
 
-// isRepetition reports whether a key is a shorter one again and again, with at
-// most four characters.
+// isRepetition reports whether a key repeats a part of at most four bytes.
 func isRepetition(key string) bool {
 	for n := 1; n <= 4 && 2*n <= len(key); n++ {
 		if key[n:] == key[:len(key)-n] {
@@ -68,7 +67,7 @@ func isRepetition(key string) bool {
 	return false
 }
 
-// isRun reports whether a key is a piece of the alphabet or of a keyboard,
+// isRun reports whether a key is a part of the alphabet or of a row of keys,
 // forwards or backwards.
 func isRun(key string) bool {
 	const runs = "abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm qwertzuiopasdfghjklyxcvbnm " +
@@ -81,9 +80,8 @@ func isRun(key string) bool {
 //go:embed weakkeys.txt
 var weakKeys string
 
-// commonWords are what is tried first: words of eight letters and more, since
-// shorter keys are weak anyhow, and short ones to which something is often
-// added.
+// commonWords returns the words that are guessed first: those of eight letters and
+// more, since shorter keys are weak anyway, and short ones that are often extended.
 var commonWords = sync.OnceValue(func() map[string]bool {
 	words := make(map[string]bool)
 	for word := range strings.FieldsSeq(weakKeys) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Keys that are tried first are called weak, with the reason.
+// Keys that are guessed first are called weak, with the reason.
 func TestWeakKeys(t *testing.T) {
 	for key, want := range map[string]string{
 		"key":              "fewer than 8",
@@ -35,8 +35,8 @@ func TestWeakKeys(t *testing.T) {
 	}
 }
 
-// Keys that are not found out soon are not, and neither is an empty one, with
-// which everybody can join anyhow.
+// Keys that are not guessed soon are not called weak, and neither is an empty one,
+// with which everybody can join anyway.
 func TestKeysThatAreNotWeak(t *testing.T) {
 	for _, key := range []string{
 		"", "correct horse battery staple", "9f86d081884c7d65", "Sesam-0ffne-dich", "kzwmxqpt", "zażółć gęślą jaźń",
@@ -48,7 +48,7 @@ func TestKeysThatAreNotWeak(t *testing.T) {
 	}
 }
 
-// Only what others can reach is worth a warning.
+// There is a warning only if other machines can reach the server.
 func TestWeakKeyWarning(t *testing.T) {
 	addrs := func(texts ...string) (all []netip.Addr) {
 		for _, text := range texts {
