@@ -15,7 +15,9 @@ type simWebSocket struct {
 	payload []bool // of the bytes to be sent, which are of messages
 	inbox   []byte // frames, of which the last may be incomplete
 	over    bool   // it has sent a close frame, or broken a rule
-	pings   int
+	pings   int    // sent, and not answered yet
+
+	pongs, closeFrames int // received
 }
 
 // frame makes frames of whole messages: any number of them a WebSocket message, in
@@ -125,12 +127,14 @@ func (c *simClient) unframe(b []byte) (messages []byte) {
 
 func (c *simClient) control(first byte, payload []byte) {
 	switch first {
-	case 0x88: // close: what follows is the end
+	case 0x88: // what follows is the end
+		c.web.closeFrames++
 	case 0x89:
 		if !c.web.over {
 			c.addFrame(0x8a, payload, false)
 		}
 	case 0x8a:
+		c.web.pongs++
 		if c.web.pings--; c.web.pings < 0 {
 			c.world.failf("%v receives a pong for no ping", c)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,8 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
-	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0) {
+	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
+		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -52,6 +54,7 @@ func TestSimulation(t *testing.T) {
 // simCounts counts what happened in a simulation.
 type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
+	webSockets, pongs, closeFrames, violations                             int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -63,6 +66,10 @@ func (a *simCounts) add(b simCounts) {
 	a.adopted += b.adopted
 	a.holds += b.holds
 	a.evicted += b.evicted
+	a.webSockets += b.webSockets
+	a.pongs += b.pongs
+	a.closeFrames += b.closeFrames
+	a.violations += b.violations
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -93,6 +100,14 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		}
 		if c.evicted {
 			counts.evicted++
+		}
+		if c.web != nil && c.joined {
+			counts.webSockets++
+			counts.pongs += c.web.pongs
+			counts.closeFrames += c.web.closeFrames
+			if strings.HasPrefix(c.reason, "broke the rules") {
+				counts.violations++
+			}
 		}
 	}
 	return counts
