@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"sop-chat/internal/english"
 )
 
 // Frames of a WebSocket, as RFC 6455 has them in section 5.2. Those of a client
@@ -121,7 +123,7 @@ func (r *frameReader) begin(first byte, length uint64) error {
 	case first&reservedBit != 0:
 		return fmt.Errorf("a frame begins with %#02x, which has bits of an extension that was not asked for", first)
 	case length > math.MaxInt64:
-		return fmt.Errorf("a frame has a length of %d bytes, more than there can be (RFC 6455, 5.2)", length)
+		return fmt.Errorf("a frame is %s long, more than there can be (RFC 6455, 5.2)", english.Count(length, "byte"))
 	}
 	switch r.opcode {
 	case opContinuation:
@@ -138,7 +140,7 @@ func (r *frameReader) begin(first byte, length uint64) error {
 		return errors.New("a frame is text, where messages are binary")
 	case opClose, opPing, opPong:
 		if !r.fin || length > maxControl {
-			return fmt.Errorf("a control frame of %d bytes is too long, or in parts (RFC 6455, 5.5)", length)
+			return fmt.Errorf("a control frame of %s is too long, or in parts (RFC 6455, 5.5)", english.Count(length, "byte"))
 		}
 		r.control = r.control[:0]
 		return nil
@@ -152,7 +154,7 @@ func (r *frameReader) begin(first byte, length uint64) error {
 // finish checks a message's length when all of it is there.
 func (r *frameReader) finish() error {
 	if r.left == 0 && r.fin && r.length%r.unit != 0 {
-		return fmt.Errorf("a WebSocket message has %d bytes, which is not a multiple of %d", r.length, r.unit)
+		return fmt.Errorf("a WebSocket message has %s, which is not a multiple of %d", english.Count(r.length, "byte"), r.unit)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"sop-chat/internal/english"
 )
 
 // A WebSocket says which one a Dialect is spoken through.
@@ -60,7 +62,7 @@ func (u *upgrade) read(b []byte) (whole bool, rest []byte, err error) {
 	header, rest, whole := bytes.Cut(u.answer, []byte("\r\n\r\n"))
 	switch {
 	case !whole && len(u.answer) > maxUpgrade:
-		return false, nil, fmt.Errorf("the answer to the request for a WebSocket has no end within %d bytes", maxUpgrade)
+		return false, nil, fmt.Errorf("the answer to the request for a WebSocket has no end within %s", english.Count(maxUpgrade, "byte"))
 	case !whole:
 		return false, nil, nil
 	}

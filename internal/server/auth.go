@@ -25,11 +25,7 @@ func (a *acceptor) read(c *conn) {
 			a.loop.keep(c, m[:have])
 			return
 		}
-		most := wire.Size - have
-		if c.isWebSocket {
-			most = min(most, a.loop.partialOf(c).frames.decoder.Next())
-		}
-		n, data, errno := a.loop.receive(c, m[have:have+most])
+		n, data, errno := a.loop.receive(c, m[have:])
 		switch {
 		case errno == syscall.EAGAIN:
 			a.loop.keep(c, m[:have]) // a ping is answered before the echo

@@ -62,10 +62,10 @@ func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 	}
 	l.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender})
 	l.release(join)
-	if c.hasReceived() {
+	if c.hasReceived() || c.hasEnded() {
 		l.unread = append(l.unread, c)
 	}
-	if c.cursor < l.room.log.Head() { // and perhaps nothing new will come
+	if c.cursor < l.room.log.Head() || c.pongDue() { // and perhaps nothing new will come
 		l.beginLag(c)
 		l.markReady(c)
 	}

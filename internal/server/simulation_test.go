@@ -274,6 +274,16 @@ func (w *world) rest(reads func(*simClient) bool) {
 		w.failf("%d connections wait to be adopted", n)
 	}
 	held := w.room.log.Held()
+	for _, l := range w.loops {
+		for _, c := range l.members {
+			if c.state == member && c.lag == nil && c.pongDue() {
+				w.failf("%s is owed a pong", c.Name)
+			}
+			if !held && !c.paused && (c.hasReceived() || c.hasEnded()) {
+				w.failf("what %s sent before it was a member is not read", c.Name)
+			}
+		}
+	}
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0

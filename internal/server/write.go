@@ -90,6 +90,10 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		l.writeLater(c, errno)
 		return
 	}
+	if sent, errno := l.sendControl(c); !sent { // a ping may have come within the frame
+		l.writeLater(c, errno)
+		return
+	}
 	l.endLag(c)
 	l.arm(c)
 }

@@ -286,13 +286,3 @@ func (d *Decoder) AppendPong(b []byte, spares *Spares) []byte {
 	d.control, d.pongDue = nil, false
 	return b
 }
-
-// Next returns how many bytes from the next one on belong to the same frame at least:
-// the rest of its payload, or else of its header as far as that is known. It is for a
-// reader that must not read beyond some message.
-func (d *Decoder) Next() int {
-	if d.left > 0 {
-		return int(d.left)
-	}
-	return int(d.headerSize() - d.have)
-}

@@ -293,26 +293,3 @@ func TestSparesAreBounded(t *testing.T) {
 		t.Errorf("%d buffers are kept", n)
 	}
 }
-
-// A reader that takes only what Next says never takes a byte of the frame behind the
-// one that it is in.
-func TestNext(t *testing.T) {
-	frames := []frame{ping("are you there?"), binaryFrame(messages(1)), binaryFrame(messages(2)), ping(""), first(messages(1)), last(messages(1))}
-	var (
-		d      Decoder
-		spares Spares
-	)
-	for i, f := range frames {
-		encoded := encode(f)
-		for len(encoded) > 0 {
-			n := d.Next()
-			if n < 1 || n > len(encoded) {
-				t.Fatalf("frame %d: Next() = %d, with %d bytes of the frame to come", i, n, len(encoded))
-			}
-			if r := d.Decode(encoded[:n], &spares); r.Close != 0 {
-				t.Fatalf("frame %d: %s", i, r.Violation)
-			}
-			encoded = encoded[n:]
-		}
-	}
-}
