@@ -1,5 +1,5 @@
 // Package client is a chat client for Go programs: it joins the room of a
-// sop-chat server, sends texts and receives those of the others.
+// sop-chat server, sends texts and receives those of other clients.
 //
 //	c, err := client.Dial(ctx, "localhost:9000", "alice", "key")
 //	if err != nil {
@@ -13,8 +13,8 @@
 //		…
 //	}
 //
-// A connection ends within half a minute when the network is gone, and what has
-// not arrived then is known:
+// When the network is gone, a connection ends within half a minute, and the texts
+// that have not arrived are known:
 //
 //	for _, text := range c.Unacknowledged() {
 //		… // send it over the next connection
@@ -26,8 +26,8 @@
 //	go mod edit -require=sop-chat@v0.0.0 -replace=sop-chat=../sop-chat
 //	go mod tidy # after import "sop-chat/client"
 //
-// It knows the protocol and nothing of terminals or of trying again: to be in
-// the room again after an error, call Dial again.
+// It knows the protocol and nothing of terminals. It does not join again by
+// itself: after an error, call Dial again.
 package client
 
 import (
@@ -50,14 +50,14 @@ const (
 	MaxText = wire.TextSize
 )
 
-// A Client is a connection to a room that has been let in.
+// A Client is a connection that has joined a room.
 //
 // One goroutine may send (Send, Finish) while another one receives (Receive).
 // Close may be called by any, at any time and more than once.
 //
-// A program should receive even if it wants nothing but to send: a client that
-// reads nothing may in the end hold up the whole room, and is then
-// disconnected. Finish reads what is left by itself.
+// A program should receive even if it only wants to send: a client that reads
+// nothing may hold up the whole room in the end, and is disconnected then. Finish
+// reads the remaining messages by itself.
 type Client struct {
 	conn   net.Conn // link, or TLS over it
 	link   *link
@@ -75,17 +75,17 @@ type Client struct {
 	receiving turn
 	received  []byte // of buffer, not yet handed out
 	buffer    []byte
-	end       error         // why nothing more can be received
+	recvErr   error         // why nothing more can be received
 	ended     chan struct{} // closed when end is set
 }
 
-// A Message is what somebody else sent.
+// A Message is a message of another client.
 type Message struct {
-	// Name is the sender, as the message says. It may have blanks around it,
-	// and may be anybody's: a client puts there what it likes.
+	// Name is the sender's name, as the message says. It may have blanks around it.
+	// A client can put any name there.
 	Name string
-	// Text is what was sent, possibly empty. Neither Name nor Text has to be
-	// UTF-8, and both may contain what acts on a terminal.
+	// Text may be empty. Name and Text may be invalid UTF-8 and contain control
+	// characters.
 	Text string
 }
 
@@ -113,13 +113,12 @@ func WithTLS(config *tls.Config) Option {
 	}
 }
 
-// WithConn joins over a connection that is there already, instead of one to
-// the address, which then only serves to name the server. It becomes the
-// client's: Close closes it, and so does a Dial that fails. On one of TCP the
-// keep-alive is set.
+// WithConn joins over an existing connection. The address only names the server
+// then. The client owns the connection: Close closes it, and so does a Dial that
+// fails. If it is a TCP connection, its keep-alive is set.
 //
-// It should have a CloseWrite method, as those of TCP, TLS and Unix sockets do.
-// Without one, Finish can't wait for what the server has still to take.
+// It should have a CloseWrite method, as TCP, TLS and Unix sockets do. Without
+// one, Finish can't wait until the server has taken everything.
 func WithConn(conn net.Conn) Option {
 	return func(o *options) { o.conn = conn }
 }
@@ -131,16 +130,16 @@ func Strict() Option {
 }
 
 // Dial joins the room at addr, "host:port", under a name, at most MaxName
-// bytes, with blanks around it cut off. It returns when the server has let the
-// client in.
+// bytes, with blanks around it cut off. It returns when the server has admitted the
+// client.
 //
-// It fails with a RefusedError if the server does not let it in, a NotAChatError
-// if it answers something else, a NameTooLongError, KeyTooLongError or
-// ZeroByteError if name or key can't be sent, ctx's error (its cause) once ctx
-// is done, and otherwise with the error of the network. When ctx ends later, that
-// does nothing.
+// It fails with a RefusedError if the server refuses the client, a NotAChatError if
+// it answers something else, a NameTooLongError, KeyTooLongError or ZeroByteError
+// if name or key can't be sent, ctx's error (its cause) once ctx is done, and
+// otherwise with the error of the network. ctx has no effect after Dial has
+// returned.
 func Dial(ctx context.Context, addr, name, key string, opts ...Option) (*Client, error) {
-	o := options{silence: silence}
+	o := options{silence: maxSilence}
 	for _, option := range opts {
 		option(&o)
 	}
@@ -177,12 +176,12 @@ func join(ctx context.Context, addr, name, key string, o options) (*Client, erro
 		c.Close()
 		return nil, err
 	}
-	link.countFromHere()
+	link.startCounting()
 	return c, nil
 }
 
-// connect makes a connection, or takes the supplied one. It returns what is
-// written to, and the link underneath.
+// connect makes a connection, or takes the supplied one. It returns the link, and
+// the connection to write to: the link itself, or TLS over it.
 func connect(ctx context.Context, addr string, o options) (*link, net.Conn, error) {
 	conn := o.conn
 	if conn == nil {
@@ -211,10 +210,10 @@ func connect(ctx context.Context, addr string, o options) (*link, net.Conn, erro
 	return link, secure, nil
 }
 
-// authenticate sends the first message and takes its echo.
+// authenticate sends the first message and reads its echo.
 func (c *Client) authenticate(ctx context.Context, addr string, first *wire.Message) error {
 	defer interrupt(ctx, c.conn.SetDeadline)()
-	// If the server has closed, reading tells.
+	// If the server has closed the connection, reading fails, too.
 	_, writeErr := c.conn.Write(first[:])
 	var echo wire.Message
 	n, err := io.ReadFull(c.conn, echo[:])
@@ -236,18 +235,18 @@ func (c *Client) authenticate(ctx context.Context, addr string, first *wire.Mess
 // Name returns the name the client joined with, blanks cut off.
 func (c *Client) Name() string { return c.name }
 
-// Buffered returns how many messages have come that Receive has not handed out
-// yet. It may be called inside a loop over Receive, to do something before that
-// waits again.
+// Buffered returns how many messages have come that Receive has not yielded yet. It
+// may be called inside a loop over Receive, to do something before that waits
+// again.
 func (c *Client) Buffered() int { return len(c.received) / wire.Size }
 
-// Probe asks the system at the other end for a sign of life, as is due when the
-// machine has slept. If none comes within some seconds, the connection ends.
-// Otherwise that takes half a minute.
+// Probe makes the peer's kernel answer within some seconds, or the connection ends.
+// Call it after the machine has slept: without it, noticing that a connection is
+// gone takes half a minute.
 func (c *Client) Probe() { c.link.probe() }
 
 // Close ends the connection at once; calls that are under way fail with
-// net.ErrClosed. What was sent last may be lost, see Finish and Unacknowledged.
+// net.ErrClosed. The last messages sent may be lost, see Finish and Unacknowledged.
 func (c *Client) Close() error {
 	if c.closed.Swap(true) {
 		return nil

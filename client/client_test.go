@@ -21,9 +21,9 @@ func start(t testing.TB) *room {
 	return r
 }
 
-// within returns a context that ends when a test has waited long enough.
+// within returns a context with the test's timeout.
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -94,7 +94,7 @@ func TestSendSplits(t *testing.T) {
 	}
 }
 
-// What can't be sent is refused, with nothing sent.
+// Send refuses texts that can't be sent, and sends nothing.
 func TestSendRefuses(t *testing.T) {
 	r := start(t)
 	a, b := join(t, r.addr(), "alice", client.Strict()), join(t, r.addr(), "bob")
@@ -136,7 +136,7 @@ func TestDialRefuses(t *testing.T) {
 	}
 }
 
-// A close instead of the echo has two reasons, and the error says both.
+// A close instead of the echo has two possible reasons, and the error has both.
 func TestDialRefused(t *testing.T) {
 	r := start(t)
 	_, err := client.Dial(within(t), r.addr(), "alice", "guess")
@@ -146,7 +146,7 @@ func TestDialRefused(t *testing.T) {
 	}
 }
 
-// What answers with something else is none of ours.
+// A server that answers something else is not a sop-chat server.
 func TestDialStranger(t *testing.T) {
 	for _, answer := range []string{"HTTP/1.1 400 Bad Request\r\n\r\n", strings.Repeat("x", wire.Size)} {
 		here, there := net.Pipe()
@@ -170,7 +170,7 @@ func TestDialNobodyListens(t *testing.T) {
 	}
 }
 
-// The server's end is told apart from one's own.
+// The errors after the server has closed the connection and after Close differ.
 func TestEnds(t *testing.T) {
 	r := newRoom("key")
 	a, b := join(t, r.addr(), "alice"), join(t, r.addr(), "bob")
@@ -185,15 +185,15 @@ func TestEnds(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 	r.stop()
-	for range 2 { // the end stays the end
+	for range 2 { // the error remains
 		if closed, ok := errors.AsType[*client.ClosedError](endOf(t, b)); !ok || closed.Error() != "the server closed the connection" {
 			t.Errorf("after the server's end: %v", closed)
 		}
 	}
 }
 
-// Finish returns when the server has taken all that was sent, whoever reads
-// meanwhile.
+// Finish returns when the server has taken everything, whether or not a Receive is
+// under way.
 func TestFinish(t *testing.T) {
 	for _, receives := range []bool{false, true} {
 		t.Run(fmt.Sprintf("receives %v", receives), func(t *testing.T) {
@@ -237,7 +237,8 @@ func TestFinish(t *testing.T) {
 	}
 }
 
-// What ctx ends, it ends at once, and all but a cut message can go on later.
+// Calls end as soon as ctx is done. All of them can be repeated, except for a Send
+// that may have cut a message.
 func TestContexts(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -278,8 +279,8 @@ func TestContexts(t *testing.T) {
 	expect(t, b, "alice", "hi")
 }
 
-// A Send that the other side does not take ends with ctx; nothing can be sent
-// after what may be a part of a message.
+// A Send that blocks ends with ctx. Nothing can be sent after it, because a part of
+// a message may have been.
 func TestSendInterrupted(t *testing.T) {
 	here, there := net.Pipe()
 	defer there.Close()
@@ -305,14 +306,14 @@ func TestSendInterrupted(t *testing.T) {
 	}
 }
 
-// Finish gives up with ctx, and says that something may be lost.
+// Finish ends with ctx, and reports that messages may be lost.
 func TestFinishInterrupted(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go func() { // lets everybody in, and never closes by itself
+	go func() { // admits every client, and never closes a connection
 		for {
 			conn, err := l.Accept()
 			if err != nil {
@@ -340,7 +341,7 @@ func TestFinishInterrupted(t *testing.T) {
 	}
 }
 
-// canceledSoon returns a context that another goroutine ends.
+// canceledSoon returns a context that another goroutine cancels.
 func canceledSoon(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(within(t))
 	go cancel()

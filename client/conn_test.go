@@ -19,7 +19,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// certificate makes one for 127.0.0.1 that signs itself.
+// certificate returns a self-signed certificate for 127.0.0.1.
 func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -44,7 +44,7 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// Over TLS everything is the same, contexts and the end included.
+// Over TLS everything works the same, including contexts and the end.
 func TestTLS(t *testing.T) {
 	cert, pool := certificate(t)
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,8 +77,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A supplied connection is used, and closed in the end; one without CloseWrite
-// ends at once.
+// A supplied connection is used, and closed in the end. One without CloseWrite is
+// closed at once by Finish.
 func TestWithConn(t *testing.T) {
 	here, there := net.Pipe()
 	got := make(chan []byte, 1)
@@ -103,7 +103,7 @@ func TestWithConn(t *testing.T) {
 	}
 }
 
-// A pieces connection gives what comes in pieces of any size.
+// A pieces is a connection that is read in pieces of any size.
 type pieces struct {
 	net.Conn
 	r io.Reader
@@ -111,7 +111,8 @@ type pieces struct {
 
 func (p pieces) Read(b []byte) (int, error) { return p.r.Read(b) }
 
-// However the bytes come, they make the same messages, and a rest is an error.
+// However the bytes are cut, they are the same messages, and an incomplete one is
+// an error.
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte("x"), uint8(1))
 	m, _ := wire.New("bob", "hello")

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// A RefusedError says that the server closed the connection instead of letting
-// the client in. The protocol does not tell the two reasons apart.
+// A RefusedError says that the server closed the connection instead of admitting
+// the client. The protocol does not say which of the two reasons it was.
 type RefusedError struct{ Addr string }
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s did not let us in: the key is wrong, or the room is full", e.Addr)
 }
 
-// A NotAChatError says that the server answered something else than our name
-// and key, so it is none of ours.
+// A NotAChatError says that the server did not answer with the echo of the name
+// and key, so it is not a sop-chat server.
 type NotAChatError struct{ Addr string }
 
 func (e *NotAChatError) Error() string {
@@ -57,16 +57,16 @@ func (e *KeyTooLongError) Error() string {
 	return fmt.Sprintf("the key is %d bytes long; at most %d fit", e.Length, MaxText)
 }
 
-// A TextTooLongError says that a text has more than MaxText bytes, where it may
-// not be split.
+// A TextTooLongError says that a text has more than MaxText bytes and may not be
+// split.
 type TextTooLongError struct{ Length int }
 
 func (e *TextTooLongError) Error() string {
 	return fmt.Sprintf("the text is %d bytes long; at most %d fit", e.Length, MaxText)
 }
 
-// A ZeroByteError says that a field contains a zero byte, at which every reader
-// would take it to end.
+// A ZeroByteError says that a field contains a zero byte. It would end there for
+// every receiver.
 type ZeroByteError struct {
 	Field    string // "name", "key" or "text"
 	Position int
@@ -96,11 +96,11 @@ func checkZero(field, s string) error {
 	return nil
 }
 
-// endOfStream reports whether a read or write failed because the other side
-// has closed, in whatever way.
+// endOfStream reports whether a read or write failed because the other side has
+// closed the connection, in any way.
 func endOfStream(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		slices.ContainsFunc(closings, func(c error) bool { return errors.Is(err, c) })
+		slices.ContainsFunc(closeErrors, func(c error) bool { return errors.Is(err, c) })
 }
 
 // contextError returns ctx's error if ctx is done, else err.

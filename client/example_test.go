@@ -42,7 +42,7 @@ func Example() {
 	// Output: alice: hello, everybody
 }
 
-// An echo bot answers everything it hears. That of examples/echobot is a whole
+// An echo bot answers every message. The one in examples/echobot is a complete
 // program.
 func Example_echoBot() {
 	room := newRoom("secret")

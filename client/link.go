@@ -8,51 +8,51 @@ import (
 )
 
 const (
-	// silence is how long nothing that was sent may get through, or on an idle
-	// connection how long the peer may be silent, before the connection is given
-	// up. A retransmission falls into its last seconds, so that an outage of 20 s
-	// is survived.
-	silence = 30 * time.Second
-	// looks is how often a link looks in that time whether something gets through.
-	looks = 30
-	// probeTime is how long the peer has to answer a Probe.
-	probeTime = 8 * time.Second
-	// mostUnanswered is how many retransmissions and probes of the kernel in a
-	// row may go unanswered.
-	mostUnanswered = 3
+	// maxSilence is how long data may make no progress, or on an idle connection
+	// how long the peer may be silent, before the connection is abandoned. A
+	// retransmission falls into its last seconds, so that a connection survives an
+	// outage of 20 s.
+	maxSilence = 30 * time.Second
+	// checksPerSilence is how often a link checks for progress in that time.
+	checksPerSilence = 30
+	// probeTimeout is how long the peer has to answer a Probe.
+	probeTimeout = 8 * time.Second
+	// maxUnanswered is how many retransmissions and probes of the kernel in a row
+	// may go unanswered.
+	maxUnanswered = 3
 )
 
-// usualKeepAlive notices within silence that the peer of an idle connection is
-// gone, probingKeepAlive within probeTime.
+// With usualKeepAlive the kernel notices within maxSilence that the peer of an idle
+// connection is gone, with probingKeepAlive within probeTimeout.
 var (
 	usualKeepAlive   = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 	probingKeepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: 2 * time.Second, Count: 3}
 )
 
-// A link is the connection underneath, below TLS. It counts what is written and
-// what of that the peer's kernel has acknowledged, and closes a connection
-// through which nothing gets any more.
+// A link is the connection below TLS. It counts the bytes that are written and
+// those that the peer's kernel has acknowledged, and abandons a connection that
+// makes no progress.
 //
-// On Linux the kernel is asked. TCP_USER_TIMEOUT would also end a connection
-// whose peer is alive and does not read, as a server that holds the room; so the
-// link decides itself. Elsewhere the kernel has its own limit, see
-// limitRetransmission, and what it has taken counts as acknowledged.
+// On Linux it reads these numbers from the kernel. TCP_USER_TIMEOUT would also end
+// a connection whose peer is alive and does not read, such as a server that holds
+// the room, so the link decides itself. Elsewhere the kernel has its own limit, see
+// limitRetransmission, and bytes that it has taken count as acknowledged.
 type link struct {
 	net.Conn
 	tcp     *net.TCPConn // nil if it is something else
 	silence time.Duration
 
-	mu       sync.Mutex
-	offered  int64     // bytes to be written so far
-	written  int64     // bytes that were
-	acked    int64     // bytes known to be acknowledged
-	movedAt  time.Time // when acked grew, or when there was something to acknowledge
-	counts   bool      // the kernel says what is acknowledged
-	base     int64     // what it counts besides
-	watching bool      // look will be called
-	probedAt time.Time // zero if no answer is waited for
-	closed   bool
-	gaveUp   bool // closed by itself
+	mu             sync.Mutex
+	offered        int64     // bytes to be written so far
+	written        int64     // bytes that were
+	acked          int64     // bytes known to be acknowledged
+	progressAt     time.Time // when acked grew, or when there was something to acknowledge
+	counts         bool      // the kernel says what is acknowledged
+	base           int64     // what it counts besides
+	checkScheduled bool      // look will be called
+	probedAt       time.Time // zero if no answer is waited for
+	closed         bool
+	abandoned      bool // closed by itself
 }
 
 func newLink(conn net.Conn, silence time.Duration) *link {
@@ -64,10 +64,10 @@ func newLink(conn net.Conn, silence time.Duration) *link {
 	return l
 }
 
-// countFromHere begins to count what is acknowledged. It is called when
-// everything that was written is known to be, because it was answered; a kernel
-// that has not counted that does not count.
-func (l *link) countFromHere() {
+// startCounting begins to count what is acknowledged. It is called when everything
+// that was written must have been acknowledged, because the server has answered. A
+// kernel that reports less does not count.
+func (l *link) startCounting() {
 	if l.tcp == nil {
 		return
 	}
@@ -81,7 +81,7 @@ func (l *link) countFromHere() {
 
 func (l *link) Write(b []byte) (int, error) {
 	l.mu.Lock()
-	l.watch()
+	l.scheduleCheck()
 	l.offered += int64(len(b))
 	l.mu.Unlock()
 	n, err := l.Conn.Write(b)
@@ -99,7 +99,7 @@ func (l *link) CloseWrite() error {
 	}
 	if l.tcp != nil {
 		l.mu.Lock()
-		l.watch()
+		l.scheduleCheck()
 		l.offered++ // a FIN is acknowledged like a byte
 		l.written++
 		l.mu.Unlock()
@@ -113,8 +113,8 @@ func (l *link) Close() error {
 	return l.close()
 }
 
-// discard makes Close end the connection with a reset: what was not acknowledged
-// is not sent by the kernel later, when it has been sent again already.
+// discard makes Close end the connection with a reset, so that the kernel does not
+// send unacknowledged bytes later, when they have been sent again already.
 func (l *link) discard() {
 	if l.tcp != nil {
 		l.tcp.SetLinger(0)
@@ -135,21 +135,21 @@ func (l *link) acknowledged() int64 {
 	return l.acked
 }
 
-// position returns how many bytes were to be written so far.
+// position returns how many bytes Write was given so far.
 func (l *link) position() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.offered
 }
 
-// isGivenUp reports whether the link has closed the connection by itself.
-func (l *link) isGivenUp() bool {
+// isAbandoned reports whether the link has closed the connection by itself.
+func (l *link) isAbandoned() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.gaveUp
+	return l.abandoned
 }
 
-// probe wants an answer of the peer's kernel within probeTime.
+// probe makes the link expect an answer of the peer's kernel within probeTimeout.
 func (l *link) probe() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,10 +158,10 @@ func (l *link) probe() {
 	}
 	l.probedAt = time.Now()
 	l.tcp.SetKeepAliveConfig(probingKeepAlive)
-	l.watch()
+	l.scheduleCheck()
 }
 
-// refresh asks the kernel.
+// refresh reads from the kernel what is acknowledged.
 func (l *link) refresh() (s tcpState) {
 	if l.closed {
 		return s
@@ -175,59 +175,59 @@ func (l *link) refresh() (s tcpState) {
 		acked = s.acked - l.base
 	}
 	if acked > l.acked {
-		l.acked, l.movedAt = acked, time.Now()
+		l.acked, l.progressAt = acked, time.Now()
 	}
 	return s
 }
 
-// watch makes look be called later. It is called before anything is written.
-func (l *link) watch() {
+// scheduleCheck schedules a call of check. It is called before anything is written.
+func (l *link) scheduleCheck() {
 	if l.acked == l.offered {
-		l.movedAt = time.Now()
+		l.progressAt = time.Now()
 	}
-	if !l.watching && (l.counts || !l.probedAt.IsZero()) {
-		l.watching = true
-		time.AfterFunc(l.silence/looks, l.look)
+	if !l.checkScheduled && (l.counts || !l.probedAt.IsZero()) {
+		l.checkScheduled = true
+		time.AfterFunc(l.silence/checksPerSilence, l.check)
 	}
 }
 
-// look gives the connection up if nothing gets through.
-func (l *link) look() {
+// check abandons the connection if it makes no progress.
+func (l *link) check() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.watching = false
+	l.checkScheduled = false
 	if l.closed {
 		return
 	}
 	s := l.refresh()
 	if l.stuck(s) || l.probeFailed(s) {
-		l.gaveUp = true
+		l.abandoned = true
 		l.discard()
 		l.close()
 		return
 	}
 	if l.acked < l.offered || !l.probedAt.IsZero() {
-		l.watch()
+		l.scheduleCheck()
 	}
 }
 
-// stuck reports whether what was sent does not get through. A peer whose window
-// is shut gets nothing, and that is all right as long as it answers.
+// stuck reports whether sent data makes no progress. It makes none while the peer's
+// window is zero either, which is fine as long as the peer answers.
 func (l *link) stuck(s tcpState) bool {
-	return l.acked < l.offered && time.Since(l.movedAt) >= l.silence && s.unanswered >= mostUnanswered &&
-		(!s.windowShut || s.quiet >= l.silence)
+	return l.acked < l.offered && time.Since(l.progressAt) >= l.silence && s.unanswered >= maxUnanswered &&
+		(!s.zeroWindow || s.quiet >= l.silence)
 }
 
-// probeFailed reports whether a probe was not answered. It takes an answer, or
-// the end of the time on systems that can't be asked, for the end of it.
+// probeFailed reports whether a probe was not answered in time. An answer ends the
+// probe, and so does the timeout on systems whose kernel does not count.
 func (l *link) probeFailed(s tcpState) bool {
 	if l.probedAt.IsZero() {
 		return false
 	}
 	since := time.Since(l.probedAt)
 	const coarse = 20 * time.Millisecond // the kernel's clock
-	answered := l.counts && (s.quiet+coarse < since || s.windowShut)
-	if !answered && since < probeTime {
+	answered := l.counts && (s.quiet+coarse < since || s.zeroWindow)
+	if !answered && since < probeTimeout {
 		return false
 	}
 	l.probedAt = time.Time{}
@@ -237,8 +237,8 @@ func (l *link) probeFailed(s tcpState) bool {
 
 // A tcpState is what the kernel knows of a connection.
 type tcpState struct {
-	acked      int64         // bytes, perhaps with some that are none of ours
+	acked      int64         // bytes, possibly with some from before the link
 	quiet      time.Duration // since the peer acknowledged anything
 	unanswered int           // retransmissions or probes in a row
-	windowShut bool          // the peer takes nothing now
+	zeroWindow bool          // the peer takes nothing now
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// askKernel knows nothing here: SO_NWRITE says that all is well once the
-// connection has broken.
+// askKernel returns nothing on this system: SO_NWRITE reports that everything is
+// acknowledged after the connection has broken.
 func askKernel(*net.TCPConn) (s tcpState, ok bool) { return s, false }
 
 // limitRetransmission sets how long the kernel sends without an answer.

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// askKernel returns the state of a connection, see TCP_INFO in tcp(7). It stays
-// as it was when the connection broke, until it is closed.
+// askKernel returns the state of a connection, see TCP_INFO in tcp(7). When the
+// connection has broken, its last state remains until it is closed.
 func askKernel(conn *net.TCPConn) (s tcpState, ok bool) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -24,11 +24,11 @@ func askKernel(conn *net.TCPConn) (s tcpState, ok bool) {
 			acked:      int64(info.Bytes_acked),
 			quiet:      time.Duration(info.Last_ack_recv) * time.Millisecond,
 			unanswered: int(info.Retransmits) + int(info.Probes),
-			windowShut: info.Snd_wnd == 0,
+			zeroWindow: info.Snd_wnd == 0,
 		}
 	})
 	return s, ok
 }
 
-// limitRetransmission does nothing: the link looks by itself.
+// limitRetransmission does nothing: the link checks for progress itself.
 func limitRetransmission(*net.TCPConn, time.Duration) {}

@@ -27,22 +27,22 @@ const (
 	much = 20_000
 )
 
-// eventually waits until ok.
+// eventually waits until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for !ok() {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("in vain waited %v for this: %s", patience, what)
+			t.Fatalf("in vain waited %v for this: %s", testTimeout, what)
 		}
 	}
 }
 
-// A stalledServer lets one client in, and then reads when it is told to.
+// A stalledServer admits one client, and then reads only when it is told to.
 type stalledServer struct {
 	net.Listener
 	conn chan net.Conn
@@ -71,8 +71,8 @@ func newStalled(t testing.TB) *stalledServer {
 	return s
 }
 
-// sendNumbered sends numbered texts, every tenth of two messages, until there
-// are many or one is not taken for a while.
+// sendNumbered sends numbered texts, every tenth of two messages, until there are
+// many or a Send blocks for a while.
 func sendNumbered(c *client.Client, while time.Duration) (sent []string, err error) {
 	for i := range much {
 		text := fmt.Sprint(i, " ")
@@ -90,8 +90,8 @@ func sendNumbered(c *client.Client, while time.Duration) (sent []string, err err
 	return sent, nil
 }
 
-// What the other system has not taken is known to the message: what it has is
-// the rest, and nothing of it comes later.
+// Unacknowledged returns exactly the messages that the peer has not received, and
+// none of them arrives later.
 func TestUnacknowledged(t *testing.T) {
 	t.Parallel()
 	s := newStalled(t)
@@ -126,7 +126,7 @@ func TestUnacknowledged(t *testing.T) {
 	}
 }
 
-// A server that does not read is not gone, however long it takes.
+// A server that does not read for a long time does not count as gone.
 func TestHeldIsNotGone(t *testing.T) {
 	t.Parallel()
 	s := newStalled(t)
@@ -139,7 +139,7 @@ func TestHeldIsNotGone(t *testing.T) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		sent, err := sendNumbered(c, patience)
+		sent, err := sendNumbered(c, testTimeout)
 		done <- result{sent, err}
 	}()
 	for i := range 2 { // with a probe the second time
@@ -173,8 +173,8 @@ func TestHeldIsNotGone(t *testing.T) {
 	}
 }
 
-// When the network is gone, that is noticed, and what did not get through is
-// known; over TLS too, whichever direction fails, and while Finish waits.
+// A client notices that the network is gone, and knows the messages that did not
+// arrive; over TLS too, whichever direction fails, and while Finish waits.
 func TestNetworkGone(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
@@ -216,7 +216,7 @@ func TestNetworkGone(t *testing.T) {
 			}
 			began := time.Now()
 			closed, ok := errors.AsType[*client.ClosedError](test.end(c))
-			if took := time.Since(began); !ok || !errors.Is(closed, client.ErrNoAnswer) || took > 2*patience {
+			if took := time.Since(began); !ok || !errors.Is(closed, client.ErrNoAnswer) || took > 2*testTimeout {
 				t.Errorf("after %v it ended with %v", took, closed)
 			}
 			c.Close()
@@ -237,7 +237,7 @@ func receives(c *client.Client) error {
 	return nil
 }
 
-// A short outage ends nothing, and a Probe over a network that works neither.
+// A connection survives a short outage, and a Probe over a working network.
 func TestNetworkBack(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// askKernel knows nothing here.
+// askKernel returns nothing on this system.
 func askKernel(*net.TCPConn) (s tcpState, ok bool) { return s, false }
 
-// limitRetransmission leaves it to the kernel here.
+// limitRetransmission does nothing: the kernel's own limit applies.
 func limitRetransmission(*net.TCPConn, time.Duration) {}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// askKernel knows nothing here.
+// askKernel returns nothing on this system.
 func askKernel(*net.TCPConn) (s tcpState, ok bool) { return s, false }
 
 // limitRetransmission sets how long the kernel sends without an answer.

@@ -14,8 +14,8 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// A network is a cable between two network namespaces, which can be cut
-// without either end being told. Its addresses exist only there.
+// A network connects two network namespaces. It can be cut without either end
+// noticing. Its addresses exist only there.
 type network struct {
 	t     testing.TB
 	sides [2]side
@@ -23,10 +23,10 @@ type network struct {
 
 type side struct{ namespace, device, address, hardware string }
 
-// networks counts those that were made.
+// networks counts the networks that were made.
 var networks atomic.Int32
 
-// newNetwork makes one, which takes root and the command ip.
+// newNetwork makes a network. It needs root and the command ip.
 func newNetwork(t testing.TB) *network {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -65,11 +65,11 @@ func (n *network) ip(args ...string) {
 	}
 }
 
-// cut makes each side send to nobody, and mend to the other one again.
+// cut makes both sides send to an address that nobody has, and mend undoes that.
 func (n *network) cut()  { n.cutFrom(0); n.cutFrom(1) }
 func (n *network) mend() { n.send(0, n.sides[1].hardware); n.send(1, n.sides[0].hardware) }
 
-// cutFrom makes one side send to nobody.
+// cutFrom makes one side send to an address that nobody has.
 func (n *network) cutFrom(side int) { n.send(side, "02:00:00:00:00:ff") }
 
 func (n *network) send(from int, hardware string) {
@@ -78,7 +78,7 @@ func (n *network) send(from int, hardware string) {
 	n.ip("-n", s.namespace, "neighbour", "replace", other.address, "lladdr", hardware, "dev", s.device, "nud", "permanent")
 }
 
-// in calls f in the namespace of a side; the sockets it makes stay there.
+// in calls f in the namespace of a side. The sockets that f makes stay there.
 func (n *network) in(s side, f func() error) {
 	n.t.Helper()
 	done := make(chan error)

@@ -10,25 +10,24 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Receive returns the messages of the others, in the order in which everyone in
-// the room gets them, until the connection ends. It ends without an error after
-// Finish; otherwise the last pair has one: a ClosedError if the server closed
-// the connection or it broke, net.ErrClosed after Close, or ctx's error once ctx
-// is done. A loop that was left, or whose ctx is done, may be followed by another
-// Receive, which goes on where it stopped.
+// Receive returns the messages of other clients, in the order in which all clients
+// receive them, until the connection ends. It ends without an error after Finish.
+// Otherwise the last pair has one: a ClosedError if the server closed the
+// connection or it broke, net.ErrClosed after Close, or ctx's error once ctx is
+// done. After a loop was left, or its ctx is done, another Receive goes on where it
+// stopped.
 //
-// It is an iterator, and not a channel, because so nothing stands between the
-// caller and the socket: no goroutine that has to be ended, no messages that
-// are lost in a buffer when the caller has seen enough, no second place in
-// which to look for the error. A caller that is slow slows down the sender, by
-// way of TCP, and not its own memory.
+// It is an iterator and not a channel, so that there is nothing between the caller
+// and the socket: no goroutine to stop, no buffer whose messages are lost when the
+// caller leaves the loop, no second place for the error. A slow caller slows down
+// the senders, through TCP, and does not use more memory.
 func (c *Client) Receive(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if err := c.receiving.take(ctx); err != nil {
+		if err := c.receiving.acquire(ctx); err != nil {
 			yield(Message{}, err)
 			return
 		}
-		defer c.receiving.pass()
+		defer c.receiving.release()
 		for {
 			m, err := c.next(ctx)
 			switch {
@@ -63,8 +62,8 @@ func (c *Client) next(ctx context.Context) (Message, error) {
 // call, whatever ends this one.
 func (c *Client) read(ctx context.Context) error {
 	switch {
-	case c.end != nil:
-		return c.end
+	case c.recvErr != nil:
+		return c.recvErr
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
@@ -75,19 +74,19 @@ func (c *Client) read(ctx context.Context) error {
 	resume()
 	c.buffer = c.buffer[:rest+n]
 	c.received = c.buffer
-	if err == nil || n > 0 { // what is wrong then, the next call tells
+	if err == nil || n > 0 { // the next call returns the error
 		return nil
 	}
 	err = c.cause(ctx, err)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return err // and the connection goes on
 	}
-	c.setEnd(err)
-	return c.end
+	c.setRecvErr(err)
+	return c.recvErr
 }
 
-// setEnd notes why nothing more can be received.
-func (c *Client) setEnd(err error) {
+// setRecvErr sets the error of all further reads.
+func (c *Client) setRecvErr(err error) {
 	closed, isClosed := errors.AsType[*ClosedError](err)
 	switch {
 	case isClosed && errors.Is(closed.Err, io.EOF) && c.finished.Load():
@@ -97,7 +96,7 @@ func (c *Client) setEnd(err error) {
 	case errors.Is(err, net.ErrClosed) && c.finished.Load():
 		err = errEnd // a connection without CloseWrite
 	}
-	c.end = err
+	c.recvErr = err
 	if err != errEnd {
 		c.failed.Store(true)
 	}

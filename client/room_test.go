@@ -9,8 +9,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A room is a server of a few lines, for tests and examples on every system:
-// it lets in clients that have the key, and forwards.
+// A room is a small server for tests and examples on every system: it admits
+// clients that have the key, and forwards messages.
 type room struct {
 	net.Listener
 	key string
@@ -36,7 +36,7 @@ func serve(l net.Listener, key string) *room {
 			if err != nil {
 				return
 			}
-			r.all.Go(func() { r.converse(conn) })
+			r.all.Go(func() { r.serve(conn) })
 		}
 	})
 	return r
@@ -44,7 +44,7 @@ func serve(l net.Listener, key string) *room {
 
 func (r *room) addr() string { return r.Addr().String() }
 
-// stop closes all connections and waits until everything has ended.
+// stop closes all connections and waits until all goroutines have ended.
 func (r *room) stop() {
 	r.Close()
 	r.mu.Lock()
@@ -55,7 +55,7 @@ func (r *room) stop() {
 	r.all.Wait()
 }
 
-func (r *room) converse(conn net.Conn) {
+func (r *room) serve(conn net.Conn) {
 	defer conn.Close()
 	var m wire.Message
 	if _, err := io.ReadFull(conn, m[:]); err != nil || !m.HasKey(r.key) {

@@ -11,11 +11,11 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Send sends a text to all others in the room. One that is longer than MaxText
-// goes as several messages, see Split; they are written together. It returns
-// when the operating system has taken them, which says nothing of the server:
-// the protocol has no acknowledgements. Finish makes sure at the end, and
-// Unacknowledged tells what is still under way.
+// Send sends a text to all other clients in the room. A text that is longer than
+// MaxText becomes several messages, see Split; they are written together. Send
+// returns when the operating system has taken them. The server may not have
+// received them: the protocol has no acknowledgements. Finish waits for that at the
+// end, and Unacknowledged returns the messages that are still under way.
 //
 // It fails with a ZeroByteError, or after Strict with a TextTooLongError, and
 // then nothing was sent; or with a ClosedError or ctx's error, after which
@@ -28,10 +28,10 @@ func (c *Client) Send(ctx context.Context, text string) error {
 	if err := checkZero("text", text); err != nil {
 		return err
 	}
-	if err := c.sending.take(ctx); err != nil {
+	if err := c.sending.acquire(ctx); err != nil {
 		return err
 	}
-	defer c.sending.pass()
+	defer c.sending.release()
 	if err := c.mayWrite(ctx); err != nil {
 		return err
 	}
@@ -64,18 +64,18 @@ func (c *Client) write(text string, messages []byte) error {
 		_, err := c.conn.Write(messages)
 		return err
 	}
-	// How many bytes TLS makes of a message is known when it was written.
+	// How many bytes a message has in TLS is known after it is written.
 	c.unacked.add(c.link, text, 0)
 	for m := range slices.Chunk(messages, wire.Size) {
 		if _, err := c.conn.Write(m); err != nil {
 			return err
 		}
-		c.unacked.wrote(c.link)
+		c.unacked.markWritten(c.link)
 	}
 	return nil
 }
 
-// mayWrite reports why nothing can be written.
+// mayWrite returns an error if nothing can be written.
 func (c *Client) mayWrite(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
@@ -89,13 +89,13 @@ func (c *Client) mayWrite(ctx context.Context) error {
 // errFinished is why nothing can be sent after Finish.
 var errFinished = errors.New("the client has finished sending")
 
-// Finish ends the connection in order: it says to the server that nothing more
-// comes, and returns when the server has taken all that was sent and has closed
-// the connection. Received messages that nobody has asked for are thrown away;
-// a Receive that is under way gets them, and then ends without an error.
+// Finish ends the connection in order: it closes the sending direction, and returns
+// when the server has taken everything and has closed the connection. Messages that
+// come meanwhile are discarded, unless a Receive is under way: it yields them, and
+// then ends without an error.
 //
-// It fails if the server ended otherwise, and once ctx is done. In either case
-// the connection is closed, and what was sent may not have arrived.
+// Finish fails if the connection ends otherwise, and once ctx is done. In either
+// case the connection is closed, and the last messages may not have arrived.
 func (c *Client) Finish(ctx context.Context) error {
 	defer c.Close()
 	if err := c.finishSending(ctx); err != nil {
@@ -104,7 +104,7 @@ func (c *Client) Finish(ctx context.Context) error {
 	select {
 	case <-c.receiving:
 		c.discard(ctx)
-		c.receiving.pass()
+		c.receiving.release()
 	case <-c.ended: // by a Receive that is under way
 	case <-ctx.Done():
 	}
@@ -114,18 +114,18 @@ func (c *Client) Finish(ctx context.Context) error {
 		c.failed.Store(true)
 		return context.Cause(ctx)
 	}
-	if errors.Is(c.end, errEnd) {
+	if errors.Is(c.recvErr, errEnd) {
 		return nil
 	}
-	return fmt.Errorf("what was sent last may not have arrived: %w", c.end)
+	return fmt.Errorf("the last messages may not have arrived: %w", c.recvErr)
 }
 
 // finishSending closes the sending direction.
 func (c *Client) finishSending(ctx context.Context) error {
-	if err := c.sending.take(ctx); err != nil {
+	if err := c.sending.acquire(ctx); err != nil {
 		return err
 	}
-	defer c.sending.pass()
+	defer c.sending.release()
 	if err := c.mayWrite(ctx); err != nil {
 		return err
 	}
@@ -142,8 +142,8 @@ func (c *Client) finishSending(ctx context.Context) error {
 	return nil
 }
 
-// cause returns why a call on the connection failed: ctx, if it ended that,
-// Close, or the network.
+// cause returns why a call on the connection failed: ctx is done, Close was called,
+// or the network failed.
 func (c *Client) cause(ctx context.Context, err error) error {
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
@@ -151,7 +151,7 @@ func (c *Client) cause(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case c.closed.Load():
 		return net.ErrClosed
-	case c.link.isGivenUp(), ok && timeout.Timeout():
+	case c.link.isAbandoned(), ok && timeout.Timeout():
 		return &ClosedError{Err: ErrNoAnswer}
 	}
 	return &ClosedError{Err: err}

@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// Split cuts a text into parts of at most MaxText bytes, which put together
-// are the text again. It cuts between characters, and if it can not between
-// those that are shown as one, as a letter and its accent or the parts of an
-// emoji. What is not UTF-8 is cut anywhere. An empty text is one empty part.
+// Split cuts a text into parts of at most MaxText bytes, which together are the
+// text. It cuts between characters, and where possible not between those that are
+// shown as one, such as a letter and its accent or the parts of an emoji. Invalid
+// UTF-8 is cut anywhere. An empty text is one empty part.
 func Split(text string) []string { return slices.Collect(parts(text)) }
 
 func parts(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for len(text) > MaxText {
-			n := border(text, MaxText)
+			n := cutPosition(text, MaxText)
 			if !yield(text[:n]) {
 				return
 			}
@@ -26,20 +26,20 @@ func parts(text string) iter.Seq[string] {
 	}
 }
 
-// longCluster is more bytes than characters that are shown as one have, unless
-// someone wants to see what happens.
-const longCluster = 64
+// maxCluster is how many bytes characters that are shown as one may have to be kept
+// together. Natural ones have fewer.
+const maxCluster = 64
 
-// border returns where to cut a text that is longer than most bytes.
-func border(text string, most int) int {
-	first := most // the last border between any two characters
+// cutPosition returns where to cut a text that is longer than most bytes.
+func cutPosition(text string, most int) int {
+	first := most // the last position between two characters
 	for first > most-utf8.UTFMax && !utf8.RuneStart(text[first]) {
 		first--
 	}
 	if !utf8.RuneStart(text[first]) {
 		return most // not UTF-8
 	}
-	for n := first; n > most-longCluster; {
+	for n := first; n > most-maxCluster; {
 		before, size := utf8.DecodeLastRuneInString(text[:n])
 		after, _ := utf8.DecodeRuneInString(text[n:])
 		if !joined(before, after) {
@@ -52,8 +52,8 @@ func border(text string, most int) int {
 
 const zeroWidthJoiner = 0x200d
 
-// joined reports whether two characters may be shown as one. It is an
-// approximation that errs towards yes.
+// joined reports whether two characters may be shown as one. It is an approximation
+// that errs on the side of true.
 func joined(before, after rune) bool {
 	switch {
 	case before < utf8.RuneSelf && after < utf8.RuneSelf:

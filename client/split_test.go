@@ -11,7 +11,7 @@ import (
 	"sop-chat/client"
 )
 
-// Texts are cut where a reader sees a border between characters.
+// Texts are cut between characters as a reader sees them.
 func TestSplit(t *testing.T) {
 	full := strings.Repeat("t", client.MaxText)
 	short := func(n int) string { return full[n:] }
@@ -43,8 +43,8 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// The parts of any text make the text; none is longer than fits; and if the
-// text is UTF-8, so are they.
+// The parts of any text together are the text, and none is too long. If the text is
+// UTF-8, so are they.
 func TestSplitRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(

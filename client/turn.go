@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A turn is a lock that can be waited for with a context. It holds a token
-// while it is free.
+// A turn is a lock that is acquired with a context. It holds a token while it is
+// free.
 type turn chan struct{}
 
 func newTurn() turn {
@@ -15,7 +15,7 @@ func newTurn() turn {
 	return t
 }
 
-func (t turn) take(ctx context.Context) error {
+func (t turn) acquire(ctx context.Context) error {
 	select {
 	case <-t:
 		return nil
@@ -24,10 +24,10 @@ func (t turn) take(ctx context.Context) error {
 	}
 }
 
-func (t turn) pass() { t <- struct{}{} }
+func (t turn) release() { t <- struct{}{} }
 
-// interrupt makes what waits on a connection fail once ctx is done, by way of
-// one of its SetDeadline methods. resume takes that back.
+// interrupt makes calls that block on a connection fail once ctx is done, through
+// one of its SetDeadline methods. resume undoes that.
 func interrupt(ctx context.Context, setDeadline func(time.Time) error) (resume func()) {
 	if ctx.Done() == nil {
 		return func() {}

@@ -5,46 +5,46 @@ import (
 	"sync"
 )
 
-// Unacknowledged returns the messages of Send, oldest first, that the system at
-// the other end has not acknowledged as a whole: of a connection that has failed,
-// these have to be sent again. What Send refused, or did not begin with because
-// ctx was done or the connection had ended before, is not among them; of a text
-// that became several messages, those that are missing are.
+// Unacknowledged returns the messages of Send, oldest first, that the peer's kernel
+// has not acknowledged as a whole. After a connection has failed, send these again.
+// Texts that Send refused, or did not begin to send because ctx was done or the
+// connection had ended, are not among them. Of a text that became several messages,
+// only the missing ones are.
 //
-// It is no promise for the rest. What the other system has acknowledged, the
-// server may not have read; and when an acknowledgement was lost with the
-// network, a message that has arrived is returned all the same.
+// It is no guarantee. The server may not have read what its kernel has
+// acknowledged; and if an acknowledgement was lost with the network, a message that
+// has arrived is returned, too.
 //
-// That is so on Linux, where the connection is one of TCP, also one supplied, and
-// with TLS if that is of WithTLS. Otherwise what the own system has taken counts
-// as acknowledged.
+// This works on Linux, with TCP connections, also supplied ones, and with TLS of
+// WithTLS. Otherwise the bytes that this machine's kernel has taken count as
+// acknowledged.
 func (c *Client) Unacknowledged() []string {
 	return c.unacked.texts(c.link)
 }
 
-// Acknowledged returns how many of the messages of Send the system at the other
-// end has acknowledged. It only grows, and is the rest of Unacknowledged.
+// Acknowledged returns how many messages of Send the peer's kernel has acknowledged:
+// all except those of Unacknowledged. The number only grows.
 func (c *Client) Acknowledged() int {
-	return c.unacked.gone(c.link)
+	return c.unacked.acknowledged(c.link)
 }
 
-// unacked are messages on their way.
+// An unacked keeps the messages that are under way.
 type unacked struct {
 	mu       sync.Mutex
 	messages []unackedMessage // oldest first
-	pruned   int              // how many there were before
-	pruneAt  int              // how many there are when it pays to look which are not
+	pruned   int              // how many were removed
+	pruneAt  int              // how many there may be before add calls prune
 }
 
 type unackedMessage struct {
 	text string
-	end  int64 // where in the bytes of the link it ends
+	end  int64 // position in the bytes of the link where it ends
 }
 
-// notWritten is the end of a message that the link has not got yet.
+// notWritten is the end of a message that is not written to the link yet.
 const notWritten = math.MaxInt64
 
-// pruneAtLeast is how many messages are kept without asking.
+// pruneAtLeast is how many messages are kept without asking the kernel.
 const pruneAtLeast = 64
 
 // add adds the messages of a text, each of which takes size bytes of the link;
@@ -67,8 +67,8 @@ func (u *unacked) add(l *link, text string, size int64) {
 	}
 }
 
-// wrote notes that the first of the messages that were not written now is.
-func (u *unacked) wrote(l *link) {
+// markWritten marks the first message that was not written as written.
+func (u *unacked) markWritten(l *link) {
 	end := l.position()
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -90,7 +90,7 @@ func (u *unacked) prune(l *link) {
 	u.pruned += n
 }
 
-func (u *unacked) gone(l *link) int {
+func (u *unacked) acknowledged(l *link) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.prune(l)

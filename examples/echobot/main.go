@@ -1,8 +1,8 @@
-// Echobot joins a room and answers everything that is said to it:
+// Echobot joins a room and answers every message that is meant for it:
 //
 //	SOP_CHAT_KEY=secret go run ./examples/echobot localhost:9000
 //
-// Say "echo hello", and it says hello. It ends with Ctrl+C or with the room.
+// To "echo hello" it answers "hello". It ends with Ctrl+C or with the room.
 package main
 
 import (
@@ -37,7 +37,7 @@ func run(ctx context.Context, addr, key string) error {
 	return answer(ctx, bot)
 }
 
-// answer answers until the room ends or ctx does.
+// answer answers messages until the connection ends or ctx is done.
 func answer(ctx context.Context, bot *client.Client) error {
 	for message, err := range bot.Receive(ctx) {
 		if err != nil {

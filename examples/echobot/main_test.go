@@ -11,7 +11,8 @@ import (
 	"sop-chat/internal/server"
 )
 
-// The bot answers what is for it, over a real server, until that ends.
+// The bot answers messages that are meant for it, over a real server, until the
+// server ends.
 func TestEchobot(t *testing.T) {
 	srv := chattest.Start(t, server.Config{})
 	alice := srv.Join(t, "alice")

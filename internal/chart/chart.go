@@ -1,5 +1,5 @@
-// Package chart draws lines as SVG, on a logarithmic scale of values. It knows
-// nothing of what was measured.
+// Package chart draws line charts as SVG, with logarithmic axes. It knows nothing of
+// what the values mean.
 package chart
 
 import (
@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// A Chart is some series of points, with the axes they have in common. Values
-// on a logarithmic axis are above 0.
+// A Chart has series of points with common axes. Values on a logarithmic axis must
+// be above 0.
 type Chart struct {
 	Title  string
 	X      Axis // from left to right; its name is below it
 	Y      Axis // from the bottom up, always logarithmic; its name is above it
-	Dots   bool // marks each point, which are few
+	Dots   bool // marks each point
 	Series []Series
 }
 
-// An Axis has a line at each power of ten, or if it is linear, at about ten
+// An Axis has a grid line at each power of ten, or if it is linear, at about ten
 // whole numbers.
 type Axis struct {
 	Name   string
@@ -37,8 +37,8 @@ type Series struct {
 // A Point belongs to a series. If Y is NaN, the line has a gap there.
 type Point struct{ X, Y float64 }
 
-// The chart, in pixels: a frame around the lines, with room for labels at its
-// left and bottom and for names at its right.
+// The chart, in pixels: a frame around the lines, with space for labels at its left
+// and bottom and for names at its right.
 const (
 	width       = 840
 	height      = 420
@@ -49,7 +49,7 @@ const (
 	nameHeight  = 16
 )
 
-// style follows the reader's choice of a light or a dark page.
+// style follows the reader's preference for a light or a dark page.
 const style = `<style>
   svg { background: #fff; color: #222; font: 13px system-ui, sans-serif }
   text { fill: currentColor }
@@ -63,7 +63,7 @@ const style = `<style>
 </style>
 `
 
-// colours is how many series style tells apart.
+// colours is how many colours style has for series.
 const colours = 5
 
 // Draw writes the chart as SVG.
@@ -106,25 +106,25 @@ func drawGrid(w io.Writer, x, y scale) {
 	fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", frameLeft-8, frameTop-12, html.EscapeString(y.Name))
 }
 
-// spread returns where the names of series are, each beside its last point if
-// there is room, or else above the one below.
+// spread returns the vertical positions of the series' names: each beside its last
+// point if there is space, and otherwise above the name below.
 func spread(all []Series, y scale) []float64 {
-	places := make([]float64, len(all))
+	positions := make([]float64, len(all))
 	for i, s := range all {
 		if end, ok := s.end(); ok {
-			places[i] = y.at(end.Y) + 4
+			positions[i] = y.at(end.Y) + 4
 		}
 	}
-	for range all { // as often as names can push each other
-		for i := range places {
-			for j := range places {
-				if i != j && places[i] <= places[j] && places[j]-places[i] < nameHeight && (places[i] < places[j] || i < j) {
-					places[i] = places[j] - nameHeight
+	for range all { // each name can be moved once by each other one
+		for i := range positions {
+			for j := range positions {
+				if i != j && positions[i] <= positions[j] && positions[j]-positions[i] < nameHeight && (positions[i] < positions[j] || i < j) {
+					positions[i] = positions[j] - nameHeight
 				}
 			}
 		}
 	}
-	return places
+	return positions
 }
 
 // end returns the last point that is not a gap.
@@ -150,7 +150,7 @@ func (s Series) draw(w io.Writer, colour int, x, y scale, nameY float64, dots bo
 			pen = "M"
 			continue
 		}
-		fmt.Fprintf(&line, "%s%.1f %.1fh0", pen, x.at(p.X), y.at(p.Y)) // h0 shows even a point alone
+		fmt.Fprintf(&line, "%s%.1f %.1fh0", pen, x.at(p.X), y.at(p.Y)) // with h0 a single point is visible, too
 		pen = "L"
 		if dots {
 			fmt.Fprintf(&circles, `<circle class="s%d" cx="%.1f" cy="%.1f" r="3.5" fill="currentColor"/>`, colour, x.at(p.X), y.at(p.Y))

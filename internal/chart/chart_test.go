@@ -29,8 +29,7 @@ func draw(t *testing.T, c Chart) string {
 	}
 }
 
-// A chart has a line for each series that has a point, and names that don't lie
-// on each other.
+// A chart has a line for each series with a point, and the names don't overlap.
 func TestDraw(t *testing.T) {
 	got := draw(t, Chart{Title: "Cost & more", X: Axis{Name: "clients"}, Y: Axis{Name: "ns"}, Dots: true, Series: []Series{
 		{"a", []Point{{10, 80}, {100, 40}, {1000, 38}}},
@@ -53,7 +52,7 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// A chart of little or nothing has its axes all the same.
+// A chart with few or no points has its axes anyway.
 func TestDrawLittle(t *testing.T) {
 	gap := Point{1, math.NaN()}
 	for _, points := range [][]Point{nil, {gap}, {gap, {2, 1000}, {3, math.NaN()}}, {{1, 1}}} {
@@ -66,7 +65,7 @@ func TestDrawLittle(t *testing.T) {
 	}
 }
 
-// An axis of whole numbers has about ten marks, and room around each number.
+// A linear axis has about ten marks, and space around each number.
 func TestLinear(t *testing.T) {
 	for n, want := range map[int]int{1: 1, 4: 4, 10: 10, 11: 6, 60: 10, 3600: 10} {
 		values := make([]float64, n)

@@ -7,14 +7,14 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// A scale turns values on an axis into places.
+// A scale turns values on an axis into pixels.
 type scale struct {
 	Axis
 	least, most float64 // powers of ten, or if it is linear, values
-	from, to    float64 // places
+	from, to    float64 // pixels
 }
 
-// newScale returns a scale with room for all values.
+// newScale returns a scale that includes all values.
 func newScale(a Axis, values []float64, from, to float64) scale {
 	s := scale{Axis: a, least: math.Inf(1), most: math.Inf(-1), from: from, to: to}
 	for _, v := range values {
@@ -34,7 +34,7 @@ func newScale(a Axis, values []float64, from, to float64) scale {
 	return s
 }
 
-// at returns the place of a value.
+// at returns the pixel of a value.
 func (s scale) at(value float64) float64 {
 	if !s.Linear {
 		value = math.Log10(value)
@@ -42,7 +42,7 @@ func (s scale) at(value float64) float64 {
 	return s.from + (value-s.least)/(s.most-s.least)*(s.to-s.from)
 }
 
-// marks returns the values that are labelled.
+// marks returns the values that have a label.
 func (s scale) marks() (values []float64) {
 	if s.Linear {
 		step := max(1, math.Ceil((s.most-s.least)/10))

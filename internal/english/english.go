@@ -1,5 +1,4 @@
-// Package english puts numbers of things into words. It knows nothing of what
-// they are.
+// Package english chooses the forms of nouns and verbs that belong to a number.
 package english
 
 import (
@@ -17,8 +16,7 @@ func Count[N integer](n N, singular string) string {
 	return strconv.FormatInt(int64(n), 10) + " " + Noun(n, singular)
 }
 
-// Last returns the last things of some kind: "the last message", "the last 2
-// messages".
+// Last returns "the last message", or "the last 2 messages".
 func Last[N integer](n N, singular string) string {
 	if n == 1 {
 		return "the last " + singular

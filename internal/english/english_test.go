@@ -41,11 +41,13 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// byHand is a number and a noun that has one form for all numbers. Lengths of what
-// is too long or incomplete, and connections that are too many, are never 1.
+// byHand matches a number and a noun that has the same form for all numbers. Some
+// are exempt because they are never 1: lengths of what is too long or incomplete,
+// and connections that are too many.
 var byHand = regexp.MustCompile(`%[dsv] (bytes|clients|connections|deliveries|events|lines|members|messages|others|people|senders|words)\b( long| need|, which was dropped)?`)
 
-// Nothing that is said to people puts a noun to a number by hand.
+// No message to people has a noun after a number without the functions of this
+// package.
 func TestNoNounByHand(t *testing.T) {
 	files := 0
 	for _, folder := range []string{"../../internal", "../../client"} {

@@ -1,8 +1,0 @@
-//go:build !windows
-
-package client
-
-import "syscall"
-
-// closings are the errors of a socket whose other side has closed it.
-var closings = []error{syscall.ECONNRESET, syscall.EPIPE}
