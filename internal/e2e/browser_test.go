@@ -45,7 +45,7 @@ func startBrowser(t testing.TB) *browser {
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("lang", "en-GB"),
 		chromedp.Env("LC_ALL=C.UTF-8", "TZ=UTC"),
-		chromedp.WSURLReadTimeout(patience),
+		chromedp.WSURLReadTimeout(testTimeout),
 	)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -118,7 +118,7 @@ func (p *page) listen(event any) {
 
 func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, testTimeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		p.t.Fatal(err)
@@ -128,7 +128,7 @@ func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
 // eval returns the value of an expression in the page, a promise's too.
 func eval[T any](p *page, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, testTimeout)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -140,14 +140,14 @@ func eval[T any](p *page, expression string) T {
 // wait waits until an expression is true.
 func (p *page) wait(what, expression string) {
 	p.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for !eval[bool](p, "Boolean("+expression+")") {
 		select {
 		case <-again.C:
 		case <-deadline:
-			p.t.Fatalf("in vain waited %v for %s; the page shows:\n%s", patience, what, eval[string](p, "document.body.innerText"))
+			p.t.Fatalf("in vain waited %v for %s; the page shows:\n%s", testTimeout, what, eval[string](p, "document.body.innerText"))
 		}
 	}
 }

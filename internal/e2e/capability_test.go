@@ -11,9 +11,9 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// largeRoom has some members of a server talk so much that it sends by
-// reference, where it can, and ensures that everybody gets all of it, also one
-// that reads only in the end.
+// largeRoom makes some members of a server send so many messages that the server
+// sends by reference, where it can, and checks that every client receives all of
+// them, also one that reads only in the end.
 func largeRoom(t *testing.T, srv *server) {
 	t.Helper()
 	const members, n = 36, 2_000 // messages of each sender
@@ -22,7 +22,7 @@ func largeRoom(t *testing.T, srv *server) {
 	for i := range members {
 		prompt = append(prompt, join(t, srv, fmt.Sprint("prompt-", i)).reader(senders...))
 	}
-	late := joinDeaf(t, srv, "late").reader(senders...)
+	late := joinNotReading(t, srv, "late").reader(senders...)
 	a, b := join(t, srv, "a"), join(t, srv, "b")
 	prompt = append(prompt, a.reader("b"), b.reader("a"))
 	tasks := []task{
@@ -33,14 +33,14 @@ func largeRoom(t *testing.T, srv *server) {
 		tasks = append(tasks, beside(t, func() error { return r.readAll(n) }))
 	}
 	wait(tasks...)
-	late.c.undeafen()
+	late.c.restoreBuffer()
 	if err := late.readAll(n); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// What the fast paths need may be missing, or go missing later, in one way or
-// another: then they are left, which is said once, and nobody notices.
+// System calls of the fast paths may be missing, or fail later. Then the server
+// does without them, reports that once, and clients notice nothing.
 func TestMissingFastPaths(t *testing.T) {
 	t.Parallel()
 	const (
@@ -81,8 +81,9 @@ func TestMissingFastPaths(t *testing.T) {
 	}
 }
 
-// Where what no server can do without is refused, it says what, and ends before
-// it invites anybody. (Without epoll and eventfd, no Go program gets that far.)
+// If a system call that every server needs is refused, the server reports it and
+// ends before it prints an invitation. (Without epoll and eventfd, no Go program
+// gets that far.)
 func TestMissingSystemCalls(t *testing.T) {
 	t.Parallel()
 	for call, number := range map[string]int{
@@ -103,8 +104,8 @@ func TestMissingSystemCalls(t *testing.T) {
 	}
 }
 
-// With fewer descriptors than a server begins with, it says so; with hardly any,
-// no Go program can wait for anything.
+// With too few descriptors to begin, the server reports that. With hardly any, no
+// Go program can wait for anything.
 func TestTooFewDescriptors(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{8, 10, 16} {
@@ -116,7 +117,7 @@ func TestTooFewDescriptors(t *testing.T) {
 	}
 }
 
-// Where there is no IPv6, every stage takes IPv4.
+// Without IPv6, every stage accepts IPv4.
 func TestNoIPv6(t *testing.T) {
 	t.Parallel()
 	canDeny(t)
@@ -133,8 +134,8 @@ func TestNoIPv6(t *testing.T) {
 	}
 }
 
-// Where the system does not tell which addresses the machine has, nobody is told
-// that only this machine can join.
+// If the machine's addresses can't be found out, the server does not say that
+// only this machine can join.
 func TestUnknownAddresses(t *testing.T) {
 	t.Parallel()
 	canDeny(t)
@@ -142,7 +143,7 @@ func TestUnknownAddresses(t *testing.T) {
 	srv.stderr.waitForLine(t, fmt.Sprintf("others join with the key and an address of this machine: sop-chat join ADDRESS:%d", srv.port))
 }
 
-// canDeny skips a test where system calls can't be refused.
+// canDeny skips a test if system calls can't be refused here.
 func canDeny(t *testing.T) {
 	t.Helper()
 	switch runtime.GOARCH {

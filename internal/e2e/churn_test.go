@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// Thousands of clients that come and go, a third each without having said who they are,
-// with a close and with a reset, leave no descriptor and no memory behind, and
-// no one inside notices.
+// Thousands of clients come and go, a third of them before they authenticate, a
+// third with a close and a third with a reset. They leave no descriptor and no
+// memory behind, and members notice nothing.
 func TestChurn(t *testing.T) {
 	t.Parallel()
 	const wave, mostMemory = 60, 16 << 20
@@ -30,18 +30,18 @@ func TestChurn(t *testing.T) {
 	}
 }
 
-// comeAndGo lets clients connect and leave, in all ways, at the same time.
+// comeAndGo makes clients connect and leave at the same time, in all ways.
 func comeAndGo(t testing.TB, srv *server, n int) {
 	t.Helper()
-	var guests []*client
+	var clients []*client
 	for i := range n {
 		if i%3 == 0 {
-			guests = append(guests, connect(t, srv))
+			clients = append(clients, connect(t, srv))
 		} else {
-			guests = append(guests, join(t, srv, fmt.Sprintf("guest %d", i)))
+			clients = append(clients, join(t, srv, fmt.Sprintf("guest %d", i)))
 		}
 	}
-	for i, c := range guests {
+	for i, c := range clients {
 		if i%3 == 1 {
 			c.reset()
 		} else {

@@ -16,16 +16,16 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A client speaks as the GUI client does: over IPv4, 512 bytes at a time, and
-// it takes whatever comes first for its echo. None of its reads and writes takes
-// longer than patience.
+// A client behaves as the GUI client does: it uses IPv4, sends 512 bytes at a
+// time, and takes the first 512 bytes it receives for its echo. None of its reads
+// and writes takes longer than testTimeout.
 type client struct {
 	*net.TCPConn
 	t    testing.TB
 	name string
 }
 
-// connect makes a connection that has sent nothing yet.
+// connect makes a connection that has not sent anything yet.
 func connect(t testing.TB, srv *server) *client {
 	t.Helper()
 	return connectBy(t, srv, net.Dialer{})
@@ -42,7 +42,7 @@ func connectBy(t testing.TB, srv *server, dialer net.Dialer) *client {
 }
 
 func tryConnect(srv *server, dialer net.Dialer) (*client, error) {
-	dialer.Timeout = patience
+	dialer.Timeout = testTimeout
 	conn, err := dialer.Dial("tcp4", srv.address())
 	if err != nil {
 		return nil, err
@@ -51,12 +51,12 @@ func tryConnect(srv *server, dialer net.Dialer) (*client, error) {
 }
 
 func (c *client) Read(p []byte) (int, error) {
-	c.SetReadDeadline(time.Now().Add(patience))
+	c.SetReadDeadline(time.Now().Add(testTimeout))
 	return c.TCPConn.Read(p)
 }
 
 func (c *client) Write(p []byte) (int, error) {
-	c.SetWriteDeadline(time.Now().Add(patience))
+	c.SetWriteDeadline(time.Now().Add(testTimeout))
 	return c.TCPConn.Write(p)
 }
 
@@ -65,7 +65,7 @@ func (c *client) in(t testing.TB) *client {
 	return &client{TCPConn: c.TCPConn, t: t, name: c.name}
 }
 
-// dial makes a client that authenticates with a key and is let in.
+// dial makes a client that authenticates with a key and is admitted.
 func dial(t testing.TB, srv *server, name, key string) *client {
 	t.Helper()
 	c := connect(t, srv)
@@ -79,9 +79,9 @@ func join(t testing.TB, srv *server, name string) *client {
 	return dial(t, srv, name, key)
 }
 
-// joinDeaf makes a client whose socket takes hardly anything: as long as it
-// does not read, it soon holds up the server that writes to it.
-func joinDeaf(t testing.TB, srv *server, name string) *client {
+// joinNotReading makes a client with a small receive buffer. As long as it does
+// not read, it soon holds up the server.
+func joinNotReading(t testing.TB, srv *server, name string) *client {
 	t.Helper()
 	c := connectBy(t, srv, net.Dialer{Control: func(_, _ string, conn syscall.RawConn) (err error) {
 		if e := conn.Control(func(fd uintptr) {
@@ -95,17 +95,17 @@ func joinDeaf(t testing.TB, srv *server, name string) *client {
 	return c
 }
 
-// undeafen gives the socket of a deaf client room again, for one that begins to
-// read: otherwise it would read a few megabytes a second.
-func (c *client) undeafen() {
+// restoreBuffer enlarges the receive buffer of joinNotReading before the client
+// begins to read. Otherwise it would read only a few megabytes a second.
+func (c *client) restoreBuffer() {
 	c.t.Helper()
 	if err := c.SetReadBuffer(1 << 20); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-// authenticate does what the GUI client does, and ensures that the echo is
-// the first thing that comes, byte for byte.
+// authenticate does what the GUI client does, and checks that the echo comes
+// first, byte for byte.
 func (c *client) authenticate(name, key string) {
 	c.t.Helper()
 	if in, err := c.tryAuthenticate(name, key); err != nil {
@@ -115,9 +115,10 @@ func (c *client) authenticate(name, key string) {
 	}
 }
 
-// isLetIn authenticates with the right key and reports whether the server
-// lets the client in. If not, it ensures that the server closes without a word.
-func (c *client) isLetIn(name string) bool {
+// isAdmitted authenticates with the right key and reports whether the server
+// admits the client. If not, it checks that the server closes the connection and
+// sends nothing.
+func (c *client) isAdmitted(name string) bool {
 	c.t.Helper()
 	in, err := c.tryAuthenticate(name, key)
 	if err != nil {
@@ -133,7 +134,7 @@ func (c *client) tryAuthenticate(name, key string) (in bool, err error) {
 	return c.gotEcho(auth)
 }
 
-// gotEcho reports whether the server lets in the client that has sent auth.
+// gotEcho reports whether the server admits the client that has sent auth.
 // Anything but the echo and a close is an error.
 func (c *client) gotEcho(auth wire.Message) (in bool, err error) {
 	var echo wire.Message
@@ -148,7 +149,7 @@ func (c *client) gotEcho(auth wire.Message) (in bool, err error) {
 		auth.Name(), n, err, bytes.TrimRight(echo[:n], "\x00"))
 }
 
-// message puts any bytes into the fields, as far as they fit.
+// message returns a message with any bytes in its fields, cut to fit.
 func message(name, text string) (m wire.Message) {
 	copy(m[:wire.NameSize], name)
 	copy(m[wire.NameSize:], text)
@@ -188,8 +189,7 @@ func (c *client) receive() (m wire.Message) {
 	return m
 }
 
-// expect ensures that the next bytes the client receives are these messages,
-// and nothing before or between them.
+// expect checks that the next bytes that the client receives are these messages.
 func (c *client) expect(want ...wire.Message) {
 	c.t.Helper()
 	for i := range want {
@@ -205,8 +205,8 @@ func (c *client) expect(want ...wire.Message) {
 	}
 }
 
-// expectNothing ensures that none of the receivers was sent anything so far:
-// the next thing that they receive is a marker that the client now sends.
+// expectNothing checks that none of the receivers was sent anything so far: the
+// client sends a marker, and it is the next message that they receive.
 func (c *client) expectNothing(receivers ...*client) {
 	c.t.Helper()
 	marker := c.say("marker")
@@ -215,7 +215,8 @@ func (c *client) expectNothing(receivers ...*client) {
 	}
 }
 
-// expectClosed ensures that the server sends nothing more and closes.
+// expectClosed checks that the server closes the connection and sends nothing
+// before.
 func (c *client) expectClosed() {
 	c.t.Helper()
 	var rest [wire.Size]byte
@@ -228,8 +229,8 @@ func (c *client) expectClosed() {
 	}
 }
 
-// expectFullyClosed ensures that the server has closed both directions: a
-// client that does nothing but write learns of it.
+// expectFullyClosed checks that the server has closed both directions, so that a
+// client that only writes learns of it.
 func (c *client) expectFullyClosed() {
 	c.t.Helper()
 	c.expectClosed()
@@ -239,14 +240,14 @@ func (c *client) expectFullyClosed() {
 	})
 }
 
-// isClose reports whether a read ended because the server closed, in the middle
-// of a message or not. A server that closes with bytes it has not read resets
-// the connection.
+// isClose reports whether a read ended because the server has closed the
+// connection, possibly in the middle of a message. If the server has unread
+// bytes, it resets the connection.
 func isClose(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.ECONNRESET)
 }
 
-// reset closes the connection with RST in place of FIN.
+// reset closes the connection with a reset.
 func (c *client) reset() {
 	c.t.Helper()
 	if err := c.SetLinger(0); err != nil {
@@ -255,7 +256,7 @@ func (c *client) reset() {
 	c.Close()
 }
 
-// halfClose sends FIN, and leaves the other direction open.
+// halfClose closes the sending direction only.
 func (c *client) halfClose() {
 	c.t.Helper()
 	if err := c.CloseWrite(); err != nil {
@@ -263,13 +264,13 @@ func (c *client) halfClose() {
 	}
 }
 
-// joinEventually joins as soon as there is a place.
+// joinEventually joins as soon as there is a slot.
 func joinEventually(t testing.TB, srv *server, name string) *client {
 	t.Helper()
 	var c *client
 	eventually(t, name+" finds a place", func() bool {
 		c = connect(t, srv)
-		return c.isLetIn(name)
+		return c.isAdmitted(name)
 	})
 	return c
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Into a pipe the console prints each message as "name: text", each
-// authentication with name, key and outcome, and each leaving.
+// authentication with name, key and result, and each leaving.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -43,8 +43,8 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// In normal use the console leaves nothing out: a burst of messages, far more
-// than a pipe holds, is printed whole and in order.
+// Normally the console leaves nothing out: a burst of messages, far more than a
+// pipe holds, is printed completely and in order.
 func TestConsoleBurst(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
@@ -83,7 +83,7 @@ func countMessages(lines []string, sender string) (n int) {
 
 var number = regexp.MustCompile(`\d[\d,.]*`)
 
-// countLeftOut returns how many messages the console says it left out.
+// countLeftOut returns how many messages the console reports as left out.
 func countLeftOut(lines []string) (n int) {
 	for _, line := range lines {
 		if strings.Contains(line, "left out") {
@@ -95,9 +95,9 @@ func countLeftOut(lines []string) (n int) {
 	return n
 }
 
-// The console tells the truth: a message under another name than its client
-// authenticated with shows both. Blanks around it make no other name, because
-// the GUI client sends them by mistake.
+// If a message has another name than its client has authenticated with, the
+// console shows both. Blanks around a name don't count, because the GUI client
+// sends them by mistake.
 func TestConsoleShowsTrueName(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -133,8 +133,7 @@ func TestConsoleShowsTrueName(t *testing.T) {
 	}
 }
 
-// The log on stderr never contains a key, neither the right one nor what
-// anybody tried.
+// The log on stderr never contains a key, neither the right one nor a wrong one.
 func TestLogHidesKeys(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--log-level", "debug")
@@ -212,7 +211,7 @@ func TestConsoleOff(t *testing.T) {
 	}
 }
 
-// A full name and a full text, which have no terminator, are shown whole and
+// A full name and a full text, which have no terminator, are shown completely and
 // apart.
 func TestConsoleFullFields(t *testing.T) {
 	t.Parallel()

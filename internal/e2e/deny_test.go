@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A denial has the kernel refuse a system call, as kernels that lack it and
-// containers that forbid it do. With an argument it is refused only if that is
-// at least so much: so the server finds the call working when it starts, and
-// then it does not.
+// A denial makes the kernel refuse a system call, as kernels that lack it and
+// containers that forbid it do. With an argument, the call is refused only if the
+// argument is at least as large as given: so it works when the server starts and
+// fails later.
 type denial struct {
 	call, errno, argument, least int
 }
@@ -29,7 +29,7 @@ func denyFrom(call int, errno unix.Errno, argument, least int) denial {
 	return denial{call, int(errno), argument, least}
 }
 
-// denials is the variable that has the tests' own binary run its arguments as a
+// denials is the variable that makes the tests' own binary run its arguments as a
 // process to which some system calls are refused.
 const denials = "E2E_DENIALS"
 
@@ -47,8 +47,8 @@ func denying(t testing.TB, flags []string, refused ...denial) setup {
 	return setup{flags: flags, wrapper: []string{self}, env: []string{denials + "=" + strings.Join(words, ",")}}
 }
 
-// runDenied becomes the command in its arguments, under a filter that refuses
-// what the variable says.
+// runDenied replaces the process by the command in its arguments, under a filter
+// that refuses the system calls of the variable.
 func runDenied(refused string) error {
 	var filter []unix.SockFilter
 	for word := range strings.SplitSeq(refused, ",") {
@@ -74,7 +74,7 @@ func runDenied(refused string) error {
 	return os.NewSyscallError("execve", unix.Exec(path, os.Args[1:], os.Environ()))
 }
 
-// filter is the denial in the words of seccomp(2), which see the number of the
+// filter returns the denial as a filter of seccomp(2). It sees the number of the
 // call at the offset 0, and the lower halves of its arguments from 16 on.
 func (d denial) filter() []unix.SockFilter {
 	const (

@@ -14,7 +14,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// smallDisk returns the folder of a file system that has hardly any space.
+// smallDisk returns a folder on a file system with little space.
 func smallDisk(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,8 @@ func smallDisk(t testing.TB) string {
 	return dir
 }
 
-// occupy takes all the space there is, and returns what gives it back.
+// occupy takes all the space of a disk, and returns a function that gives it
+// back.
 func occupy(t testing.TB, dir string) (free func()) {
 	t.Helper()
 	path := filepath.Join(dir, "occupied")
@@ -57,8 +58,8 @@ func occupy(t testing.TB, dir string) (free func()) {
 	}
 }
 
-// While the disk is full, the server says so once, the chat goes on, and when
-// there is space again what was said meanwhile is written.
+// While the disk is full, the server reports that once, and the chat goes on.
+// When there is space again, the messages of that time are written.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t)
@@ -103,8 +104,8 @@ func expectKept(t testing.TB, path string, said []wire.Message) {
 	}
 }
 
-// When far more is said than the backlog has room for, the chat goes on all the
-// same. What is missing then is counted, and the numbers leave a gap for it.
+// If far more messages come than the backlog has space for, the chat goes on
+// anyway. Missing messages are counted, and their sequences are not used.
 func TestFullDiskForLong(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t)
@@ -138,8 +139,9 @@ func TestFullDiskForLong(t *testing.T) {
 	}
 }
 
-// With --history-sync 0 nobody receives what can't be kept: the chat waits for
-// space, and then nothing is missing. A client that waits is not disconnected.
+// With --history-sync 0 nobody receives a message that can't be written: the chat
+// waits for space, and then nothing is missing. Clients are not disconnected
+// meanwhile.
 func TestFullDiskStrict(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t)
@@ -167,7 +169,7 @@ func TestFullDiskStrict(t *testing.T) {
 	expectKept(t, path, said)
 }
 
-// A server that ends while the disk is full says what is lost, and does not
+// A server that ends while the disk is full reports what is lost, and does not
 // wait for space for ever.
 func TestFullDiskAtTheEnd(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 func TestLocalhost(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
-	conn, err := net.DialTimeout("tcp4", fmt.Sprintf("localhost:%d", srv.port), patience)
+	conn, err := net.DialTimeout("tcp4", fmt.Sprintf("localhost:%d", srv.port), testTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +26,8 @@ func TestLocalhost(t *testing.T) {
 	c.expect(b.say("hello yourself"))
 }
 
-// The echo is the authentication message byte for byte, also what no reader
-// would look at.
+// The echo is the authentication message byte for byte, including the bytes after
+// the terminators.
 func TestEcho(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("k", wire.TextSize)
@@ -88,9 +88,9 @@ func TestVerbatim(t *testing.T) {
 	}
 }
 
-// Nothing ever comes before the echo, whatever the others are just sending:
-// the GUI client would take it for the echo and throw it away. After the echo,
-// everything comes that is sent from then on.
+// Nothing ever comes before the echo, even while others are sending: the GUI
+// client would take it for the echo and discard it. After the echo comes every
+// message that is sent from then on.
 func TestEchoInFlood(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--max-clients", "0")
@@ -114,7 +114,7 @@ func TestEchoInFlood(t *testing.T) {
 	tr.finish()
 }
 
-// Everybody sees the messages in the order in which they were sent.
+// All clients receive the messages in the order in which they were sent.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -129,8 +129,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// There is no limit on messages, and a client that joins gets none of those
-// from before.
+// The number of messages is not limited, and a client that joins receives none of
+// the earlier ones.
 func TestManyMessages(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// When its terminal closes, the server ends as with SIGTERM, and what anybody has
-// received is kept. It may get the signal twice: from the shell too.
+// When its terminal closes, the server ends as with SIGTERM, and every message
+// that a client has received is kept. The server may get the signal twice: from
+// the shell, too.
 func TestTerminalCloses(t *testing.T) {
 	t.Parallel()
 	const n = 300
@@ -33,8 +34,7 @@ func TestTerminalCloses(t *testing.T) {
 	}
 }
 
-// Without a terminal, and under nohup, no terminal can close, and SIGHUP means
-// nothing.
+// Without a terminal, and under nohup, SIGHUP is ignored.
 func TestHangupIgnored(t *testing.T) {
 	t.Parallel()
 	t.Run("no terminal", func(t *testing.T) {
@@ -52,7 +52,8 @@ func TestHangupIgnored(t *testing.T) {
 	})
 }
 
-// A file that may not grow is one that can't be written, and no reason to end.
+// A file that has reached its size limit can't be written. That does not end the
+// server.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(filepath.Join(t.TempDir(), "printed"))
@@ -72,8 +73,8 @@ func TestFileSizeLimit(t *testing.T) {
 	srv.expectAlive()
 }
 
-// A server in the background prints on its terminal, even where that stops others
-// (stty tostop).
+// A server in the background prints to its terminal, even if the terminal stops
+// other processes that do (stty tostop).
 func TestPrintInBackground(t *testing.T) {
 	t.Parallel()
 	screen, terminal := openTerminal(t)

@@ -31,7 +31,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// A reader that has seen enough of --help is no reason to complain.
+// A reader that ends before --help is written causes no error.
 func TestHelpIntoHead(t *testing.T) {
 	t.Parallel()
 	for range 5 {

@@ -14,8 +14,8 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// Through whatever name a history is read, in whatever state the server left it:
-// everything is shown, or it is an error with its reason; and nothing is changed
+// By whatever name a history is read, and in whatever state the server left it,
+// all messages are shown, or there is an error with a reason. Nothing is changed
 // in the file or beside it.
 func TestHistoryPlaces(t *testing.T) {
 	t.Parallel()
@@ -132,7 +132,7 @@ func mounted(t *testing.T, what, target, path string) *exec.Cmd {
 	return exec.Command("unshare", "-m", "sh", "-c", mount+` && exec "$0" history list "$3"`, binary, what, target, path)
 }
 
-// listedByNobody lists a history of this user as another one.
+// listedByNobody lists a history of this user as another user.
 func listedByNobody(t *testing.T, path string, mode os.FileMode) *exec.Cmd {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -152,7 +152,7 @@ func listedByNobody(t *testing.T, path string, mode os.FileMode) *exec.Cmd {
 	return cmd
 }
 
-// contents describes the files in a folder, with all that is in them.
+// contents describes the files in a folder and their contents.
 func contents(t *testing.T, folder string) string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -168,8 +168,8 @@ func contents(t *testing.T, folder string) string {
 	return all.String()
 }
 
-// A reader that follows a history is shown what is said across a restart, whether a
-// server was there at the beginning or not.
+// A reader that follows a history shows messages across a restart, whether or not
+// a server was running at the beginning.
 func TestHistoryFollowRestart(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)
@@ -204,8 +204,8 @@ func TestHistoryFollowRestart(t *testing.T) {
 	checkHistory(t, path)
 }
 
-// Whoever follows a history that is moved is shown all that is said before it is
-// noticed, and then what is in the new file.
+// A reader that follows a history that is moved shows all messages from before
+// the server notices, and then those in the new file.
 func TestHistoryFollowMoved(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)
@@ -231,7 +231,7 @@ func TestHistoryFollowMoved(t *testing.T) {
 	}
 }
 
-// A follower notices that nobody reads what it shows, though nothing is said.
+// A follower notices that nobody reads its output, even if no message comes.
 func TestHistoryFollowIntoHead(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)
@@ -244,7 +244,7 @@ func TestHistoryFollowIntoHead(t *testing.T) {
 	}
 }
 
-// follow shows a history, and what is said, until the test's end.
+// follow shows a history and new messages until the test's end.
 func follow(t *testing.T, path string) (*exec.Cmd, *output) {
 	t.Helper()
 	cmd, shown := exec.Command(binary, "history", "list", path, "--follow"), new(output)

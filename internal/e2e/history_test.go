@@ -22,8 +22,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// What is said is kept, byte for byte, with who said it, and after a restart it
-// is replayed.
+// Messages are kept byte for byte, with their senders, and replayed after a
+// restart.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	for _, window := range []string{"200ms", "0"} {
@@ -68,15 +68,15 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// SIGINT in the middle of a flood: whatever anybody received is kept, in the
-// order in which it was received.
+// SIGINT in the middle of a flood: every message that a client received is kept,
+// in the order in which it was received.
 func TestHistoryAfterSIGINT(t *testing.T) {
 	t.Parallel()
 	for _, window := range []string{"200ms", "0"} {
 		t.Run(window, func(t *testing.T) {
 			path := historyFile(t)
 			srv := start(t, "--history", path, "--history-sync", window)
-			w := startWitness(t, srv)
+			w := startRecorder(t, srv)
 			w.waitFor(t, 3000)
 			srv.signal(syscall.SIGINT)
 			srv.expectEnd(0)
@@ -86,9 +86,9 @@ func TestHistoryAfterSIGINT(t *testing.T) {
 	}
 }
 
-// kill -9 at any time under load: the file is whole, what is in it is what was
-// received, in that order, and what is missing is no older than the window.
-// With a window of 0 nothing is missing.
+// kill -9 at any time under load: the file is intact and has messages in the
+// order in which they were received. The missing ones are not older than the
+// window. With a window of 0 nothing is missing.
 func TestHistoryAfterKill(t *testing.T) {
 	t.Parallel()
 	kills := scaled(6, 100)
@@ -101,7 +101,7 @@ func TestHistoryAfterKill(t *testing.T) {
 				}
 				before := lastOf(t, path)
 				srv := start(t, "--history", path, "--history-sync", window.String())
-				w := startWitness(t, srv)
+				w := startRecorder(t, srv)
 				w.waitFor(t, 1)
 				atRandom := time.NewTimer(rand.N(400 * time.Millisecond))
 				<-atRandom.C
@@ -117,14 +117,14 @@ func TestHistoryAfterKill(t *testing.T) {
 	}
 }
 
-// However much more is said than a disk takes, and however large the backlog
-// is: nothing waits for longer than the window to be written.
+// However many more messages come than the disk takes, and however large the
+// backlog is, no message waits for longer than the window to be written.
 func TestHistoryUnderFlood(t *testing.T) {
 	t.Parallel()
 	const window = 200 * time.Millisecond
 	path := historyFile(t)
 	srv := start(t, "--history", path, "--history-sync", window.String(), "--backlog", "1GiB")
-	w := startWitness(t, srv)
+	w := startRecorder(t, srv)
 	flooded := time.NewTimer(2 * time.Second)
 	<-flooded.C
 	killed := time.Now()
@@ -134,7 +134,7 @@ func TestHistoryUnderFlood(t *testing.T) {
 
 func historyFile(t testing.TB) string { return filepath.Join(t.TempDir(), "history.db") }
 
-// readHistory returns what was kept after some message.
+// readHistory returns the messages after a sequence.
 func readHistory(t testing.TB, path string, after int64) []history.Message {
 	t.Helper()
 	r, err := history.OpenReader(t.Context(), path)
@@ -152,8 +152,8 @@ func readHistory(t testing.TB, path string, after int64) []history.Message {
 	return all
 }
 
-// lastOf returns the number of the last message there ever was, or 0 if there is
-// no file yet.
+// lastOf returns the sequence of the last message there ever was, or 0 if there
+// is no file yet.
 func lastOf(t testing.TB, path string) int64 {
 	t.Helper()
 	r, err := history.OpenReader(t.Context(), path)
@@ -168,7 +168,7 @@ func lastOf(t testing.TB, path string) int64 {
 	return last
 }
 
-// checkHistory ensures that the file is whole, and its index of words too.
+// checkHistory checks that the file and its index of words are intact.
 func checkHistory(t testing.TB, path string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, OmitHost: true}).String())
@@ -185,21 +185,21 @@ func checkHistory(t testing.TB, path string) {
 	}
 }
 
-// A witness hears all that is said in a room, from two who say as much as they
-// can, and when.
-type witness struct {
-	heard chan struct{} // closed when the connection has ended
+// A recorder receives the messages of a room, from two clients that send as many
+// as they can, and records when it received each.
+type recorder struct {
+	done  chan struct{} // closed when the connection has ended
 	count atomic.Int64
 	order []wire.Message
 	at    []time.Time
 	err   error
 }
 
-func startWitness(t testing.TB, srv *server) *witness {
+func startRecorder(t testing.TB, srv *server) *recorder {
 	t.Helper()
-	c := join(t, srv, "witness")
-	w := &witness{heard: make(chan struct{})}
-	go w.hear(c)
+	c := join(t, srv, "recorder")
+	w := &recorder{done: make(chan struct{})}
+	go w.record(c)
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	for _, name := range []string{"first", "second"} {
@@ -218,8 +218,8 @@ func startWitness(t testing.TB, srv *server) *witness {
 	return w
 }
 
-func (w *witness) hear(c *client) {
-	defer close(w.heard)
+func (w *recorder) record(c *client) {
+	defer close(w.done)
 	in := io.Reader(c)
 	for {
 		var m wire.Message
@@ -234,18 +234,18 @@ func (w *witness) hear(c *client) {
 	}
 }
 
-// waitFor returns when the witness has heard so many messages.
-func (w *witness) waitFor(t testing.TB, n int64) {
+// waitFor returns when the recorder has received as many messages as given.
+func (w *recorder) waitFor(t testing.TB, n int64) {
 	t.Helper()
-	eventually(t, "the witness hears something", func() bool { return w.count.Load() >= n })
+	eventually(t, "the recorder receives messages", func() bool { return w.count.Load() >= n })
 }
 
-// checkKept compares what was kept with what the witness heard until its
-// connection ended: they begin alike, and what it heard before some time is
-// kept; if that is zero, all of it is.
-func (w *witness) checkKept(t testing.TB, kept []history.Message, before time.Time) {
+// checkKept compares the messages in the file with those that the recorder
+// received until its connection ended: they begin alike, and those received
+// before some time are kept; if the time is zero, all of them are.
+func (w *recorder) checkKept(t testing.TB, kept []history.Message, before time.Time) {
 	t.Helper()
-	<-w.heard
+	<-w.done
 	if w.err != nil {
 		t.Fatal(w.err)
 	}
@@ -268,8 +268,8 @@ func (w *witness) checkKept(t testing.TB, kept []history.Message, before time.Ti
 	}
 }
 
-// The file is read while the server writes to it: a reader that follows is shown all
-// that is said, and a reader that has seen enough is no reason to complain.
+// The file can be read while the server writes to it: a reader that follows shows
+// all messages, and a closed pipe is not an error.
 func TestHistoryWhileRunning(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)
@@ -325,8 +325,8 @@ func TestHistoryWhileRunning(t *testing.T) {
 	}
 }
 
-// A second server, and one that is given something else, say what is wrong and
-// end.
+// A second server with the same file, and one with a file that is not a history,
+// report that and end.
 func TestHistoryRefused(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)
@@ -349,7 +349,7 @@ func TestHistoryRefused(t *testing.T) {
 	srv.expectAlive()
 }
 
-// What is older than --retain says is removed while the server runs.
+// Messages that are older than --retain are removed while the server runs.
 func TestHistoryRetain(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// hostile is what could act on a terminal or forge a line, if it were printed.
+// hostile has texts that would act on a terminal or forge a line, if they were
+// printed unchanged.
 var hostile = []string{
 	"\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1bc", "\x1b[31m", "\x1bP1$r\x1b\\", // escape sequences
 	"hi\nmallory: forged", "hi\r\nmallory: forged", "hi\rmallory: forged", // lines
@@ -20,29 +21,28 @@ var hostile = []string{
 	"\ufeffhi", "\\x1b[2J", "{\"event\":\"join\"}",
 }
 
-// Nothing a client sends, be it as a name, a key or a text, with the right key
-// or without, reaches stdout or stderr in a form that acts on a terminal or
-// looks like a line of its own.
+// No name, key or text of a client, with the right key or without, reaches stdout
+// or stderr in a form that acts on a terminal or looks like another line.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	for _, console := range []string{"text", "json"} {
 		t.Run(console, func(t *testing.T) {
 			srv := start(t, "--console", console, "--max-clients", "0", "--log-level", "debug")
-			witness := join(t, srv, "witness")
+			observer := join(t, srv, "observer")
 			for i, s := range hostile {
 				refused := connect(t, srv)
 				refused.send(message(s, s))
 				refused.expectClosed()
 				a := join(t, srv, s)
-				witness.expect(a.say(s))
+				observer.expect(a.say(s))
 				anonymous := message(fmt.Sprint(s, i), s+s)
 				a.send(anonymous)
-				witness.expect(anonymous)
+				observer.expect(anonymous)
 				a.Write([]byte(s))
 				a.halfClose()
 				a.expectClosed()
 			}
-			witness.say("the end")
+			observer.say("the end")
 			srv.stdout.waitForLine(t, "the end")
 			expectHarmless(t, "stdout", srv.stdout.String())
 			expectHarmless(t, "stderr", srv.stderr.String())
@@ -70,7 +70,7 @@ func TestHostileTextOnTerminal(t *testing.T) {
 	expectHarmless(t, "the terminal", strings.ReplaceAll(printed, "\r\n", "\n"))
 }
 
-// expectHarmless ensures that an output is text and line ends, nothing else.
+// expectHarmless checks that an output consists of text and line ends.
 func expectHarmless(t testing.TB, what, printed string) {
 	t.Helper()
 	if !utf8.ValidString(printed) {

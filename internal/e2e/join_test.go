@@ -65,12 +65,12 @@ func startJoinWith(t testing.TB, env []string, address string, flags ...string) 
 	return j
 }
 
-// ends waits for the end, and checks how it was and what was said.
+// ends waits for the end, and checks the status and the error.
 func (j *joiner) ends(status int, says string) {
 	j.t.Helper()
 	select {
 	case <-j.done:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		j.t.Fatalf("join does not end; it says:\n%s", j.stderr)
 	}
 	if got := j.cmd.ProcessState.ExitCode(); got != status {
@@ -81,7 +81,7 @@ func (j *joiner) ends(status int, says string) {
 	}
 }
 
-// `uptime | sop-chat join` says one thing, which arrives, and leaves.
+// `uptime | sop-chat join` sends one message, which arrives, and leaves.
 func TestJoinPipe(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -96,8 +96,8 @@ func TestJoinPipe(t *testing.T) {
 	nothing.ends(0, "")
 }
 
-// Not one of many lines is lost, though the others write to their sender
-// all the time: a close with something unread would be a reset.
+// None of many lines is lost, even if other clients write to the sender all the
+// time: closing with unread data would reset the connection.
 func TestJoinLosesNothing(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -123,8 +123,8 @@ func TestJoinLosesNothing(t *testing.T) {
 	}
 }
 
-// In a shell: `| grep` gets the lines as they come, and after `| head` it ends,
-// though nothing more comes and its input goes on.
+// In a shell `| grep` gets the lines as they come. After `| head` the client
+// ends, even if no message comes and its input goes on.
 func TestJoinInShell(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {
@@ -148,7 +148,7 @@ func TestJoinInShell(t *testing.T) {
 	srv.stdout.waitForLine(t, "alice", "joined")
 	bob.say("nothing to see")
 	bob.say("deploy is done")
-	end := time.AfterFunc(patience, func() { shell.Process.Kill() })
+	end := time.AfterFunc(testTimeout, func() { shell.Process.Kill() })
 	defer end.Stop()
 	if err := shell.Wait(); err != nil || shown.String() != "bob: deploy is done\n0 0 0\n" {
 		t.Errorf("%v: %q", err, shown)
@@ -175,7 +175,7 @@ func TestJoinOutput(t *testing.T) {
 	}
 }
 
-// A signal ends it in order, with the status that shells give to it.
+// A signal ends the client in order, with the status that shells give to it.
 func TestJoinSignals(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -196,7 +196,7 @@ func TestJoinSignals(t *testing.T) {
 	stays.ends(143, "")
 }
 
-// What goes wrong is said in one line, with what to do.
+// Errors are reported in one line, with what to do.
 func TestJoinFailures(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--max-clients", "1")
@@ -212,7 +212,8 @@ func TestJoinFailures(t *testing.T) {
 	startJoinAt(t, "no-such-host.invalid:9000").ends(1, `"no-such-host.invalid" can't be looked up`)
 }
 
-// What a signal or the end of the connection prevented from being sent is said.
+// Messages that were not sent because of a signal or the end of the connection
+// are reported.
 func TestJoinUnsent(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -10,8 +10,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A wrong key closes the connection at once and fully, so that a client which
-// waits does not wait forever, and nothing is sent.
+// After a wrong key the server closes both directions at once and sends nothing,
+// so that a waiting client does not wait for ever.
 func TestWrongKeys(t *testing.T) {
 	t.Parallel()
 	srv := setup{key: []string{"key"}, flags: []string{"--auth-timeout", "10m"}}.start(t)
@@ -27,7 +27,7 @@ func TestWrongKeys(t *testing.T) {
 	}
 }
 
-// What follows a wrong key reaches nobody, though it came in the same segment.
+// Messages after a wrong key reach nobody, even in the same segment.
 func TestWrongKeyThenMessages(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -50,7 +50,8 @@ func TestAuthenticatesOnce(t *testing.T) {
 	}
 }
 
-// The GUI client's key is empty by default; a server has to ask for that.
+// The GUI client's key is empty by default; a server permits that only on
+// request.
 func TestEmptyKey(t *testing.T) {
 	t.Parallel()
 	srv := setup{key: []string{""}, flags: []string{"--allow-empty-key"}}.start(t)
@@ -61,8 +62,8 @@ func TestEmptyKey(t *testing.T) {
 	c.expectFullyClosed()
 }
 
-// With --console-keys hide neither the room's key nor a wrong one is in anything
-// that the server writes, nor among its arguments.
+// With --console-keys hide neither the room's key nor a wrong one is in the
+// output of the server or among its arguments.
 func TestKeysHidden(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {

@@ -7,13 +7,13 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A client that does not read, while its room has to keep less for it than
-// the backlog, is never disconnected, however long that lasts, and loses nothing.
+// A client that does not read, while the room has to keep less for it than the
+// backlog, is never disconnected, however long that lasts, and loses nothing.
 func TestLagIsForgiven(t *testing.T) {
 	t.Parallel()
 	const n = 20_000 // Ten megabytes: more than sockets hold, less than the backlog.
 	srv := start(t, "--stall-timeout", "200ms")
-	a, b, lags := join(t, srv, "a"), join(t, srv, "b"), joinDeaf(t, srv, "lags")
+	a, b, lags := join(t, srv, "a"), join(t, srv, "b"), joinNotReading(t, srv, "lags")
 	sent := beside(t, func() error { return a.flood(0, n) })
 	fromA := b.reader("a")
 	if err := fromA.readAll(n); err != nil {
@@ -22,14 +22,14 @@ func TestLagIsForgiven(t *testing.T) {
 	wait(sent)
 	// The chat goes on for many times the stall timeout.
 	chat(t, a, fromA, n, 20, 100*time.Millisecond)
-	lags.undeafen()
+	lags.restoreBuffer()
 	if err := lags.reader("a").readAll(n + 20); err != nil {
 		t.Fatal(err)
 	}
 	lags.expectNothing(a, b)
 }
 
-// chat lets a send numbered messages, from first on, one at each tick, and
+// chat makes a send numbered messages, from first on, one at each tick, and
 // receives each.
 func chat(t testing.TB, a *client, received *reader, first, messages int, tick time.Duration) {
 	t.Helper()
@@ -54,7 +54,7 @@ func TestHeldRoomLosesNothing(t *testing.T) {
 	senders := []string{"a", "b"}
 	var tasks []task
 	receivers := []*reader{join(t, srv, "c").reader(senders...), join(t, srv, "d").reader(senders...)}
-	late := joinDeaf(t, srv, "late")
+	late := joinNotReading(t, srv, "late")
 	a, b := join(t, srv, "a"), join(t, srv, "b")
 	for _, c := range []*client{a, b} {
 		tasks = append(tasks, beside(t, func() error { return c.flood(0, n) }))
@@ -67,14 +67,15 @@ func TestHeldRoomLosesNothing(t *testing.T) {
 	if got := int(receivers[0].count.Load()); got == len(senders)*n {
 		t.Errorf("all %d messages arrived, though somebody does not read and the backlog is small", got)
 	}
-	late.undeafen()
+	late.restoreBuffer()
 	if err := late.reader(senders...).readAll(n); err != nil {
 		t.Fatal(err)
 	}
 	wait(tasks...)
 }
 
-// waitForStandstill returns when something has arrived, and then nothing more.
+// waitForStandstill returns when something has arrived, and then nothing more
+// comes.
 func waitForStandstill(t testing.TB, r *reader) {
 	t.Helper()
 	look := time.NewTicker(300 * time.Millisecond)
@@ -88,13 +89,13 @@ func waitForStandstill(t testing.TB, r *reader) {
 	})
 }
 
-// One that reads slowly, but reads, holds the others up and is never
-// disconnected, as long as it never stops for the stall timeout.
+// A client that reads slowly but steadily holds the others up, and is not
+// disconnected as long as it never stops for the stall timeout.
 func TestSlowReaderStays(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
 	srv := start(t, "--backlog", "256KiB", "--stall-timeout", "2s")
-	a, b, slow := join(t, srv, "a"), join(t, srv, "b"), joinDeaf(t, srv, "slow").reader("a")
+	a, b, slow := join(t, srv, "a"), join(t, srv, "b"), joinNotReading(t, srv, "slow").reader("a")
 	tasks := []task{
 		beside(t, func() error { return a.flood(0, n) }),
 		beside(t, func() error { return b.reader("a").readAll(n) }),
@@ -113,23 +114,23 @@ func TestSlowReaderStays(t *testing.T) {
 	wait(tasks...)
 }
 
-// held brings a server into the state in which a client that does not read
-// holds up a flood. Clients that flood also await messages of others.
-func held(t testing.TB, others ...string) (srv *server, deaf *client, flood *traffic) {
+// holdRoom starts a server in which a client that does not read holds up a flood.
+// Clients that flood also await messages of others.
+func holdRoom(t testing.TB, others ...string) (srv *server, deaf *client, flood *traffic) {
 	t.Helper()
 	srv = start(t, "--backlog", "1MiB", "--stall-timeout", "10m", "--max-clients", "0")
-	deaf = joinDeaf(t, srv, "deaf")
+	deaf = joinNotReading(t, srv, "deaf")
 	flood = startTraffic(t, srv, others...)
 	waitForStandstill(t, flood.received)
 	return srv, deaf, flood
 }
 
-// In a room that is held, clients come and go as ever. What one sent before it
-// left arrives when the room goes on.
+// In a room that is held, clients join and leave as usual. Messages that a client
+// sent before it left arrive when the room goes on.
 func TestHeldRoomLivesOn(t *testing.T) {
 	t.Parallel()
 	const n = 60 // So many the server's kernel keeps, though the server does not read.
-	srv, deaf, flood := held(t, "closes", "half-closes")
+	srv, deaf, flood := holdRoom(t, "closes", "half-closes")
 	stays := join(t, srv, "stays").reader("closes", "half-closes")
 	stays.next["from"] = unknown
 	closes, halfCloses, wrong := join(t, srv, "closes"), join(t, srv, "half-closes"), connect(t, srv)
@@ -144,21 +145,22 @@ func TestHeldRoomLivesOn(t *testing.T) {
 	wrong.expectFullyClosed()
 
 	flood.stop()
-	deaf.undeafen()
+	deaf.restoreBuffer()
 	beside(t, func() error { return deaf.reader("from", "closes", "half-closes").readUntilClosed() })
 	for stays.next["closes"] < n || stays.next["half-closes"] < n {
-		if _, _, err := stays.read(); err != nil && err != errFarewell {
+		if _, _, err := stays.read(); err != nil && err != errFinal {
 			t.Fatal(err)
 		}
 	}
 }
 
-// When the one that held the room up leaves, in whatever way, the room goes on.
-func TestHolderLeaves(t *testing.T) {
+// When the client that holds the room up leaves, in whatever way, the room goes
+// on.
+func TestLaggardLeaves(t *testing.T) {
 	t.Parallel()
 	for _, leaving := range waysToLeave {
 		t.Run(leaving.what, func(t *testing.T) {
-			_, deaf, flood := held(t)
+			_, deaf, flood := holdRoom(t)
 			leaving.leave(deaf)
 			flood.waitForMore(10_000)
 			flood.finish()

@@ -7,7 +7,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// waysToLeave is how a client can go, as the server sees it.
+// waysToLeave are the ways in which a client can leave, as the server sees them.
 var waysToLeave = []struct {
 	what  string
 	leave func(*client)
@@ -20,9 +20,9 @@ var waysToLeave = []struct {
 	{"reset in the middle of a message", func(c *client) { c.Write([]byte("half a mess")); c.reset() }},
 }
 
-// What a client sent before it closed arrives, however much it was and in
-// whatever segment the close came, also together with the authentication.
-func TestLastWordsArrive(t *testing.T) {
+// Messages that a client sent before it closed arrive, however many they are and
+// whatever segment the close comes in, also together with the authentication.
+func TestLastMessagesArrive(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		what  string
@@ -51,8 +51,7 @@ func TestLastWordsArrive(t *testing.T) {
 	}
 }
 
-// A client may say everything it has to say, goodbye included, before it looks
-// at the echo.
+// A client may send all of its messages and close before it reads the echo.
 func TestAllInOneSegment(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -69,8 +68,8 @@ func TestAllInOneSegment(t *testing.T) {
 	}
 }
 
-// An incomplete message at the end is reported on stderr and goes to nobody;
-// the whole ones before it arrive.
+// An incomplete message at the end is reported on stderr and sent to nobody; the
+// complete ones before it arrive.
 func TestIncompleteIsReported(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{1, wire.NameSize, wire.Size - 1} {
@@ -88,8 +87,8 @@ func TestIncompleteIsReported(t *testing.T) {
 	}
 }
 
-// A reset ends one client. What the kernel still had of it may arrive, in
-// order; the others go on, and so does the server.
+// A reset ends one client. Its messages that are in the kernel may arrive, in
+// order. The others go on, and so does the server.
 func TestReset(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--max-clients", "3") // Each that comes proves that the one before has left.
@@ -117,9 +116,9 @@ func TestReset(t *testing.T) {
 	c.expectNothing(b)
 }
 
-// Clients that leave while they are being flooded, with data unsent and unread,
-// in whatever way, change nothing for the others.
-func TestLeavingUnderFire(t *testing.T) {
+// Clients that leave while they are flooded, with data unsent and unread, in
+// whatever way, have no effect on others.
+func TestLeavingWhileFlooded(t *testing.T) {
 	t.Parallel()
 	for _, leaving := range waysToLeave {
 		t.Run(leaving.what, func(t *testing.T) {
@@ -138,8 +137,8 @@ func TestLeavingUnderFire(t *testing.T) {
 	}
 }
 
-// Clients that leave while they are flooding others, in whatever way, change
-// nothing for the others, and of each a beginning of its flood arrives.
+// Clients that leave while they flood others, in whatever way, have no other
+// effect on them. Of each flood, the beginning arrives.
 func TestLeavingWhileSending(t *testing.T) {
 	t.Parallel()
 	for _, leaving := range waysToLeave {
@@ -157,17 +156,17 @@ func TestLeavingWhileSending(t *testing.T) {
 				leaves.flood(0, 300)
 				leaving.leave(leaves)
 			}
-			b.send(farewell(b.name))
+			b.send(finalMessage(b.name))
 			wait(watched)
 		})
 	}
 }
 
-// watch reads what the senders send, each in order, until b says farewell.
+// watch reads the messages of the senders, each in order, until b's final one.
 func watch(c *client, b string, senders []string) error {
 	r := c.reader(append([]string{b}, senders...)...)
 	for {
-		if _, _, err := r.read(); err == errFarewell {
+		if _, _, err := r.read(); err == errFinal {
 			return nil
 		} else if err != nil {
 			return err

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// With far more clients than descriptors, those inside chat as ever, the
-// server does not spin, and all that wait get in when others leave.
+// With far more clients than descriptors, members chat as usual, the server does
+// not spin, and all waiting clients join when others leave.
 func TestDescriptorLimit(t *testing.T) {
 	t.Parallel()
-	const crowd, limit, surelyInside = 200, 64, 30
+	const clients, limit, surelyInside = 200, 64, 30
 	srv := setup{
 		flags:   []string{"--max-clients", "0", "--auth-timeout", "10m"},
 		wrapper: []string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, limit), "sh"},
 	}.start(t)
 	a, b := join(t, srv, "a"), join(t, srv, "b").reader("a")
-	entered := gather(t, srv, crowd)
+	entered := gather(t, srv, clients)
 	var inside []*client
 	for range surelyInside {
 		inside = append(inside, next(t, entered))
@@ -33,7 +33,7 @@ func TestDescriptorLimit(t *testing.T) {
 		t.Fatalf("%d clients got in through %d descriptors", len(inside)+len(entered), limit)
 	}
 
-	for i := range crowd {
+	for i := range clients {
 		if i >= len(inside) {
 			inside = append(inside, next(t, entered))
 		}
@@ -42,8 +42,8 @@ func TestDescriptorLimit(t *testing.T) {
 	chat(t, a, b, 30, 10, time.Millisecond)
 }
 
-// gather lets n clients connect and authenticate, and sends those that are let
-// in on the channel. They read, and throw away, whatever comes.
+// gather makes n clients connect and authenticate, and sends those that are
+// admitted on the channel. They read and discard everything.
 func gather(t testing.TB, srv *server, n int) <-chan *client {
 	t.Helper()
 	entered := make(chan *client, n)
@@ -66,8 +66,8 @@ func next(t testing.TB, entered <-chan *client) *client {
 	select {
 	case c := <-entered:
 		return c
-	case <-time.After(patience):
-		t.Fatalf("in vain waited %v for another client to get in", patience)
+	case <-time.After(testTimeout):
+		t.Fatalf("in vain waited %v for another client to get in", testTimeout)
 		return nil
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is how long a test waits for what must happen. It is far more than
-// it ever takes, because a busy machine is no reason to fail.
-const patience = 30 * time.Second
+// testTimeout is how long a test waits for a condition. It is far longer than
+// needed, so that tests don't fail on a busy machine.
+const testTimeout = 30 * time.Second
 
 // binary is the path of the server that all tests run.
 var binary string
@@ -72,17 +72,17 @@ func scaled(ordinary, full int) int {
 	return ordinary
 }
 
-// eventually waits until ok, and fails the test if that takes too long.
+// eventually waits until ok returns true, and fails the test after a timeout.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for !ok() {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("in vain waited %v for this: %s", patience, what)
+			t.Fatalf("in vain waited %v for this: %s", testTimeout, what)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// newCgroup makes a control group with a limit of memory, in bytes, and returns
-// the file that takes processes. Nearly everywhere only root can.
+// newCgroup makes a control group with a memory limit, in bytes, and returns the
+// file to which processes are added. On most systems only root can do that.
 func newCgroup(t testing.TB, limit int) (processes string) {
 	t.Helper()
 	if raceEnabled {
@@ -48,8 +48,8 @@ func writeExisting(name, text string) error {
 	return err
 }
 
-// The backlog fits a control group in which the usual one would have the server
-// killed: one client reads nothing, and another floods it.
+// The backlog fits a control group in which the default one would get the server
+// killed, when one client reads nothing and another one floods it.
 func TestBacklogFitsControlGroup(t *testing.T) {
 	const limit, n = 32 << 20, 100_000 // bytes; messages of 512 bytes
 	processes := newCgroup(t, limit)
@@ -60,7 +60,7 @@ func TestBacklogFitsControlGroup(t *testing.T) {
 	if !hasLine(srv.stderr.lines(), "backlog", "smaller", "32 MiB") {
 		t.Errorf("it is not said that the backlog is smaller than usual:\n%s", srv.stderr)
 	}
-	silent := joinDeaf(t, srv, "silent")
+	silent := joinNotReading(t, srv, "silent")
 	a, b := join(t, srv, "a"), join(t, srv, "b")
 	sent := beside(t, func() error { return a.flood(0, n) })
 	if err := b.reader("a").readAll(n); err != nil {
@@ -73,7 +73,7 @@ func TestBacklogFitsControlGroup(t *testing.T) {
 	b.expect(a.say("all are alive"))
 }
 
-// A backlog that the memory there is can't hold is called out.
+// There is a warning about a backlog that does not fit into the memory.
 func TestBacklogBeyondControlGroup(t *testing.T) {
 	processes := newCgroup(t, 64<<20)
 	srv := setup{

@@ -13,8 +13,9 @@ import (
 	"sop-chat/internal/history"
 )
 
-// Whatever happens to the file under a running server, it says so, what was said
-// before and after can be found by some name, and nothing is malformed.
+// Whatever happens to the file of a running server, the server reports it, the
+// messages from before and after are in a file with a name, and nothing is
+// malformed.
 func TestHistoryMoved(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -35,8 +36,8 @@ func TestHistoryMoved(t *testing.T) {
 		{"folder renamed", `mv ../data ../old`, "was moved while it is open", []string{"../old/chat.db"}},
 		{"folder replaced", `mv ../data ../old; mkdir ../data`, "was moved while it is open", []string{"../old/chat.db"}},
 	} {
-		for _, patient := range []bool{true, false} {
-			name := test.what + map[bool]string{false: ", and ended at once"}[patient]
+		for _, waitForNotice := range []bool{true, false} {
+			name := test.what + map[bool]string{false: ", and ended at once"}[waitForNotice]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				folder := filepath.Join(t.TempDir(), "data")
@@ -51,7 +52,7 @@ func TestHistoryMoved(t *testing.T) {
 				if got := run(t, nil, "sh", "-c", `cd "$1" && `+test.do, "sh", folder); got.status != 0 {
 					t.Fatal(got.stderr)
 				}
-				if patient {
+				if waitForNotice {
 					srv.stderr.waitForLine(t, "level=ERROR", test.says)
 				}
 				b.expect(a.say("after"))
@@ -78,8 +79,8 @@ func TestHistoryMoved(t *testing.T) {
 	}
 }
 
-// When what was said is in no file that anybody finds, the server says how much
-// that is, and does not end well.
+// If messages are in a file that has no name, the server reports how many, and
+// ends with an error.
 func TestHistoryRemovedForGood(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "data")
@@ -101,8 +102,8 @@ func TestHistoryRemovedForGood(t *testing.T) {
 	srv.stderr.waitForLine(t, "sop-chat: the history", "was removed while it was open, and with it 2 messages")
 }
 
-// Two servers never write to what belongs to one of them, though the path of the
-// first names another file when the second begins.
+// Two servers never write to each other's files, even if the path of the first
+// names another file when the second begins.
 func TestHistoryOfTwoServers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

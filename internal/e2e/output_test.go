@@ -25,7 +25,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.printed.Write(p)
 }
 
-// Close says that nothing more will come.
+// Close ends the output.
 func (o *output) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -44,7 +44,7 @@ func (o *output) state() (printed string, ended bool) {
 	return o.printed.String(), o.ended
 }
 
-// lines returns the whole lines printed so far.
+// lines returns the complete lines printed so far.
 func (o *output) lines() []string { return wholeLines(o.String()) }
 
 func wholeLines(s string) []string {
@@ -52,11 +52,11 @@ func wholeLines(s string) []string {
 	return lines[:len(lines)-1]
 }
 
-// waitFor waits until what was printed is ok. It fails the test if that takes
-// too long, or can no longer be because the output has ended.
+// waitFor waits until ok returns true for the output. It fails the test after a
+// timeout, or when the output has ended.
 func (o *output) waitFor(t testing.TB, what string, ok func(printed string) bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -70,7 +70,7 @@ func (o *output) waitFor(t testing.TB, what string, ok func(printed string) bool
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("in vain waited %v for %s; the output is:\n%s", patience, what, excerpt(printed))
+			t.Fatalf("in vain waited %v for %s; the output is:\n%s", testTimeout, what, excerpt(printed))
 		}
 	}
 }

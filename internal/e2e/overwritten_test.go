@@ -11,9 +11,8 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// A file that is overwritten under a running server is told apart from one that
-// the server has written. What is in it then stays whole, what is said from then
-// on is added, and the server does not end as if nothing had happened.
+// The server notices when its file is overwritten. It keeps the new content
+// intact, adds the messages from then on, and ends with an error.
 func TestHistoryOverwritten(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ what, do string }{

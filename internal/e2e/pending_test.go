@@ -8,13 +8,13 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A crowd that connects and says nothing takes no place, and does not keep
-// real clients out, neither those that come after it nor those in it.
-func TestSilentCrowd(t *testing.T) {
+// Many connections that send nothing take no slot, and keep no client out,
+// whether it connects before or after them.
+func TestSilentConnections(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		what      string
-		addresses int // that the crowd comes from
+		addresses int // of the silent connections
 		flags     []string
 	}{
 		{"one address", 1, nil},
@@ -25,28 +25,28 @@ func TestSilentCrowd(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			srv := start(t, append([]string{"--auth-timeout", "10m"}, test.flags...)...)
-			crowd := func() {
+			addSilent := func() {
 				for i := range 100 {
 					connectBy(t, srv, from(i%test.addresses))
 				}
 			}
-			crowd()
+			addSilent()
 			a, b := join(t, srv, "a"), join(t, srv, "b")
-			crowd()
+			addSilent()
 			c, d := join(t, srv, "c"), join(t, srv, "d")
 			a.expectNothing(b, c, d)
 		})
 	}
 }
 
-// from is a dialer that uses the n'th address of this host beside 127.0.0.1.
+// from returns a dialer that uses the n'th local address after 127.0.0.1.
 func from(n int) net.Dialer {
 	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(n+1))}}
 }
 
-// When there are too many pending connections, the oldest silent one
-// gives way, long before its time is over; the newest can still authenticate.
-func TestOldestGivesWay(t *testing.T) {
+// When there are too many pending connections, the oldest silent one is evicted,
+// long before its timeout. The newest can still authenticate.
+func TestOldestIsEvicted(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		what      string
@@ -58,18 +58,18 @@ func TestOldestGivesWay(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			srv := start(t, "--auth-timeout", "10m")
-			var crowd []*client
+			var silent []*client
 			for i := range test.bound + 5 {
-				crowd = append(crowd, connectBy(t, srv, from(i%test.addresses)))
+				silent = append(silent, connectBy(t, srv, from(i%test.addresses)))
 			}
-			crowd[0].expectFullyClosed()
-			crowd[len(crowd)-1].authenticate("the newest", key)
+			silent[0].expectFullyClosed()
+			silent[len(silent)-1].authenticate("the newest", key)
 		})
 	}
 }
 
-// A client that does not authenticate in time is closed, also one that sends
-// a byte from time to time; one that has authenticated may be silent.
+// A connection that does not authenticate in time is closed, also if it sends a
+// byte from time to time. A member may be silent.
 func TestAuthTimeout(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Second

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// proc reads a file of /proc about the server.
+// proc reads one of the server's files in /proc.
 func (s *server) proc(name string) string {
 	s.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.pid(), name))
@@ -37,7 +37,7 @@ func (s *server) sockets() (n int) {
 	return n
 }
 
-// peakMemory returns the most bytes of memory the server ever had at once.
+// peakMemory returns the server's peak memory, in bytes.
 func (s *server) peakMemory() int {
 	s.t.Helper()
 	_, peak, _ := strings.Cut(s.proc("status"), "VmHWM:")
@@ -48,7 +48,7 @@ func (s *server) peakMemory() int {
 	return kilobytes << 10
 }
 
-// processorTime returns how long the server has computed so far, in all threads.
+// processorTime returns the processor time of the server so far, in all threads.
 func (s *server) processorTime() time.Duration {
 	s.t.Helper()
 	const tick = 10 * time.Millisecond // the unit of utime and stime, proc(5)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// When nothing moves, the server does nothing, whatever it is that does not
-// move: a loop that spins would burn a whole core.
+// When nothing happens, the server uses no processor time, whatever is pending: a
+// loop that spins would use a whole core.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	for _, state := range slices.Concat(states, stillStates) {
@@ -23,8 +23,8 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// expectQuiet ensures that the server comes to rest: in half a second it
-// computes next to nothing.
+// expectQuiet checks that the server comes to rest: in half a second it uses next
+// to no processor time.
 func expectQuiet(t testing.TB, srv *server) {
 	t.Helper()
 	const look, most = 500 * time.Millisecond, 50 * time.Millisecond
@@ -41,11 +41,11 @@ func expectQuiet(t testing.TB, srv *server) {
 	t.Errorf("in %v without anything to do the server computed for %v", look, computed)
 }
 
-// stillStates is what could make a loop spin: what the kernel goes on
-// reporting, though nothing can be done about it.
+// stillStates are states that could make a loop spin: the kernel keeps reporting
+// an event about which nothing can be done.
 var stillStates = []state{
 	{"resets in a held room", false, func(t *testing.T) *server {
-		srv, _, _ := held(t)
+		srv, _, _ := holdRoom(t)
 		for i := range 5 {
 			c := join(t, srv, fmt.Sprint("resets ", i))
 			c.flood(0, 100)
@@ -54,7 +54,7 @@ var stillStates = []state{
 		return srv
 	}},
 	{"closes in a held room", false, func(t *testing.T) *server {
-		srv, _, _ := held(t)
+		srv, _, _ := holdRoom(t)
 		for i := range 5 {
 			c := join(t, srv, fmt.Sprint("closes ", i))
 			c.flood(0, 100)
@@ -63,7 +63,7 @@ var stillStates = []state{
 		return srv
 	}},
 	{"half-closes in a held room", false, func(t *testing.T) *server {
-		srv, _, _ := held(t)
+		srv, _, _ := holdRoom(t)
 		for i := range 5 {
 			c := join(t, srv, fmt.Sprint("half-closes ", i))
 			c.flood(0, 100)
@@ -74,7 +74,7 @@ var stillStates = []state{
 	{"far behind, in a room that is not held", false, func(t *testing.T) *server {
 		srv := start(t)
 		a, b := join(t, srv, "a"), join(t, srv, "b")
-		joinDeaf(t, srv, "deaf")
+		joinNotReading(t, srv, "deaf")
 		sent := beside(t, func() error { return a.flood(0, 20_000) })
 		if err := b.reader("a").readAll(20_000); err != nil {
 			t.Fatal(err)

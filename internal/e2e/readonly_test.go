@@ -12,9 +12,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Where nothing can be written but beside the history, as in a container whose
-// root is read-only, it is kept
-// all the same, and what is old is removed, however much it is.
+// If only the history's folder is writable, as in a container with a read-only
+// root, messages are kept and old ones removed, however many there are.
 func TestHistoryOnReadOnlyRoot(t *testing.T) {
 	t.Parallel()
 	const readOnly = `set -e

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// In a large room much is sent by reference. In a socket it stays what it was,
-// also if it is read only when the memory that it came from has been used again
-// many times; and so it does for a client that is tens of megabytes behind.
+// In a large room messages are sent by reference. They stay the same in a socket
+// until they are read, even if the memory has been used again many times, and
+// also for a client that lags by tens of megabytes.
 func TestLagInALargeRoom(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -15,7 +15,7 @@ func TestLagInALargeRoom(t *testing.T) {
 		join func(testing.TB, *server, string) *client
 	}{
 		{"sockets keep much", join},
-		{"the log keeps nearly all", joinDeaf},
+		{"the log keeps nearly all", joinNotReading},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()
@@ -37,7 +37,7 @@ func TestLagInALargeRoom(t *testing.T) {
 				tasks = append(tasks, beside(t, func() error { return r.readAll(n) }))
 			}
 			wait(tasks...)
-			late.c.undeafen()
+			late.c.restoreBuffer()
 			if err := late.readAll(n); err != nil {
 				t.Fatal(err)
 			}

@@ -7,8 +7,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A client that joins is sent the last messages, as they were, right after the echo, and
-// also those of an earlier connection of the same name.
+// A client that joins is sent the last messages, unchanged, right after the echo,
+// including those of an earlier connection with the same name.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--replay", "3")
@@ -30,7 +30,7 @@ func TestReplay(t *testing.T) {
 	second.expectNothing(first, again)
 }
 
-// Without --replay nothing is sent that was said before.
+// Without --replay no earlier messages are sent.
 func TestNoReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -40,9 +40,9 @@ func TestNoReplay(t *testing.T) {
 	a.expectNothing(b, c)
 }
 
-// Two hundred join into a stream. Each is sent the last messages there were
-// when it came, and then all that came after, with nothing lost or doubled
-// between the two.
+// Two hundred clients join during a stream. Each is sent the last messages from
+// before it joined and then all later ones, with nothing lost or doubled between
+// them.
 func TestReplaySeam(t *testing.T) {
 	t.Parallel()
 	for _, loops := range []string{"1", "3"} {
@@ -68,12 +68,12 @@ func TestReplaySeam(t *testing.T) {
 	}
 }
 
-// replayed is what TestReplaySeam has --replay say: more than floodUntil sends
-// in a write, so that what is replayed can be told from what is new.
+// replayed is the --replay of TestReplaySeam: more than floodUntil sends in a
+// write, so that replayed messages can be told from new ones.
 const replayed = 2 * batch
 
-// joinsInto lets a client join, checks where it begins, and reads on until it
-// has far more than what was replayed.
+// joinsInto makes a client join, checks where its stream begins, and reads far
+// more than was replayed.
 func (tr *traffic) joinsInto(srv *server) error {
 	before := int(tr.received.count.Load()) // at least so many were said
 	c, err := tryJoin(srv, "joins")

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// While the room is full, a connection is accepted and closed at once, whether
-// it has already sent its authentication or waits; those inside notice nothing.
+// While the room is full, a connection is accepted and closed at once, whether or
+// not it has sent its authentication. Members notice nothing.
 func TestFifthClient(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--auth-timeout", "10m")
 	inside := joinMany(t, srv, 4)
 	for range 20 {
 		connect(t, srv).expectFullyClosed()
-		if connect(t, srv).isLetIn("fifth") {
+		if connect(t, srv).isAdmitted("fifth") {
 			t.Fatal("a fifth client was let in")
 		}
 	}
@@ -33,7 +33,7 @@ func joinMany(t testing.TB, srv *server, n int) []*client {
 	return all
 }
 
-// --max-clients says how many are let in; 0 is no limit.
+// --max-clients limits how many clients are admitted; 0 is no limit.
 func TestMaxClients(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -49,7 +49,7 @@ func TestMaxClients(t *testing.T) {
 			srv := start(t, "--max-clients", test.limit)
 			inside := joinMany(t, srv, test.join)
 			for range test.more {
-				if connect(t, srv).isLetIn("one too many") {
+				if connect(t, srv).isAdmitted("one too many") {
 					t.Fatal("one too many was let in")
 				}
 			}
@@ -58,28 +58,29 @@ func TestMaxClients(t *testing.T) {
 	}
 }
 
-// Of the clients that connected while there was a place, only as many get in as there
-// are places; the others are closed without a word when they authenticate.
+// Of the clients that connected while there was a slot, only as many are admitted
+// as there are slots. The others are closed when they authenticate, and are sent
+// nothing.
 func TestLastPlace(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--auth-timeout", "10m")
 	joinMany(t, srv, 3)
 	first, second, third := connect(t, srv), connect(t, srv), connect(t, srv)
-	if !second.isLetIn("second") {
+	if !second.isAdmitted("second") {
 		t.Fatal("the last place was not given to the first that authenticated")
 	}
 	for _, late := range []*client{first, third} {
-		if late.isLetIn("late") {
+		if late.isAdmitted("late") {
 			t.Fatal("a fifth client was let in")
 		}
 	}
 }
 
-// Of many that authenticate at the same moment, exactly as many get in as there
-// are places, time and again.
-func TestRaceForPlaces(t *testing.T) {
+// Of many clients that authenticate at the same moment, exactly as many are
+// admitted as there are slots, time and again.
+func TestRaceForSlots(t *testing.T) {
 	t.Parallel()
-	const places = 5
+	const slots = 5
 	srv := start(t, "--max-clients", "5", "--auth-timeout", "10m")
 	auth := message("racer", key)
 	for round := range 20 {
@@ -100,21 +101,21 @@ func TestRaceForPlaces(t *testing.T) {
 				winners++
 			}
 		}
-		if winners != places {
-			t.Fatalf("round %d: %d were let in, want %d", round, winners, places)
+		if winners != slots {
+			t.Fatalf("round %d: %d were let in, want %d", round, winners, slots)
 		}
 		for _, c := range racers {
 			c.Close()
 		}
-		waitForPlaces(t, srv, places)
+		waitForSlots(t, srv, slots)
 	}
 }
 
-// waitForPlaces returns when the room is empty and has that many places.
-func waitForPlaces(t testing.TB, srv *server, places int) {
+// waitForSlots returns when the room is empty and has that many slots.
+func waitForSlots(t testing.TB, srv *server, slots int) {
 	t.Helper()
 	var all []*client
-	for range places {
+	for range slots {
 		all = append(all, joinEventually(t, srv, "between"))
 	}
 	for _, c := range all {
@@ -123,8 +124,8 @@ func waitForPlaces(t testing.TB, srv *server, places int) {
 	}
 }
 
-// All honest clients that connect at the same moment, from one address, get
-// in: the bound on pending connections never hits them.
+// All clients that connect at the same moment, from one address, and authenticate
+// are admitted: the bound on pending connections does not affect them.
 func TestThirtyAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 3 {
@@ -163,7 +164,7 @@ func tryJoin(srv *server, name string) (*client, error) {
 	return c, nil
 }
 
-// Every way of leaving makes room for another, and only when it happens.
+// Every way of leaving frees a slot, and not before it happens.
 func TestPlaceIsFreed(t *testing.T) {
 	t.Parallel()
 	for _, leaving := range waysToLeave {
@@ -173,14 +174,14 @@ func TestPlaceIsFreed(t *testing.T) {
 			for i := range 5 {
 				leaves := joinEventually(t, srv, fmt.Sprintf("leaves %d", i))
 				leaves.expect(stays.say("welcome"))
-				if connect(t, srv).isLetIn("too early") {
+				if connect(t, srv).isAdmitted("too early") {
 					t.Fatal("let in before another left")
 				}
 				stays.say("left unread")
 				leaving.leave(leaves)
 			}
 			last := joinEventually(t, srv, "last")
-			if connect(t, srv).isLetIn("too late") {
+			if connect(t, srv).isAdmitted("too late") {
 				t.Fatal("somebody left twice")
 			}
 			last.expectNothing(stays)

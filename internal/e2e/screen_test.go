@@ -79,8 +79,8 @@ func TestScreenJoinedEmoji(t *testing.T) {
 	s.waitFor("typed\n alice at "+srv.address(), "\nHH:MM   bob: below\n")
 }
 
-// A server that restarts is found again; what was typed meanwhile is kept,
-// shown as such, and sent in order.
+// After the server has restarted, the client joins again. What was typed
+// meanwhile is kept, shown as unsent, and sent in order.
 func TestScreenRestart(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -107,7 +107,7 @@ func TestScreenRestart(t *testing.T) {
 	s.waitFor("bob: welcome back")
 }
 
-// Messages as fast as they come hold up neither the room nor the user.
+// A flood of messages holds up neither the room nor the user.
 func TestScreenFlood(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -195,7 +195,7 @@ func TestScreenPaste(t *testing.T) {
 	}
 }
 
-// However it ends, the status is right and the terminal as it was.
+// However the client ends, the status is right and the terminal is restored.
 func TestScreenEnds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -244,7 +244,7 @@ func (s *screen) signal(signal syscall.Signal) {
 	}
 }
 
-// A refusal at the start is shown on the screen as it was before.
+// A refusal at the start is shown on the restored screen.
 func TestScreenRefused(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -252,8 +252,8 @@ func TestScreenRefused(t *testing.T) {
 	s.waitFor("sop-chat: "+srv.address()+" did not let us in: the key is wrong, or the room is full", "status 1\n")
 }
 
-// The key is asked for and not shown; Ctrl+C there ends it, and the terminal
-// echoes again.
+// The client asks for the key without echo. Ctrl+C there ends it, and the
+// terminal echoes again.
 func TestScreenAsksForKey(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -283,7 +283,7 @@ func TestScreenAsksForKey(t *testing.T) {
 	srv.stdout.waitForLine(t, "alice: hello")
 }
 
-// Without colours, and on terminals that can do nothing.
+// The client works without colours, and on terminals without escape sequences.
 func TestScreenColours(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// key is the room's key where a test does not say another. No other word of
-// the server's output contains it.
+// key is the room's key unless a test sets another. No other word of the server's
+// output contains it.
 const key = "Sesam-0ffne-dich"
 
 // A server is a running process of the binary.
@@ -55,8 +55,8 @@ func (s setup) start(t testing.TB) *server {
 	return srv
 }
 
-// launch runs a server. The test's end ends it with SIGTERM, whatever state it
-// is in, and fails the test if it does not end well.
+// launch runs a server. At the test's end it sends SIGTERM, in whatever state the
+// server is, and fails the test if the server does not end with status 0.
 func (s setup) launch(t testing.TB) *server {
 	t.Helper()
 	if s.port == 0 {
@@ -105,13 +105,14 @@ func environment(with ...string) []string {
 	return append(env, with...)
 }
 
-// lastPort is where freePort begins to look. Each run of the tests begins elsewhere.
+// lastPort is where freePort begins to search. Each run of the tests begins
+// elsewhere.
 var lastPort atomic.Int64
 
 func init() { lastPort.Store(rand.Int64N(20_000)) }
 
-// freePort returns a port that nobody uses, of those that the kernel never
-// chooses by itself: any other could become a client's end in the meantime.
+// freePort returns a free port that the kernel never chooses by itself: any other
+// could become the local port of a client meanwhile.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 20_000 {
@@ -134,7 +135,8 @@ func (s *server) wait() {
 
 func (s *server) pid() int { return s.cmd.Process.Pid }
 
-// address is where the GUI client finds the server: IPv4, on this host.
+// address returns the address at which the GUI client reaches the server: IPv4,
+// on this host.
 func (s *server) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
 func (s *server) signal(sig syscall.Signal) {
@@ -144,22 +146,23 @@ func (s *server) signal(sig syscall.Signal) {
 	}
 }
 
-// waitEnd waits for the process to end and returns how it did and how long it took.
+// waitEnd waits for the process to end, and returns its state and how long it
+// took.
 func (s *server) waitEnd() (syscall.WaitStatus, time.Duration) {
 	s.t.Helper()
 	begun := time.Now()
 	select {
 	case <-s.done:
-	case <-time.After(patience):
-		s.dump()
-		s.t.Fatalf("in vain waited %v for the server's end; it says:\n%s", patience, s.stderr)
+	case <-time.After(testTimeout):
+		s.dumpGoroutines()
+		s.t.Fatalf("in vain waited %v for the server's end; it says:\n%s", testTimeout, s.stderr)
 	}
 	return s.cmd.ProcessState.Sys().(syscall.WaitStatus), time.Since(begun)
 }
 
-// dump ends a process that is stuck and has it show what its goroutines do: what
-// Go does on the second SIGQUIT at the latest.
-func (s *server) dump() {
+// dumpGoroutines ends a stuck process so that it prints its goroutines, which Go
+// does on the second SIGQUIT at the latest.
+func (s *server) dumpGoroutines() {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -172,7 +175,7 @@ func (s *server) dump() {
 	}
 }
 
-// expectEnd ensures that the process ends with a status.
+// expectEnd checks that the process ends with a status.
 func (s *server) expectEnd(status int) {
 	s.t.Helper()
 	if got, _ := s.waitEnd(); !got.Exited() || got.ExitStatus() != status {
@@ -180,8 +183,8 @@ func (s *server) expectEnd(status int) {
 	}
 }
 
-// expectAlive ensures that the server serves: two new clients, which need two free
-// places, exchange a message.
+// expectAlive checks that the server works: two new clients, which need two free
+// slots, exchange a message.
 func (s *server) expectAlive() {
 	s.t.Helper()
 	a, b := joinEventually(s.t, s, "alive 1"), joinEventually(s.t, s, "alive 2")
@@ -191,7 +194,7 @@ func (s *server) expectAlive() {
 	b.Close()
 }
 
-// kill ends a server of which it is not said how a signal ends it.
+// kill ends a server whose reaction to signals is not under test.
 func (s *server) kill() {
 	s.t.Helper()
 	s.signal(syscall.SIGKILL)

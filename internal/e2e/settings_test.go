@@ -14,7 +14,7 @@ import (
 )
 
 // The key can come from a file or from the environment, so that the list of
-// processes does not show it. The line end that an editor leaves is no part of it.
+// processes does not show it. A line end that an editor leaves is not part of it.
 func TestHiddenKey(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "key")
@@ -41,7 +41,7 @@ func TestHiddenKey(t *testing.T) {
 	}
 }
 
-// A key file that could never hold a room's key is refused.
+// A key file without a valid key is refused.
 func TestWrongKeyFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -72,14 +72,14 @@ func TestWrongKeyFile(t *testing.T) {
 	})
 }
 
-// Every flag has a variable, which counts where the flag is not given.
+// Every flag has a variable, which counts if the flag is not given.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	env := []string{"SOP_CHAT_MAX_CLIENTS=1", "SOP_CHAT_CONSOLE=off", "SOP_CHAT_STAGE=3", "SOP_CHAT_AUTH_TIMEOUT=1s"}
 	srv := setup{env: env, flags: []string{"--stage", "4"}}.start(t)
 	connect(t, srv).expectFullyClosed() // After the timeout.
 	join(t, srv, "a").say("hello")
-	if connect(t, srv).isLetIn("b") {
+	if connect(t, srv).isAdmitted("b") {
 		t.Error("a second client was let in")
 	}
 	srv.signal(syscall.SIGINT)
@@ -95,7 +95,7 @@ func TestBind(t *testing.T) {
 	srv := start(t, "--bind", "127.0.0.1")
 	srv.expectAlive()
 	elsewhere := fmt.Sprintf("127.0.0.2:%d", srv.port)
-	if conn, err := net.DialTimeout("tcp", elsewhere, patience); err == nil {
+	if conn, err := net.DialTimeout("tcp", elsewhere, testTimeout); err == nil {
 		conn.Close()
 		t.Error("the server also listens on 127.0.0.2")
 	}
@@ -110,7 +110,7 @@ func TestIPv6(t *testing.T) {
 		l.Close()
 	}
 	srv := start(t)
-	conn, err := net.DialTimeout("tcp6", fmt.Sprintf("[::1]:%d", srv.port), patience)
+	conn, err := net.DialTimeout("tcp6", fmt.Sprintf("[::1]:%d", srv.port), testTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// The signals that end the server do so with status 0 within a second, whatever
-// it is in the middle of, and the port can be bound again at once.
+// The signals that end the server do so with status 0 within a second, in
+// whatever state it is, and the port can be bound again at once.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for _, state := range states {
@@ -38,8 +38,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// within is how long something that takes d may take where the machine is
-// shared, or the race detector is at work.
+// within returns how long something that takes d may take on a shared machine, or
+// with the race detector.
 func within(d time.Duration) time.Duration {
 	if raceEnabled {
 		return 5 * d
@@ -59,8 +59,8 @@ func TestSignalClosesAll(t *testing.T) {
 	srv.expectEnd(0)
 }
 
-// A second server can take the place of one that ended, while the first one's
-// connections still linger in the kernel.
+// A second server can bind the port of one that ended, while the connections of
+// the first still linger in the kernel.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	first := start(t)
@@ -71,8 +71,8 @@ func TestRestart(t *testing.T) {
 	second.expectAlive()
 }
 
-// What anybody has received when the signal comes was accepted, so it is
-// printed before the end.
+// Every message that a client has received when the signal comes is printed
+// before the end.
 func TestSignalPrintsAccepted(t *testing.T) {
 	t.Parallel()
 	const n = 5000
@@ -90,8 +90,8 @@ func TestSignalPrintsAccepted(t *testing.T) {
 	}
 }
 
-// In the middle of a flood too, nothing is received that is not printed, or at
-// least counted among those left out.
+// In the middle of a flood, too, every message that was received is printed, or
+// counted among those that were left out.
 func TestSignalPrintsDuringFlood(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -109,7 +109,7 @@ func TestSignalPrintsDuringFlood(t *testing.T) {
 	}
 }
 
-// A second SIGINT ends the server at once, though something is stuck.
+// A second SIGINT ends the server at once, even if something is stuck.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	srv, _ := startStuck(t)
@@ -123,9 +123,9 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// A signal that comes while a server ends by itself does not change its status:
-// neither at once, nor when all that it still waits for is a standard error that
-// nobody reads, for a quarter of a second.
+// A signal that comes while a server ends by itself does not change its status,
+// neither at once nor while it only waits for a standard error that nobody reads,
+// for a quarter of a second.
 func TestSignalAtEnd(t *testing.T) {
 	t.Parallel()
 	for range scaled(5, 50) {
@@ -158,8 +158,7 @@ func TestSignalAtEnd(t *testing.T) {
 	srv.expectEnd(0)
 }
 
-// Stage 3 is the chat without its last stage: SIGINT does what it does to
-// every program.
+// Stage 3 is the chat without its last stage: SIGINT has its default effect.
 func TestStage3Signal(t *testing.T) {
 	t.Parallel()
 	if signal.Ignored(os.Interrupt) {

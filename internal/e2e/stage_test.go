@@ -30,8 +30,8 @@ func TestStage2(t *testing.T) {
 	}
 }
 
-// Stage 2 cuts messages out of pieces and batches like the whole does, and
-// takes no more than five.
+// Stage 2 splits the stream into messages as the complete server does, and reads
+// no more than five.
 func TestStage2Pieces(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--stage", "2")
@@ -47,7 +47,7 @@ func TestStage2Pieces(t *testing.T) {
 	}
 }
 
-// Stage 2 shows a wrong key and closes at once, without a word.
+// Stage 2 shows a wrong key and closes at once, and sends nothing.
 func TestStage2WrongKey(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--stage", "2")
@@ -71,7 +71,7 @@ func TestStage2Leaves(t *testing.T) {
 	}
 }
 
-// Stage 3 is many clients that chat.
+// In stage 3 many clients chat.
 func TestStage3(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--stage", "3")

@@ -5,16 +5,16 @@ import (
 	"testing"
 )
 
-// A client that has held the room up for the stall timeout is disconnected,
-// and the log names it; what it got until then is a beginning without a gap.
-// Nobody else loses anything, and memory stays within bounds.
+// A client that has held the room up for the stall timeout is disconnected, and
+// the log names it. What it received until then is a beginning without a gap.
+// Other clients lose nothing, and memory stays within bounds.
 func TestStallersAreDisconnected(t *testing.T) {
 	t.Parallel()
 	const backlog, others = 4 << 20, 48 << 20 // others: a Go program, and buffers.
 	n := scaled(60_000, 1_000_000)
 	srv := start(t, "--backlog", "4MiB", "--stall-timeout", "1s", "--max-clients", "0")
 	a, b, c := join(t, srv, "a"), join(t, srv, "b"), join(t, srv, "c")
-	stallers := []*client{joinDeaf(t, srv, "sleepy"), joinDeaf(t, srv, "drowsy"), joinDeaf(t, srv, "dozing")}
+	stallers := []*client{joinNotReading(t, srv, "sleepy"), joinNotReading(t, srv, "drowsy"), joinNotReading(t, srv, "dozing")}
 	before := srv.peakMemory()
 	tasks := []task{
 		beside(t, func() error { return a.flood(0, n) }),
@@ -39,7 +39,7 @@ func TestStallersAreDisconnected(t *testing.T) {
 	c.expectNothing(a, b)
 }
 
-// memory is how much a server that needs so many bytes may need: the race
+// memory returns how much a server that needs some bytes may use: the race
 // detector multiplies it.
 func memory(bytes int) int {
 	if raceEnabled {
@@ -48,7 +48,7 @@ func memory(bytes int) int {
 	return bytes
 }
 
-// However many do not read: memory stays bounded, because they share one
+// However many clients don't read, memory stays bounded, because they share one
 // backlog, and so does the time for which they hold the others up.
 func TestManyStallers(t *testing.T) {
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestManyStallers(t *testing.T) {
 	a, b := join(t, srv, "a"), join(t, srv, "b")
 	before := srv.peakMemory()
 	for i := range scaled(50, 500) {
-		joinDeaf(t, srv, fmt.Sprintf("deaf %d", i))
+		joinNotReading(t, srv, fmt.Sprintf("deaf %d", i))
 	}
 	sent := beside(t, func() error { return a.flood(0, n) })
 	if err := b.reader("a").readAll(n); err != nil {
@@ -71,15 +71,15 @@ func TestManyStallers(t *testing.T) {
 	b.expectNothing(a)
 }
 
-// When all send and nobody reads, those that hold the room up have to go, one
-// after the other, until the last can talk to nobody.
+// When all clients send and none reads, those that hold the room up are
+// disconnected, one after the other, until one is left.
 func TestEverybodyStalls(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--backlog", "1MiB", "--stall-timeout", "500ms")
 	var clients []*client
 	var floods []task
 	for _, name := range []string{"a", "b", "c"} {
-		c := joinDeaf(t, srv, name)
+		c := joinNotReading(t, srv, name)
 		clients = append(clients, c)
 		floods = append(floods, beside(t, func() error { return c.flood(0, 100_000) }))
 	}

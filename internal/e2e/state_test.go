@@ -6,7 +6,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A state is what a server can be in the middle of.
+// A state is a situation in which a server can be.
 type state struct {
 	what  string
 	moves bool // if it is left alone, it does not become quiet
@@ -39,7 +39,7 @@ var states = []state{
 		return srv
 	}},
 	{"a client that does not read", false, func(t *testing.T) *server {
-		srv, _, _ := held(t)
+		srv, _, _ := holdRoom(t)
 		return srv
 	}},
 	{"stdout stuck", true, func(t *testing.T) *server {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The binary, as it is released, needs no other file to run.
+// The released binary needs no other file to run.
 func TestStatic(t *testing.T) {
 	t.Parallel()
 	if raceEnabled {

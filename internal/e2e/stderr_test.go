@@ -13,9 +13,9 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// complain makes the server write to its log: each client leaves in the middle
-// of a message, and has a long name.
-func complain(t testing.TB, srv *server, times int) {
+// logLines makes the server write to its log: each client leaves in the middle of
+// a message, and has a long name.
+func logLines(t testing.TB, srv *server, times int) {
 	t.Helper()
 	name := strings.Repeat("n", wire.NameSize)
 	for range times {
@@ -26,14 +26,14 @@ func complain(t testing.TB, srv *server, times int) {
 	}
 }
 
-// startWithLog runs a server whose stderr is a pipe, and returns the pipe's
-// other end when the server has said that it listens.
+// startWithLog runs a server whose stderr is a pipe, and returns the pipe's other
+// end when the server listens.
 func startWithLog(t testing.TB) (srv *server, log *os.File) {
 	t.Helper()
 	in, log := pipe(t)
 	srv = setup{stderr: in}.launch(t)
 	in.Close()
-	log.SetReadDeadline(time.Now().Add(patience))
+	log.SetReadDeadline(time.Now().Add(testTimeout))
 	var said []byte
 	for chunk := make([]byte, 1024); !strings.Contains(string(said), strconv.Itoa(srv.port)); {
 		n, err := log.Read(chunk)
@@ -46,27 +46,27 @@ func startWithLog(t testing.TB) (srv *server, log *os.File) {
 }
 
 // If nobody reads the log any more, the chat goes on, and the server can be
-// ended; when somebody reads it again, it goes on too.
+// ended. When the log is read again, it goes on, too.
 func TestStderrStuck(t *testing.T) {
 	t.Parallel()
 	srv, log := startWithLog(t)
 	a, b := join(t, srv, "a"), join(t, srv, "b")
-	complain(t, srv, 1000) // A pipe takes a few hundred lines.
+	logLines(t, srv, 1000) // A pipe takes a few hundred lines.
 	b.expect(a.say("it goes on"))
-	drained := beside(t, func() error {
+	reading := beside(t, func() error {
 		_, err := io.Copy(io.Discard, log)
 		return err
 	})
 	srv.signal(syscall.SIGINT)
 	srv.expectEnd(0)
-	wait(drained)
+	wait(reading)
 }
 
 // A log that stays stuck does not keep the server from ending.
 func TestStderrStuckForever(t *testing.T) {
 	t.Parallel()
 	srv, _ := startWithLog(t)
-	complain(t, srv, 1000)
+	logLines(t, srv, 1000)
 	srv.signal(syscall.SIGINT)
 	_, took := srv.waitEnd()
 	srv.expectEnd(0)
@@ -75,13 +75,13 @@ func TestStderrStuckForever(t *testing.T) {
 	}
 }
 
-// If the reader of the log goes away, the server lives on.
+// If the reader of the log goes away, the server goes on.
 func TestStderrClosed(t *testing.T) {
 	t.Parallel()
 	srv, log := startWithLog(t)
 	log.Close()
 	for i := range 5 {
-		complain(t, srv, 1)
+		logLines(t, srv, 1)
 		join(t, srv, fmt.Sprint("after ", i)).Close()
 	}
 	srv.signal(syscall.SIGTERM)

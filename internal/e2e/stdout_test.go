@@ -9,7 +9,7 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// pipe returns the two ends of a pipe whose writer waits, as a shell makes it.
+// pipe returns the two ends of a pipe whose writer blocks, like a shell's.
 func pipe(t testing.TB) (in, out *os.File) {
 	t.Helper()
 	out, in, err := os.Pipe()
@@ -23,7 +23,7 @@ func pipe(t testing.TB) (in, out *os.File) {
 	return in, out
 }
 
-// startStuck runs a server whose stdout is a pipe that nobody reads, yet.
+// startStuck runs a server whose stdout is a pipe that nobody reads yet.
 func startStuck(t testing.TB, flags ...string) (srv *server, out *os.File) {
 	t.Helper()
 	in, out := pipe(t)
@@ -32,8 +32,8 @@ func startStuck(t testing.TB, flags ...string) (srv *server, out *os.File) {
 	return srv, out
 }
 
-// If nobody reads stdout, the chat goes on. When somebody does again, the
-// console prints what it still has, and says how many messages it left out.
+// If nobody reads stdout, the chat goes on. When it is read again, the console
+// prints the messages that it has kept, and how many it left out.
 func TestStdoutStuck(t *testing.T) {
 	t.Parallel()
 	const n = 30_000
@@ -59,7 +59,7 @@ func TestStdoutStuck(t *testing.T) {
 	printed.waitForLine(t, "a: it goes on")
 }
 
-// If the reader of stdout goes away, the server lives on.
+// If the reader of stdout goes away, the server goes on.
 func TestStdoutClosed(t *testing.T) {
 	t.Parallel()
 	srv, out := startStuck(t)
@@ -72,7 +72,7 @@ func TestStdoutClosed(t *testing.T) {
 	srv.expectEnd(0)
 }
 
-// startClosed runs a server whose stdout nobody can read any more.
+// startClosed runs a server whose stdout is closed.
 func startClosed(t testing.TB) *server {
 	t.Helper()
 	in, out := pipe(t)
@@ -82,8 +82,8 @@ func startClosed(t testing.TB) *server {
 	return srv
 }
 
-// It makes no difference whether stdout was closed from the beginning, was
-// never open, or cannot take anything.
+// It makes no difference whether stdout was closed from the beginning, was never
+// open, or can't be written.
 func TestStdoutUnusable(t *testing.T) {
 	t.Parallel()
 	t.Run("closed before", func(t *testing.T) { startClosed(t).expectAlive() })

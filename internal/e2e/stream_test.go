@@ -6,8 +6,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// TCP keeps no message borders: however the bytes are cut, from the first on,
-// the same messages arrive.
+// TCP keeps no message boundaries: however the bytes are cut, the same messages
+// arrive.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -60,8 +60,8 @@ func writePieces(c *client, all []byte, size int) error {
 	return nil
 }
 
-// A message whose rest is still to come holds up nobody, and is complete with
-// its last byte, whatever other clients send in between.
+// An incomplete message holds up nobody. It is complete with its last byte,
+// whatever other clients send meanwhile.
 func TestIncompleteWaits(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

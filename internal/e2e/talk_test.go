@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Whatever one member floods, and however another reads or does not read, what
-// two others say to each other arrives at once. A reader that takes little, and
-// so holds up only the flood, stays.
+// Whatever one member floods, and however another one reads or does not read,
+// messages between two others arrive at once. A reader that takes little, and so
+// holds up only the flood, is not disconnected.
 func TestTalkDuringFlood(t *testing.T) {
 	t.Parallel()
 	const heardWithin = 3 * time.Second // on a busy machine; it is milliseconds otherwise
@@ -27,7 +27,7 @@ func TestTalkDuringFlood(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()
 			srv := start(t, "--max-clients", "0", "--stall-timeout", "2s", "--backlog", "4MiB", "--console", "off")
-			slow := joinDeaf(t, srv, "slow")
+			slow := joinNotReading(t, srv, "slow")
 			flooder, a, b := join(t, srv, "flooder"), join(t, srv, "a"), join(t, srv, "b")
 			flood := beside(t, func() error { return flooder.floodUntil(t.Context().Done(), new(atomic.Int64)) })
 			for _, c := range []*client{flooder, a} {
@@ -69,7 +69,8 @@ func TestTalkDuringFlood(t *testing.T) {
 	}
 }
 
-// sip reads so many bytes each second, and returns why it can't any more.
+// sip reads the given number of bytes each second, and returns the error that
+// ends that.
 func (c *client) sip(ctx context.Context, bytes int64) error {
 	next := time.NewTicker(time.Second)
 	defer next.Stop()

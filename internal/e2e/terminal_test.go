@@ -16,8 +16,7 @@ import (
 	"sop-chat/internal/testenv"
 )
 
-// openTerminal returns a terminal and the screen that shows what is printed
-// on it.
+// openTerminal returns a terminal and the screen that shows its output.
 func openTerminal(t testing.TB) (screen, terminal *os.File) {
 	t.Helper()
 	screen, terminal, err := pty.Open()
@@ -28,8 +27,8 @@ func openTerminal(t testing.TB) (screen, terminal *os.File) {
 	return screen, terminal
 }
 
-// startOnTerminal runs a server whose stdout is a terminal. What it prints
-// there is in the server's stdout as usual, with the terminal's "\r\n".
+// startOnTerminal runs a server whose stdout is a terminal. Its output is in the
+// server's stdout as usual, with the terminal's "\r\n".
 func startOnTerminal(t testing.TB, env []string, flags ...string) *server {
 	t.Helper()
 	screen, terminal := openTerminal(t)
@@ -39,11 +38,11 @@ func startOnTerminal(t testing.TB, env []string, flags ...string) *server {
 	return srv
 }
 
-// colour is what a terminal is told to change the colour or weight of letters.
+// colour matches the sequences that change the colour or weight of letters.
 var colour = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// On a terminal the console shows times, and a colour for each name that stays
-// the same; NO_COLOR and dumb terminals are respected.
+// On a terminal the console shows times, and the same colour for the same name.
+// It respects NO_COLOR and dumb terminals.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -87,8 +86,8 @@ func lineOf(srv *server, text string) string {
 	return ""
 }
 
-// expectColours ensures that the same name has the same colours, and that
-// every line ends without any.
+// expectColours checks that the same name has the same colours, and that every
+// line ends without any.
 func expectColours(t *testing.T, alice, aliceAgain, bob string) {
 	t.Helper()
 	of := func(line string) string { return strings.Join(colour.FindAllString(line, -1), " ") }
@@ -97,17 +96,17 @@ func expectColours(t *testing.T, alice, aliceAgain, bob string) {
 	}
 	for _, line := range []string{alice, bob} {
 		used := colour.FindAllString(line, -1)
-		if len(used) < 2 || !slices.Contains(takesBack, used[len(used)-1]) {
+		if len(used) < 2 || !slices.Contains(colourReset, used[len(used)-1]) {
 			t.Errorf("line %q has no colour, or does not take it back", line)
 		}
 	}
 }
 
-// takesBack is what undoes all colours, or that of letters.
-var takesBack = []string{"\x1b[0m", "\x1b[m", "\x1b[39m"}
+// colourReset matches the sequences that undo colours.
+var colourReset = []string{"\x1b[0m", "\x1b[m", "\x1b[39m"}
 
-// On a terminal that knows no escape sequences, or is not to have colours, the
-// server sends it none; where join can't fill the screen, it shows lines.
+// On a terminal without escape sequences, or with colours switched off, the
+// server writes none. If join can't fill the screen, it shows lines.
 func TestNoSequences(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -154,17 +153,17 @@ func TestNoSequences(t *testing.T) {
 			if strings.Contains(srv.stdout.String(), "\x1b") {
 				t.Errorf("the server prints %q", excerpt(srv.stdout.String()))
 			}
-			if got := joined.String(); strings.Contains(got, "\x1b") != test.sequences || painted.MatchString(got) {
+			if got := joined.String(); strings.Contains(got, "\x1b") != test.sequences || colourSet.MatchString(got) {
 				t.Errorf("join prints %q", excerpt(got))
 			}
 		})
 	}
 }
 
-// painted is what gives letters a colour.
-var painted = regexp.MustCompile(`\x1b\[([0-9]+;)*([34][0-7]|[34]8;[25];[0-9;]+|9[0-7]|10[0-7])(;[0-9]+)*m`)
+// colourSet matches the sequences that give letters a colour.
+var colourSet = regexp.MustCompile(`\x1b\[([0-9]+;)*([34][0-7]|[34]8;[25];[0-9;]+|9[0-7]|10[0-7])(;[0-9]+)*m`)
 
-// --console json and a pipe have no colours, whatever the terminal could do.
+// --console json and a pipe have no colours, on any terminal.
 func TestTerminalJSON(t *testing.T) {
 	t.Parallel()
 	srv := startOnTerminal(t, nil, "--console", "json")

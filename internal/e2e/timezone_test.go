@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A time zone that the system does not know, or has no table of, is no reason to
-// fail: times are those of UTC then.
+// An unknown time zone, or a missing table of them, is not an error: times are
+// UTC then.
 func TestUnknownTimeZone(t *testing.T) {
 	t.Parallel()
 	for _, zone := range []string{"Nowhere/City", ":/none", "../../etc/passwd", "\x1b[31m"} {
@@ -22,7 +22,7 @@ func TestUnknownTimeZone(t *testing.T) {
 			t.Errorf("TZ=%q: no time in %q", zone, line)
 			continue
 		}
-		if off := said.Sub(begun.Truncate(time.Second)); off < 0 && off > -23*time.Hour || off > patience {
+		if off := said.Sub(begun.Truncate(time.Second)); off < 0 && off > -23*time.Hour || off > testTimeout {
 			t.Errorf("TZ=%q: it is %s in %q, and %s in UTC", zone, clock, line, begun.Format(time.TimeOnly))
 		}
 	}

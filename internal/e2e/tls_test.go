@@ -54,7 +54,7 @@ func tlsProxy(t testing.TB, srv *server) (address, file string) {
 	return l.Addr().String(), file
 }
 
-// pass passes on both directions, and the end of each.
+// pass forwards both directions, and the end of each.
 func pass(conn *tls.Conn, to string) {
 	defer conn.Close()
 	c, err := net.Dial("tcp", to)
@@ -69,8 +69,8 @@ func pass(conn *tls.Conn, to string) {
 	io.Copy(conn, c)
 }
 
-// Over TLS everything is the same; a certificate that nobody vouches for is
-// refused in words.
+// Over TLS everything works the same. An untrusted certificate is refused with an
+// explanation.
 func TestJoinTLS(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

@@ -16,16 +16,16 @@ import (
 
 var update = flag.Bool("update", false, "renew the golden screens")
 
-// A screen is a terminal of tmux in which `sop-chat join` runs, as a user has
-// it: with keys, and with what can be seen.
+// A screen is a terminal of tmux in which `sop-chat join` runs. Tests press keys
+// and look at the screen, as a user does.
 type screen struct {
 	t      testing.TB
 	srv    *server
 	socket string
 }
 
-// startScreen runs join in a terminal of some size. When it ends, the screen
-// shows its status and whether the terminal echoes what is typed.
+// startScreen runs join in a terminal of some size. When join ends, the screen
+// shows its status and whether the terminal echoes.
 func startScreen(t testing.TB, srv *server, columns, rows int, env ...string) *screen {
 	t.Helper()
 	s := openScreen(t, srv, columns, rows, fmt.Sprintf("%s join --name alice %s", binary, srv.address()), env...)
@@ -67,7 +67,7 @@ func (s *screen) press(keys ...string) {
 	s.tmux(append([]string{"send-keys"}, keys...)...)
 }
 
-// enter types a text, whatever is in it.
+// enter types any text.
 func (s *screen) enter(text string) {
 	s.t.Helper()
 	s.tmux("send-keys", "-l", text)
@@ -84,7 +84,7 @@ var (
 	countdown = regexp.MustCompile(`reconnecting in \d+ s`)
 )
 
-// text returns what is on the screen, with times and the port masked.
+// text returns the text on the screen, with times and the port masked.
 func (s *screen) text() string {
 	s.t.Helper()
 	shown := timeOfRow.ReplaceAllString(s.tmux("capture-pane", "-p"), "HH:MM ")
@@ -92,10 +92,10 @@ func (s *screen) text() string {
 	return strings.ReplaceAll(shown, fmt.Sprint(":", s.srv.port), ":PPPPP")
 }
 
-// wait waits until the screen is as it should be.
+// wait waits until ok returns true for the screen.
 func (s *screen) wait(what string, ok func(shown string) bool) {
 	s.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	again := time.NewTicker(30 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -106,12 +106,12 @@ func (s *screen) wait(what string, ok func(shown string) bool) {
 		select {
 		case <-again.C:
 		case <-deadline:
-			s.t.Fatalf("in vain waited %v for %s; the screen shows:\n%s", patience, what, shown)
+			s.t.Fatalf("in vain waited %v for %s; the screen shows:\n%s", testTimeout, what, shown)
 		}
 	}
 }
 
-// waitFor waits until all of some texts are on the screen.
+// waitFor waits until all of the texts are on the screen.
 func (s *screen) waitFor(texts ...string) {
 	s.t.Helper()
 	s.wait(fmt.Sprintf("%q", texts), func(shown string) bool {
@@ -124,7 +124,7 @@ func (s *screen) waitFor(texts ...string) {
 	})
 }
 
-// expect waits until the screen is that of a golden file.
+// expect waits until the screen equals a golden file.
 func (s *screen) expect(name string) {
 	s.t.Helper()
 	golden := filepath.Join("testdata", "screens", name+".txt")
@@ -146,8 +146,8 @@ func (s *screen) expect(name string) {
 	s.wait("the screen of "+golden+", which is:\n"+string(want)+"\n", func(shown string) bool { return shown == string(want) })
 }
 
-// ended ensures that join has ended with a status, and that the terminal is as
-// it should be then: it echoes, and gives whole lines.
+// ended checks that join has ended with a status, and that the terminal is
+// restored: it echoes, and reads whole lines.
 func (s *screen) ended(status int) {
 	s.t.Helper()
 	s.waitFor(fmt.Sprintf("status %d\n", status), " echo ", " icanon ")

@@ -13,11 +13,11 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// numbered returns a sender's message number n. A receiver that knows the
-// sender knows every byte of it.
+// numbered returns a sender's message number n. Its sender and number determine
+// every byte.
 func numbered(sender string, n int) wire.Message { return message(sender, strconv.Itoa(n)) }
 
-// flood sends the client's messages first to last-1, many in a write.
+// flood sends the client's messages first to last-1, many in each write.
 func (c *client) flood(first, last int) error {
 	w := bufio.NewWriterSize(c, batch*wire.Size)
 	for n := first; n < last; n++ {
@@ -32,16 +32,16 @@ func (c *client) flood(first, last int) error {
 	return nil
 }
 
-// batch is how many messages floodUntil sends in a write.
+// batch is how many messages floodUntil sends in each write.
 const batch = 64
 
-// floodUntil sends numbered messages, and a farewell when stop is closed. sent
-// is how many messages there were before the farewell.
+// floodUntil sends numbered messages, and a final one when stop is closed. sent
+// is how many messages there were before that.
 func (c *client) floodUntil(stop <-chan struct{}, sent *atomic.Int64) error {
 	for {
 		select {
 		case <-stop:
-			m := farewell(c.name)
+			m := finalMessage(c.name)
 			_, err := c.Write(m[:])
 			return err
 		default:
@@ -54,13 +54,13 @@ func (c *client) floodUntil(stop <-chan struct{}, sent *atomic.Int64) error {
 	}
 }
 
-func farewell(sender string) wire.Message { return message(sender, "farewell") }
+func finalMessage(sender string) wire.Message { return message(sender, "final") }
 
-// errFarewell is what reading a farewell gives.
-var errFarewell = errors.New("the sender said farewell")
+// errFinal is the error of reading a final message.
+var errFinal = errors.New("the sender has sent its final message")
 
-// A reader follows what a client receives, from senders of numbered messages.
-// It is for one goroutine, but for count, which may be read at any time.
+// A reader checks the messages that a client receives from senders of numbered
+// messages. It is for one goroutine, except for count.
 type reader struct {
 	c     *client
 	in    *bufio.Reader
@@ -68,10 +68,10 @@ type reader struct {
 	count atomic.Int64   // of messages so far
 }
 
-// unknown is the number that has to come next where any may come first.
+// unknown is the next number of a sender whose first message may have any.
 const unknown = -1
 
-// reader begins where the senders begin.
+// reader returns a reader that expects the senders' first messages.
 func (c *client) reader(senders ...string) *reader {
 	r := &reader{c: c, in: bufio.NewReaderSize(c, batch*wire.Size), next: make(map[string]int)}
 	for _, sender := range senders {
@@ -80,9 +80,9 @@ func (c *client) reader(senders ...string) *reader {
 	return r
 }
 
-// read returns the next message's sender and number. It is an error if a
-// message of that sender was lost, doubled, overtaken or changed, and
-// errFarewell if it was the sender's last.
+// read returns the next message's sender and number. It returns an error if a
+// message of that sender was lost, doubled, overtaken or changed, and errFinal if
+// it was the sender's final one.
 func (r *reader) read() (sender string, n int, err error) {
 	var got wire.Message
 	if _, err := io.ReadFull(r.in, got[:]); err != nil {
@@ -93,8 +93,8 @@ func (r *reader) read() (sender string, n int, err error) {
 	if !known {
 		return "", 0, fmt.Errorf("%q got %q of %q, from whom nothing was to come", r.c.name, got.Text(), sender)
 	}
-	if got == farewell(sender) {
-		return sender, n, errFarewell
+	if got == finalMessage(sender) {
+		return sender, n, errFinal
 	}
 	if n == unknown {
 		n, _ = strconv.Atoi(string(got.Text()))
@@ -122,7 +122,7 @@ func (r *reader) readUntilClosed() error {
 	for {
 		_, _, err := r.read()
 		switch {
-		case err == nil, err == errFarewell:
+		case err == nil, err == errFinal:
 		case isClose(err):
 			return nil
 		default:
@@ -137,7 +137,8 @@ type task struct {
 	result func() error // waits; may be called again
 }
 
-// beside runs f beside the test. f must not end the test; it returns an error.
+// beside runs f beside the test. f must not end the test; it returns an error
+// instead.
 func beside(t testing.TB, f func() error) task {
 	result := make(chan error, 1)
 	go func() { result <- f() }()
@@ -154,8 +155,7 @@ func wait(tasks ...task) {
 	}
 }
 
-// Traffic is what the innocent do while a test does something bad: one floods
-// the other. Neither may notice.
+// A traffic is a flood from one client to another that a test must not disturb.
 type traffic struct {
 	t        testing.TB
 	stop     func()
@@ -164,7 +164,7 @@ type traffic struct {
 	received *reader
 }
 
-// startTraffic lets "from" join, and flood "to" until the traffic is finished.
+// startTraffic makes "from" join and flood "to" until the traffic is finished.
 // Others may send numbered messages too, if they are named.
 func startTraffic(t testing.TB, srv *server, others ...string) *traffic {
 	t.Helper()
@@ -176,7 +176,7 @@ func startTraffic(t testing.TB, srv *server, others ...string) *traffic {
 	tr.from = beside(t, func() error { return from.floodUntil(stopped, &tr.sent) })
 	tr.to = beside(t, func() error {
 		for {
-			if _, _, err := received.read(); err == errFarewell {
+			if _, _, err := received.read(); err == errFinal {
 				return nil
 			} else if err != nil {
 				return err
@@ -186,14 +186,14 @@ func startTraffic(t testing.TB, srv *server, others ...string) *traffic {
 	return tr
 }
 
-// waitForMore returns when n more messages have gone through.
+// waitForMore returns when n more messages have arrived.
 func (tr *traffic) waitForMore(n int) {
 	tr.t.Helper()
 	target := tr.received.count.Load() + int64(n)
 	eventually(tr.t, "the flood goes on", func() bool { return tr.received.count.Load() >= target })
 }
 
-// finish ends the flood and ensures that everything arrived, in order.
+// finish ends the flood and checks that everything arrived, in order.
 func (tr *traffic) finish() {
 	tr.t.Helper()
 	tr.stop()

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// Whatever a command has to say: if standard output can't be written, it says that
-// and nothing else, with status 1; if nobody reads it any more, nothing, with 0.
+// If standard output can't be written, a command reports that and nothing else,
+// with status 1. If nobody reads it any more, the command ends silently with
+// status 0.
 func TestUnwritableOutput(t *testing.T) {
 	t.Parallel()
 	path := historyFile(t)

@@ -15,7 +15,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A result is how a command ended that was to end by itself.
+// A result is the outcome of a command that ended by itself.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -34,14 +34,14 @@ func runCommand(t testing.TB, env []string, cmd *exec.Cmd) result {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	tooLong := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	tooLong := time.AfterFunc(testTimeout, func() { cmd.Process.Kill() })
 	defer tooLong.Stop()
 	cmd.Wait()
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// Wrong usage ends with status 2, and one or two lines on stderr that contain
-// what was wrong.
+// Wrong usage ends with status 2, and one or two lines on stderr that name the
+// fault.
 func TestWrongUsage(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("k", wire.TextSize+1)
@@ -88,7 +88,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// expectWords ensures that stderr is one or two lines that contain the parts.
+// expectWords checks that stderr is one or two lines that contain the parts.
 func expectWords(t testing.TB, stderr string, parts ...string) {
 	t.Helper()
 	if n := strings.Count(stderr, "\n"); n < 1 || n > 2 || !strings.HasSuffix(stderr, "\n") {
@@ -111,7 +111,7 @@ func TestWrongVariable(t *testing.T) {
 	expectWords(t, got.stderr, "many", "SOP_CHAT_MAX_CLIENTS")
 }
 
-// What fails at run time ends with status 1 and says in words what it is.
+// An error at run time ends with status 1 and is described in words.
 func TestCannotListen(t *testing.T) {
 	t.Parallel()
 	t.Run("port in use", func(t *testing.T) {

@@ -22,7 +22,7 @@ func TestWebCrowd(t *testing.T) {
 	srv := startWeb(t, "--max-clients", "0")
 	alice := join(t, srv.server, "alice")
 	before := srv.memory()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	crowd := make([]*websocket.Conn, browsers)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -18,13 +18,13 @@ import (
 func (w *website) visit(n int, words string) net.Conn {
 	w.t.Helper()
 	dialer := from(n)
-	dialer.Timeout = patience
+	dialer.Timeout = testTimeout
 	conn, err := dialer.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", w.webPort))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	if _, err := io.WriteString(conn, words); err != nil {
 		w.t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func (w *website) visit(n int, words string) net.Conn {
 // isServed reports whether a request for the page, on a connection of its own,
 // is answered.
 func (w *website) isServed() bool {
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: testTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", w.webPort))
 	if err != nil {
 		return false

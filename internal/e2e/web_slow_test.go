@@ -22,7 +22,7 @@ func TestWebSlowReaderStays(t *testing.T) {
 	const atOnce = 6000 // 60 KB/s
 	for n := range scaled(120, 600) {
 		<-next.C
-		slow.SetReadDeadline(time.Now().Add(patience))
+		slow.SetReadDeadline(time.Now().Add(testTimeout))
 		if _, err := io.CopyN(io.Discard, slow, atOnce); err != nil {
 			t.Fatalf("after %d KB: %v", n*atOnce/1000, err)
 		}

@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// Strangers that connect a thousand times a second, from many addresses, and say
-// a part of what they have to, keep no honest client out that speaks a moment
+// Connections that come a thousand times a second, from many addresses, and send
+// a part of an authentication message keep no client out that authenticates right
 // after it has connected.
-func TestStrangersThatSayPart(t *testing.T) {
+func TestPendingFlood(t *testing.T) {
 	for _, said := range []int{0, 1, 511} {
 		t.Run(fmt.Sprintf("%d bytes", said), func(t *testing.T) {
 			srv := start(t, "--max-clients", "0", "--auth-timeout", "10m")
-			s := besiege(t, srv, 64, time.Millisecond, make([]byte, said))
+			s := startPendingFlood(t, srv, 64, time.Millisecond, make([]byte, said))
 			eventually(t, "there are many", func() bool { return s.connected.Load() > 500 })
 			for i := range 20 {
 				c := connect(t, srv)
 				<-time.After(30 * time.Millisecond) // a round trip
-				c.authenticate(fmt.Sprintf("honest %d", i), key)
+				c.authenticate(fmt.Sprintf("member %d", i), key)
 				c.Close()
 			}
 		})
@@ -33,7 +33,7 @@ func TestStrangersThatSayPart(t *testing.T) {
 
 // With few descriptors and no limit on clients, silent connections stop neither
 // a client with the key, nor the page, nor the history.
-func TestStrangersAndDescriptors(t *testing.T) {
+func TestPendingTakeNoDescriptors(t *testing.T) {
 	const limit, silent = 256, 1500
 	for _, addresses := range []int{1, 40} {
 		t.Run(fmt.Sprintf("%d addresses", addresses), func(t *testing.T) {
@@ -62,10 +62,10 @@ func TestStrangersAndDescriptors(t *testing.T) {
 	}
 }
 
-// fetch ensures that a page can be had, over a connection of its own.
+// fetch checks that a page is served, over a new connection.
 func fetch(t testing.TB, url string) {
 	t.Helper()
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: testTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
@@ -76,14 +76,14 @@ func fetch(t testing.TB, url string) {
 	}
 }
 
-// A siege is a flood of connections that never authenticate.
-type siege struct{ connected atomic.Int64 }
+// A pendingFlood is a flood of connections that never authenticate.
+type pendingFlood struct{ connected atomic.Int64 }
 
-// besiege connects at intervals, until the test ends, from as many addresses in
-// turn. Each connection sends what is said and then nothing.
-func besiege(t *testing.T, srv *server, addresses int, every time.Duration, said []byte) *siege {
+// startPendingFlood connects at intervals until the test ends, from the given
+// number of addresses in turn. Each connection sends some bytes and then nothing.
+func startPendingFlood(t *testing.T, srv *server, addresses int, every time.Duration, said []byte) *pendingFlood {
 	t.Helper()
-	s := new(siege)
+	s := new(pendingFlood)
 	done := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -120,9 +120,9 @@ func besiege(t *testing.T, srv *server, addresses int, every time.Duration, said
 	return s
 }
 
-// A flood of wrong keys from one address, and a client that joins and leaves in
-// a loop, take a few kilobytes of console and log a second, and the counts say
-// how many there were.
+// A flood of wrong keys from one address, and a client that joins and leaves in a
+// loop, cause only some kilobytes of console and log a second. The rest is
+// counted.
 func TestFloodOfLines(t *testing.T) {
 	const window, perSecond = 10, 8 << 10
 	for _, test := range []struct{ what, console, key, sum string }{

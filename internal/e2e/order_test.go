@@ -10,10 +10,10 @@ import (
 
 var messageLine = regexp.MustCompile(`^c\d\d\d: \d+$`)
 
-// Hundreds of clients that all send at the same time see one order: what each
-// receives is what an observer receives, less its own messages. Nothing is
-// lost or doubled, and the console prints the same order; also if several loops
-// share the clients.
+// Hundreds of clients that all send at the same time see one order: each receives
+// what an observer receives, without its own messages. Nothing is lost or
+// doubled, and the console prints the same order. This holds for several loops,
+// too.
 func TestOneOrder(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ loops, clients int }{{1, 100}, {4, 260}} {
