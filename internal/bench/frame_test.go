@@ -121,7 +121,7 @@ func TestWrongFrames(t *testing.T) {
 		{"within another", slices.Concat(serverFrame(opBinary, message), serverFrame(finBit|opBinary, message)), "begins within another"},
 		{"long ping", serverFrame(finBit|opPing, message[:126]), "a control frame of 126 bytes is too long"},
 		{"ping in parts", serverFrame(opPing, nil), "too long, or in parts"},
-		{"endless", []byte{finBit | opBinary, length64, 0x80, 0, 0, 0, 0, 0, 0, 0}, "a length of 9223372036854775808 bytes"},
+		{"endless", []byte{finBit | opBinary, length64, 0x80, 0, 0, 0, 0, 0, 0, 0}, "9223372036854775808 bytes long"},
 	} {
 		for _, cut := range []int{1, 7, len(test.stream)} {
 			r := frameReader{unit: wire.Size}

@@ -2,7 +2,7 @@
 package english
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 )
 
@@ -13,7 +13,7 @@ type integer interface {
 
 // Count returns a number and its noun: "1 message", "2 messages".
 func Count[N integer](n N, singular string) string {
-	return strconv.FormatInt(int64(n), 10) + " " + Noun(n, singular)
+	return fmt.Sprintf("%d ", n) + Noun(n, singular)
 }
 
 // Last returns "the last message", or "the last 2 messages".
