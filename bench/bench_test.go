@@ -24,18 +24,19 @@ import (
 
 var update = flag.Bool("update", false, "renew the golden files")
 
-// little is work that is done in no time.
-func little(addr netip.AddrPort, d bench.Dialect) bench.Config {
+// smallLoad is a load that takes no time.
+func smallLoad(addr netip.AddrPort, d bench.Dialect) bench.Config {
 	return bench.Config{
 		Addrs: []netip.AddrPort{addr}, Dialect: d,
 		Clients: 5, Senders: 2, Window: 32, Duration: 200 * time.Millisecond,
 	}
 }
 
-// run does the work flat out and at a rate, and checks that it was done.
-func runLittle(t *testing.T, addr netip.AddrPort, d bench.Dialect) {
+// runSmallLoad runs the load flat out and at a rate, and checks that messages
+// were delivered.
+func runSmallLoad(t *testing.T, addr netip.AddrPort, d bench.Dialect) {
 	t.Helper()
-	flatOut := little(addr, d)
+	flatOut := smallLoad(addr, d)
 	paced := flatOut
 	paced.Rate = 1000
 	for _, config := range []bench.Config{flatOut, paced} {
@@ -57,10 +58,10 @@ func TestNATS(t *testing.T) {
 	s.Start()
 	defer s.WaitForShutdown()
 	defer s.Shutdown()
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(startTimeout) {
 		t.Fatal("it does not listen")
 	}
-	runLittle(t, s.Addr().(*net.TCPAddr).AddrPort(), nats)
+	runSmallLoad(t, s.Addr().(*net.TCPAddr).AddrPort(), nats)
 }
 
 // Its WebSockets carry the same stream.
@@ -75,14 +76,14 @@ func TestNATSWebSockets(t *testing.T) {
 	s.Start()
 	defer s.WaitForShutdown()
 	defer s.Shutdown()
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(startTimeout) {
 		t.Fatal("it does not listen")
 	}
 	u, err := url.Parse(s.WebsocketURL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	runLittle(t, netip.MustParseAddrPort(u.Host), overNATSWebSocket())
+	runSmallLoad(t, netip.MustParseAddrPort(u.Host), overNATSWebSocket())
 }
 
 func TestRedis(t *testing.T) {
@@ -98,10 +99,11 @@ func TestRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.stop()
-	runLittle(t, p.addr, redis)
+	runSmallLoad(t, p.addr, redis)
 }
 
-// From the arguments to the table, with a server of --server.
+// TestRun runs the program from its arguments to the table, with a server of
+// --server.
 func TestRun(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "sop-chat")
 	if err := build(t.Context(), "..", binary, "."); err != nil {
@@ -125,7 +127,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// The same over WebSockets, of all servers that have them.
+// TestRunWeb does the same over WebSockets, with all servers that have them.
 func TestRunWeb(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "sop-chat")
 	if err := build(t.Context(), "..", binary, "."); err != nil {
@@ -174,7 +176,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// A server that ends at once, or never listens, is reported with what it said.
+// A server that ends at once, or never listens, is reported with its output.
 func TestServerThatDoesNotStart(t *testing.T) {
 	s := server{command: func(int, int) []string { return []string{"sh", "-c", "echo no licence; exit 1"} }}
 	if _, err := start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "no licence") {
@@ -237,7 +239,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// What was measured is printed too, a line for each number of clients.
+// The figures of a chart are printed too, a line for each number of clients.
 func TestPrintChart(t *testing.T) {
 	g := growth{title: "Cost & more", unit: "ns"}
 	c := g.chart([]chart.Series{
@@ -253,7 +255,7 @@ func TestPrintChart(t *testing.T) {
 	golden(t, "chart.txt", table.String())
 }
 
-// From real runs to the files.
+// TestGrowth draws the files from real runs.
 func TestGrowth(t *testing.T) {
 	defer func(cost, memory []int) { growths[0].sizes, growths[1].sizes = cost, memory }(growths[0].sizes, growths[1].sizes)
 	growths[0].sizes, growths[1].sizes = []int{3, 5}, []int{100}

@@ -10,16 +10,16 @@ import (
 	"sop-chat/internal/bench"
 )
 
-// A result is what one server reached, by round.
+// A result has the reports of one server, by round.
 type result struct {
 	server
 	flatOut, paced, idle []*bench.Report
 	failed               error // the first failure; what came before still counts
 }
 
-// compare gives all servers the same work, one after the other, round by
-// round, so that whatever else happens on this machine happens to all of them.
-// Each piece of work is done by a new process.
+// compare puts all servers under the same load, one after the other, round by
+// round, so that disturbances on this machine affect all of them. Each load gets
+// a new process.
 func compare(ctx context.Context, o options, servers []server, stderr io.Writer) ([]result, error) {
 	results := make([]result, len(servers))
 	for i, s := range servers {
@@ -34,14 +34,14 @@ func compare(ctx context.Context, o options, servers []server, stderr io.Writer)
 				continue
 			}
 			fmt.Fprintf(stderr, "round %d of %d: %s\n", round+1, o.rounds, s.name)
-			results[i].failed = results[i].play(ctx, o)
+			results[i].failed = results[i].runRound(ctx, o)
 		}
 	}
 	return results, nil
 }
 
-// play plays one round.
-func (r *result) play(ctx context.Context, o options) error {
+// runRound runs one round.
+func (r *result) runRound(ctx context.Context, o options) error {
 	config := bench.Config{
 		Dialect:  r.dialect,
 		Clients:  o.clients,
@@ -82,8 +82,8 @@ func measure(ctx context.Context, s server, config bench.Config) (*bench.Report,
 	return bench.Run(ctx, config)
 }
 
-// median returns the median of what of makes of reports; ok is false if there
-// are none.
+// median returns the median of a figure of reports; ok is false if there are
+// none.
 func median(reports []*bench.Report, of func(*bench.Report) float64) (m float64, ok bool) {
 	values := make([]float64, len(reports))
 	for i, r := range reports {

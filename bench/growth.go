@@ -14,10 +14,10 @@ import (
 	"sop-chat/internal/chart"
 )
 
-// How many clients there are while growth is measured.
+// The numbers of clients at which growth is measured.
 var (
-	crowds     = []int{10, 30, 100, 300, 1000, 3000, 10_000}
-	idleCrowds = []int{1000, 2000, 5000, 10_000, 15_000}
+	roomSizes = []int{10, 30, 100, 300, 1000, 3000, 10_000}
+	idleSizes = []int{1000, 2000, 5000, 10_000, 15_000}
 )
 
 // A growth is how one figure changes as clients become more.
@@ -31,7 +31,7 @@ type growth struct {
 var growths = []growth{
 	{
 		file: "cost.svg", title: "CPU time of the server for each delivery, flat out", unit: "ns",
-		sizes: crowds,
+		sizes: roomSizes,
 		config: func(o options, clients int) bench.Config {
 			return bench.Config{Clients: clients, Senders: min(o.senders, clients), Window: o.window, Warmup: o.warmup, Duration: o.duration}
 		},
@@ -39,7 +39,7 @@ var growths = []growth{
 	},
 	{
 		file: "memory.svg", title: "Memory of the server for each idle client", unit: "bytes",
-		sizes: idleCrowds,
+		sizes: idleSizes,
 		config: func(_ options, clients int) bench.Config {
 			return bench.Config{Clients: clients, Duration: 3 * time.Second}
 		},
@@ -71,8 +71,8 @@ func measureGrowth(ctx context.Context, o options, servers []server, folder stri
 	return nil
 }
 
-// measure returns a series for each server: medians of all rounds. A server
-// that fails with some number of clients is not tried with more.
+// measure returns a series of medians for each server. A server that fails with
+// some number of clients is not tried with more.
 func (g *growth) measure(ctx context.Context, o options, servers []server, stderr io.Writer) ([]chart.Series, error) {
 	all := make([]chart.Series, len(servers))
 	failed := make([]bool, len(servers))
@@ -110,7 +110,7 @@ func (g *growth) measure(ctx context.Context, o options, servers []server, stder
 	return all, nil
 }
 
-// chart returns a chart of what was measured, over the number of clients.
+// chart returns a chart of the series, over the number of clients.
 func (g *growth) chart(all []chart.Series) *chart.Chart {
 	return &chart.Chart{Title: g.title, X: chart.Axis{Name: "clients"}, Y: chart.Axis{Name: g.unit}, Dots: true, Series: all}
 }

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// hubServer is the chat server of textbooks, see hub.
+// hubServer is a chat server as in textbooks, see hub.
 func hubServer(ctx context.Context, o options, folder string) (server, error) {
 	binary := filepath.Join(folder, "hub")
 	if err := build(ctx, ".", binary, "./hub"); err != nil {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Options are what is asked for on the command line.
+// Options are the options of the command line.
 type options struct {
 	clients, senders int
 	window           int
@@ -105,7 +105,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// chosen reports whether a server is among those to compare.
+// chosen reports whether a server is to be compared.
 func (o *options) chosen(name string) bool {
 	if o.only == "" {
 		return true

@@ -10,8 +10,8 @@ import (
 	"sop-chat/internal/bench"
 )
 
-// natsServer is the server that go.mod names, with nothing but its core: one
-// subject that everyone has subscribed to. See
+// natsServer is the version of NATS in go.mod, with its core only: one subject to
+// which all clients have subscribed. See
 // https://docs.nats.io/reference/reference-protocols/nats-protocol.
 func natsServer(ctx context.Context, o options, folder string) (server, error) {
 	binary := filepath.Join(folder, "nats-server")
@@ -46,8 +46,8 @@ func natsServer(ctx context.Context, o options, folder string) (server, error) {
 // See https://docs.nats.io/running-a-nats-service/configuration/websocket/websocket_conf.
 const natsWebSocket = "websocket { host: 127.0.0.1, port: $WEB_PORT, no_tls: true }\n"
 
-// overNATSWebSocket returns the same dialect through WebSockets, whose frames
-// are pieces of a stream.
+// overNATSWebSocket returns the same dialect through WebSockets, whose frames are
+// pieces of a stream.
 func overNATSWebSocket() bench.Dialect {
 	d := nats
 	d.WebSocket = &bench.WebSocket{Path: "/"}

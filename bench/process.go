@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// patience is how long a server may take to listen, and to end.
-const patience = 10 * time.Second
+// startTimeout is how long a server may take to listen, and to end.
+const startTimeout = 10 * time.Second
 
-// A process is a server that runs.
+// A process is a running server.
 type process struct {
 	addr   netip.AddrPort
 	cmd    *exec.Cmd
@@ -51,7 +51,7 @@ func start(ctx context.Context, s server) (*process, error) {
 }
 
 func (p *process) waitUntilItListens(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -69,20 +69,20 @@ func (p *process) waitUntilItListens(ctx context.Context) error {
 	}
 }
 
-// stop ends the server, by force if need be.
+// stop ends the server, and kills it if it does not end.
 func (p *process) stop() {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(startTimeout):
 		p.cmd.Process.Kill()
 		<-p.ended
 	}
 }
 
-// freeAddr returns an address on which nobody listens. Its port is not one of
-// those that outgoing connections get (ip_local_port_range in ip(7)), or one of
-// them could take it before the server does.
+// freeAddr returns an address on which nobody listens. Its port is not in the
+// range of outgoing connections (ip_local_port_range in ip(7)), or one of them
+// could take it before the server does.
 func freeAddr() (netip.AddrPort, error) {
 	const first, last, tries = 10_000, 30_000, 100
 	var failed error

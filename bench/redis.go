@@ -10,8 +10,9 @@ import (
 	"sop-chat/internal/bench"
 )
 
-// redisServer is the one that is installed, without persistence: one channel
-// that everyone has subscribed to. See https://redis.io/docs/latest/develop/reference/protocol-spec.
+// redisServer is the installed Redis, without persistence: one channel to which
+// all clients have subscribed. See
+// https://redis.io/docs/latest/develop/reference/protocol-spec.
 func redisServer(ctx context.Context, _ options, _ string) (server, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -29,8 +30,8 @@ func redisServer(ctx context.Context, _ options, _ string) (server, error) {
 	}, nil
 }
 
-// A connection that has subscribed can't publish, so publishers are connections
-// of their own. What they receive are the answers to PUBLISH.
+// A connection that has subscribed can't publish, so publishers have connections
+// of their own. They receive the answers to PUBLISH.
 var redis = bench.Dialect{
 	Hello: func(_ string, receives bool) []byte {
 		if receives {

@@ -15,7 +15,7 @@ import (
 	"sop-chat/internal/bench"
 )
 
-// A server is one of those that are compared.
+// A server is one of the compared servers.
 type server struct {
 	name    string
 	version string
@@ -35,14 +35,14 @@ type maker struct {
 	make func(ctx context.Context, o options, folder string) (server, error)
 }
 
-// The servers that there are, by what the clients speak to them through.
+// The servers by the transport of their clients.
 var (
 	overTCP        = []maker{{"sop-chat", sopChat}, {"nats", natsServer}, {"redis", redisServer}}
 	overWebSockets = []maker{{"sop-chat", sopChat}, {"nats", natsServer}, {"hub", hubServer}}
 )
 
-// prepare builds or finds the servers. One that is not there is left out, and
-// that is said.
+// prepare builds or finds the servers. It reports those that are not installed,
+// and leaves them out.
 func prepare(ctx context.Context, o options, folder string, stderr io.Writer) ([]server, error) {
 	known := overTCP
 	if o.web {
@@ -118,7 +118,7 @@ func build(ctx context.Context, folder, binary, what string) error {
 	return nil
 }
 
-// version returns the first line of what a program says of its version.
+// version returns the first line of a program's output about its version.
 func version(ctx context.Context, binary string) string {
 	out, err := exec.CommandContext(ctx, binary, "--version").Output()
 	if err != nil {

@@ -40,8 +40,8 @@ func columns(o options) []column {
 	}
 }
 
-// printTable prints each server's medians, and in brackets how many times the
-// reference's they are.
+// printTable prints each server's medians, and in brackets the ratio to the
+// reference's.
 func printTable(out io.Writer, o options, results []result) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	all := columns(o)
@@ -106,7 +106,7 @@ func find(results []result, name string) *result {
 	return nil
 }
 
-// warnings returns what the generator says of its own part in the figures.
+// warnings returns the generator's warnings about its own share of the load.
 func warnings(results []result) []string {
 	var all []string
 	for _, r := range results {
