@@ -28,7 +28,11 @@ func showHelp(cmd *cobra.Command, _ []string) {
 	}
 	showCommands(out, cmd)
 	fmt.Fprint(out, "Flags:\n")
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { showFlag(out, f) })
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			showFlag(out, f)
+		}
+	})
 }
 
 func showCommands(out io.Writer, cmd *cobra.Command) {

@@ -58,6 +58,12 @@ func checkHelp(t *testing.T, cmd *cobra.Command, help string) {
 		}
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			if strings.Contains(help, "--"+f.Name+" ") {
+				t.Errorf("--%s is shown although it is hidden", f.Name)
+			}
+			return
+		}
 		if !strings.Contains(help, "--"+f.Name+" ") {
 			t.Errorf("--%s is not explained", f.Name)
 		}

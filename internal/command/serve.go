@@ -30,6 +30,7 @@ type serveOptions struct {
 	retain        time.Duration // 0: for good
 	web           webOptions
 	loops         int // or automatic
+	send          string
 	console       string
 	consoleKeys   string
 	logLevel      slog.Level
@@ -118,6 +119,10 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
+	define(flags, &o.send, "send", "HOW", "auto", oneOf("auto", "copy", "reference"),
+		`How large batches are sent to large rooms, for measuring: copy, reference, or auto, which finds `+
+			`out what costs less.`)
+	flags.Lookup("send").Hidden = true
 	define(flags, &o.console, "console", "FORMAT", "text", oneOf("text", "json", "off"),
 		`How the room is shown on standard output: text, json (an object a line) or off.`)
 	define(flags, &o.consoleKeys, "console-keys", "HOW", "show", oneOf("show", "hide"),

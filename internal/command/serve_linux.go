@@ -36,6 +36,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		Backlog:              o.backlog,
 		Replay:               o.replay,
 		Loops:                o.loopsHere(),
+		Send:                 o.send,
 		Logger:               logger,
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ func TestDefaults(t *testing.T) {
 		backlog:      automatic,
 		historySync:  200 * time.Millisecond,
 		loops:        automatic,
+		send:         "auto",
 		console:      "text",
 		consoleKeys:  "show",
 		logLevel:     slog.LevelInfo,

@@ -36,7 +36,8 @@ func newFanOut(t testing.TB, receivers int) *fanOut {
 	t.Cleanup(poller.Destroy)
 	logger := slog.New(slog.DiscardHandler)
 	r := newRoom("key", 0, 32<<20, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
-	limits := limits{stall: time.Minute, write: maxWrite, reference: minReference, audience: minAudience}
+	r.sending.learn(standardTrial)
+	limits := limits{stall: time.Minute, write: maxWrite, reference: minReference, audience: minAudience, lap: lapSize}
 	f := &fanOut{
 		t:       t,
 		loop:    newLoop(poller, r, logger, limits, new(atomic.Bool)),
@@ -142,7 +143,7 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 // the receivers' reads.
 func BenchmarkFanOut(b *testing.B) {
 	for _, receivers := range []int{1, 100, mostPairs(b, 10_000)} {
-		for _, messages := range []int{1, 64} {
+		for _, messages := range []int{1, 64, 128} {
 			b.Run(fmt.Sprintf("%d receivers/%d messages", receivers, messages), func(b *testing.B) {
 				f := newFanOut(b, receivers)
 				sent := make([]byte, messages*wire.Size)
@@ -154,5 +155,30 @@ func BenchmarkFanOut(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
 			})
 		}
+	}
+}
+
+// What it costs a loop to measure what it sends, for each lap: a wake-up that sends
+// large batches, or some megabytes of one.
+func BenchmarkLap(b *testing.B) {
+	for _, test := range []struct {
+		what string
+		rest float64 // bytes
+	}{
+		{"between trials", 1e18},
+		{"in a trial", 0},
+	} {
+		b.Run(test.what, func(b *testing.B) {
+			l := newFanOut(b, 1).loop
+			l.room.sending.chooser.rest = test.rest
+			l.room.sending.chooser.limits.skip = 1 << 62
+			l.room.sending.add(references, 1, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				l.beginLap()
+				l.meter.writes, l.meter.large, l.meter.bytes = 1, 1, 1
+				l.endLap()
+			}
+		})
 	}
 }

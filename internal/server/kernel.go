@@ -35,6 +35,7 @@ type kernel interface {
 	Wait(events []netpoll.Event, until time.Time) (int, syscall.Errno)
 	Wake()
 	Now() time.Time
+	CPUTime() (thread int, used time.Duration)
 }
 
 var _ kernel = (*netpoll.Poller)(nil)

@@ -74,6 +74,7 @@ type loop struct {
 	generation     uint32
 	events         []netpoll.Event
 	stretches      [][]byte
+	meter          sendMeter
 
 	inboxMu sync.Mutex
 	inbox   []assignment // from the acceptor, if it is another loop's
@@ -102,6 +103,7 @@ type limits struct {
 
 	reference int // minReference
 	audience  int // minAudience
+	lap       int // lapSize
 }
 
 func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
@@ -224,6 +226,7 @@ func (l *loop) publish() {
 	if l.batch.Len() == 0 {
 		return
 	}
+	l.beginPublish()
 	log := l.room.log
 	log.Append(l.batch, l.wall)
 	log.Wake(l.cursor)

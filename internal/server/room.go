@@ -16,6 +16,8 @@ type room struct {
 	taken  atomic.Int64
 	log    *broadcast.Log
 	memory fileMemory // in which the log lies; nil if that is not a file
+
+	sending sendChoice
 }
 
 // newRoom returns an empty room to which that many loops publish. Its log lies

@@ -58,6 +58,9 @@ type Config struct {
 	Replay int
 	// Loops is how many event loops there are; 0 is 1.
 	Loops int
+	// Send has large batches be sent by "copy" or by "reference", for measuring;
+	// else the server finds out what costs less.
+	Send string
 	// Logger takes diagnostics. It must not block.
 	Logger *slog.Logger
 }
@@ -92,6 +95,14 @@ func New(config Config) (*Server, error) {
 		}),
 	}
 	s.room.log.Retain(config.Replay)
+	switch config.Send {
+	case copies.String():
+		s.room.sending.force(copies)
+	case references.String():
+		s.room.sending.force(references)
+	default:
+		s.room.sending.learn(standardTrial)
+	}
 	return s, nil
 }
 
@@ -183,7 +194,7 @@ func newPollers(n int) ([]*netpoll.Poller, error) {
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
-	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), write: maxWrite, reference: minReference, audience: minAudience}
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), write: maxWrite, reference: minReference, audience: minAudience, lap: lapSize}
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}

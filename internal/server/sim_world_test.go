@@ -23,6 +23,7 @@ const (
 // A world is everything outside the loops: descriptors, the network, the clients
 // at its other end, and time. All of it follows from a seed.
 type world struct {
+	cpu    time.Duration // see simKernel.CPUTime
 	seed   uint64
 	rng    *rand.Rand
 	now    time.Time
@@ -109,6 +110,19 @@ func (w *world) begin() {
 	if w.chance(3) {
 		w.gate = newSimGate(w)
 	}
+	switch w.rng.IntN(6) {
+	case 0:
+		w.room.sending.force(copies)
+	case 1:
+	default:
+		w.room.sending.learn(trialLimits{
+			skip:   time.Duration(w.rng.IntN(2)),
+			cost:   time.Duration(1 + w.rng.IntN(1000)),
+			wins:   1,
+			losses: 1,
+			rest:   w.rng.Float64(),
+		})
+	}
 	logger := slog.New(slog.DiscardHandler)
 	limits := limits{
 		stall: simStallTimeout,
@@ -116,8 +130,9 @@ func (w *world) begin() {
 		ping:  pingInterval,
 		write: wire.Size << w.rng.IntN(12),
 
-		reference: 1 + w.rng.IntN(8<<10),
+		reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
 		audience:  w.rng.IntN(8),
+		lap:       1 + w.rng.IntN(64<<10),
 	}
 	for range w.config.loops {
 		k := &simKernel{world: w}

@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
-		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0) {
+		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.flips == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -54,7 +54,7 @@ func TestSimulation(t *testing.T) {
 // simCounts counts what happened in a simulation.
 type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
-	webSockets, pongs, closeFrames, violations                             int
+	webSockets, pongs, closeFrames, violations, flips                      int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -70,6 +70,7 @@ func (a *simCounts) add(b simCounts) {
 	a.pongs += b.pongs
 	a.closeFrames += b.closeFrames
 	a.violations += b.violations
+	a.flips += b.flips
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -80,8 +81,11 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		if i%500 == 499 {
 			w.rest((*simClient).isEager)
 		}
-		held := w.room.log.Held()
+		held, mode := w.room.log.Held(), w.room.sending.mode()
 		w.step()
+		if w.room.sending.mode() != mode {
+			counts.flips++
+		}
 		if w.room.log.Held() && !held {
 			counts.holds++
 		}
@@ -144,6 +148,8 @@ func (w *world) step() {
 		}
 	case w.gate != nil && w.chance(20):
 		w.gate.publish()
+	case w.chance(50): // it is found out now and then; and it must not matter when
+		w.room.sending.inUse.Store(uint32(w.rng.IntN(2)))
 	case w.chance(500):
 		w.setClock()
 	case w.chance(500):

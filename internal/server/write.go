@@ -16,10 +16,10 @@ import (
 const maxWrite = 1 << 20
 
 // Sending by reference saves the kernel a copy for each client, and costs it the
-// handling of pages, and new pages for the log. So it pays when much is sent to
-// many. Measured with 16 to 1,000 clients and 8 to 640 KiB for each, it costs 1.2
-// times as much for 16 clients whatever the size, breaks even at about the values
-// below, and costs a third less from 100 clients and 300 KiB on.
+// handling of pages, and new pages for the log. So it can pay when much is sent to
+// many. Measured with 16 to 1,000 clients and 8 to 640 KiB for each, it breaks even
+// at about the values below. Beyond them it costs half on some machines, and more
+// than copying on others; a modeChooser finds that out. Less is always copied.
 const (
 	// minReference is how much has to be sent to a client at once, in bytes.
 	minReference = 64 << 10
@@ -30,6 +30,7 @@ const (
 // flush writes every member what it has yet to receive, straight out of the log.
 func (l *loop) flush() {
 	head := l.room.log.Head()
+	l.beginFlush(head)
 	for _, c := range l.ready {
 		if c.lag != nil {
 			c.lag.ready = false
@@ -38,15 +39,15 @@ func (l *loop) flush() {
 	}
 	clear(l.ready)
 	l.ready = l.ready[:0]
-	if l.written == head {
-		return
-	}
-	for _, c := range l.members {
-		if c.lag == nil && c.cursor < head && c.state == member {
-			l.write(c, head)
+	if l.written != head {
+		for _, c := range l.members {
+			if c.lag == nil && c.cursor < head && c.state == member {
+				l.write(c, head)
+			}
 		}
+		l.written = head
 	}
-	l.written = head
+	l.endLap()
 }
 
 // write sends c the log up to head, without its own messages, as far as its
@@ -79,6 +80,7 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		total := length(stretches)
 		n, errno := l.send(c, stretches, total, end)
 		sent += n
+		l.countSent(n)
 		if n == total {
 			c.cursor = end
 			continue
@@ -111,10 +113,14 @@ func (l *loop) writeLater(c *conn, errno syscall.Errno) {
 	}
 }
 
-// byReference reports whether that many bytes are better sent by reference.
+// byReference reports whether that many bytes are to be sent by reference.
 func (l *loop) byReference(bytes int) bool {
-	return l.room.memory != nil && bytes >= l.limits.reference && len(l.members) >= l.limits.audience &&
-		l.room.memory.Lends()
+	l.meter.writes++
+	if !l.isLarge(bytes) {
+		return false
+	}
+	l.meter.large++
+	return l.sendMode() == references
 }
 
 // refer sends stretches of the log by reference. If that fails, either the
