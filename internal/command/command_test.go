@@ -133,6 +133,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: with("--retain=90d"), want: "--retain removes messages from a history, so it needs --history"},
 		{args: with("--history-sync=1s"), want: "--history-sync is about a history, so it needs --history"},
 		{args: with("--history=x", "--stage=2"), want: "--history keeps messages from stage 3 on, not in stage 2"},
+		{args: with("--send=pigeon"), want: `--send: "pigeon" is not auto, copy or reference`},
 		{args: with("--console=xml"), want: `--console: "xml" is not text, json or off`},
 		{args: with("--log-level=loud"), want: `--log-level: "loud" is not debug, info, warn or error`},
 		{args: with("--allow-empty-key=maybe"), want: `--allow-empty-key: "maybe" is not true or false`},

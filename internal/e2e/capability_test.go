@@ -63,6 +63,7 @@ func TestMissingFastPaths(t *testing.T) {
 		{"sendfile is forbidden later", []denial{denyFrom(unix.SYS_SENDFILE, unix.EPERM, 3, pieceSize)}, copies},
 		{"no pages later", []denial{denyFrom(unix.SYS_MADVISE, unix.EFAULT, 2, unix.MADV_POPULATE_WRITE)}, copies},
 		{"an old madvise", []denial{denyFrom(unix.SYS_MADVISE, unix.EINVAL, 2, unix.MADV_POPULATE_WRITE)}, ""},
+		{"no clock of a thread", []denial{denyFrom(unix.SYS_CLOCK_GETTIME, unix.EPERM, 0, unix.CLOCK_THREAD_CPUTIME_ID)}, ""},
 		{"Go's poller does not take an epoll instance", []denial{denyFrom(unix.SYS_FCNTL, unix.EPERM, 1, unix.F_SETFL)}, ""},
 		{"no options of sockets", []denial{deny(unix.SYS_SETSOCKOPT, unix.ENOPROTOOPT)}, ""},
 		{"options of sockets are forbidden", []denial{deny(unix.SYS_SETSOCKOPT, unix.EPERM), deny(unix.SYS_GETSOCKOPT, unix.EPERM)}, ""},

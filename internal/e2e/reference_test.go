@@ -20,7 +20,7 @@ func TestLagInALargeRoom(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			t.Parallel()
 			const members, n = 40, 24_000 // messages of each sender
-			srv := start(t, "--max-clients", "0", "--stall-timeout", "10m", "--backlog", "64MiB")
+			srv := start(t, "--max-clients", "0", "--stall-timeout", "10m", "--backlog", "64MiB", "--send", "reference")
 			senders := []string{"a", "b"}
 			var prompt []*reader
 			for i := range members {
