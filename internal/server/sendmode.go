@@ -31,7 +31,7 @@ func (m sendMode) other() sendMode { return references + copies - m }
 //	 rest  │             trial              │ rest
 //
 // A trial is a sequence of periods. One of the other mode is compared with the two
-// beside it, so that a load that grows or shrinks meanwhile favors neither. The
+// beside it, so that a load that grows or shrinks meanwhile favours neither. The
 // other mode must win several comparisons, so that noise rarely changes the choice.
 // A trial that it does not win ends soon. The rest is the longer the more trials
 // there were, and the more the last one has cost.

@@ -114,13 +114,14 @@ func (w *world) begin() {
 	case 0:
 		w.room.sending.force(copies)
 	case 1:
+		w.room.sending.force(references)
 	default:
 		w.room.sending.learn(trialLimits{
 			skip:   time.Duration(w.rng.IntN(2)),
 			cost:   time.Duration(1 + w.rng.IntN(1000)),
 			wins:   1,
 			losses: 1,
-			rest:   w.rng.Float64(),
+			rest:   w.rng.Float64(), maxRest: 4,
 		})
 	}
 	logger := slog.New(slog.DiscardHandler)

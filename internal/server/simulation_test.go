@@ -148,7 +148,7 @@ func (w *world) step() {
 		}
 	case w.gate != nil && w.chance(20):
 		w.gate.publish()
-	case w.chance(50): // it is found out now and then; and it must not matter when
+	case w.chance(50): // at any time, not only when a trial has it change
 		w.room.sending.inUse.Store(uint32(w.rng.IntN(2)))
 	case w.chance(500):
 		w.setClock()
