@@ -204,7 +204,7 @@ func startRecorder(t testing.TB, srv *server) *recorder {
 	t.Cleanup(stop)
 	for _, name := range []string{"first", "second"} {
 		sender := join(t, srv, name)
-		deaf := beside(t, func() error { _, err := io.Copy(io.Discard, sender); return err })
+		discarded := beside(t, func() error { _, err := io.Copy(io.Discard, sender); return err })
 		sent := beside(t, func() error {
 			for n := 0; ctx.Err() == nil; n += batch {
 				if err := sender.flood(n, n+batch); err != nil {
@@ -213,7 +213,7 @@ func startRecorder(t testing.TB, srv *server) *recorder {
 			}
 			return nil
 		})
-		t.Cleanup(func() { sender.Close(); deaf.result(); sent.result() })
+		t.Cleanup(func() { sender.Close(); discarded.result(); sent.result() })
 	}
 	return w
 }
@@ -309,7 +309,7 @@ func TestHistoryWhileRunning(t *testing.T) {
 		`history export "$1" --format html`, `history export "$1" --format csv`, `history export "$1" --format json`, `history stats "$1"`,
 	} {
 		got := run(t, nil, "sh", "-c", `"$0" `+command+` | head -1`, binary, path)
-		if got.status != 0 || got.stderr != "" && !strings.Contains(got.stderr, "nothing is found") {
+		if got.status != 0 || got.stderr != "" && !strings.Contains(got.stderr, "nothing was found") {
 			t.Errorf("%s: status %d, %s", command, got.status, got.stderr)
 		}
 	}

@@ -19,7 +19,7 @@ type session struct {
 	inbox  *inbox
 	outbox *outbox
 
-	textTaken    chan struct{} // holds a token after the connection took a text
+	textTaken    chan struct{} // holds a token after the connection has taken a text
 	resumed      chan struct{} // holds a token after the machine has slept
 	acknowledged int           // messages of the connection that the outbox has removed
 
