@@ -2,9 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -47,9 +44,6 @@ func newHistoryList(p Process) *cobra.Command {
 // defaultShown is how many messages are shown by default.
 const defaultShown = 50
 
-// followInterval is how often --follow looks for new messages.
-const followInterval = 200 * time.Millisecond
-
 func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool, p Process) error {
 	standard := defaultShown
 	if !f.since.IsZero() {
@@ -57,47 +51,11 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 	}
 	lines := newHistoryLines(&checkedOutput{w: p.Stdout}, hasColours(p))
 	lines.reportMissing = f.from == ""
-	filter := f.filter(standard)
-	last, err := r.LastSequence(ctx)
-	if err != nil {
-		return err
+	if !follow {
+		return showAll(ctx, r, f.filter(standard), lines)
 	}
-	if err := showAll(ctx, r, filter, lines); err != nil || !follow {
-		return err
-	}
-	ticker := time.NewTicker(followInterval)
-	defer ticker.Stop()
-	hangup := terminal.Hangup(ctx, p.Stdout)
-	last = max(last, lines.last)
-	for {
-		if err := r.Rest(); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-			return nil
-		case <-ticker.C:
-		}
-		replaced, err := r.Refresh(ctx)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // until the server goes on in a new file
-		}
-		if replaced {
-			last, lines.last = 0, 0
-		}
-		if err == nil {
-			err = showAll(ctx, r, history.Filter{From: f.from, After: last}, lines)
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		last = max(last, lines.last)
-	}
+	follower := historyFollower{reader: r, lines: lines, next: f.filter(standard)}
+	return follower.follow(ctx, terminal.Hangup(ctx, p.Stdout))
 }
 
 // showAll writes the messages that a filter selects.

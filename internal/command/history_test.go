@@ -315,11 +315,15 @@ func TestHistoryInterrupted(t *testing.T) {
 func TestListFollow(t *testing.T) {
 	path := historyFile(t, talk...)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	p := process([]string{"history", "list", path, "--follow", "--last", "1"})
 	shown := newScreen()
-	p.Stdout = shown
-	status := make(chan int)
-	go func() { status <- Run(ctx, p) }()
+	p.Stdout, p.Stderr = shown, shown
+	status := make(chan int, 1)
+	go func() {
+		defer shown.end()
+		status <- Run(ctx, p)
+	}()
 	shown.waitFor(t, "alice: caf\\xe9\n")
 	for i := range 3 {
 		appendMessage(t, path, fmt.Sprint("later ", i))

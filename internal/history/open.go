@@ -21,11 +21,12 @@ type file struct {
 	db   *sql.DB
 	conn *sql.Conn
 	// For a file of another process: seen is what it was like before it was
-	// opened, and held keeps it open. Closing held releases all of this process's
-	// locks on the file, so it is closed after the database.
-	seen     fs.FileInfo
-	held     *os.File
-	unlocked bool // read without locks, so nobody may write to it meanwhile
+	// opened, wal what the -wal beside it was like, and held keeps it open. Closing
+	// held releases all of this process's locks on the file, so it is closed after
+	// the database.
+	seen, wal *stamp
+	held      *os.File
+	unlocked  bool // read without locks, so nobody may write to it meanwhile
 }
 
 // open opens a database; options are the parameters of its URI, with pragmas.
@@ -125,22 +126,31 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%q %w", path, form)
 	}
 	if code(err) == sqlite3.SQLITE_NOTADB {
-		return fmt.Errorf("%q is not a history of this program: it is not an SQLite database", path)
+		return &plainError{fmt.Sprintf("%q is not a history of this program: it is not an SQLite database", path), err}
 	}
 	return fmt.Errorf("the history %q: %w", path, reason(err))
 }
+
+// A plainError is an error in other words.
+type plainError struct {
+	words string
+	err   error
+}
+
+func (e *plainError) Error() string { return e.words }
+func (e *plainError) Unwrap() error { return e.err }
 
 // reason puts SQLite's codes into words.
 func reason(err error) error {
 	switch code(err) {
 	case sqlite3.SQLITE_FULL:
-		return errors.New("the disk is full")
+		return &plainError{"the disk is full", err}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return errors.New("another program keeps it locked")
+		return &plainError{"another program keeps it locked", err}
 	case sqlite3.SQLITE_READONLY:
-		return errors.New("it may not be written to")
+		return &plainError{"it may not be written to", err}
 	case sqlite3.SQLITE_CANTOPEN:
-		return errors.New("it can't be opened; it and its folder have to be there, and to be readable")
+		return &plainError{"it can't be opened; it and its folder have to be there, and to be readable", err}
 	case sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("the file is damaged: %w", err)
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,19 +65,21 @@ func openToRead(ctx context.Context, path string) (*file, error) {
 	return f, explain(path, err)
 }
 
-// openForeign opens a file that this process does not have open.
-func openForeign(ctx context.Context, path string) (*file, error) {
+// openForeign opens a file that this process does not have open as a database. held
+// may be nil, or a descriptor of the file that was read before. If that is the same
+// file, the new one takes held over, since closing it would release the locks.
+func openForeign(ctx context.Context, path string, held *os.File) (*file, error) {
 	const (
-		maxAttempts = 10 // a server may be about to begin or end
-		pause       = 20 * time.Millisecond
+		maxWait = time.Second // a server may be about to begin or end
+		pause   = 20 * time.Millisecond
 	)
-	for attempt := 1; ; attempt++ {
+	for deadline := time.Now().Add(maxWait); ; {
 		at, err := locate(path)
 		var f *file
 		if err == nil {
-			f, err = openAt(ctx, path, at)
+			f, err = openAt(ctx, path, at, held)
 		}
-		if err == nil || attempt == maxAttempts || !mayPass(err) {
+		if err == nil || time.Now().After(deadline) || !IsTransient(err) {
 			return f, err
 		}
 		select {
@@ -87,30 +90,37 @@ func openForeign(ctx context.Context, path string) (*file, error) {
 	}
 }
 
-// openAt opens a file at the location where it was found.
-func openAt(ctx context.Context, path string, at location) (*file, error) {
+// openAt opens a file at the location where it was found, see openForeign.
+func openAt(ctx context.Context, path string, at location, held *os.File) (*file, error) {
 	f, err := openChecked(ctx, at.name, at.view.options())
 	if err != nil {
-		return nil, explain(path, err)
+		unopened := file{name: at.name, seen: at.seen, wal: at.wal, unlocked: at.view.isUnlocked()}
+		return nil, explain(path, cmp.Or(unopened.checkUnchanged(), err))
 	}
-	f.path, f.seen, f.unlocked = path, at.about, at.view.isUnlocked()
-	if f.held, err = os.Open(at.name); err == nil {
-		var held fs.FileInfo
-		if held, err = f.held.Stat(); err == nil && !os.SameFile(held, at.about) {
-			err = errChanged
-		}
+	f.path, f.seen, f.wal, f.unlocked = path, at.seen, at.wal, at.view.isUnlocked()
+	if f.held = held; !isOpen(held, at.seen.about) {
+		f.held, err = os.Open(at.name)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !isOpen(f.held, at.seen.about) {
 		err = errChanged
 	}
 	if at.view == leftBehind {
 		err = errors.Join(err, f.keepWAL())
 	}
 	if err = errors.Join(err, f.checkUnchanged()); err != nil {
+		if f.held == held {
+			f.held = nil
+		}
 		f.close()
 		return nil, explain(path, err)
 	}
 	return f, nil
+}
+
+// isOpen reports whether a descriptor, which may be nil, is of a file.
+func isOpen(held *os.File, file fs.FileInfo) bool {
+	about, err := held.Stat()
+	return err == nil && os.SameFile(about, file)
 }
 
 func openChecked(ctx context.Context, path string, options url.Values) (*file, error) {
@@ -140,18 +150,24 @@ func (f *file) checkUnchanged() error {
 	if !f.unlocked {
 		return nil
 	}
-	now, err := os.Stat(f.name)
-	if err == nil && os.SameFile(now, f.seen) && now.Size() == f.seen.Size() && now.ModTime().Equal(f.seen.ModTime()) {
+	now, err := stampAt(f.name)
+	if err == nil && now.equals(f.seen) {
 		return nil
 	}
 	return errChanged
+}
+
+// explain puts an error of reading into words. If the file was changed meanwhile,
+// that is the error, since it may be the reason for any other.
+func (f *file) explain(err error) error {
+	return explain(f.path, cmp.Or(f.checkUnchanged(), err))
 }
 
 // isCurrent reports whether a path still names this file, nobody has written to
 // it, and it may still be read without locks.
 func (f *file) isCurrent(path string) bool {
 	at, err := locate(path)
-	return err == nil && at.view.isUnlocked() && os.SameFile(at.about, f.seen) && f.checkUnchanged() == nil
+	return err == nil && at.view.isUnlocked() && at.seen.equals(f.seen) && at.wal.equals(f.wal)
 }
 
 // errChanged means that what was read may be wrong.
@@ -162,21 +178,25 @@ type errUnreachable string
 
 func (e errUnreachable) Error() string { return string(e) }
 
-// mayPass reports whether an error may be gone after a moment, because a server
-// was about to begin or end.
-func mayPass(err error) bool {
+// IsTransient reports whether an error of a Reader of OpenForeign may be gone after
+// a moment, because a server was about to begin or end, or held a lock.
+func IsTransient(err error) bool {
 	if _, is := errors.AsType[errUnreachable](err); is || errors.Is(err, errChanged) {
 		return true
 	}
-	c := code(err)
-	return c == sqlite3.SQLITE_READONLY || c == sqlite3.SQLITE_CANTOPEN
+	switch code(err) {
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL:
+		return true
+	}
+	return false
 }
 
 // A location is the name of a file, and how it can be read by that name.
 type location struct {
-	name  string // without symbolic links
-	view  view
-	about fs.FileInfo // as it was before its header and locks were read
+	name string // without symbolic links
+	view view
+	seen *stamp // as it was before its header and locks were read
+	wal  *stamp // as its -wal was before it was opened
 }
 
 // locate finds the file that a path names. This process must not have it open:
@@ -204,18 +224,22 @@ func locate(path string) (location, error) {
 		return location{}, explainAccess(err)
 	}
 	defer file.Close()
+	seen, err := stampOf(file)
+	if err != nil {
+		return location{}, explainAccess(err)
+	}
 	sealed, locked := !isWAL(file), isLocked(file, databaseLocks)
 	if sealed && (locked || isInterrupted(name)) {
-		return location{name, shared, about}, nil
+		return location{name: name, view: shared, seen: seen}, nil
 	}
-	names, all, err := namesOf(name, about)
+	names, all, err := namesOf(name, seen.about)
 	if err != nil {
 		return location{}, err
 	}
 	if locked {
-		return locateShared(path, names, about)
+		return locateShared(path, names, seen)
 	}
-	return locateUnused(path, names, all, sealed, about)
+	return locateUnused(path, names, all, sealed, seen)
 }
 
 // isWAL reports whether a database is in WAL mode, and so not sealed.
@@ -234,7 +258,7 @@ func isInterrupted(name string) bool {
 }
 
 // locateShared finds the name by which other processes have a file open.
-func locateShared(path string, names []string, about fs.FileInfo) (location, error) {
+func locateShared(path string, names []string, seen *stamp) (location, error) {
 	for _, name := range names {
 		wal, err := os.Open(name + "-wal")
 		if errors.Is(err, fs.ErrNotExist) {
@@ -254,7 +278,7 @@ func locateShared(path string, names []string, about fs.FileInfo) (location, err
 		used := isLocked(shm, sharedMemoryLocks)
 		shm.Close()
 		if used {
-			return location{name, shared, about}, nil
+			return location{name: name, view: shared, seen: seen}, nil
 		}
 	}
 	return location{}, errUnreachable(fmt.Sprintf("%q is in use, and the newest messages are in a file that can't be found from here: "+
@@ -264,7 +288,7 @@ func locateShared(path string, names []string, about fs.FileInfo) (location, err
 
 // locateUnused finds the name beside which a file's -wal lies, if there is one.
 // names are those that were found; all reports whether they are all of them.
-func locateUnused(path string, names []string, all, sealed bool, about fs.FileInfo) (location, error) {
+func locateUnused(path string, names []string, all, sealed bool, seen *stamp) (location, error) {
 	var found []string
 	for _, name := range names {
 		wal, err := os.Stat(name + "-wal")
@@ -276,12 +300,11 @@ func locateUnused(path string, names []string, all, sealed bool, about fs.FileIn
 	}
 	switch {
 	case len(found) == 1:
-		wal, err := os.Open(found[0] + "-wal")
+		wal, err := stampAt(found[0] + "-wal")
 		if err != nil {
 			return location{}, explainAccess(err)
 		}
-		wal.Close()
-		return location{found[0], leftBehind, about}, nil
+		return location{found[0], leftBehind, seen, wal}, nil
 	case len(found) > 1:
 		return location{}, fmt.Errorf("%q has other names (hard links), and it can't be told which of them its newest messages belong to: "+
 			"there is %s-wal as well as %s-wal", path, found[0], found[1])
@@ -293,7 +316,7 @@ func locateUnused(path string, names []string, all, sealed bool, about fs.FileIn
 		return location{}, fmt.Errorf("%q has another name in another folder (a hard link), beside which a -wal with the newest messages may lie; "+
 			"give that name, or read a copy of the file", path)
 	}
-	return location{names[0], whole, about}, nil
+	return location{name: names[0], view: whole, seen: seen}, nil
 }
 
 // namesOf returns the names that a file has in its folder, the given one first,

@@ -27,7 +27,7 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 		return 0, explain(path, err)
 	}
 	defer func() {
-		f.seal(at.about) // fails if a server has the file open, which seals it later
+		f.seal(at.seen.about) // fails if a server has the file open, which seals it later
 		f.close()
 	}()
 	if _, err := f.exec("PRAGMA busy_timeout = 5000"); err != nil {

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"iter"
@@ -13,14 +12,15 @@ import (
 type Reader struct {
 	path      string
 	file      *file
-	readMoved bool // the file was moved, and was read once more after that; see currentPath
+	moved     bool // the file was moved, and is read once more; see currentPath
+	readMoved bool // all of the moved file was read
 }
 
 // OpenForeign opens a file for reading that this process does not write to. It
 // changes nothing in it or beside it. It fails if another process may have
 // written messages that can't be found.
 func OpenForeign(ctx context.Context, path string) (*Reader, error) {
-	f, err := openForeign(ctx, path)
+	f, err := openForeign(ctx, path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -103,22 +103,22 @@ func each[T any](ctx context.Context, f *file, query string, args []any, scan fu
 	return func(yield func(*T, error) bool) {
 		rows, err := f.conn.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(nil, explain(f.path, err))
+			yield(nil, f.explain(err))
 			return
 		}
 		defer rows.Close()
 		var value T
 		for rows.Next() {
 			if err := scan(&value, rows); err != nil {
-				yield(nil, explain(f.path, err))
+				yield(nil, f.explain(err))
 				return
 			}
 			if !yield(&value, nil) {
 				return
 			}
 		}
-		if err := cmp.Or(f.checkUnchanged(), rows.Err()); err != nil {
-			yield(nil, explain(f.path, err))
+		if err := f.explain(rows.Err()); err != nil {
+			yield(nil, err)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func each[T any](ctx context.Context, f *file, query string, args []any, scan fu
 func (r *Reader) LastSequence(ctx context.Context) (int64, error) {
 	var last sql.NullInt64
 	err := r.file.conn.QueryRowContext(ctx, lastSequence).Scan(&last)
-	return last.Int64, explain(r.file.path, err)
+	return last.Int64, r.file.explain(err)
 }
 
 // lastSequence is the query for the sequence of the last message there ever was.
@@ -142,5 +142,5 @@ func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {
 		args = append(args, f.Last)
 	}
 	err = r.file.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", args...).Scan(&n)
-	return n, explain(r.file.path, err)
+	return n, r.file.explain(err)
 }

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"time"
 )
@@ -31,7 +30,7 @@ func (r *Reader) Stats(ctx context.Context, since time.Time) (*Stats, error) {
 	if err == nil {
 		err = r.countHours(ctx, &s, since)
 	}
-	return &s, explain(r.file.path, cmp.Or(r.file.checkUnchanged(), err))
+	return &s, r.file.explain(err)
 }
 
 func (r *Reader) countPeople(ctx context.Context, s *Stats, since time.Time) error {
