@@ -59,11 +59,14 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 	m := newModel(o.Name, o.Room, s)
 	var program *tea.Program
 	var panicked atomic.Pointer[error]
+	suspension := newSuspension()
+	defer suspension.end()
 	program = tea.NewProgram(guard{wrap(m), func(err error) {
 		panicked.CompareAndSwap(nil, &err)
 		go program.Quit() // from within it, that would wait for itself
 	}}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment),
-		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
+		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond), tea.WithFilter(suspension.filter))
+	go suspension.watch(program)
 	defer context.AfterFunc(ctx, program.Quit)()
 
 	s.start(c)
