@@ -13,26 +13,28 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pathProxy serves the page of a port below /chat/ as the documentation has
-// Caddy and nginx do it, and answers 404 elsewhere. It returns the URL.
-func pathProxy(t testing.TB, webPort int) string {
+// pathProxy serves the page of each port below a path as the documentation has
+// Caddy and nginx do it, and answers 404 elsewhere. It returns the URL of its root.
+func pathProxy(t testing.TB, webPorts map[string]int) string {
 	t.Helper()
-	target := &url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", webPort)}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-		r.SetXForwarded()
-	}}
-	mux := http.NewServeMux() // which adds the slash to /chat
-	mux.Handle("/chat/", http.StripPrefix("/chat", proxy))
+	mux := http.NewServeMux() // which adds the slash to a path
+	for path, webPort := range webPorts {
+		target := &url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", webPort)}
+		proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host
+			r.SetXForwarded()
+		}}
+		mux.Handle(path+"/", http.StripPrefix(path, proxy))
+	}
 	mux.HandleFunc("GET /favicon.ico", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		t.Errorf("the browser asks for %s, which is not below /chat/", r.URL.Path)
+		t.Errorf("the browser asks for %s, which is below none of the paths", r.URL.Path)
 		http.NotFound(w, r)
 	})
 	front := httptest.NewServer(mux)
 	t.Cleanup(front.Close)
-	return front.URL + "/chat"
+	return front.URL
 }
 
 // Behind a proxy the page may be below a path: the link leads there, and all of
@@ -41,7 +43,7 @@ func TestWebPath(t *testing.T) {
 	t.Parallel()
 	b := startBrowser(t)
 	port, webPort := freePort(t), freePort(t)
-	front := pathProxy(t, webPort)
+	front := pathProxy(t, map[string]int{"/chat": webPort}) + "/chat"
 	srv := setup{port: port, flags: []string{
 		"--web", fmt.Sprintf("127.0.0.1:%d", webPort), "--web-origin", front,
 		"--trusted-proxy", "127.0.0.1", "--history", historyFile(t),
@@ -68,4 +70,28 @@ func TestWebPath(t *testing.T) {
 
 	other := b.open(strings.Replace(link, "/#", "#", 1), desktop)
 	other.join("carol")
+}
+
+// Rooms below different paths of a host have nothing to do with each other, also in
+// one tab.
+func TestWebPathsApart(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	ports := map[string]int{"/one": freePort(t), "/two": freePort(t)}
+	front := pathProxy(t, ports)
+	for path, webPort := range ports {
+		srv := setup{port: freePort(t), flags: []string{
+			"--web", fmt.Sprintf("127.0.0.1:%d", webPort), "--web-origin", front + path, "--trusted-proxy", "127.0.0.1",
+		}}.start(t)
+		srv.stderr.waitForLine(t, "from a browser: "+front+path+"/#key="+key)
+	}
+	p := b.open(front+"/one/#key="+key, desktop)
+	p.join("alice")
+	p.do(chromedp.Navigate(front + "/two/"))
+	p.wait("the form without a key", `document.activeElement.id === "key" && document.activeElement.value === "" &&
+		document.getElementById("room").hidden`)
+	p.do(chromedp.Navigate(front + "/one/"))
+	p.waitJoined("alice")
+	p.click("#leave")
+	p.wait("the form with the key", fmt.Sprintf(`document.getElementById("key").value === %s`, quoted(key)))
 }

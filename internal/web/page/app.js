@@ -6,6 +6,7 @@ import { Connection } from "./connection.js";
 import { History, unseen } from "./history.js";
 import { element, Log, received } from "./log.js";
 import { Older } from "./older.js";
+import { forget, recall, remember } from "./tab.js";
 import { bytes, nameSize, split, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -32,7 +33,7 @@ function readInvitation() {
     window.history.replaceState(null, "", location.pathname + location.search);
     try {
       $("key").value = decodeURIComponent(given);
-      sessionStorage.setItem("key", $("key").value);
+      remember("key", $("key").value);
     } catch {
       $("refusal").textContent = "The invitation link is damaged; type the key instead.";
     }
@@ -95,7 +96,7 @@ function showRoom(visible) {
 // The room
 
 function joined(again) {
-  sessionStorage.setItem("joined", JSON.stringify({ name: me, key }));
+  remember("joined", JSON.stringify({ name: me, key }));
   showRoom(true);
   updateStatus();
   if (again && log.messages.length > 0) {
@@ -195,7 +196,7 @@ function status(words, isLost) {
 $("leave").addEventListener("click", () => {
   connection.leave();
   clearInterval(ticking);
-  sessionStorage.removeItem("joined");
+  forget("joined");
   log.clear();
   burst = null;
   forgetHistory();
@@ -268,11 +269,11 @@ $("find").addEventListener("submit", async (event) => {
 });
 
 // A page that was in the room and is loaded again goes back.
-$("key").value = sessionStorage.getItem("key") ?? "";
+$("key").value = recall("key") ?? "";
 readInvitation();
 addEventListener("hashchange", readInvitation);
 $("name").value = localStorage.getItem("name") ?? "";
-const before = sessionStorage.getItem("joined");
+const before = recall("joined");
 if (before) {
   const { name, key: withKey } = JSON.parse(before);
   enter(name, withKey, true);
