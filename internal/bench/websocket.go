@@ -183,7 +183,7 @@ func (t *webSocketTransport) unframe(number int, b []byte, ago time.Duration) er
 			if err := t.handOver(number, run, ago); err != nil {
 				return err
 			}
-			return t.farewell(number, payload)
+			return t.answerClose(number, payload)
 		}
 	}
 	return t.handOver(number, run, ago)
@@ -225,8 +225,8 @@ func (e *closeError) Error() string {
 	return text
 }
 
-// farewell answers a close frame, which says that nothing else will come.
-func (t *webSocketTransport) farewell(number int, payload []byte) error {
+// answerClose answers a close frame, which says that nothing else will come.
+func (t *webSocketTransport) answerClose(number int, payload []byte) error {
 	cause := &closeError{}
 	switch {
 	case len(payload) == 1:

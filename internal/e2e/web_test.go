@@ -500,7 +500,7 @@ func TestWebAudit(t *testing.T) {
 				}
 			}
 			p.wait("the form", `document.activeElement.id === "name"`)
-			audit("the door")
+			audit("the login form")
 			p.join("alice")
 			bob := join(t, srv.server, "bob")
 			for i := range 26 { // a name of each colour, or nearly

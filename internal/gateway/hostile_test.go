@@ -118,20 +118,20 @@ var misbehaviours = map[string]func(*raw){
 		r.say(header(binaryFrame, 1), []byte{0})
 		r.goOn(header(continuation, 0))
 	},
-	"pings":                     func(r *raw) { r.goOn(header(fin|pingFrame, 0)) },
-	"pings, and reads the rest": func(r *raw) { r.goOn(header(fin|pingFrame, 0)); go io.Copy(io.Discard, r) },
-	"closes and stays":          func(r *raw) { r.say(header(fin|closeFrame, 0)) },
-	"half-closes":               func(r *raw) { r.CloseWrite() },
-	"half-closes in a frame":    func(r *raw) { r.say(tebibyte); r.CloseWrite() },
-	"a wrong key":               func(r *raw) { r.authenticate("guess") },
-	"a wrong key, then a frame": func(r *raw) { r.authenticate("guess"); r.say(tebibyte, make([]byte, maxFrame+1)) },
-	"a frame as farewell":       func(r *raw) { r.authenticate("guess"); r.answer(tebibyte) },
-	"a frame as farewell that goes on": func(r *raw) {
+	"pings":                                func(r *raw) { r.goOn(header(fin|pingFrame, 0)) },
+	"pings, and reads the rest":            func(r *raw) { r.goOn(header(fin|pingFrame, 0)); go io.Copy(io.Discard, r) },
+	"closes and stays":                     func(r *raw) { r.say(header(fin|closeFrame, 0)) },
+	"half-closes":                          func(r *raw) { r.CloseWrite() },
+	"half-closes in a frame":               func(r *raw) { r.say(tebibyte); r.CloseWrite() },
+	"a wrong key":                          func(r *raw) { r.authenticate("guess") },
+	"a wrong key, then a frame":            func(r *raw) { r.authenticate("guess"); r.say(tebibyte, make([]byte, maxFrame+1)) },
+	"a frame in answer to the close frame": func(r *raw) { r.authenticate("guess"); r.answer(tebibyte) },
+	"an answer without end to the close frame": func(r *raw) {
 		r.authenticate("guess")
 		r.answer(tebibyte)
 		r.goOn(make([]byte, 100))
 	},
-	"pings as farewell": func(r *raw) { r.authenticate("guess"); r.goOn(header(fin|pingFrame, 0)) },
+	"pings in answer to the close frame": func(r *raw) { r.authenticate("guess"); r.goOn(header(fin|pingFrame, 0)) },
 	"a member's frame without end": func(r *raw) {
 		r.authenticate(chattest.Key)
 		r.answer(tebibyte, make([]byte, maxFrame+1))
@@ -250,11 +250,11 @@ func isServed(conn net.Conn) bool {
 func TestBounds(t *testing.T) {
 	r := start(t, server.Config{}, Config{MaxPending: 8, MaxPendingPerAddress: 4})
 	honest := r.visit(t, "127.0.0.2")
-	var crowd []net.Conn
+	var others []net.Conn
 	for i := range 20 {
 		for _, from := range []string{"127.0.0.3", "127.0.0.4", "127.0.0.5"} {
 			conn := r.visit(t, from)
-			crowd = append(crowd, conn)
+			others = append(others, conn)
 			if i%2 == 0 {
 				io.WriteString(conn, "GET / HTTP/1.1\r\nHo")
 			}
@@ -272,7 +272,7 @@ func TestBounds(t *testing.T) {
 	if n := r.pending(); n > 8 {
 		t.Errorf("%d connections are open, want 8 at most", n)
 	}
-	if n, err := crowd[0].Read(make([]byte, 1)); n > 0 || err == nil {
+	if n, err := others[0].Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Error("the oldest is still open")
 	}
 }
