@@ -15,15 +15,16 @@ import (
 // maySkip holds the functions in tests that may skip by themselves, and why
 // that leaves nothing untested in CI.
 var maySkip = map[string]string{
-	"internal/testenv/testenv.go: Lacks":                      "fails in CI",
-	"internal/history/reader_test.go: FuzzSearch":             "an input that no message can hold",
-	"internal/netpoll/memory_test.go: take":                   "rapid chooses another action",
-	"internal/netpoll/memory_test.go: choose":                 "rapid chooses another action",
-	"internal/netpoll/memory_test.go: send":                   "rapid chooses another action",
-	"internal/netpoll/memory_test.go: seal":                   "rapid chooses another action",
-	"internal/e2e/memory_test.go: newCgroup":                  "only with the race detector, and CI runs it without too",
-	"internal/e2e/static_test.go: TestStatic":                 "only with the race detector, and CI runs it without too",
-	"internal/e2e/web_screenshot_test.go: TestWebScreenshots": "renews pictures and tests nothing",
+	"internal/testenv/testenv.go: Lacks":                        "fails in CI",
+	"internal/history/reader_test.go: FuzzSearch":               "an input that no message can hold",
+	"internal/netpoll/memory_test.go: take":                     "rapid chooses another action",
+	"internal/netpoll/memory_test.go: choose":                   "rapid chooses another action",
+	"internal/netpoll/memory_test.go: send":                     "rapid chooses another action",
+	"internal/netpoll/memory_test.go: seal":                     "rapid chooses another action",
+	"internal/e2e/memory_test.go: newCgroup":                    "only with the race detector, and CI runs it without too",
+	"internal/e2e/static_test.go: TestStatic":                   "only with the race detector, and CI runs it without too",
+	"internal/e2e/web_slow_browser_test.go: TestWebSlowBrowser": "only with SOP_CHAT_E2E=full",
+	"internal/e2e/web_screenshot_test.go: TestWebScreenshots":   "renews pictures and tests nothing",
 }
 
 // Tests skip by testenv.Lacks, which fails in CI, or for a reason in the table.
