@@ -143,6 +143,9 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 			first := offset / wire.Size
 			for i := first; i < first+uint64(k/wire.Size); i++ {
 				seg.from[i] = r.from
+				if !r.from.wrote(seg.message(i)) && !seg.otherName.Load() {
+					seg.otherName.Store(true)
+				}
 				seg.at[i] = at
 			}
 			data = data[k:]

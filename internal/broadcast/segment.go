@@ -33,6 +33,9 @@ type segment struct {
 	from [segmentMessages]*Sender
 	at   [segmentMessages]int64
 	lent atomic.Bool // parts of data were sent by reference, see Log.Lend
+
+	// otherName is set if a message has another name than its sender.
+	otherName atomic.Bool
 }
 
 // reset prepares an unused segment for reuse, without its memory, and lets its
@@ -41,4 +44,5 @@ func (s *segment) reset() {
 	s.data = nil
 	clear(s.from[:])
 	s.lent.Store(false)
+	s.otherName.Store(false)
 }

@@ -37,11 +37,12 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 	}
 	w.gateway = gateway.New(gateway.Config{
 		Adopt: func(c gateway.Client) {
-			s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Received: c.Received})
+			s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Names: c.Names, Received: c.Received})
 		},
-		Origins: o.web.origins(),
-		Proxies: o.web.proxies,
-		Logger:  logger,
+		NamesProtocol: server.NamesProtocol,
+		Origins:       o.web.origins(),
+		Proxies:       o.web.proxies,
+		Logger:        logger,
 	})
 	return w, nil
 }

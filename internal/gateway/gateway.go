@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// Adopt takes a client, and from then on owns its descriptor.
 	Adopt func(Client)
+	// NamesProtocol is a subprotocol that is agreed to.
+	NamesProtocol string
 	// Origins are those whose pages may connect, besides the host that was
 	// connected to: a host, or a scheme and a host, such as
 	// https://chat.example.com.
@@ -44,6 +46,8 @@ type Client struct {
 	// which is a proxy's if there is one between.
 	Peer   netip.AddrPort
 	Remote netip.Addr
+	// Names says that the browser has asked for Config.NamesProtocol.
+	Names bool
 	// Received is what came behind the request.
 	Received []byte
 }

@@ -118,12 +118,17 @@ func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string
 		return err
 	}
 	hijacked.SetWriteDeadline(time.Now().Add(answerTimeout))
-	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n"
+	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + "\r\n"
+	names := g.config.NamesProtocol != "" && websocket.SelectSubprotocol(r.Header, g.config.NamesProtocol) != ""
+	if names {
+		answer += "Sec-WebSocket-Protocol: " + g.config.NamesProtocol + "\r\n"
+	}
+	answer += "\r\n"
 	if _, err := hijacked.Write([]byte(answer)); err != nil {
 		return nil // the browser has gone
 	}
 	given = true
-	g.config.Adopt(Client{FD: fd, Peer: g.Peer(r), Remote: remote, Received: bytes.Clone(received)})
+	g.config.Adopt(Client{FD: fd, Peer: g.Peer(r), Remote: remote, Names: names, Received: bytes.Clone(received)})
 	return nil
 }
 

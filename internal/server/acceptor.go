@@ -184,7 +184,7 @@ func (a *acceptor) resumeAccept() {
 func (a *acceptor) add(from Adopted) {
 	a.pauseReported = false
 	a.lastID++
-	c := &conn{fd: from.FD, index: -1, isWebSocket: from.WebSocket}
+	c := &conn{fd: from.FD, index: -1, framing: from.framing()}
 	c.ID, c.Addr = a.lastID, from.Peer
 	if len(from.Received) > 0 {
 		a.loop.partialOf(c).frames.received = from.Received

@@ -62,7 +62,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 		c.state = echoing
 		a.removeFromSets(p)
 		p.join = a.loop.room.log.JoinBack(func() {})
-		if c.isWebSocket {
+		if c.isWebSocket() {
 			f := &a.loop.partialOf(c).frames
 			f.outLen = len(f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls))
 			f.outLen = len(websocket.AppendHeader(f.out[:f.outLen], wire.Size))

@@ -23,7 +23,7 @@ const lingerTimeout = 10 * time.Second
 // read is reset.
 func (l *loop) prepareClose(e ending) {
 	fd := e.conn.fd
-	isWebSocket := e.conn.isWebSocket && !e.cause.reset && !e.cause.failed
+	isWebSocket := e.conn.isWebSocket() && !e.cause.reset && !e.cause.failed
 	if isWebSocket {
 		l.sendClose(e)
 	}

@@ -60,7 +60,7 @@ type conn struct {
 	state          state
 	paused         bool // not read for now; it is in the loop's list of paused members
 	userTimeoutOff bool // its window is closed, so TCP_USER_TIMEOUT is off
-	isWebSocket    bool // its messages are in frames; otherwise they are all there is
+	framing        framing
 
 	cursor  broadcast.Position // what it has been sent, in the room's log
 	lastOwn broadcast.Position // none of its own messages is at or after it
@@ -77,6 +77,19 @@ type partial struct {
 	have    int // bytes of it that were received, or are yet to be sent
 	frames  frames
 }
+
+// A framing is what messages are in on a connection.
+type framing uint8
+
+const (
+	raw       framing = iota // messages are all there is
+	webSocket                // they are in frames of RFC 6455
+	// namingWebSocket: and what a message says is not its sender's name is preceded by
+	// that name, see NamesProtocol.
+	namingWebSocket
+)
+
+func (c *conn) isWebSocket() bool { return c.framing != raw }
 
 // incomplete returns the bytes of the incomplete message, or of the echo.
 func (c *conn) incomplete() []byte {

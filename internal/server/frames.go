@@ -8,6 +8,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/websocket"
+	"sop-chat/internal/wire"
 )
 
 // Frames are what a WebSocket needs beyond a raw connection while one of its frames
@@ -31,6 +32,10 @@ type frames struct {
 
 	unanswered int // pings since something came last
 
+	// named is the position behind the first byte of the message whose sender's name
+	// was sent; 0 if none was.
+	named broadcast.Position
+
 	ended     bool // by the client: nothing that follows is read
 	status    websocket.Status
 	violation string
@@ -38,7 +43,7 @@ type frames struct {
 
 // isIdle reports whether nothing has to be kept.
 func (f *frames) isIdle() bool {
-	return f.outLen == 0 && f.unanswered == 0 && f.end == 0 && len(f.received) == 0 && !f.ended && f.decoder == websocket.Decoder{}
+	return f.outLen == 0 && f.named == 0 && f.unanswered == 0 && f.end == 0 && len(f.received) == 0 && !f.ended && f.decoder == websocket.Decoder{}
 }
 
 // hasEnded reports whether the client has ended its WebSocket.
@@ -72,7 +77,7 @@ func (l *loop) receive(c *conn, b []byte) (came, data int, errno syscall.Errno) 
 	} else if errno != 0 || came == 0 {
 		return 0, 0, errno
 	}
-	if !c.isWebSocket {
+	if !c.isWebSocket() {
 		return came, came, 0
 	}
 	f := &l.partialOf(c).frames
@@ -139,7 +144,7 @@ func (f *frames) sent(n int) { f.outLen = copy(f.out[:], f.out[n:f.outLen]) }
 // sent.
 func (l *loop) send(c *conn, stretches [][]byte, total int, end broadcast.Position) (n int, errno syscall.Errno) {
 	f := c.frames()
-	isNew := c.isWebSocket && (f == nil || f.end == 0)
+	isNew := c.isWebSocket() && (f == nil || f.end == 0)
 	switch byReference := l.byReference(total); {
 	case byReference && isNew:
 		if errno := l.sendHeader(c, total, end); errno != 0 || c.frames().outLen > 0 {
@@ -155,10 +160,31 @@ func (l *loop) send(c *conn, stretches [][]byte, total int, end broadcast.Positi
 		n, errno = l.kernel.Send(c.fd, stretches)
 	}
 	if f := c.frames(); f != nil && n == total && end >= f.end {
-		f.end = 0
+		f.end, f.named = 0, 0
 		l.dropPartial(c)
 	}
 	return n, errno
+}
+
+// nameNext sees to it that a message with another name than its sender's goes alone,
+// behind that name. It returns up to where the next frame may go, and whether it may
+// be sent now.
+func (l *loop) nameNext(c *conn, to broadcast.Position, except *broadcast.Sender) (_ broadcast.Position, sent bool, errno syscall.Errno) {
+	log := l.room.log
+	next := log.NextOtherName(c.cursor, to, except)
+	if next != c.cursor || next == to {
+		return next, true, 0
+	}
+	f := &l.partialOf(c).frames
+	if f.named != next+1 {
+		f.named = next + 1
+		b := websocket.AppendHeader(f.out[:f.outLen], wire.NameSize)
+		var name [wire.NameSize]byte
+		copy(name[:], log.SenderAt(next).Name)
+		f.outLen = len(append(b, name[:]...))
+	}
+	sent, errno = l.sendControl(c)
+	return next + wire.Size, sent, errno
 }
 
 // sendHeader begins a frame by sending its header alone, with more to follow at

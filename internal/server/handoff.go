@@ -22,8 +22,25 @@ type Adopted struct {
 	// WebSocket says that the messages are in frames of RFC 6455, after the opening
 	// handshake.
 	WebSocket bool
+	// Names says that the client has asked for NamesProtocol.
+	Names bool
 	// Received is what was already read from the socket.
 	Received []byte
+}
+
+// NamesProtocol is a subprotocol of WebSockets. A message with another name than the
+// one that its sender joined with is alone in its frame, and before it comes a frame
+// with nothing but that name, padded as in a message to wire.NameSize.
+const NamesProtocol = "sop-chat.names"
+
+func (c *Adopted) framing() framing {
+	switch {
+	case !c.WebSocket:
+		return raw
+	case c.Names:
+		return namingWebSocket
+	}
+	return webSocket
 }
 
 // Adopt hands the server a connection. From then on it is treated like an accepted

@@ -57,7 +57,7 @@ func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 	c.cursor = join.Position()
 	c.index = int32(len(l.members))
 	l.members = append(l.members, c)
-	if c.isWebSocket {
+	if c.isWebSocket() {
 		l.webSockets++
 	}
 	l.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender})
@@ -128,7 +128,7 @@ func (l *loop) close(e ending) {
 		moved.index = c.index
 		l.members[last] = nil
 		l.members = l.members[:last]
-		if c.isWebSocket {
+		if c.isWebSocket() {
 			l.webSockets--
 		}
 	}

@@ -52,13 +52,19 @@ func (c *simClient) String() string {
 	return fmt.Sprintf("client %d (sent %d, published %d, left %v %q)", c.number, c.sent, c.published, c.left, c.reason)
 }
 
+func (c *simClient) name() string { return fmt.Sprintf("client %d", c.number) }
+
 // message returns the client's n-th message; the 0th is its authentication.
 func (c *simClient) message(n int) wire.Message {
 	text := c.key
 	if n > 0 {
 		text = fmt.Sprintf("%d:%d", c.number, n)
 	}
-	m, err := wire.New(fmt.Sprintf("client %d", c.number), text)
+	name := c.name()
+	if n%8 == 7 {
+		name = "somebody else"
+	}
+	m, err := wire.New(name, text)
 	if err != nil {
 		panic(err)
 	}
@@ -96,7 +102,7 @@ func (w *world) connect() {
 	}
 	w.clients = append(w.clients, c)
 	if w.chance(2) {
-		c.web = new(simWebSocket)
+		c.web = &simWebSocket{names: w.chance(2)}
 	}
 	if !w.chance(8) { // some send nothing at first
 		c.queue(0)
@@ -107,7 +113,7 @@ func (w *world) connect() {
 		return
 	}
 	w.install(c.socket)
-	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
+	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil, Names: c.web != nil && c.web.names}
 	if s := c.socket; w.chance(4) { // some of what was sent came with the handshake
 		n := w.rng.IntN(len(s.in) + 1)
 		adopted.Received, s.in = slices.Clone(s.in[:n]), s.in[n:]
@@ -255,12 +261,18 @@ func (c *simClient) take(n int) {
 		m := wire.Message(c.inbox[:wire.Size])
 		c.inbox = c.inbox[wire.Size:]
 		if c.echoed {
-			w.oracle.received(c, &m)
+			sender := w.oracle.received(c, &m)
+			if c.web != nil {
+				c.checkNamed(sender, &m)
+			}
 			continue
 		}
 		if m != c.message(0) || c.key != simKey {
 			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
 		}
 		c.echoed = true
+		if c.web != nil {
+			c.web.senders = c.web.senders[1:]
+		}
 	}
 }

@@ -130,8 +130,9 @@ func (o *oracle) next(i int, c *simClient) int {
 	return i
 }
 
-// received checks one message that a client received.
-func (o *oracle) received(c *simClient, m *wire.Message) {
+// received checks one message that a client received, and returns the client that sent
+// it.
+func (o *oracle) received(c *simClient, m *wire.Message) *simClient {
 	w := o.world
 	if c.next < 0 {
 		c.next = c.begin
@@ -146,4 +147,5 @@ func (o *oracle) received(c *simClient, m *wire.Message) {
 			c, m.Text()[:20], m.Name(), want.number, want.client)
 	}
 	c.next++
+	return want.client
 }

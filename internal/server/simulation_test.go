@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
-		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.flips == 0) {
+		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.flips == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -54,7 +54,7 @@ func TestSimulation(t *testing.T) {
 // simCounts counts what happened in a simulation.
 type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
-	webSockets, pongs, closeFrames, violations, flips                      int
+	webSockets, pongs, closeFrames, violations, flips, named               int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -70,6 +70,7 @@ func (a *simCounts) add(b simCounts) {
 	a.pongs += b.pongs
 	a.closeFrames += b.closeFrames
 	a.violations += b.violations
+	a.named += b.named
 	a.flips += b.flips
 }
 
@@ -109,6 +110,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 			counts.webSockets++
 			counts.pongs += c.web.pongs
 			counts.closeFrames += c.web.closeFrames
+			counts.named += c.web.named
 			if strings.HasPrefix(c.reason, "broke the rules") {
 				counts.violations++
 			}
@@ -285,7 +287,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 			if c.state == member && c.lag == nil && c.pongDue() {
 				w.failf("%s is owed a pong", c.Name)
 			}
-			if !held && !c.paused && (c.hasReceived() || c.hasEnded()) {
+			if !held && c.state == member && !c.paused && (c.hasReceived() || c.hasEnded()) {
 				w.failf("what %s sent before it was a member is not read", c.Name)
 			}
 		}

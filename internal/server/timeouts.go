@@ -53,7 +53,7 @@ func (l *loop) checkPings() {
 }
 
 func (l *loop) checkPing(c *conn) {
-	if c.state != member || !c.isWebSocket {
+	if c.state != member || !c.isWebSocket() {
 		return
 	}
 	f := &l.partialOf(c).frames

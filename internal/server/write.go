@@ -71,6 +71,13 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		}
 		if f := c.frames(); f != nil && f.end != 0 {
 			to = min(to, f.end)
+		} else if c.framing == namingWebSocket {
+			var ready bool
+			var errno syscall.Errno
+			if to, ready, errno = l.nameNext(c, to, except); !ready {
+				l.writeLater(c, errno)
+				return
+			}
 		}
 		stretches, end := log.Gather(l.stretches, c.cursor, to, except)
 		if len(stretches) == 0 {

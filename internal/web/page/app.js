@@ -138,8 +138,8 @@ function forgetHistory() {
   history = older = null;
 }
 
-function message({ name, text }) {
-  const item = received({ name, text, time: new Date() }, me);
+function message({ name, text, from }) {
+  const item = received({ name, text, from, time: new Date() }, me);
   if (burst) {
     burst.push(item);
     return;

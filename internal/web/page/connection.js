@@ -1,7 +1,7 @@
 // A connection to the room that comes back when it breaks. What is said while
 // there is none waits, and is sent then.
 
-import { decode, encode, size } from "./wire.js";
+import { decode, decodeName, encode, nameSize, size } from "./wire.js";
 
 const firstPause = 1000; // milliseconds
 const longestPause = 15000;
@@ -12,13 +12,14 @@ const longestPause = 15000;
 //	refused()          it did not: the key is wrong, or the room is full
 //	unreachable()      there is nobody to ask
 //	lost(pause, why)   the next try is in so many milliseconds; why is one of the two above, or nothing
-//	message({name, text})
+//	message({name, text, from}) from is set if the sender joined with another name
 //	sent(item)         an item of say is on its way
 export class Connection {
   #on;
   #name = "";
   #key = "";
   #socket = null;
+  #from = undefined; // who sends the next message, if it says another name
   #joined = false; // now
   #wasJoined = false; // ever; from then on it is tried again
   #pause = firstPause;
@@ -68,7 +69,7 @@ export class Connection {
     const url = new URL("ws", location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     url.hash = "";
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, "sop-chat.names");
     socket.binaryType = "arraybuffer";
     let opened = false;
     socket.onopen = () => {
@@ -86,13 +87,19 @@ export class Connection {
       }
     };
     this.#socket = socket;
+    this.#from = undefined;
   }
 
   #receive(data) {
+    if (data.byteLength === nameSize) {
+      this.#from = decodeName(new Uint8Array(data));
+      return;
+    }
     for (let at = 0; at + size <= data.byteLength; at += size) {
       const message = new Uint8Array(data, at, size);
       if (this.#joined) {
-        this.#on.message(decode(message));
+        this.#on.message({ ...decode(message), from: this.#from });
+        this.#from = undefined;
         continue;
       }
       // The first thing ever received is the echo of name and key.

@@ -26,6 +26,9 @@ export function decode(message) {
   return { name: field(message.subarray(0, nameSize)), text: field(message.subarray(nameSize, size)) };
 }
 
+// decodeName returns the name in a field of its own.
+export const decodeName = field;
+
 function field(padded) {
   const end = padded.indexOf(0);
   const bytes = end < 0 ? padded : padded.subarray(0, end);
