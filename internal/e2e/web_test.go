@@ -111,7 +111,7 @@ func TestWebHostile(t *testing.T) {
 		eve.send(message("eve", text))
 	}
 	eve.send(message("<b>eve</b>\n\u202e", "last"))
-	p.hears(`<b>eve</b>\n\u{202e}`, "last")
+	p.hears("eve", "last")
 	p.hears("eve", markup)
 	p.hears("eve", "\\x1b[31mred\\x07 \\u{202e}gnp.exe \\u{200b}\\xff\\xfe end")
 	p.hears("eve", "tab\there\nnext\\rline")
