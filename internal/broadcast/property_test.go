@@ -462,8 +462,8 @@ func (l lag) keepsHeld() bool { return l.behind > l.limit-min(l.limit/4, Segment
 // keepsPressed reports whether the reader keeps the room pressed: it is not yet an
 // eighth below the low watermark.
 func (l lag) keepsPressed() bool {
-	if l.holdsOnly {
-		return l.keepsHeld()
+	if l.holdsOnly { // it keeps the hold, and with that the pressure
+		return l.behind > l.limit
 	}
 	return l.behind > l.low()-l.low()/8
 }
@@ -478,21 +478,29 @@ func (m *machine) restrain() {
 
 // ends reports whether a hold, or the pressure, has to end.
 func (m *machine) ends() bool {
-	return m.held && !slices.ContainsFunc(m.lags(), lag.keepsHeld) ||
-		m.pressed && !slices.ContainsFunc(m.lags(), lag.keepsPressed)
+	staysHeld, staysPressed := m.stays()
+	return m.held && !staysHeld || m.pressed && !staysPressed
+}
+
+// stays reports whether the room stays held, or pressed, which it is while it is held.
+func (m *machine) stays() (held, pressed bool) {
+	held = m.held && slices.ContainsFunc(m.lags(), lag.keepsHeld)
+	return held, m.pressed && (held || slices.ContainsFunc(m.lags(), lag.keepsPressed))
 }
 
 // relax ends it.
 func (m *machine) relax() {
-	m.held = m.held && slices.ContainsFunc(m.lags(), lag.keepsHeld)
-	m.pressed = m.pressed && slices.ContainsFunc(m.lags(), lag.keepsPressed)
+	m.held, m.pressed = m.stays()
 }
 
-// space returns how much may be appended before the room is held.
+// space returns how much may be appended before the room is held for a reader that
+// moves.
 func (m *machine) space() int {
 	space := int(m.backlog)
 	for _, l := range m.lags() {
-		space = min(space, max(0, int(l.limit)-int(l.behind)))
+		if !l.holdsOnly {
+			space = min(space, max(0, int(l.limit)-int(l.behind)))
+		}
 	}
 	return space
 }
