@@ -39,7 +39,7 @@ func TestTalkDuringFlood(t *testing.T) {
 			next := time.NewTicker(100 * time.Millisecond)
 			defer next.Stop()
 			var delays []time.Duration
-			for n := range scaled(80, 600) {
+			for n := range scaled(80, 200) {
 				<-next.C
 				began := time.Now()
 				a.send(numbered("a", n))
