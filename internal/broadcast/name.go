@@ -2,7 +2,7 @@ package broadcast
 
 import "sop-chat/internal/wire"
 
-// A message says who wrote it, and its sender may not be that. Those messages are
+// A message has a name, and its sender may have another. Those messages are
 // rare, so a segment knows whether it has one.
 
 // NextOtherName returns the position of the first message from one position to another

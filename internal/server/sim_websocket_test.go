@@ -129,7 +129,7 @@ func (c *simClient) unframe(b []byte) (messages []byte) {
 	}
 }
 
-// deframe returns the messages in a frame, which may be the name of who sends the
+// deframe returns the messages in a frame, which may be the sender's name of the
 // next.
 func (c *simClient) deframe(payload []byte) []byte {
 	w := c.web

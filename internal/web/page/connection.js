@@ -19,7 +19,7 @@ export class Connection {
   #name = "";
   #key = "";
   #socket = null;
-  #from = undefined; // who sends the next message, if it says another name
+  #from = undefined; // the name of the next sender, if the message has another
   #joined = false; // now
   #wasJoined = false; // ever; from then on it is tried again
   #pause = firstPause;
