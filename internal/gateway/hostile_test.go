@@ -282,7 +282,9 @@ func TestUsedStays(t *testing.T) {
 	r := start(t, server.Config{}, Config{MaxPending: 8, MaxPendingPerAddress: 4})
 	used := r.visit(t, "127.0.0.1")
 	for range 10 {
-		r.visit(t, "127.0.0.1")
+		if !isServed(r.visit(t, "127.0.0.1")) { // so it was accepted before the next request
+			t.Fatal("a newcomer is refused")
+		}
 		if !isServed(used) {
 			t.Fatal("a connection in use had to give way")
 		}
