@@ -55,6 +55,12 @@ func (c *client) Read(p []byte) (int, error) {
 	return c.TCPConn.Read(p)
 }
 
+// WriteTo is what [io.Copy] calls. The connection's own would keep the deadline
+// of the read before.
+func (c *client) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{c})
+}
+
 func (c *client) Write(p []byte) (int, error) {
 	c.SetWriteDeadline(time.Now().Add(testTimeout))
 	return c.TCPConn.Write(p)

@@ -31,7 +31,7 @@ func TestTalkDuringFlood(t *testing.T) {
 			flooder, a, b := join(t, srv, "flooder"), join(t, srv, "a"), join(t, srv, "b")
 			flood := beside(t, func() error { return flooder.floodUntil(t.Context().Done(), new(atomic.Int64)) })
 			for _, c := range []*client{flooder, a} {
-				beside(t, func() error { _, err := io.Copy(io.Discard, c.TCPConn); return err })
+				beside(t, func() error { _, err := io.Copy(io.Discard, c); return err })
 			}
 			sipping := beside(t, func() error { return slow.sip(t.Context(), test.sip) })
 
@@ -39,7 +39,7 @@ func TestTalkDuringFlood(t *testing.T) {
 			next := time.NewTicker(100 * time.Millisecond)
 			defer next.Stop()
 			var delays []time.Duration
-			for n := range scaled(80, 200) {
+			for n := range scaled(80, 600) {
 				<-next.C
 				began := time.Now()
 				a.send(numbered("a", n))
@@ -75,7 +75,7 @@ func (c *client) sip(ctx context.Context, bytes int64) error {
 	next := time.NewTicker(time.Second)
 	defer next.Stop()
 	for bytes > 0 {
-		if _, err := io.CopyN(io.Discard, c.TCPConn, bytes); err != nil {
+		if _, err := io.CopyN(io.Discard, c, bytes); err != nil {
 			return err
 		}
 		select {

@@ -28,7 +28,7 @@ func TestWebSlowBrowser(t *testing.T) {
 	p := b.open(fmt.Sprintf("http://%s/#key=%s", link, key), desktop)
 	p.join("alice")
 	flooder, bob := join(t, srv.server, "flooder"), join(t, srv.server, "bob")
-	beside(t, func() error { _, err := io.Copy(io.Discard, bob.TCPConn); return err })
+	beside(t, func() error { _, err := io.Copy(io.Discard, bob); return err })
 
 	var lines []byte
 	for i := range 20 {

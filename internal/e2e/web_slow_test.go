@@ -15,7 +15,7 @@ func TestWebSlowReaderStays(t *testing.T) {
 	slow := srv.visit(0, upgrade+authFrame(key))
 	flooder := join(t, srv.server, "flooder")
 	beside(t, func() error { return flooder.floodUntil(t.Context().Done(), new(atomic.Int64)) })
-	beside(t, func() error { _, err := io.Copy(io.Discard, flooder.TCPConn); return err })
+	beside(t, func() error { _, err := io.Copy(io.Discard, flooder); return err })
 
 	next := time.NewTicker(100 * time.Millisecond)
 	defer next.Stop()
