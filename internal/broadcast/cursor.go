@@ -1,6 +1,10 @@
 package broadcast
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"sop-chat/internal/wire"
+)
 
 // A Cursor is a reader's position in a log: the reader is done with everything
 // before it. A reader that serves many clients has one cursor, at the position of
@@ -23,9 +27,21 @@ func (l *Log) Join(wake func()) *Cursor {
 	return l.join(&Cursor{log: l, wake: wake}, l.Head)
 }
 
-// JoinBack is like Join, but at the beginning of what the log retains.
+// JoinBack is like Join, but at the beginning of what the log replays.
 func (l *Log) JoinBack(wake func()) *Cursor {
-	return l.join(&Cursor{log: l, wake: wake}, l.back)
+	return l.join(&Cursor{log: l, wake: wake}, func() Position { return l.back(l.replayed) })
+}
+
+// JoinAfter is like Join, but after the message with a number, which the reader
+// already has; or as close to it as what the log retains permits.
+func (l *Log) JoinAfter(number uint64, wake func()) *Cursor {
+	return l.join(&Cursor{log: l, wake: wake}, func() Position {
+		oldest := l.back(l.kept)
+		if number < l.Number(oldest) {
+			return oldest
+		}
+		return min(l.positionOf(number)+wire.Size, l.Head())
+	})
 }
 
 func (l *Log) join(c *Cursor, at func() Position) *Cursor {

@@ -10,7 +10,7 @@ import (
 // joined before still get it. Forgetting more than there is forgets all.
 func TestForget(t *testing.T) {
 	l, h := New(16*SegmentSize, SegmentSize), new(history)
-	l.Retain(4)
+	l.Retain(4, 4)
 	h.write(l, "abcabc")
 	early := l.JoinBack(func() {})
 	for _, test := range []struct{ forget, want Position }{

@@ -41,7 +41,9 @@ type Position uint64
 type Log struct {
 	memory   Memory
 	backlog  uint64        // how far behind a reader may be
-	retained uint64        // what is kept for future readers, see Retain
+	first    uint64        // the number of the message at position 0, see Number
+	kept     uint64        // what is kept for future readers, see Retain
+	replayed uint64        // how much of it JoinBack replays
 	head     atomic.Uint64 // what is before it is published
 	end      atomic.Uint64 // what is before it was appended; the head, unless there is a gate
 	gate     atomic.Pointer[Follower]
@@ -73,7 +75,7 @@ func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 // appended, when they find the room held. The log never keeps more than the two
 // together, rounded up to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
-	l := &Log{memory: memory, backlog: uint64(backlog), ring: make([]*segment, Segments(backlog, slack))}
+	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, ring: make([]*segment, Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
 	l.measure()
 	return l
@@ -83,13 +85,14 @@ func NewIn(memory Memory, backlog, slack int) *Log {
 func Segments(backlog, slack int) int { return (backlog+slack+SegmentSize-1)/SegmentSize + 1 }
 
 // Retain has the log keep that many messages before its head, even when all
-// readers have passed them, for readers that join there (JoinBack). There may be
-// MaxRetained. It must be called before anything is appended.
-func (l *Log) Retain(messages int) {
-	if messages < 0 || messages > MaxRetained(int(l.backlog)) {
+// readers have passed them: for readers that join again (JoinAfter), and the last
+// few of them for those that join (JoinBack). There may be MaxRetained. It must be
+// called before anything is appended.
+func (l *Log) Retain(kept, replayed int) {
+	if replayed < 0 || replayed > kept || kept > MaxRetained(int(l.backlog)) {
 		panic("broadcast: more is to be retained than the backlog has room for")
 	}
-	l.retained = uint64(messages) * wire.Size
+	l.kept, l.replayed = uint64(kept)*wire.Size, uint64(replayed)*wire.Size
 }
 
 // Forget has nothing before p retained any more for readers that join. Readers
@@ -194,7 +197,7 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 // reclaim frees the segments that every reader has passed. The caller holds
 // l.mu.
 func (l *Log) reclaim() {
-	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.back())
+	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.back(l.kept))
 	keep := min(uint64(oldest)/SegmentSize, l.nextLive)
 	for ; l.firstLive < keep; l.firstLive++ {
 		index := l.firstLive % uint64(len(l.ring))
@@ -208,10 +211,11 @@ func (l *Log) reclaim() {
 	}
 }
 
-// back returns where what is retained begins. The caller holds l.mu.
-func (l *Log) back() Position {
+// back returns where the last bytes before the head begin, as far as they are not
+// to be forgotten. The caller holds l.mu.
+func (l *Log) back(bytes uint64) Position {
 	head := l.head.Load()
-	return Position(max(head-min(head, l.retained), min(head, l.forgotten)))
+	return Position(max(head-min(head, bytes), min(head, l.forgotten)))
 }
 
 // oldest returns the position of the reader furthest back among those for which

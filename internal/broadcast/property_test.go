@@ -43,9 +43,11 @@ type machine struct {
 	memory    *trackedMemory
 	lent      []lentStretch
 	backlog   uint64
-	retained  int
-	batch     int // the most messages in a batch
-	segments  int // the most segments in the log
+	kept      int    // messages, for clients that join again
+	replayed  int    // of them, to those that join
+	first     uint64 // the number of the first message
+	batch     int    // the most messages in a batch
+	segments  int    // the most segments in the log
 	mayAppend [2]bool
 	loops     []*loop
 	joins     []*Cursor // join cursors, which keep the log for future clients
@@ -78,8 +80,11 @@ func newMachine(t *rapid.T) *machine {
 	m.segments = 1 + (int(m.backlog)+slack+SegmentSize-1)/SegmentSize
 	m.memory = newTrackedMemory(t)
 	m.log = NewIn(m.memory, int(m.backlog), slack)
-	m.retained = rapid.IntRange(0, MaxRetained(int(m.backlog))).Draw(t, "messages retained")
-	m.log.Retain(m.retained)
+	m.kept = rapid.IntRange(0, MaxRetained(int(m.backlog))).Draw(t, "messages kept")
+	m.replayed = rapid.IntRange(0, m.kept).Draw(t, "messages replayed")
+	m.log.Retain(m.kept, m.replayed)
+	m.first = rapid.Uint64Range(1, 1000).Draw(t, "first number")
+	m.log.SetFirst(m.first)
 	if rapid.Bool().Draw(t, "gate") {
 		m.gate = newGate(m.log, &m.history)
 		m.gate.limit = m.backlog
@@ -116,7 +121,7 @@ func (m *machine) Append(t *rapid.T) {
 		}
 		left -= run
 	}
-	oldest, before := min(m.log.oldest(func(*Cursor) bool { return true }), m.back()), m.positions()
+	oldest, before := min(m.log.oldest(func(*Cursor) bool { return true }), m.back(m.kept)), m.positions()
 	m.log.Append(b, m.now)
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
@@ -165,26 +170,39 @@ func (m *machine) joinClient(t *rapid.T, l *loop) *client {
 	return c
 }
 
-// ReserveJoin adds a join cursor for a future client, at the head or at the
-// beginning of what is retained.
+// ReserveJoin adds a join cursor for a future client: at the head, at the beginning of
+// what is replayed, or after what it has.
 func (m *machine) ReserveJoin(t *rapid.T) {
 	if len(m.joins) == 2 {
 		return // enough join cursors
 	}
-	joinAt, want := m.log.Join, m.head()
-	if rapid.Bool().Draw(t, "back") {
-		joinAt, want = m.log.JoinBack, m.back()
+	var join *Cursor
+	var want Position
+	switch rapid.IntRange(0, 2).Draw(t, "where") {
+	case 0:
+		join, want = m.log.Join(func() {}), m.head()
+	case 1:
+		join, want = m.log.JoinBack(func() {}), m.back(m.replayed)
+	case 2:
+		messages := uint64(m.head() / wire.Size)
+		has := rapid.Uint64Range(0, m.first+messages+10).Draw(t, "number that it has")
+		join, want = m.log.JoinAfter(has, func() {}), m.back(m.kept)
+		if has >= m.first { // it has messages of the room
+			want = max(want, Position(min(has-m.first+1, messages)*wire.Size))
+		}
+		if number := m.log.Number(join.Position()); number != m.first+uint64(want/wire.Size) {
+			t.Fatalf("position %d has the number %d", join.Position(), number)
+		}
 	}
-	join := joinAt(func() {})
 	if join.Position() != want {
 		t.Fatalf("a join cursor is at %d, want %d; the head is %d", join.Position(), want, m.head())
 	}
 	m.joins = append(m.joins, join)
 }
 
-// back returns where what is retained begins.
-func (m *machine) back() Position {
-	return m.head() - min(m.head(), Position(m.retained)*wire.Size)
+// back returns where the last messages begin.
+func (m *machine) back(messages int) Position {
+	return m.head() - min(m.head(), Position(messages)*wire.Size)
 }
 
 // Admit has a client join at a join cursor. Its loop's cursor may have to move back

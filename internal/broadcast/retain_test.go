@@ -12,7 +12,7 @@ import (
 func TestRetain(t *testing.T) {
 	const retained = segmentMessages + 1
 	l := New(16*SegmentSize, SegmentSize)
-	l.Retain(retained)
+	l.Retain(retained, retained)
 	h := new(history)
 	for range 3 * segmentMessages {
 		want := l.Head() - min(l.Head(), retained*wire.Size)
@@ -33,7 +33,7 @@ func TestRetain(t *testing.T) {
 func TestJoinBackHolds(t *testing.T) {
 	const backlog = 8
 	l, h := New(backlog*wire.Size, wire.Size), new(history)
-	l.Retain(MaxRetained(backlog * wire.Size))
+	l.Retain(MaxRetained(backlog*wire.Size), MaxRetained(backlog*wire.Size))
 	reader := l.Join(func() {})
 	for range backlog {
 		h.write(l, "a")
@@ -57,17 +57,17 @@ func TestJoinBackHolds(t *testing.T) {
 // Retain panics for more than the backlog has space for.
 func TestRetainRefuses(t *testing.T) {
 	for _, messages := range []int{-1, 129} {
-		if !panics(func() { New(4*SegmentSize, 0).Retain(messages) }) {
+		if !panics(func() { New(4*SegmentSize, 0).Retain(messages, 0) }) {
 			t.Errorf("a log retains %d messages", messages)
 		}
 	}
-	New(4*SegmentSize, 0).Retain(128)
+	New(4*SegmentSize, 0).Retain(128, 128)
 }
 
 // Retaining messages takes no more memory than they need.
 func TestRetainMemory(t *testing.T) {
 	l := New(1000*SegmentSize, SegmentSize)
-	l.Retain(20)
+	l.Retain(20, 20)
 	reader := l.Join(func() {})
 	b := NewBatch(10 * wire.Size)
 	used := map[*segment]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,13 +20,24 @@ type website struct {
 	listeners []net.Listener
 	bound     []netip.Addr
 	gateway   *gateway.Gateway
+	epochs    epochs
 	serving   sync.WaitGroup
 	stop      context.CancelFunc
 }
 
+// epochs are those of the room's numbers.
+type epochs struct{ current uint64 }
+
+func (e epochs) known(s gateway.Since) uint64 {
+	if s.Epoch == e.current {
+		return s.Number
+	}
+	return 0
+}
+
 // openWeb takes the page's port.
 func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog.Logger) (*website, error) {
-	w := &website{}
+	w := &website{epochs: epochs{rand.Uint64()}}
 	if o.web.at.port == 0 {
 		return w, nil
 	}
@@ -37,12 +49,21 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 	}
 	w.gateway = gateway.New(gateway.Config{
 		Adopt: func(c gateway.Client) {
-			s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Names: c.Names, Received: c.Received})
+			s.Adopt(server.Adopted{
+				FD:        c.FD,
+				Peer:      c.Peer,
+				Remote:    c.Remote,
+				WebSocket: true,
+				Numbered:  c.Agreed,
+				Epoch:     w.epochs.current,
+				Known:     w.epochs.known(c.Since),
+				Received:  c.Received,
+			})
 		},
-		NamesProtocol: server.NamesProtocol,
-		Origins:       o.web.origins(),
-		Proxies:       o.web.proxies,
-		Logger:        logger,
+		Subprotocol: server.Subprotocol,
+		Origins:     o.web.origins(),
+		Proxies:     o.web.proxies,
+		Logger:      logger,
 	})
 	return w, nil
 }

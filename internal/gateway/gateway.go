@@ -4,8 +4,8 @@
 // WebSocket, and hands the TCP connection beneath it to the server. Of HTTP nothing
 // stays behind.
 //
-// It knows HTTP, addresses and origins. It knows nothing of frames, messages or
-// rooms.
+// It knows HTTP, addresses and origins, and the words in which a request says what the
+// client has. It knows nothing of frames, messages or rooms.
 package gateway
 
 import (
@@ -20,8 +20,8 @@ import (
 type Config struct {
 	// Adopt takes a client, and from then on owns its descriptor.
 	Adopt func(Client)
-	// NamesProtocol is a subprotocol that is agreed to.
-	NamesProtocol string
+	// Subprotocol is a subprotocol of WebSockets that is agreed to.
+	Subprotocol string
 	// Origins are those whose pages may connect, besides the host that was
 	// connected to: a host, or a scheme and a host, such as
 	// https://chat.example.com.
@@ -46,8 +46,10 @@ type Client struct {
 	// which is a proxy's if there is one between.
 	Peer   netip.AddrPort
 	Remote netip.Addr
-	// Names says that the browser has asked for Config.NamesProtocol.
-	Names bool
+	// Agreed says that the client has asked for Config.Subprotocol, and Since what it
+	// says it has.
+	Agreed bool
+	Since  Since
 	// Received is what came behind the request.
 	Received []byte
 }

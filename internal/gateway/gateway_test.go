@@ -34,7 +34,14 @@ func start(t *testing.T, sc server.Config, gc Config) *room {
 	t.Helper()
 	s := chattest.Start(t, sc)
 	gc.Adopt = func(c Client) {
-		s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Received: c.Received})
+		known := c.Since.Number
+		if c.Since.Epoch != epoch {
+			known = 0
+		}
+		s.Adopt(server.Adopted{
+			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true,
+			Numbered: c.Agreed, Epoch: epoch, Known: known, Received: c.Received,
+		})
 	}
 	g := New(gc)
 	h := httptest.NewUnstartedServer(g)

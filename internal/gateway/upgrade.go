@@ -27,12 +27,16 @@ const answerTimeout = 5 * time.Second
 // Limit, and hands it to the chat server.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	accept, err := g.check(r)
+	var since Since
+	if err == nil {
+		since, err = sinceOf(r)
+	}
 	if err != nil {
 		g.LogRefusal(r, err)
 		g.refuse(w, err)
 		return
 	}
-	if err := g.handOver(w, r, accept); err != nil {
+	if err := g.handOver(w, r, accept, since); err != nil {
 		g.warnings.log(slog.LevelWarn, "can't let a browser in", "reason", err)
 	}
 }
@@ -94,7 +98,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, reason error) {
 // one of them owns it: first net/http, then this function, which either closes it or
 // gives it away. What is given away is a second descriptor of the same socket, because
 // net/http's belongs to the Go runtime's poller.
-func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string) error {
+func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string, since Since) error {
 	connection := connFrom(r)
 	fd, err := connection.duplicate()
 	if err != nil {
@@ -119,16 +123,16 @@ func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string
 	}
 	hijacked.SetWriteDeadline(time.Now().Add(answerTimeout))
 	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + "\r\n"
-	names := g.config.NamesProtocol != "" && websocket.SelectSubprotocol(r.Header, g.config.NamesProtocol) != ""
-	if names {
-		answer += "Sec-WebSocket-Protocol: " + g.config.NamesProtocol + "\r\n"
+	agreed := g.config.Subprotocol != "" && websocket.SelectSubprotocol(r.Header, g.config.Subprotocol) != ""
+	if agreed {
+		answer += "Sec-WebSocket-Protocol: " + g.config.Subprotocol + "\r\n"
 	}
 	answer += "\r\n"
 	if _, err := hijacked.Write([]byte(answer)); err != nil {
 		return nil // the browser has gone
 	}
 	given = true
-	g.config.Adopt(Client{FD: fd, Peer: g.Peer(r), Remote: remote, Names: names, Received: bytes.Clone(received)})
+	g.config.Adopt(Client{FD: fd, Peer: g.Peer(r), Remote: remote, Agreed: agreed, Since: since, Received: bytes.Clone(received)})
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 // retaining returns a room whose log retains the last ten messages.
 func retaining(t *testing.T, path string, retain time.Duration) *room {
 	r := newRoom(t, path, Config{Window: time.Millisecond, Replay: 10, Retain: retain})
-	r.log.Retain(10)
+	r.log.Retain(10, 10)
 	return r
 }
 

@@ -63,6 +63,8 @@ type pendingConn struct {
 	conn    *conn
 	since   time.Time
 	remote  netip.Addr        // at the far end of its socket
+	epoch   uint64            // to be told; see Adopted
+	known   uint64            // the number of the last message that it has
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 
@@ -197,12 +199,12 @@ func (a *acceptor) add(from Adopted) {
 		a.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	a.push(c).remote = from.Remote
+	p := a.push(c)
+	p.remote, p.epoch, p.known = from.Remote, from.Epoch, from.Known
 	switch a.readOn(c) { // most have sent their message by now
 	case closed:
 		return
 	case pending:
-		p := a.byConn[c]
 		p.inAll = a.all.add(p)
 	}
 	a.makeSpace(from.FD)

@@ -61,14 +61,31 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 		a.loop.kernel.Tune(c.fd, p.remote, a.loop.limits.peer)
 		c.state = echoing
 		a.removeFromSets(p)
-		p.join = a.loop.room.log.JoinBack(func() {})
+		a.joinLog(p)
 		if c.isWebSocket() {
 			f := &a.loop.partialOf(c).frames
-			f.outLen = len(f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls))
-			f.outLen = len(websocket.AppendHeader(f.out[:f.outLen], wire.Size))
+			b := f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls)
+			if c.framing == numbered {
+				b = appendWelcome(b, a.loop.room.log.Number(p.join.Position()), a.loop.wall, p.epoch, p.known)
+			} else {
+				b = websocket.AppendHeader(b, wire.Size)
+			}
+			f.outLen = len(b)
 		}
 		a.sendEcho(c, m[:])
 	}
+}
+
+// joinLog sets where a connection's messages begin: after the last that it has, or
+// with those that are replayed.
+func (a *acceptor) joinLog(p *pendingConn) {
+	log := a.loop.room.log
+	if p.known == 0 {
+		p.join = log.JoinBack(func() {})
+		return
+	}
+	p.join = log.JoinAfter(p.known, func() {})
+	p.known = min(p.known, log.Number(log.Head())-1) // of those that there are
 }
 
 func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {

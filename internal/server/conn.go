@@ -84,9 +84,8 @@ type framing uint8
 const (
 	raw       framing = iota // messages are all there is
 	webSocket                // they are in frames of RFC 6455
-	// namingWebSocket: and what a message says is not its sender's name is preceded by
-	// that name, see NamesProtocol.
-	namingWebSocket
+	// numbered: and each frame says which messages it has, see Subprotocol.
+	numbered
 )
 
 func (c *conn) isWebSocket() bool { return c.framing != raw }

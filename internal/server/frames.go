@@ -8,7 +8,6 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/websocket"
-	"sop-chat/internal/wire"
 )
 
 // Frames are what a WebSocket needs beyond a raw connection while one of its frames
@@ -26,15 +25,15 @@ type frames struct {
 	decoder  websocket.Decoder
 	received []byte // was read from the socket before the server got it, and is next
 
-	out    [2*websocket.MaxControlFrame + websocket.MaxHeader]byte
+	out    [2*websocket.MaxControlFrame + maxPreamble]byte
 	outLen int                // bytes of out that have yet to be sent, before anything else
 	end    broadcast.Position // of what the frame that was begun carries of the log; 0 between frames
 
 	unanswered int // pings since something came last
 
-	// named is the position behind the first byte of the message whose sender's name
-	// was sent; 0 if none was.
-	named broadcast.Position
+	// target is one more than the position at which the client has caught up; 0 when
+	// it has been told so, see catchUp.
+	target broadcast.Position
 
 	ended     bool // by the client: nothing that follows is read
 	status    websocket.Status
@@ -43,7 +42,7 @@ type frames struct {
 
 // isIdle reports whether nothing has to be kept.
 func (f *frames) isIdle() bool {
-	return f.outLen == 0 && f.named == 0 && f.unanswered == 0 && f.end == 0 && len(f.received) == 0 && !f.ended && f.decoder == websocket.Decoder{}
+	return f.outLen == 0 && f.target == 0 && f.unanswered == 0 && f.end == 0 && len(f.received) == 0 && !f.ended && f.decoder == websocket.Decoder{}
 }
 
 // hasEnded reports whether the client has ended its WebSocket.
@@ -160,38 +159,17 @@ func (l *loop) send(c *conn, stretches [][]byte, total int, end broadcast.Positi
 		n, errno = l.kernel.Send(c.fd, stretches)
 	}
 	if f := c.frames(); f != nil && n == total && end >= f.end {
-		f.end, f.named = 0, 0
+		f.end = 0
 		l.dropPartial(c)
 	}
 	return n, errno
-}
-
-// nameNext sees to it that a message with another name than its sender's goes alone,
-// behind that name. It returns up to where the next frame may go, and whether it may
-// be sent now.
-func (l *loop) nameNext(c *conn, to broadcast.Position, except *broadcast.Sender) (_ broadcast.Position, sent bool, errno syscall.Errno) {
-	log := l.room.log
-	next := log.NextOtherName(c.cursor, to, except)
-	if next != c.cursor || next == to {
-		return next, true, 0
-	}
-	f := &l.partialOf(c).frames
-	if f.named != next+1 {
-		f.named = next + 1
-		b := websocket.AppendHeader(f.out[:f.outLen], wire.NameSize)
-		var name [wire.NameSize]byte
-		copy(name[:], log.SenderAt(next).Name)
-		f.outLen = len(append(b, name[:]...))
-	}
-	sent, errno = l.sendControl(c)
-	return next + wire.Size, sent, errno
 }
 
 // sendHeader begins a frame by sending its header alone, with more to follow at
 // once.
 func (l *loop) sendHeader(c *conn, total int, end broadcast.Position) syscall.Errno {
 	f := &l.partialOf(c).frames
-	header := websocket.AppendHeader(f.out[:0], total)
+	header := l.appendPreamble(f.out[:0], c, total)
 	n, errno := l.kernel.SendMore(c.fd, header)
 	if n == 0 {
 		return errno
@@ -203,7 +181,7 @@ func (l *loop) sendHeader(c *conn, total int, end broadcast.Position) syscall.Er
 
 // sendFramed begins a frame: header and stretches in one call.
 func (l *loop) sendFramed(c *conn, stretches [][]byte, total int, end broadcast.Position) (int, syscall.Errno) {
-	header := websocket.AppendHeader(l.header[:0], total)
+	header := l.appendPreamble(l.header[:0], c, total)
 	l.framed = append(append(l.framed[:0], header), stretches...)
 	n, errno := l.kernel.Send(c.fd, l.framed)
 	if n == 0 || n == len(header)+total {

@@ -22,23 +22,21 @@ type Adopted struct {
 	// WebSocket says that the messages are in frames of RFC 6455, after the opening
 	// handshake.
 	WebSocket bool
-	// Names says that the client has asked for NamesProtocol.
-	Names bool
+	// Numbered says that the client speaks Subprotocol. Epoch is then what it is told
+	// to be the room's, and Known the number of the last message that it has; 0 if
+	// it has none.
+	Numbered     bool
+	Epoch, Known uint64
 	// Received is what was already read from the socket.
 	Received []byte
 }
-
-// NamesProtocol is a subprotocol of WebSockets. A message with another name than the
-// one that its sender joined with is alone in its frame, and before it comes a frame
-// with nothing but that name, padded as in a message to wire.NameSize.
-const NamesProtocol = "sop-chat.names"
 
 func (c *Adopted) framing() framing {
 	switch {
 	case !c.WebSocket:
 		return raw
-	case c.Names:
-		return namingWebSocket
+	case c.Numbered:
+		return numbered
 	}
 	return webSocket
 }

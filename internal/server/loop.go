@@ -56,7 +56,7 @@ type loop struct {
 	unread    []*conn    // members with bytes that were received before the server got them
 	controls  websocket.Spares
 	framed    [][]byte                        // header and stretches
-	header    [websocket.MaxHeader]byte       // of a frame that is sent at once
+	header    [maxPreamble]byte               // of a frame that is sent at once
 	control   [websocket.MaxControlFrame]byte // for a close frame
 	spareLags []*lag                          // for reuse
 

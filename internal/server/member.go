@@ -65,7 +65,10 @@ func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 	if c.hasReceived() || c.hasEnded() {
 		l.unread = append(l.unread, c)
 	}
-	if c.cursor < l.room.log.Head() || c.pongDue() { // and perhaps nothing new will come
+	if c.framing == numbered {
+		l.catchUp(c)
+	}
+	if c.cursor < l.room.log.Head() || c.pongDue() || c.isBehind() { // and perhaps nothing new will come
 		l.beginLag(c)
 		l.markReady(c)
 	}

@@ -54,8 +54,10 @@ type Config struct {
 	// before its senders have to wait.
 	Backlog int
 	// Replay is how many of the room's last messages a client is sent when it
-	// joins, before the new ones. It is broadcast.MaxRetained at most.
-	Replay int
+	// joins, before the new ones; and Kept how many are kept for those that join
+	// again and say what they have (Subprotocol), at least Replay. Both are
+	// broadcast.MaxRetained at most.
+	Replay, Kept int
 	// Loops is how many event loops there are; 0 is 1.
 	Loops int
 	// Send has large batches be sent by "copy" or by "reference", for measuring;
@@ -94,7 +96,7 @@ func New(config Config) (*Server, error) {
 			return newMemory(segments, config.Logger)
 		}),
 	}
-	s.room.log.Retain(config.Replay)
+	s.room.log.Retain(max(config.Kept, config.Replay), config.Replay)
 	switch config.Send {
 	case copies.String():
 		s.room.sending.force(copies)

@@ -46,6 +46,9 @@ type simClient struct {
 // acceptedAfter records that the client is accepted after that many messages.
 func (c *simClient) acceptedAfter(messages int) {
 	c.before, c.begin = messages, max(0, messages-c.world.config.replay)
+	if c.web != nil && c.web.numbers != nil {
+		c.begin = c.web.numbers.begin(c, messages)
+	}
 }
 
 func (c *simClient) String() string {
@@ -102,7 +105,10 @@ func (w *world) connect() {
 	}
 	w.clients = append(w.clients, c)
 	if w.chance(2) {
-		c.web = &simWebSocket{names: w.chance(2)}
+		c.web = new(simWebSocket)
+		if w.chance(2) {
+			c.web.numbers = newSimNumbers(w)
+		}
 	}
 	if !w.chance(8) { // some send nothing at first
 		c.queue(0)
@@ -113,7 +119,10 @@ func (w *world) connect() {
 		return
 	}
 	w.install(c.socket)
-	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil, Names: c.web != nil && c.web.names}
+	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
+	if c.web != nil && c.web.numbers != nil {
+		adopted.Numbered, adopted.Epoch, adopted.Known = true, simEpoch, c.web.numbers.known
+	}
 	if s := c.socket; w.chance(4) { // some of what was sent came with the handshake
 		n := w.rng.IntN(len(s.in) + 1)
 		adopted.Received, s.in = slices.Clone(s.in[:n]), s.in[n:]
@@ -261,18 +270,15 @@ func (c *simClient) take(n int) {
 		m := wire.Message(c.inbox[:wire.Size])
 		c.inbox = c.inbox[wire.Size:]
 		if c.echoed {
-			sender := w.oracle.received(c, &m)
-			if c.web != nil {
-				c.checkNamed(sender, &m)
-			}
+			w.oracle.received(c, &m)
 			continue
 		}
 		if m != c.message(0) || c.key != simKey {
 			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
 		}
 		c.echoed = true
-		if c.web != nil {
-			c.web.senders = c.web.senders[1:]
-		}
+	}
+	if c.web != nil && c.web.numbers != nil {
+		c.web.numbers.takeEmpty(c)
 	}
 }

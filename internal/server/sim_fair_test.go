@@ -73,7 +73,7 @@ type fairWorld struct {
 func talkDuringFlood(t *testing.T, seed uint64) {
 	t.Helper()
 	w := &fairWorld{world: emptyWorld(seed), sentAt: make(map[*simClient]time.Time), gone: make(map[string]int)}
-	w.config = simConfig{loops: 1 + w.rng.IntN(3), backlog: 256 << 10 << w.rng.IntN(5)}
+	w.config = simConfig{first: 1, loops: 1 + w.rng.IntN(3), backlog: 256 << 10 << w.rng.IntN(5)}
 	w.begin()
 	for _, l := range w.loops {
 		l.limits.write = maxWrite

@@ -6,6 +6,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
@@ -26,6 +27,7 @@ type oracle struct {
 type logged struct {
 	client *simClient
 	number int
+	at     time.Time
 }
 
 func newOracle(w *world) *oracle {
@@ -67,7 +69,7 @@ func (o *oracle) see(e *broadcast.Entry) {
 	if want := c.message(c.published); e.Message != want {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
 	}
-	o.order = append(o.order, logged{c, c.published})
+	o.order = append(o.order, logged{c, c.published, e.Time})
 }
 
 func (o *oracle) notice(n *broadcast.Notice) {
@@ -91,6 +93,9 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			w.failf("%v joins, accepted %v, joined before %v", c, c.accepted, c.joined)
 		}
 		c.joined = true
+		if c.web != nil && c.web.numbers != nil {
+			c.web.numbers.target = int(w.room.log.Head() / wire.Size)
+		}
 	case broadcast.Left:
 		if !c.accepted || c.left {
 			w.failf("%v leaves, accepted %v, left before %v", c, c.accepted, c.left)
@@ -130,13 +135,10 @@ func (o *oracle) next(i int, c *simClient) int {
 	return i
 }
 
-// received checks one message that a client received, and returns the client that sent
-// it.
-func (o *oracle) received(c *simClient, m *wire.Message) *simClient {
+// received checks one message that a client received.
+func (o *oracle) received(c *simClient, m *wire.Message) {
 	w := o.world
-	if c.next < 0 {
-		c.next = c.begin
-	}
+	c.start()
 	c.next = o.next(c.next, c)
 	if c.next == len(o.order) {
 		w.failf("%v received %q, which nobody sent", c, m.Text()[:20])
@@ -146,6 +148,15 @@ func (o *oracle) received(c *simClient, m *wire.Message) *simClient {
 		w.failf("%v received %q from %q, want message %d of %v",
 			c, m.Text()[:20], m.Name(), want.number, want.client)
 	}
+	if c.web != nil && c.web.numbers != nil {
+		c.web.numbers.check(c, c.next, want)
+	}
 	c.next++
-	return want.client
+}
+
+// start has a client that received nothing so far be at its first message.
+func (c *simClient) start() {
+	if c.next < 0 {
+		c.next = c.begin
+	}
 }

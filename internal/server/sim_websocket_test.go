@@ -3,7 +3,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"sop-chat/internal/websocket"
@@ -13,15 +12,13 @@ import (
 // A simWebSocket is the client's side of a WebSocket: what it sends is in frames of
 // any kind that the RFC permits, and some that it does not.
 type simWebSocket struct {
-	names   bool     // it asked for NamesProtocol
-	senders []string // for each message in the inbox of the client, the name that came before it, if one did
-	sender  *string  // the name that came before the next
-	payload []bool   // of the bytes to be sent, which are of messages
-	inbox   []byte   // frames, of which the last may be incomplete
-	over    bool     // it has sent a close frame, or broken a rule
-	pings   int      // sent, and not answered yet
+	numbers *simNumbers // of what it receives; nil: it did not ask for Subprotocol
+	payload []bool      // of the bytes to be sent, which are of messages
+	inbox   []byte      // frames, of which the last may be incomplete
+	over    bool        // it has sent a close frame, or broken a rule
+	pings   int         // sent, and not answered yet
 
-	pongs, closeFrames, named int // received
+	pongs, closeFrames int // received
 }
 
 // frame makes frames of whole messages: any number of them a WebSocket message, in
@@ -118,7 +115,11 @@ func (c *simClient) unframe(b []byte) (messages []byte) {
 			if len(w.inbox) < header+size {
 				return messages
 			}
-			messages = append(messages, c.deframe(w.inbox[header:header+size])...)
+			payload := w.inbox[header : header+size]
+			if w.numbers != nil {
+				payload = w.numbers.see(c, payload)
+			}
+			messages = append(messages, payload...)
 		} else {
 			if len(w.inbox) < header+size {
 				return messages
@@ -126,48 +127,6 @@ func (c *simClient) unframe(b []byte) (messages []byte) {
 			c.control(first, w.inbox[header:header+size])
 		}
 		w.inbox = w.inbox[header+size:]
-	}
-}
-
-// deframe returns the messages in a frame, which may be the sender's name of the
-// next.
-func (c *simClient) deframe(payload []byte) []byte {
-	w := c.web
-	if w.names && len(payload) == wire.NameSize {
-		if w.sender != nil {
-			c.world.failf("%v receives two names", c)
-		}
-		name := string(bytes.TrimRight(payload, "\x00"))
-		w.sender = &name
-		return nil
-	}
-	if w.sender != nil && len(payload) != wire.Size {
-		c.world.failf("%v receives a name, and then a frame of %d bytes", c, len(payload))
-	}
-	for range len(payload) / wire.Size {
-		name := ""
-		if w.sender != nil {
-			name, w.sender = *w.sender, nil
-		}
-		w.senders = append(w.senders, name)
-	}
-	return payload
-}
-
-// checkNamed checks whether a message came behind the name of its sender, as it should
-// if it has another name.
-func (c *simClient) checkNamed(sender *simClient, m *wire.Message) {
-	if !c.web.names {
-		return
-	}
-	want, got := "", c.web.senders[0]
-	if string(m.Name()) != sender.name() {
-		want = sender.name()
-		c.web.named++
-	}
-	c.web.senders = c.web.senders[1:]
-	if got != want {
-		c.world.failf("%v receives the name %q before a message of %q, which says %q", c, got, sender.name(), m.Name())
 	}
 }
 

@@ -48,9 +48,10 @@ type world struct {
 // A simConfig is what a seed chooses of the server's settings.
 type simConfig struct {
 	loops, slots, pending, perAddress int
-	backlog, replay                   int
-	clients                           int // how many are there at a time
-	descriptors                       int // how many there may be; 0: any number
+	backlog, replay, kept             int
+	first                             uint64 // the number of the first message
+	clients                           int    // how many are there at a time
+	descriptors                       int    // how many there may be; 0: any number
 }
 
 const (
@@ -80,8 +81,10 @@ func newWorld(seed uint64) *world {
 		backlog:    32 << 10 << w.rng.IntN(4),
 		clients:    2 + w.rng.IntN(12),
 	}
+	w.config.first = []uint64{1, 1 << 40}[w.rng.IntN(2)]
 	if w.chance(2) {
-		w.config.replay = w.rng.IntN(broadcast.MaxRetained(w.config.backlog) + 1)
+		w.config.kept = w.rng.IntN(broadcast.MaxRetained(w.config.backlog) + 1)
+		w.config.replay = w.rng.IntN(w.config.kept + 1)
 	}
 	w.begin()
 	return w
@@ -105,7 +108,8 @@ func (w *world) begin() {
 		w.memory = newSimMemory(w, segments)
 		return w.memory
 	})
-	w.room.log.Retain(w.config.replay)
+	w.room.log.Retain(w.config.kept, w.config.replay)
+	w.room.log.SetFirst(w.config.first)
 	w.oracle = newOracle(w)
 	if w.chance(3) {
 		w.gate = newSimGate(w)

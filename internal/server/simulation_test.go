@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
-		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.flips == 0) {
+		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.flips == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -54,7 +54,8 @@ func TestSimulation(t *testing.T) {
 // simCounts counts what happened in a simulation.
 type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
-	webSockets, pongs, closeFrames, violations, flips, named               int
+	webSockets, pongs, closeFrames, violations, flips                      int
+	named, gaps, cuts, missed                                              int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -71,6 +72,9 @@ func (a *simCounts) add(b simCounts) {
 	a.closeFrames += b.closeFrames
 	a.violations += b.violations
 	a.named += b.named
+	a.gaps += b.gaps
+	a.cuts += b.cuts
+	a.missed += b.missed
 	a.flips += b.flips
 }
 
@@ -110,7 +114,12 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 			counts.webSockets++
 			counts.pongs += c.web.pongs
 			counts.closeFrames += c.web.closeFrames
-			counts.named += c.web.named
+			if n := c.web.numbers; n != nil {
+				counts.named += n.named
+				counts.gaps += n.gaps
+				counts.cuts += n.cuts
+				counts.missed += n.missed
+			}
 			if strings.HasPrefix(c.reason, "broke the rules") {
 				counts.violations++
 			}
@@ -419,11 +428,11 @@ func (c *simClient) checkReceived() {
 	if !c.echoed {
 		w.failf("%v is in the room and has no echo", c)
 	}
-	from := c.next
-	if from < 0 {
-		from = c.begin
+	c.start()
+	if c.web != nil && c.web.numbers != nil {
+		c.web.numbers.checkSettled(c)
 	}
-	if missed := w.oracle.next(from, c); missed < len(w.oracle.order) {
+	if missed := w.oracle.next(c.next, c); missed < len(w.oracle.order) {
 		w.failf("%v has not received message %d of %d: %d of %v", c, missed, len(w.oracle.order),
 			w.oracle.order[missed].number, w.oracle.order[missed].client)
 	}

@@ -59,7 +59,16 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		return
 	}
 	log := l.room.log
+	untold := false // it is numbered, and the numbers of its own messages are to be told
 	for sent := 0; c.cursor < head; {
+		if c.hasCaughtUp() {
+			untold = false
+			l.addNumber(c)
+			if sent, errno := l.sendControl(c); !sent {
+				l.writeLater(c, errno)
+				return
+			}
+		}
 		if sent >= l.limits.write {
 			l.awaitWritable(c)
 			return
@@ -71,13 +80,15 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		}
 		if f := c.frames(); f != nil && f.end != 0 {
 			to = min(to, f.end)
-		} else if c.framing == namingWebSocket {
-			var ready bool
-			var errno syscall.Errno
-			if to, ready, errno = l.nameNext(c, to, except); !ready {
-				l.writeLater(c, errno)
-				return
+		} else if c.framing == numbered {
+			if f != nil && f.target > 0 {
+				to = min(to, f.target-1)
 			}
+			if to = l.nextRun(c, to, except); c.cursor == to {
+				untold = true
+				continue
+			}
+			untold = false // the frame tells its number
 		}
 		stretches, end := log.Gather(l.stretches, c.cursor, to, except)
 		if len(stretches) == 0 {
@@ -98,6 +109,9 @@ func (l *loop) write(c *conn, head broadcast.Position) {
 		}
 		l.writeLater(c, errno)
 		return
+	}
+	if c.hasCaughtUp() || untold {
+		l.addNumber(c)
 	}
 	if sent, errno := l.sendControl(c); !sent { // a ping may have come within the frame
 		l.writeLater(c, errno)
