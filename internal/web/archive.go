@@ -7,9 +7,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -65,8 +67,8 @@ type message struct {
 	Text     string `json:"text"`
 }
 
-// ServeHTTP sends the last messages, those before the sequence in before, or
-// those with the words in q; the oldest first.
+// ServeHTTP sends the last messages of the room, of those between the sequences
+// after and before, or of those with the words in q; the oldest first.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !a.hasKey(r) {
@@ -74,18 +76,13 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "wrong key", http.StatusUnauthorized)
 		return
 	}
-	query := r.URL.Query()
-	filter := history.Filter{Last: pageSize}
-	if before := query.Get("before"); before != "" {
-		n, err := strconv.ParseInt(before, 10, 64)
-		if err != nil || n < 1 {
-			http.Error(w, strconv.Quote(before)+" is not a message's sequence", http.StatusBadRequest)
-			return
-		}
-		filter.Before = n
+	filter, err := filterOf(r.URL.Query())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
 	slots := a.pages
-	if query.Has("q") {
+	if r.URL.Query().Has("q") {
 		slots = a.searches
 	}
 	messages, err := a.readInTurn(r, slots, filter)
@@ -102,6 +99,27 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		sendMessages(w, messages)
 	}
+}
+
+// filterOf returns what a request says of the sequences of messages.
+func filterOf(query url.Values) (history.Filter, error) {
+	filter := history.Filter{Last: pageSize}
+	for _, limit := range []struct {
+		name  string
+		least int64
+		value *int64
+	}{{"after", 0, &filter.After}, {"before", 1, &filter.Before}} {
+		if !query.Has(limit.name) {
+			continue
+		}
+		text := query.Get(limit.name)
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < limit.least {
+			return filter, fmt.Errorf("%s=%q is not a message's sequence", limit.name, text)
+		}
+		*limit.value = n
+	}
+	return filter, nil
 }
 
 // readInTurn reads what a request asks for when there is a slot for it. It releases

@@ -117,25 +117,47 @@ func TestArchive(t *testing.T) {
 	for query, want := range map[string]struct {
 		status, n   int
 		first, last int64
+		says        string
 	}{
-		"":                              {200, 100, 151, 250},
-		"?before=151":                   {200, 100, 51, 150},
-		"?before=11":                    {200, 10, 1, 10},
-		"?before=1":                     {200, 0, 0, 0},
+		"":                              {200, 100, 151, 250, ""},
+		"?before=151":                   {200, 100, 51, 150, ""},
+		"?before=11":                    {200, 10, 1, 10, ""},
+		"?before=1":                     {200, 0, 0, 0, ""},
 		"?before=0":                     {status: 400},
-		"?before=x":                     {status: 400},
-		"?q=number":                     {200, 200, 51, 250},
-		"?q=" + url.QueryEscape(`"7 <`): {200, 1, 7, 7},
-		"?q=nothing":                    {200, 0, 0, 0},
+		"?before=x":                     {status: 400, says: `before="x"`},
+		"?before=9223372036854775808":   {status: 400, says: `before="9223372036854775808"`},
+		"?after=200":                    {200, 50, 201, 250, ""},
+		"?after=0":                      {200, 100, 151, 250, ""},
+		"?after=250":                    {200, 0, 0, 0, ""},
+		"?after=9223372036854775807":    {200, 0, 0, 0, ""},
+		"?after=10&before=21":           {200, 10, 11, 20, ""},
+		"?after=10&before=200":          {200, 100, 100, 199, ""},
+		"?after=20&before=21":           {200, 0, 0, 0, ""},
+		"?after=20&before=10":           {200, 0, 0, 0, ""},
+		"?after=-1":                     {status: 400, says: `after="-1"`},
+		"?after=":                       {status: 400, says: `after=""`},
+		"?before=":                      {status: 400, says: `before=""`},
+		"?after=1.5":                    {status: 400, says: `after="1.5"`},
+		"?after=1&before=-2":            {status: 400, says: `before="-2"`},
+		"?after=0x10":                   {status: 400, says: `after="0x10"`},
+		"?q=number&after=40&before=45":  {200, 4, 41, 44, ""},
+		"?q=number&after=240":           {200, 10, 241, 250, ""},
+		"?q=number&after=x":             {status: 400, says: `after="x"`},
+		"?q=number":                     {200, 200, 51, 250, ""},
+		"?q=" + url.QueryEscape(`"7 <`): {200, 1, 7, 7, ""},
+		"?q=nothing":                    {200, 0, 0, 0, ""},
 		"?q=":                           {status: 400},
 	} {
 		resp := get(t, h, "/api/messages"+query, "Authorization", right)
-		if resp.StatusCode != want.status {
-			body, _ := io.ReadAll(resp.Body)
-			t.Errorf("%q: status %d, %s; want %d", query, resp.StatusCode, body, want.status)
-		}
 		if resp.StatusCode != 200 {
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != want.status || !strings.Contains(string(body), want.says) {
+				t.Errorf("%q: status %d, %s; want %d, %s", query, resp.StatusCode, body, want.status, want.says)
+			}
 			continue
+		}
+		if want.status != 200 {
+			t.Errorf("%q: it is answered; want status %d", query, want.status)
 		}
 		var got struct{ Messages []message }
 		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Messages == nil {
