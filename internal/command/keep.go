@@ -15,6 +15,15 @@ import (
 // roomName is the name in the history of the one room there is.
 const roomName = "main"
 
+// keptMessages is how many of the last messages the log keeps for clients that come
+// back, if --replay does not need more and the backlog has space.
+const keptMessages = 512
+
+// kept returns how many of the last messages the log keeps.
+func (o *serveOptions) kept() int {
+	return min(max(keptMessages, o.replay), broadcast.MaxRetained(o.backlog))
+}
+
 // checkHistory returns an error if an option about the history has no effect.
 func (o *serveOptions) checkHistory(cmd *cobra.Command) error {
 	switch {
@@ -28,33 +37,40 @@ func (o *serveOptions) checkHistory(cmd *cobra.Command) error {
 	return nil
 }
 
+// A keeper keeps what is said in a room.
+type keeper struct {
+	epochs history.Epochs
+	// wait returns when all messages are written, once the log is closed, or an
+	// error if that is not possible.
+	wait func() error
+}
+
 // keepHistory begins to write the messages of a room to a file, if there is
-// --history. Before that it puts the messages to replay into the room's log.
-// Nobody may append to the log or follow it yet. Once the log is closed, wait
-// returns when all messages are written, or an error if that is not possible.
-func keepHistory(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.Logger) (wait func() error, err error) {
+// --history. Before that it puts the last messages into the room's log. Nobody may
+// append to the log or follow it yet.
+func keepHistory(ctx context.Context, log *broadcast.Log, o serveOptions, logger *slog.Logger) (keeper, error) {
 	if o.history == "" {
-		return func() error { return nil }, nil
+		return keeper{history.NewEpochs(), func() error { return nil }}, nil
 	}
 	archive, err := history.Open(o.history, history.Config{
 		Room:   roomName,
 		Window: o.historySync,
 		Retain: o.retain,
-		Replay: o.replay,
+		Kept:   o.kept(),
 		Logger: logger,
 	})
 	if err != nil {
-		return nil, err
+		return keeper{}, err
 	}
 	last, err := archive.Last()
 	if err != nil {
-		return nil, errors.Join(err, archive.Close())
+		return keeper{}, errors.Join(err, archive.Close())
 	}
 	restore(log, last)
 	archive.Follow(log)
 	result := make(chan error, 1)
 	go func() { result <- archive.Run(ctx) }()
-	return func() error { return errors.Join(<-result, archive.Close()) }, nil
+	return keeper{archive.Epochs(), func() error { return errors.Join(<-result, archive.Close()) }}, nil
 }
 
 // restore appends messages of a history to a log.

@@ -54,7 +54,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		return err
 	}
 	defer site.close()
-	waitHistory, err := keepHistory(ctx, s.Log(), o, logger)
+	keeper, err := keepHistory(ctx, s.Log(), o, logger)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	site.start(o, logger)
 	site.invite(o, p)
 	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
-	err = errors.Join(s.Serve(ctx), waitHistory())
+	err = errors.Join(s.Serve(ctx), keeper.wait())
 	waitConsole()
 	return err
 }

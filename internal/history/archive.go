@@ -23,9 +23,9 @@ type Config struct {
 	Window time.Duration
 	// Retain is how long messages are kept; 0 keeps them for good.
 	Retain time.Duration
-	// Replay is how many of the last messages the room's log retains. Messages
-	// that are too old, or were removed from the file, are not replayed.
-	Replay int
+	// Kept is how many of the last messages the room's log keeps. It forgets
+	// those that are too old, or were removed from the file.
+	Kept int
 	// Logger is told when the file can't be written, and when it can again. Nil
 	// discards that.
 	Logger *slog.Logger
@@ -51,14 +51,17 @@ type Archive struct {
 	pace     pace
 	last     int64 // the sequence of the last message that was written
 	missing  int64 // how many messages after it could not be written
-	failing  bool  // the file can't be written; the logger has been told
-	hung     bool  // a call that hangs still uses the file
+	epochs   Epochs
+	lineage  []epoch // those of the file's messages
+	recorded bool    // the file has them
+	failing  bool    // the file can't be written; the logger has been told
+	hung     bool    // a call that hangs still uses the file
 
 	// For forget.
 	log       *broadcast.Log
 	head      broadcast.Position // after the last message taken from the log
-	replayed  []retained
-	version   int64 // SQLite's data_version of versionOf when it was checked last
+	retained  []retained         // what the log keeps, at least
+	version   int64              // SQLite's data_version of versionOf when it was checked last
 	versionOf *file
 
 	// For maintain and inspect.
@@ -85,6 +88,9 @@ func Open(path string, c Config) (*Archive, error) {
 		return nil, explain(path, err)
 	}
 	a := &Archive{config: c, path: path, store: s, last: last, batch: make([]broadcast.Entry, batchSize), pace: pace{firstPace}, inspectAt: time.Now()}
+	if err := a.beginEpoch(); err != nil {
+		return nil, explain(path, errors.Join(err, a.Close()))
+	}
 	if about, err := s.lock.Stat(); err == nil && about.Mode()&0o077 != 0 {
 		c.Logger.Warn("others on this machine can read the history; chmod 600 keeps it from them", "file", path, "mode", about.Mode().Perm())
 	}
@@ -97,19 +103,30 @@ func Open(path string, c Config) (*Archive, error) {
 	return a, nil
 }
 
-// Last returns the messages to replay, oldest first. The caller puts them into
-// the log before calling Follow.
+// Epochs returns the starts of the room's server, this one included.
+func (a *Archive) Epochs() Epochs { return a.epochs }
+
+// Next returns the number of the next message: its sequence.
+func (a *Archive) Next() uint64 { return uint64(a.last + 1) }
+
+// Last returns the messages right before Next that the log keeps, oldest first,
+// without a gap between their sequences. The caller puts them into the log before
+// calling Follow.
 func (a *Archive) Last() ([]Message, error) {
-	last, err := a.newest(a.config.Replay)
+	last, err := a.newest(a.config.Kept)
 	if err != nil {
 		return nil, err
 	}
-	if tooOld := slices.IndexFunc(last, func(m Message) bool { return a.isTooOld(&retained{time: m.Time}, time.Now()) }); tooOld >= 0 {
-		last = last[:tooOld]
+	now := time.Now()
+	for i := range last {
+		if last[i].Sequence != a.last-int64(i) || a.isTooOld(&retained{time: last[i].Time}, now, elapsed()) {
+			last = last[:i]
+			break
+		}
 	}
 	slices.Reverse(last)
 	for i := range last {
-		a.replayed = append(a.replayed, retained{sequence: last[i].Sequence, time: last[i].Time})
+		a.retained = append(a.retained, retained{sequence: last[i].Sequence, time: last[i].Time})
 	}
 	return last, nil
 }
@@ -123,7 +140,7 @@ func (a *Archive) Follow(log *broadcast.Log) {
 		a.follower = log.FollowLossless()
 	}
 	a.follower.Limit(a.pace.limit(a.config.Window))
-	a.retainReplayed(log)
+	a.retainLast(log)
 }
 
 // Run writes messages until the log is closed and all of them are written, and
@@ -216,7 +233,7 @@ func (a *Archive) inspectIfDue() error {
 // errMissing returns an error if messages are missing in the end, and nil
 // otherwise.
 func (a *Archive) errMissing(missing int64) error {
-	if missing == 0 {
+	if missing += int64(len(a.rescued)); missing == 0 {
 		return nil
 	}
 	return fmt.Errorf("the history %q lacks %s, because it could not be written", a.path, english.Last(missing, "message"))

@@ -217,7 +217,7 @@ func TestArchiveKeepsBytes(t *testing.T) {
 func TestArchiveGoesOn(t *testing.T) {
 	path := newFile(t)
 	for round := range 3 {
-		a, err := Open(path, Config{Replay: 2})
+		a, err := Open(path, Config{Kept: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,6 +239,41 @@ func TestArchiveGoesOn(t *testing.T) {
 		if m.Sequence != int64(i+1) {
 			t.Errorf("message %d has the sequence %d", i, m.Sequence)
 		}
+	}
+}
+
+// The log gets the messages right before the next one, without a gap between their
+// numbers.
+func TestLastIsContiguous(t *testing.T) {
+	for _, test := range []struct {
+		removed string
+		want    []int64
+	}{
+		{"sequence = 0", []int64{6, 7, 8, 9, 10}},
+		{"sequence = 5", []int64{6, 7, 8, 9, 10}},
+		{"sequence = 8", []int64{9, 10}},
+		{"sequence = 10", nil},
+		{"true", nil},
+	} {
+		path := newFile(t)
+		serveOnce(t, path, 10)
+		execute(t, path, "DELETE FROM message WHERE "+test.removed)
+		a, err := Open(path, Config{Kept: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, err := a.Last()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, m := range last {
+			got = append(got, m.Sequence)
+		}
+		if !slices.Equal(got, test.want) || a.Next() != 11 {
+			t.Errorf("without those of which %s: %v, and %d is next; want %v, and 11", test.removed, got, a.Next(), test.want)
+		}
+		a.Close()
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 
 // A Message is one that was written to a file.
 type Message struct {
-	// Sequence counts the messages of a file, from 1. Numbers are not used again
-	// when messages are removed. A gap means that messages could not be written,
-	// because the disk was full, or that they were removed.
+	// Sequence is the message's number: its place in the room, from 1. It is not
+	// used again when messages are removed. A gap means that messages could not be
+	// written, because the disk was full, or that they were removed.
 	Sequence int64
 	// Time is when the server received the message.
 	Time time.Time

@@ -125,13 +125,16 @@ func each[T any](ctx context.Context, f *file, query string, args []any, scan fu
 
 // LastSequence returns the sequence of the last message there ever was, or 0.
 func (r *Reader) LastSequence(ctx context.Context) (int64, error) {
-	var last sql.NullInt64
-	err := r.file.conn.QueryRowContext(ctx, lastSequence).Scan(&last)
-	return last.Int64, r.file.explain(err)
+	last, err := r.file.last(ctx)
+	return last, r.file.explain(err)
 }
 
-// lastSequence is the query for the sequence of the last message there ever was.
-const lastSequence = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'"
+// last returns the sequence of the last message there ever was, or 0.
+func (f *file) last(ctx context.Context) (int64, error) {
+	var last sql.NullInt64
+	err := f.conn.QueryRowContext(ctx, "SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'").Scan(&last)
+	return last.Int64, err
+}
 
 // Count returns how many messages a filter selects.
 func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {

@@ -54,6 +54,12 @@ var migrations = []string{
 	CREATE TRIGGER message_after_update AFTER UPDATE ON message BEGIN
 		INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence = new.sequence;
 	END;`,
+	// 2: the starts of servers, see Epochs.
+	`CREATE TABLE epoch (
+		position INTEGER PRIMARY KEY, -- in the order of the starts
+		epoch    INTEGER NOT NULL,    -- 64 random bits
+		first    INTEGER NOT NULL     -- the sequence of the first message that the server could write
+	);`,
 }
 
 // migrate brings a file to the latest form. An empty file goes through all

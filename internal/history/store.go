@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -32,26 +34,33 @@ func openStore(path string) (_ *store, last int64, err error) {
 	if s.lock, err = lock(path); err != nil {
 		return nil, 0, err
 	}
-	if last, err = s.begin(); err != nil {
+	if last, err = s.begin(math.MaxInt64); err != nil {
 		return nil, 0, errors.Join(err, s.close())
 	}
 	return s, last, nil
 }
 
-// begin checks and opens the database of a locked file.
-func (s *store) begin() (last int64, err error) {
+// begin checks and opens the database of a locked file, see open.
+func (s *store) begin(most int64) (last int64, err error) {
 	if s.realPath, err = filepath.EvalSymlinks(s.path); err != nil {
 		return 0, err
 	}
 	if err := s.checkLeftover(); err != nil {
 		return 0, err
 	}
-	return s.open()
+	return s.open(most)
 }
 
-// open opens the database without checking its companion files.
-func (s *store) open() (last int64, err error) {
+// open opens the database without checking its companion files. It fails, and
+// changes nothing, if there was a message in it whose sequence is greater than
+// most: a room can't go on in it with the numbers that its messages have.
+func (s *store) open(most int64) (last int64, err error) {
 	ctx := context.Background()
+	if most < math.MaxInt64 {
+		if err := s.checkLast(ctx, most); err != nil {
+			return 0, err
+		}
+	}
 	if s.file, err = openToWrite(ctx, s.path); err != nil {
 		return 0, err
 	}
@@ -67,8 +76,7 @@ func (s *store) open() (last int64, err error) {
 	if _, err := s.file.exec("PRAGMA busy_timeout = 50"); err != nil {
 		return 0, err
 	}
-	var greatest sql.NullInt64
-	if err := s.file.conn.QueryRowContext(ctx, lastSequence).Scan(&greatest); err != nil {
+	if last, err = s.file.last(ctx); err != nil {
 		return 0, err
 	}
 	for i, suffix := range suffixes {
@@ -76,7 +84,31 @@ func (s *store) open() (last int64, err error) {
 	}
 	s.header, _, _ = readHeader(s.lock)
 	s.insert, err = s.file.conn.PrepareContext(ctx, "INSERT INTO message ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?)")
-	return greatest.Int64, err
+	return last, err
+}
+
+// checkLast returns an error if there was a message in the file whose sequence is
+// greater than most.
+func (s *store) checkLast(ctx context.Context, most int64) error {
+	how := whole
+	if wal, err := os.Stat(s.realPath + suffixes[0]); err == nil && wal.Size() > 0 {
+		how = leftBehind
+	}
+	f, err := open(ctx, s.realPath, how.options())
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	version, err := check(ctx, f.conn, len(migrations), true)
+	if err != nil || version == 0 {
+		return err
+	}
+	last, err := f.last(ctx)
+	if err == nil && last > most {
+		err = fmt.Errorf("the file at its path has messages up to sequence %d, more than this room, which can't go on there; "+
+			"move that file away, or start the server again to go on in it", last)
+	}
+	return err
 }
 
 // checkpoint copies the -wal into the file, and reports whether all of it was

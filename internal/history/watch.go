@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"sop-chat/internal/english"
@@ -21,6 +22,9 @@ import (
 //	... but no new one is possible goes on in the open file, and reports that
 //	the file, with other content   goes on in it, and adds the messages of the -wal
 //	the file, without its -wal     reopens it
+//
+// It does not go on in a file that has greater sequences than the room: the
+// sequence of a message is the number by which clients know it.
 //
 // At the end it is an error if the messages are in a file that has no name.
 
@@ -94,21 +98,23 @@ func (a *Archive) followPath() error {
 		return nil
 	}
 	s.removeCompanions()
-	last, err := next.begin()
 	copied := 0
-	if err == nil && removed {
-		copied, err = next.copyFrom(s, last)
-	}
+	lineage, err := a.goOn(next, next.begin, func(last int64) (err error) {
+		if removed {
+			copied, err = next.copyFrom(s, last)
+		}
+		return err
+	})
 	if err != nil {
 		a.report(what, reason(errors.Join(err, next.close())).Error(), "now", currentName(s.lock))
 		return nil
 	}
 	a.config.Logger.Error(what+", and goes on in a new one at its path", "file", a.path, "now", currentName(s.lock), "copied", copied)
-	a.store, a.last, a.detached, a.reported = next, max(a.last, last), false, ""
+	a.store, a.lineage, a.recorded, a.detached, a.reported = next, lineage, true, false, ""
 	a.checkpoint()
-	for i := range a.replayed {
+	for i := range a.retained {
 		if !removed {
-			a.replayed[i].sequence = 0 // it is in the other file
+			a.retained[i].sequence = 0 // it is in the other file
 		}
 	}
 	return s.close()
@@ -125,20 +131,60 @@ func (a *Archive) restoreCompanion(suffix string) error {
 }
 
 // reopen opens the database of the locked file again, and adds the messages that
-// were rescued.
+// were rescued. If the path names another file now, it opens that.
 func (a *Archive) reopen() error {
-	last, err := a.store.open()
-	if err != nil {
-		return err
+	s, begin := a.store, a.store.open
+	if !s.isAtPath() {
+		s = &store{path: a.path}
+		var err error
+		if s.lock, err = lock(a.path); err != nil {
+			return err
+		}
+		begin = s.begin
 	}
-	if i := len(a.rescued) - int(min(max(a.last-last, 0), int64(len(a.rescued)))); i < len(a.rescued) {
-		err = a.store.add(a.rescued[i:])
+	lineage, err := a.goOn(s, begin, func(last int64) error {
+		i := slices.IndexFunc(a.rescued, func(m Message) bool { return m.Sequence > last })
+		if i < 0 {
+			return nil
+		}
+		return s.add(a.rescued[i:])
+	})
+	if err != nil {
+		if s != a.store {
+			return errors.Join(err, s.close())
+		}
+		return errors.Join(err, s.closeFile())
+	}
+	if s != a.store {
+		a.store.close()
+	}
+	a.store, a.lineage, a.recorded, a.rescued = s, lineage, true, nil
+	a.checkpoint()
+	return nil
+}
+
+// goOn opens a store to go on in it: begin opens it, and add adds messages to it
+// that come after its last one. It returns the epochs that the file has then.
+func (a *Archive) goOn(s *store, begin func(most int64) (int64, error), add func(last int64) error) ([]epoch, error) {
+	last, err := begin(a.last)
+	if err != nil {
+		return nil, err
+	}
+	lineage, err := a.adopt(s, last)
+	if err == nil {
+		err = add(last)
 	}
 	if err == nil {
-		a.rescued, a.last = nil, max(a.last, last)
-		a.checkpoint()
+		err = s.skipTo(a.last)
 	}
-	return err
+	return lineage, err
+}
+
+// isAtPath reports whether the path names the file that is locked.
+func (s *store) isAtPath() bool {
+	named, err := os.Stat(s.path)
+	locked, lockedErr := s.lock.Stat()
+	return err == nil && lockedErr == nil && os.SameFile(named, locked)
 }
 
 // checkpoint copies the -wal into the file, unless others are reading it. Then

@@ -15,6 +15,11 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 	}
 	s, sequence, began := a.store, a.last+a.missing, time.Now()
 	err := s.file.transact(func() error {
+		if !a.recorded {
+			if err := s.putEpochs(a.lineage); err != nil {
+				return err
+			}
+		}
 		for i := range entries {
 			e := &entries[i]
 			sequence++
@@ -25,7 +30,7 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 		return s.index(a.last + 1)
 	})
 	if err == nil {
-		a.last, a.missing, a.walPending = sequence, 0, true
+		a.last, a.missing, a.walPending, a.recorded = sequence, 0, true, true
 		a.pace.measure(len(entries), time.Since(began))
 	}
 	return err
