@@ -36,7 +36,7 @@ func (l *Log) JoinBack(wake func()) *Cursor {
 // already has; or as close to it as what the log retains permits.
 func (l *Log) JoinAfter(number uint64, wake func()) *Cursor {
 	return l.join(&Cursor{log: l, wake: wake}, func() Position {
-		oldest := l.back(l.kept)
+		oldest := l.oldestKept()
 		if number < l.Number(oldest) {
 			return oldest
 		}

@@ -63,6 +63,7 @@ type Log struct {
 	nextLive  uint64     // number of the next segment to be put into the ring
 	spare     []*segment // without memory, for reuse
 	forgotten uint64     // nothing before it is retained, see Forget
+	keepFrom  uint64     // what follows it is retained, see KeepFrom
 	notices   [noticesKept]*Notice
 }
 
@@ -75,7 +76,7 @@ func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 // appended, when they find the room held. The log never keeps more than the two
 // together, rounded up to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
-	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, ring: make([]*segment, Segments(backlog, slack))}
+	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, keepFrom: ^uint64(0), ring: make([]*segment, Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
 	l.measure()
 	return l
@@ -101,6 +102,14 @@ func (l *Log) Forget(p Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forgotten = max(l.forgotten, uint64(p))
+}
+
+// KeepFrom has the log keep, for readers that join again, what follows p too, as far
+// as there may be so much (MaxRetained): it is nowhere else yet.
+func (l *Log) KeepFrom(p Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keepFrom = uint64(p)
 }
 
 // MaxRetained returns how many messages a log with a backlog of that many bytes
@@ -197,7 +206,7 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 // reclaim frees the segments that every reader has passed. The caller holds
 // l.mu.
 func (l *Log) reclaim() {
-	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.back(l.kept))
+	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.oldestKept())
 	keep := min(uint64(oldest)/SegmentSize, l.nextLive)
 	for ; l.firstLive < keep; l.firstLive++ {
 		index := l.firstLive % uint64(len(l.ring))
@@ -209,6 +218,16 @@ func (l *Log) reclaim() {
 			l.spare = append(l.spare, seg)
 		}
 	}
+}
+
+// oldestKept returns where what is kept begins. The caller holds l.mu.
+func (l *Log) oldestKept() Position {
+	kept, head := l.kept, l.head.Load()
+	if l.keepFrom < head {
+		most := uint64(MaxRetained(int(l.backlog))) * wire.Size
+		kept = max(kept, min(head-l.keepFrom, most))
+	}
+	return l.back(kept)
 }
 
 // back returns where the last bytes before the head begin, as far as they are not

@@ -46,6 +46,7 @@ type machine struct {
 	kept      int    // messages, for clients that join again
 	replayed  int    // of them, to those that join
 	first     uint64 // the number of the first message
+	written   int    // messages are elsewhere, too; -1: that was never said
 	batch     int    // the most messages in a batch
 	segments  int    // the most segments in the log
 	mayAppend [2]bool
@@ -73,7 +74,7 @@ type lentStretch struct {
 }
 
 func newMachine(t *rapid.T) *machine {
-	m := &machine{now: time.Unix(1000, 0)}
+	m := &machine{now: time.Unix(1000, 0), written: -1}
 	m.batch = rapid.IntRange(1, 150).Draw(t, "messages a batch")
 	m.backlog = 4 * wire.Size * rapid.Uint64Range(1, 100).Draw(t, "quarter of the backlog")
 	slack := len(m.mayAppend) * m.batch * wire.Size
@@ -121,7 +122,7 @@ func (m *machine) Append(t *rapid.T) {
 		}
 		left -= run
 	}
-	oldest, before := min(m.log.oldest(func(*Cursor) bool { return true }), m.back(m.kept)), m.positions()
+	oldest, before := min(m.log.oldest(func(*Cursor) bool { return true }), m.back(m.allKept())), m.positions()
 	m.log.Append(b, m.now)
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
@@ -186,7 +187,7 @@ func (m *machine) ReserveJoin(t *rapid.T) {
 	case 2:
 		messages := uint64(m.head() / wire.Size)
 		has := rapid.Uint64Range(0, m.first+messages+10).Draw(t, "number that it has")
-		join, want = m.log.JoinAfter(has, func() {}), m.back(m.kept)
+		join, want = m.log.JoinAfter(has, func() {}), m.back(m.allKept())
 		if has >= m.first { // it has messages of the room
 			want = max(want, Position(min(has-m.first+1, messages)*wire.Size))
 		}
@@ -198,6 +199,20 @@ func (m *machine) ReserveJoin(t *rapid.T) {
 		t.Fatalf("a join cursor is at %d, want %d; the head is %d", join.Position(), want, m.head())
 	}
 	m.joins = append(m.joins, join)
+}
+
+// KeepFrom says that some more messages are elsewhere, too.
+func (m *machine) KeepFrom(t *rapid.T) {
+	m.written = rapid.IntRange(max(0, m.written), m.published()).Draw(t, "messages that are elsewhere")
+	m.log.KeepFrom(Position(m.written) * wire.Size)
+}
+
+// allKept returns how many messages are kept.
+func (m *machine) allKept() int {
+	if m.written < 0 {
+		return m.kept
+	}
+	return max(m.kept, min(m.published()-m.written, MaxRetained(int(m.backlog))))
 }
 
 // back returns where the last messages begin.

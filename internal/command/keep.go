@@ -66,6 +66,7 @@ func keepHistory(ctx context.Context, log *broadcast.Log, o serveOptions, logger
 	if err != nil {
 		return keeper{}, errors.Join(err, archive.Close())
 	}
+	log.SetFirst(archive.Next() - uint64(len(last)))
 	restore(log, last)
 	archive.Follow(log)
 	result := make(chan error, 1)

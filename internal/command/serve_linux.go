@@ -35,6 +35,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		PeerTimeout:          peerTimeout,
 		Backlog:              o.backlog,
 		Replay:               o.replay,
+		Kept:                 o.kept(),
 		Loops:                o.loopsHere(),
 		Send:                 o.send,
 		Logger:               logger,
@@ -62,7 +63,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	waitConsole := show(s.Log(), o, p, logger)
 	announceStage(p.Stderr, o.stage)
 	invite(p.Stderr, o.port, bound, o.maxClients)
-	site.start(o, logger)
+	site.start(o, keeper.epochs, logger)
 	site.invite(o, p)
 	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
 	err = errors.Join(s.Serve(ctx), keeper.wait())

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
 
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/history"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
@@ -20,24 +20,14 @@ type website struct {
 	listeners []net.Listener
 	bound     []netip.Addr
 	gateway   *gateway.Gateway
-	epochs    epochs
+	epochs    history.Epochs
 	serving   sync.WaitGroup
 	stop      context.CancelFunc
 }
 
-// epochs are those of the room's numbers.
-type epochs struct{ current uint64 }
-
-func (e epochs) known(s gateway.Since) uint64 {
-	if s.Epoch == e.current {
-		return s.Number
-	}
-	return 0
-}
-
 // openWeb takes the page's port.
 func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog.Logger) (*website, error) {
-	w := &website{epochs: epochs{rand.Uint64()}}
+	w := &website{}
 	if o.web.at.port == 0 {
 		return w, nil
 	}
@@ -55,8 +45,8 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 				Remote:    c.Remote,
 				WebSocket: true,
 				Numbered:  c.Agreed,
-				Epoch:     w.epochs.current,
-				Known:     w.epochs.known(c.Since),
+				Epoch:     w.epochs.Current(),
+				Known:     w.epochs.Known(c.Since.Epoch, c.Since.Number),
 				Received:  c.Received,
 			})
 		},
@@ -82,11 +72,12 @@ func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
 	return err
 }
 
-// start begins to serve the page.
-func (w *website) start(o serveOptions, logger *slog.Logger) {
+// start begins to serve the page of a room.
+func (w *website) start(o serveOptions, epochs history.Epochs, logger *slog.Logger) {
 	if w.gateway == nil {
 		return
 	}
+	w.epochs = epochs
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	w.serving.Go(func() {

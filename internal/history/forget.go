@@ -26,6 +26,7 @@ type retained struct {
 // before it was followed.
 func (a *Archive) retainLast(log *broadcast.Log) {
 	a.log, a.head = log, log.End()
+	log.KeepFrom(a.head)
 	for i := range a.retained {
 		a.retained[i].at = a.head - broadcast.Position(len(a.retained)-i)*wire.Size
 	}
@@ -33,10 +34,10 @@ func (a *Archive) retainLast(log *broadcast.Log) {
 
 // retain records messages that the log keeps: those that were written, whose first
 // has the given sequence (0: they were not), and after them those that were left
-// out.
+// out. What follows them is in no file yet, so the log keeps it, too.
 func (a *Archive) retain(entries []broadcast.Entry, sequence, leftOut int64) {
 	kept, all := a.config.Kept, len(entries)+int(leftOut)
-	if kept == 0 || all == 0 {
+	if all == 0 {
 		return
 	}
 	r := retained{elapsed: elapsed(), time: time.Now()}
@@ -51,6 +52,7 @@ func (a *Archive) retain(entries []broadcast.Entry, sequence, leftOut int64) {
 		a.retained = append(a.retained, r)
 	}
 	a.head += broadcast.Position(all) * wire.Size
+	a.log.KeepFrom(a.head)
 	if tooMany := len(a.retained) - kept; tooMany > kept {
 		a.retained = slices.Delete(a.retained, 0, tooMany)
 	}
