@@ -12,6 +12,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,11 +61,11 @@ func newArchive(c Config) *archive {
 
 // A message is one as the page gets it.
 type message struct {
-	Sequence int64  `json:"sequence"`
-	Time     int64  `json:"time"` // in milliseconds since 1970
-	Name     string `json:"name"`
-	From     string `json:"from"` // the name it joined with
-	Text     string `json:"text"`
+	Sequence int64 `json:"sequence"`
+	Time     int64 `json:"time"` // in milliseconds since 1970
+	Name     field `json:"name"`
+	From     field `json:"from"` // the name it joined with
+	Text     field `json:"text"`
 }
 
 // ServeHTTP sends the last messages of the room, of those between the sequences
@@ -181,9 +182,9 @@ func collect[T any](found iter.Seq2[T, error], of func(T) *history.Message) ([]m
 		messages = append(messages, message{
 			Sequence: m.Sequence,
 			Time:     m.Time.UnixMilli(),
-			Name:     string(m.Wire.Name()),
-			From:     m.From.Name,
-			Text:     string(m.Wire.Text()),
+			Name:     slices.Clone(m.Wire.Name()), // m changes
+			From:     field(m.From.Name),
+			Text:     slices.Clone(m.Wire.Text()),
 		})
 	}
 	return messages, nil

@@ -159,7 +159,12 @@ func TestArchive(t *testing.T) {
 		if want.status != 200 {
 			t.Errorf("%q: it is answered; want status %d", query, want.status)
 		}
-		var got struct{ Messages []message }
+		var got struct {
+			Messages []struct {
+				Sequence, Time   int64
+				Name, From, Text string
+			}
+		}
 		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Messages == nil {
 			t.Fatalf("%q: %v", query, err)
 		}
