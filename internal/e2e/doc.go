@@ -11,8 +11,10 @@
 // testdata/screens has the expected screens; -update renews them.
 //
 // The page is tested in a real browser (web_test.go, with the harness in
-// browser_test.go). testdata/axe is axe-core, which finds problems of
-// accessibility. It has a license of its own and is not part of the program.
+// browser_test.go). web_link_test.go is a network that fails, and testdata/page a room
+// that the page meets within the browser, at random. testdata/axe is axe-core, which
+// finds problems of accessibility. It has a license of its own and is not part of the
+// program.
 //
 // The server's harness is in six files: main_test.go builds the binary,
 // server_test.go runs it, output_test.go holds its output, process_test.go

@@ -61,6 +61,8 @@ func TestWebOlderWrongKey(t *testing.T) {
 	t.Parallel()
 	b := startBrowser(t)
 	srv := startWeb(t, "--history", historyFile(t))
+	bob, carol := join(t, srv.server, "bob"), join(t, srv.server, "carol")
+	carol.expect(bob.say("said before"))
 	p := b.open(srv.link(), desktop)
 	eval[bool](p, `(() => {
 		const real = window.fetch;

@@ -158,7 +158,7 @@ func TestWebNamesakes(t *testing.T) {
 	p.do(chromedp.Reload())
 	p.waitJoined("alice")
 	p.hears("no name", "nobody")
-	want = "alice, " + notMine + ": it is me\n: another alice\neve, writes as “alice\\u{fe0f}”: a look-alike\neve, writes as “alice”: eve\n" +
+	want = "own : it is me\nalice, " + notMine + ": another alice\neve, writes as “alice\\u{fe0f}”: a look-alike\neve, writes as “alice”: eve\n" +
 		"no name: nobody\nno name, writes as “\\u{3164}”: a filler"
 	if got := eval[string](p, fmt.Sprintf(heads, "#messages")); got != want {
 		t.Errorf("loaded again, the page shows\n%s\nwant\n%s", got, want)

@@ -1,27 +1,40 @@
 // Wires the page together: the login form, the room, and what is between.
-// Read wire.js and connection.js first, then log.js and text.js.
+// Read wire.js, numbers.js and session.js first, then connection.js, log.js and text.js.
 
 import { Alerts } from "./alerts.js";
-import { Connection } from "./connection.js";
-import { History, unseen } from "./history.js";
-import { element, Log, received } from "./log.js";
+import { History } from "./history.js";
+import { element, Log, missingWords, received } from "./log.js";
 import { Older } from "./older.js";
+import { Session } from "./session.js";
 import { forget, recall, remember } from "./tab.js";
+import { trim } from "./text.js";
 import { bytes, nameSize, split, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const log = new Log($("messages"), $("new"));
 const alerts = new Alerts($("notify"), $("sound"));
-const connection = new Connection({ joined, refused, unreachable, lost, message, sent });
+const session = new Session({
+  admitted,
+  caughtUp: updateStatus,
+  message,
+  arrived,
+  cleared: () => log.clear(),
+  elsewhere: (item) => log.withdraw(item),
+  missing: (n, why) => log.note(missingWords(n) + (why ? ` They can't be loaded: ${why}` : "")),
+  history: () => Promise.race([offers, wait(5000)]).then(() => history),
+  failed,
+  lost,
+});
 
 let me = ""; // the name we joined with
 let key = "";
-let about = { history: false, replay: 0 }; // what the room offers
 let visit = 0; // a number for each time what the room offers is asked for
-let asking = 0; // the timer for asking again
-let history = null; // if it keeps what is said
+let offers = null; // a promise that is fulfilled when that is known
+let history = null; // if the room keeps what is said
+let hasHistory = false; // as far as is known
 let older = null; // loads it
-let burst = null; // what came right after joining again, which may be a replay
+
+const wait = (time) => new Promise((done) => setTimeout(done, time));
 
 // The login form
 
@@ -41,7 +54,7 @@ function readInvitation() {
 }
 
 function check(input, limit, what) {
-  const length = bytes(input.value.trim());
+  const length = bytes(input === $("name") ? trim(input.value) : input.value);
   input.setCustomValidity(length > limit ? `The ${what} is ${length} bytes long; at most ${limit} fit.` : "");
 }
 
@@ -49,7 +62,7 @@ $("name").addEventListener("input", () => check($("name"), nameSize, "name"));
 $("key").addEventListener("input", () => check($("key"), textSize, "key"));
 $("join").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = $("name").value.trim();
+  const name = trim($("name").value);
   if (name === "") {
     $("refusal").textContent = "A name is missing.";
     $("name").focus();
@@ -69,16 +82,26 @@ function enter(name, withKey, again) {
     showRoom(true);
     status("joining again…", true);
   }
-  connection.join(name, withKey, again);
+  const unsent = again ? recallUnsent().map(written) : [];
+  for (const item of unsent) {
+    log.say(item);
+  }
+  const stored = recallSession();
+  hasHistory = stored.hasHistory ?? false;
+  session.join(name, withKey, again, { ...stored, unsent });
 }
 
-function refused() {
-  turnedAway("Wrong key, or the room is full.");
-  $("key").focus();
-}
+const failures = {
+  refused: "Wrong key, or the room is full.",
+  unreachable: "The server can't be reached. Is it running?",
+  unspoken:
+    "The server answers, but does not open the WebSocket of this page (sop-chat.v2). Load the page again. If that " +
+    "does not help, the server is older than the page, or a proxy before it does not pass on what the page asks for.",
+};
 
-function unreachable() {
-  turnedAway("The server can't be reached. Is it running?");
+function failed(why) {
+  turnedAway(failures[why]);
+  $(why === "refused" ? "key" : "name").focus();
 }
 
 function turnedAway(words) {
@@ -95,110 +118,141 @@ function showRoom(visible) {
 
 // The room
 
-function joined(again) {
+function admitted({ again, isNewEpoch, valid, isMissing }) {
   remember("joined", JSON.stringify({ name: me, key }));
   showRoom(true);
-  updateStatus();
-  if (again && log.messages.length > 0) {
-    log.note("Joined again. What was said meanwhile may be missing here.");
-    if (about.replay > 0) {
-      burst = [];
-      setTimeout(endBurst, 1000);
-    }
-  } else {
-    $("text").focus();
+  log.void(valid);
+  if (!again || isNewEpoch) {
     forgetHistory();
-    learnAbout();
+    offers = learnAbout(again);
   }
+  if (!again) {
+    $("text").focus();
+  }
+  clearInterval(ticking);
+  status(isMissing ? `joined as ${me}; loading what was said meanwhile…` : `joined as ${me}`, false);
 }
 
 // learnAbout asks what the room offers, until it is told.
-async function learnAbout() {
+async function learnAbout(again) {
   const asked = visit;
-  const answer = await History.about().catch(() => null);
-  if (asked !== visit) {
-    return; // this was left meanwhile
-  }
-  if (!answer) {
-    asking = setTimeout(learnAbout, 5000);
-    return;
-  }
-  about = answer;
-  $("open-search").hidden = !about.history;
-  if (about.history) {
-    history = new History(key);
-    older = new Older(history, log, $("messages"), me);
+  for (;;) {
+    const about = await History.about().catch(() => null);
+    if (asked !== visit) {
+      return; // this was left meanwhile
+    }
+    if (about) {
+      hasHistory = about.history;
+      $("open-search").hidden = !hasHistory;
+      history = hasHistory ? new History(key) : null;
+      older = history ? new Older(history, log, $("messages"), session, me, again) : null;
+      return;
+    }
+    await wait(5000);
   }
 }
 
 function forgetHistory() {
   visit++;
-  clearTimeout(asking);
   older?.stop();
   history = older = null;
 }
 
-function message({ name, text, from }) {
-  const item = received({ name, text, from, time: new Date() }, me);
-  if (burst) {
-    burst.push(item);
-    return;
-  }
+function message(m, isNew) {
+  const item = received(m, me);
   log.add(item);
-  alerts.arrived(item);
-}
-
-// endBurst shows what came since we joined again, without what was replayed
-// and is on the page already.
-function endBurst() {
-  const items = burst ?? [];
-  burst = null;
-  for (const item of unseen(items, log.messages, about.replay)) {
-    log.add(item);
+  if (isNew && !item.own) {
     alerts.arrived(item);
   }
 }
 
-function sent(item) {
-  log.sent(item);
-  updateStatus();
+function arrived(item) {
+  log.add(item);
+  rememberSession();
 }
+
+// What the tab remembers, so that a page that is loaded again knows which messages are
+// its own, and loses none that has not arrived.
+
+function recallSession() {
+  const stored = JSON.parse(recall("session") ?? "{}");
+  return stored.name === me ? stored : {};
+}
+
+function recallUnsent() {
+  const texts = JSON.parse(recall("unsent") ?? "[]");
+  forget("unsent");
+  return texts;
+}
+
+let isRemembering = false;
+
+function rememberSession() {
+  if (isRemembering) {
+    return;
+  }
+  isRemembering = true; // once for all that arrive together
+  setTimeout(() => {
+    isRemembering = false;
+    rememberNow();
+  });
+}
+
+function rememberNow() {
+  if (!$("room").hidden) {
+    remember("session", JSON.stringify({ name: me, hasHistory, numbers: session }));
+  }
+}
+
+addEventListener("pagehide", () => {
+  rememberNow();
+  remember("unsent", JSON.stringify(session.unacknowledged.map((item) => item.text)));
+});
+addEventListener("pageshow", (event) => event.persisted && forget("unsent"));
 
 let next = 0; // when it is tried again
 let ticking = 0;
+
+const reasons = {
+  refused: "wrong key, or the room is full",
+  unspoken: "the server does not open this page's WebSocket; load the page again",
+};
 
 function lost(pause, why) {
   next = Date.now() + pause;
   clearInterval(ticking);
   const tick = () => {
-    const seconds = Math.max(1, Math.ceil((next - Date.now()) / 1000));
-    const reason = why === "refused" ? "wrong key, or the room is full" : "not connected";
-    status(`${reason}; trying again in ${seconds} s${unsentWords()}`, true);
+    const seconds = Math.ceil((next - Date.now()) / 1000);
+    const words = seconds > 0 ? `trying again in ${seconds} s` : "joining again…";
+    status(`${reasons[why] ?? "not connected"}; ${words}${unsentWords()}`, true);
   };
   ticking = setInterval(tick, 1000);
   tick();
 }
 
 function unsentWords() {
-  return connection.unsent > 0 ? `, ${connection.unsent} not sent` : "";
+  const { length } = session.unacknowledged;
+  return length > 0 ? `, ${length} not sent` : "";
 }
 
 function updateStatus() {
   clearInterval(ticking);
-  status(`joined as ${me}${unsentWords()}`, false);
+  status(`joined as ${me}`, false);
 }
 
 function status(words, isLost) {
-  $("status").textContent = words;
+  if ($("status").textContent !== words) {
+    $("status").textContent = words; // which screen readers read out
+  }
   $("status").classList.toggle("lost", isLost);
 }
 
 $("leave").addEventListener("click", () => {
-  connection.leave();
+  rememberNow();
+  session.leave();
   clearInterval(ticking);
   forget("joined");
-  log.clear();
-  burst = null;
+  log.clearAll();
   forgetHistory();
   $("settings").open = false;
   showRoom(false);
@@ -208,18 +262,21 @@ $("leave").addEventListener("click", () => {
 // Writing
 
 function send() {
-  const text = $("text").value.replaceAll("\0", "");
+  const text = $("text").value.replaceAll("\0", "").toWellFormed();
   if (text.trim() !== "") {
     for (const part of split(text)) {
-      const item = { name: me, text: part, time: new Date(), own: true, unsent: true };
-      log.add(item);
-      connection.say(item);
+      const item = written(part);
+      log.say(item);
+      session.say(item);
     }
   }
   $("text").value = "";
   grow();
   $("text").focus();
 }
+
+// written returns a message of this page that has not arrived.
+const written = (text) => ({ name: me, text, time: new Date(), own: true, unsent: true });
 
 // grow gives the box as many lines as its text has.
 function grow() {
@@ -259,7 +316,7 @@ $("find").addEventListener("submit", async (event) => {
     $("found").textContent =
       hits.length === 0 ? "Nothing was found." : hits.length === 1 ? "1 message" : `${hits.length} messages`;
     for (const hit of hits) {
-      const article = element(received(hit, me));
+      const article = element(received({ ...hit, own: session.isOwn(hit.number) }, me));
       article.querySelector("time").textContent = hit.time.toLocaleString();
       $("hits").append(article);
     }

@@ -1,36 +1,50 @@
-// A connection to the room that comes back when it breaks. What is said while
-// there is none waits, and is sent then.
+// A connection to the room that comes back when it breaks. It knows frames and
+// nothing of what is in them.
 
-import { decode, decodeName, encode, nameSize, size } from "./wire.js";
-
-const firstPause = 1000; // milliseconds
-const longestPause = 15000;
+import { goingAway, window as longestPause } from "./pause.js";
+import { Watch } from "./watch.js";
+import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 
 // A Connection calls the functions of on:
 //
-//	joined(again)      the room let us in
-//	refused()          it did not: the key is wrong, or the room is full
-//	unreachable()      there is nobody to ask
-//	lost(pause, why)   the next try is in so many milliseconds; why is one of the two above, or nothing
-//	message({name, text, from}) from is set if the sender joined with another name
-//	sent(item)         an item of say is on its way
+//	claim()                what the server is told that the page has, {epoch, after}, or null
+//	isAwaiting()           tells whether the server has to acknowledge something
+//	admitted(frame, claim) the room let us in
+//	received(frame)        a later frame came
+//	broken()               nothing more comes of this connection
+//	failed(why)            it was not joined, and is not tried again
+//	lost(pause, why)       the next try is in so many milliseconds
+//
+// Why is "refused" (the key is wrong, or the room is full), "unreachable" (there is
+// nobody to ask), "unspoken" (the server answers, but opens no WebSocket of this
+// subprotocol) or undefined (we were in the room).
 export class Connection {
   #on;
+  #watch;
   #name = "";
   #key = "";
   #socket = null;
-  #from = undefined; // the name of the next sender, if the message has another
-  #joined = false; // now
-  #wasJoined = false; // ever; from then on it is tried again
-  #pause = firstPause;
+  #isJoined = false; // now
+  #isWanted = false; // it is tried again
+  #tries = 0; // in vain, since it was last joined
+  #code = 0; // with which it was closed then
+  #attempt = 0; // a number for each time a connection begins or ends
   #timer = 0;
-  #waiting = []; // to be sent
-  #underway = []; // handed to the browser, perhaps not sent yet
 
   constructor(on) {
     this.#on = on;
-    addEventListener("online", () => this.#retry());
-    addEventListener("offline", () => this.#socket?.close());
+    this.#watch = new Watch(
+      () => !this.#isJoined || on.isAwaiting(),
+      () => (this.#isJoined ? this.#anew() : this.#closed("unreachable")),
+    );
+    // On another network the connection is dead. It is this page's alone.
+    addEventListener("online", () => this.#isWanted && this.#anew());
+    addEventListener("offline", () => this.#socket && this.#closed("unreachable"));
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.#isWanted && !this.#socket) {
+        this.#anew();
+      }
+    });
   }
 
   // join begins to join. If again is set, a refusal is not taken for an answer:
@@ -39,119 +53,121 @@ export class Connection {
   join(name, key, again) {
     this.#name = name;
     this.#key = key;
-    this.#wasJoined = again;
-    this.#pause = firstPause;
+    this.#isWanted = again;
+    this.#tries = this.#code = 0;
     this.#open();
   }
 
-  // say sends an item's text, now or when it is possible.
-  say(item) {
-    this.#waiting.push(item);
-    this.#send();
-  }
-
-  get unsent() {
-    return this.#waiting.length;
+  // send sends a text. isAwaiting tells whether something before it is awaited.
+  send(text, isAwaiting) {
+    if (!isAwaiting) {
+      this.#watch.restart();
+    }
+    this.#socket.send(encode(this.#name, text));
   }
 
   leave() {
-    clearTimeout(this.#timer);
-    this.#wasJoined = this.#joined = false;
-    this.#waiting = [];
-    this.#underway = [];
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close();
+    this.#isWanted = false;
+    this.#close();
   }
 
   #open() {
+    this.#attempt++;
     clearTimeout(this.#timer);
+    const claim = this.#on.claim();
     const url = new URL("ws", location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    url.search = claim ? new URLSearchParams(claim) : "";
     url.hash = "";
-    const socket = new WebSocket(url, "sop-chat.names");
+    const socket = new WebSocket(url, subprotocol);
     socket.binaryType = "arraybuffer";
-    let opened = false;
+    let why = "unreachable";
     socket.onopen = () => {
-      opened = true;
-      socket.send(encode(this.#name, this.#key));
+      why = socket.protocol === subprotocol ? "refused" : "unspoken";
+      if (why === "unspoken") {
+        socket.close();
+      } else if (socket === this.#socket) {
+        socket.send(encode(this.#name, this.#key));
+      }
     };
     socket.onmessage = (event) => {
       if (socket === this.#socket) {
-        this.#receive(event.data);
+        this.#receive(event.data, claim);
       }
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (socket === this.#socket) {
-        this.#closed(opened);
+        this.#closed(why, event.code);
       }
     };
     this.#socket = socket;
-    this.#from = undefined;
+    this.#watch.start();
   }
 
-  #receive(data) {
-    if (data.byteLength === nameSize) {
-      this.#from = decodeName(new Uint8Array(data));
-      return;
-    }
-    for (let at = 0; at + size <= data.byteLength; at += size) {
-      const message = new Uint8Array(data, at, size);
-      if (this.#joined) {
-        this.#on.message({ ...decode(message), from: this.#from });
-        this.#from = undefined;
-        continue;
-      }
-      // The first thing ever received is the echo of name and key.
-      const again = this.#wasJoined;
-      this.#joined = this.#wasJoined = true;
-      this.#pause = firstPause;
-      this.#on.joined(again);
-      this.#send();
+  #receive(data, claim) {
+    this.#watch.restart();
+    const frame = this.#isJoined ? decodeFrame(data) : decodeAdmission(data);
+    if (!frame) {
+      this.#closed("unspoken");
+    } else if (this.#isJoined) {
+      this.#on.received(frame);
+    } else {
+      this.#isJoined = this.#isWanted = true;
+      this.#tries = this.#code = 0;
+      this.#on.admitted(frame, claim);
     }
   }
 
-  #send() {
-    if (!this.#joined || this.#socket.readyState !== WebSocket.OPEN) {
-      return;
-    }
-    while (this.#waiting.length > 0) {
-      const item = this.#waiting.shift();
-      this.#socket.send(encode(this.#name, item.text));
-      this.#underway.push(item);
-      this.#on.sent(item);
-    }
-    this.#underway = this.#unsentOf(this.#underway);
-  }
-
-  // unsentOf returns the last of some items, those that the browser still has.
-  #unsentOf(items) {
-    const left = Math.ceil(this.#socket.bufferedAmount / size);
-    return left > 0 ? items.slice(-left) : [];
-  }
-
-  #closed(opened) {
-    const joined = this.#joined;
-    this.#joined = false;
-    this.#waiting.unshift(...this.#unsentOf(this.#underway));
-    this.#underway = [];
+  // close has nothing more come of the socket.
+  #close() {
+    this.#attempt++;
+    clearTimeout(this.#timer);
+    this.#watch.stop();
+    const socket = this.#socket;
     this.#socket = null;
-    const why = joined ? undefined : opened ? "refused" : "unreachable";
-    if (!this.#wasJoined) {
-      this.#on[why]();
-      return;
-    }
-    const pause = Math.round(this.#pause * (0.75 + Math.random() / 2)); // not everybody at once
-    this.#pause = Math.min(2 * this.#pause, longestPause);
-    this.#timer = setTimeout(() => this.#open(), pause);
-    this.#on.lost(pause, why);
+    this.#isJoined = false;
+    socket?.close();
+    this.#on.broken();
   }
 
-  // retry does not wait any longer.
-  #retry() {
-    if (this.#wasJoined && !this.#socket) {
-      this.#pause = firstPause;
-      this.#open();
+  // anew leaves a socket that is good for nothing, whatever the browser thinks of it,
+  // and connects again at once.
+  #anew() {
+    this.#close();
+    this.#tries = 0;
+    this.#on.lost(0);
+    this.#open();
+  }
+
+  async #closed(why, code) {
+    const reason = this.#isJoined ? undefined : why;
+    this.#close();
+    if (code === goingAway) {
+      this.#code = code;
     }
+    const next = Date.now() + Math.random() * longestPause(this.#tries++, this.#code);
+    if (this.#isWanted) {
+      this.#timer = setTimeout(() => this.#open(), next - Date.now());
+    }
+    const attempt = this.#attempt;
+    const known = reason === "unreachable" && (await isAnswering()) ? "unspoken" : reason;
+    if (attempt !== this.#attempt) {
+      return; // it went on meanwhile
+    }
+    if (this.#isWanted) {
+      this.#on.lost(next - Date.now(), known);
+    } else {
+      this.#on.failed(known);
+    }
+  }
+}
+
+// isAnswering tells whether there is a server. A browser does not say why a WebSocket
+// can't be opened.
+async function isAnswering() {
+  try {
+    return (await fetch("api/room", { cache: "no-store", signal: AbortSignal.timeout(2000) })).ok;
+  } catch {
+    return false;
   }
 }

@@ -15,13 +15,13 @@ const calendar = new Intl.DateTimeFormat(undefined, {
   year: "numeric",
 });
 
-// received returns a message that came for the user me. It is never one's own,
-// whatever name it has: those are not sent back. In the history, from is the name
-// that its sender joined with.
-export function received({ name, from, text, time, sequence }, me) {
+// received returns a message that came for the user me. If it is not own, it is
+// somebody else's, whatever name it has. From is the name that its sender joined with,
+// if that is another.
+export function received({ name, from, text, time, number, own }, me) {
   name = trim(name);
   from ??= name;
-  return { name, from, text, time, sequence, own: false, isNamesake: from === me && name === me };
+  return { name, from, text, time, number, own, isNamesake: !own && from === me && name === me };
 }
 
 // element returns a message as it is shown. A message is {name, text, time, own},
@@ -29,14 +29,8 @@ export function received({ name, from, text, time, sequence }, me) {
 export function element(message, before) {
   const article = document.createElement("article");
   article.className = message.own ? "message own" : "message";
-  const follows =
-    before &&
-    before.name === message.name &&
-    before.from === message.from &&
-    before.own === message.own &&
-    message.time - before.time < groupWindow &&
-    sameDay(before.time, message.time);
-  article.classList.toggle("follows", Boolean(follows));
+  const follows = isSameGroup(message, before);
+  article.classList.toggle("follows", follows);
   article.classList.toggle("unsent", Boolean(message.unsent));
 
   const header = document.createElement("header");
@@ -47,9 +41,7 @@ export function element(message, before) {
   name.style.setProperty("--hue", hue(from));
   showName(name, from);
   const time = document.createElement("time");
-  time.dateTime = message.time.toISOString();
-  time.textContent = clock.format(message.time);
-  time.title = `${calendar.format(message.time)}, ${message.time.toLocaleTimeString()}`;
+  showTime(time, message.time);
   header.append(name, " ");
   if (!follows && from !== message.name) {
     const claimed = document.createElement("b");
@@ -67,6 +59,28 @@ export function element(message, before) {
   showWithLinks(text, message.text);
   article.append(header, text);
   return article;
+}
+
+// isSameGroup tells whether a message is shown without its name, which the one before
+// has.
+function isSameGroup(message, before) {
+  return (
+    before !== undefined &&
+    before.name === message.name &&
+    (before.from ?? before.name) === (message.from ?? message.name) &&
+    before.own === message.own &&
+    message.time - before.time < groupWindow &&
+    sameDay(before.time, message.time)
+  );
+}
+
+function showTime(element, time) {
+  element.dateTime = time.toISOString();
+  element.title = `${calendar.format(time)}, ${time.toLocaleTimeString()}`;
+  const words = clock.format(time);
+  if (element.textContent !== words) {
+    element.textContent = words; // which screen readers read out
+  }
 }
 
 function remark(...words) {
@@ -88,12 +102,26 @@ function day(time) {
   return border;
 }
 
+// missingWords says that messages are not where they were said.
+export const missingWords = (n) => (n === 1 ? "1 message is missing here." : `${n} messages are missing here.`);
+
+function note(words) {
+  const p = document.createElement("p");
+  p.className = "note";
+  p.textContent = words;
+  return p;
+}
+
+// A Log has messages in the order of their numbers, and below them those of this page
+// that have not arrived, in the order in which they were said. They arrive in that
+// order, too, so the first of them is in its place when it does.
 export class Log {
   #list;
   #button; // shows how many new messages there are below
   #messages = []; // those on the page, the oldest first
+  #said = []; // those below them
   #elements = new Map(); // by message
-  #queue = []; // not drawn yet
+  #queue = []; // messages and remarks that are not drawn yet
   #missed = 0;
   #scheduled = false;
   #sticks = true; // the last message is in view
@@ -109,68 +137,91 @@ export class Log {
     new ResizeObserver(() => this.#sticks && this.#toBottom()).observe(list);
   }
 
-  // add puts a message at the end. A message of one's own is scrolled to.
+  // add puts a message at the end: one that came, or the first of say, which has
+  // arrived.
   add(message) {
     this.#queue.push(message);
     if (this.#queue.length > 2 * maxLive) {
-      this.#queue.splice(0, maxLive); // nobody will see them
+      this.#draw(); // a page that nobody sees is drawn seldom
     }
     this.#schedule();
   }
 
-  // note puts a remark between messages.
-  note(text) {
-    this.#draw();
-    const note = document.createElement("p");
-    note.className = "note";
-    note.textContent = text;
-    this.#list.append(note);
-    if (this.#sticks) {
-      this.#toBottom();
+  // say puts a message of this page below all others. It is scrolled to.
+  say(message) {
+    const article = element(message, this.#said.at(-1) ?? this.#messages.at(-1));
+    this.#elements.set(message, article);
+    this.#said.push(message);
+    this.#list.append(article);
+    this.#toBottom();
+  }
+
+  // withdraw takes a message of say off the page, if it is one.
+  withdraw(message) {
+    if (!this.#said.includes(message)) {
+      return;
     }
+    this.#said = this.#said.filter((other) => other !== message);
+    this.#elements.get(message).remove();
+    this.#elements.delete(message);
   }
 
-  // sent shows that a message is on its way.
-  sent(message) {
-    message.unsent = false;
-    this.#elements.get(message)?.classList.remove("unsent");
+  // note puts a remark at the end.
+  note(words) {
+    this.#queue.push({ note: words });
+    this.#schedule();
   }
 
-  // prepend puts older messages before all others. What is in view stays there.
-  prepend(older) {
+  // prepend puts older messages before all others, and a remark behind them. What is in
+  // view stays there.
+  prepend(older, remark) {
     this.#draw();
     const fragment = document.createDocumentFragment();
     for (const [i, message] of older.entries()) {
       this.#build(fragment, message, older[i - 1]);
     }
     const first = this.#messages[0];
-    if (first && older.length > 0) {
-      if (sameDay(older.at(-1).time, first.time) && this.#list.querySelector(".day")) {
-        this.#list.querySelector(".day").remove();
-      }
+    if (first && older.length > 0 && sameDay(older.at(-1).time, first.time)) {
+      this.#list.querySelector(".day")?.remove();
     }
-    const { scrollHeight } = this.#list;
-    const top = this.#list.scrollTop;
-    this.#list.prepend(fragment);
-    this.#list.scrollTop = top + this.#list.scrollHeight - scrollHeight;
+    if (remark) {
+      fragment.append(note(remark));
+    }
+    this.#keepView(() => this.#list.prepend(fragment));
     this.#messages.unshift(...older);
   }
 
-  get messages() {
-    return [...this.#messages, ...this.#queue];
+  // void takes the numbers that are greater than the last valid one off their
+  // messages.
+  void(valid) {
+    for (const message of [...this.#messages, ...this.#queue]) {
+      if (message.number > valid) {
+        message.number = undefined;
+      }
+    }
+  }
+
+  // first returns the smallest number of a message, undefined if none has one.
+  get first() {
+    return (this.#messages.find(hasNumber) ?? this.#queue.find(hasNumber))?.number;
   }
 
   get isFull() {
     return this.#messages.length >= maxLoaded;
   }
 
+  // clear takes all messages off the page but those that have not arrived.
   clear() {
-    this.#list.replaceChildren();
-    this.#messages = [];
-    this.#queue = [];
-    this.#elements.clear();
+    this.#draw();
+    this.#empty();
     this.#sticks = true;
-    this.#count(0);
+    this.#toBottom();
+  }
+
+  // clearAll takes those off, too.
+  clearAll() {
+    this.#said = [];
+    this.clear();
   }
 
   // A page that can't be seen gets no frames.
@@ -197,24 +248,51 @@ export class Log {
     const fresh = this.#queue.splice(0);
     const shown = fresh.slice(-maxLive);
     if (shown.length < fresh.length) {
-      this.clear();
+      for (const message of fresh.slice(0, -maxLive)) {
+        this.withdraw(message);
+      }
+      this.#empty();
     }
     const fragment = document.createDocumentFragment();
-    for (const message of shown) {
-      const article = this.#build(fragment, message, this.#messages.at(-1));
-      article.classList.toggle("arrives", shown.length < 4);
-      this.#messages.push(message);
+    for (const entry of shown) {
+      this.#drawEntry(fragment, entry, shown.length < 4);
     }
-    this.#list.append(fragment);
-    if (fresh.some((message) => message.own)) {
-      this.#sticks = true;
-    }
+    this.#insert(fragment);
     this.#trim(this.#sticks ? maxLive : maxLoaded);
     if (this.#sticks) {
       this.#toBottom();
     } else {
-      this.#count(this.#missed + fresh.length);
+      this.#count(this.#missed + fresh.filter((entry) => entry.number && !entry.own).length);
     }
+  }
+
+  // drawEntry appends an entry of the queue to a fragment; if it is on the page, the
+  // fragment is inserted before it.
+  #drawEntry(fragment, entry, isAlone) {
+    if (entry.note) {
+      fragment.append(note(entry.note));
+      return;
+    }
+    const before = this.#messages.at(-1);
+    if (entry === this.#said[0]) {
+      if (!before || !sameDay(before.time, entry.time)) {
+        fragment.append(day(entry.time));
+      }
+      this.#insert(fragment);
+      this.#said.shift();
+      const article = this.#elements.get(entry);
+      article.classList.remove("unsent");
+      article.classList.toggle("follows", isSameGroup(entry, before));
+      showTime(article.querySelector("time"), entry.time);
+    } else {
+      this.#build(fragment, entry, before).classList.toggle("arrives", isAlone);
+    }
+    this.#messages.push(entry);
+  }
+
+  // insert puts what is in a fragment before the messages that have not arrived.
+  #insert(fragment) {
+    this.#list.insertBefore(fragment, this.#elements.get(this.#said[0]) ?? null);
   }
 
   #build(parent, message, before) {
@@ -227,6 +305,13 @@ export class Log {
     return article;
   }
 
+  #empty() {
+    const said = this.#said.map((message) => [message, this.#elements.get(message)]);
+    this.#list.replaceChildren(...said.map(([, article]) => article));
+    this.#elements = new Map(said);
+    this.#messages = [];
+  }
+
   // trim takes the oldest messages off the page, down to some number.
   #trim(limit) {
     const excess = this.#messages.length - limit;
@@ -236,14 +321,17 @@ export class Log {
     for (const message of this.#messages.splice(0, excess)) {
       this.#elements.delete(message);
     }
-    const first = this.#elements.get(this.#messages[0]);
-    const { scrollHeight } = this.#list;
-    const top = this.#list.scrollTop;
     const range = document.createRange();
     range.setStart(this.#list, 0);
-    range.setEndBefore(first);
-    range.deleteContents();
-    this.#list.scrollTop = top + this.#list.scrollHeight - scrollHeight;
+    range.setEndBefore(this.#elements.get(this.#messages[0]));
+    this.#keepView(() => range.deleteContents());
+  }
+
+  // keepView does something to what is above the messages in view, which stay there.
+  #keepView(change) {
+    const { scrollHeight, scrollTop } = this.#list;
+    change();
+    this.#list.scrollTop = scrollTop + this.#list.scrollHeight - scrollHeight;
   }
 
   #toBottom() {
@@ -266,3 +354,5 @@ export class Log {
     this.#button.textContent = missed > 0 ? `${missed} new ↓` : "";
   }
 }
+
+const hasNumber = (entry) => entry.number !== undefined;

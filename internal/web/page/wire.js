@@ -1,6 +1,8 @@
 // The one and only message: 512 bytes, a name and a text in UTF-8, each padded
-// with zero bytes. See docs/protocol.md.
+// with zero bytes; and the frames in which the server sends it. See docs/protocol.md
+// and docs/web.md.
 
+export const subprotocol = "sop-chat.v2";
 export const size = 512;
 export const nameSize = 64;
 export const textSize = 448;
@@ -26,8 +28,51 @@ export function decode(message) {
   return { name: field(message.subarray(0, nameSize)), text: field(message.subarray(nameSize, size)) };
 }
 
-// decodeName returns the name in a field of its own.
-export const decodeName = field;
+const headSize = 16; // number and time
+const admissionSize = headSize + 16 + size; // epoch and known, the echo
+
+// decodeAdmission returns the first frame of a connection: {number, time, epoch,
+// known}. It is null for what is not one.
+export function decodeAdmission(buffer) {
+  if (buffer.byteLength !== admissionSize) {
+    return null;
+  }
+  const view = new DataView(buffer);
+  return {
+    ...head(view),
+    epoch: view.getBigUint64(headSize).toString(16).padStart(16, "0"),
+    known: Number(view.getBigUint64(headSize + 8)),
+  };
+}
+
+// decodeFrame returns any later frame: {number, time, messages}. Each message has its
+// number and time, and from if its sender joined with another name. It is null for
+// what is not a frame.
+export function decodeFrame(buffer) {
+  if (buffer.byteLength < headSize) {
+    return null;
+  }
+  const { number, time } = head(new DataView(buffer));
+  let at = headSize;
+  let from;
+  if (buffer.byteLength === headSize + nameSize + size) {
+    from = field(new Uint8Array(buffer, at, nameSize));
+    at += nameSize;
+  }
+  if ((buffer.byteLength - at) % size !== 0) {
+    return null;
+  }
+  const messages = [];
+  for (; at < buffer.byteLength; at += size) {
+    messages.push({ ...decode(new Uint8Array(buffer, at, size)), from, number: number + messages.length, time });
+  }
+  return { number, time, messages };
+}
+
+// Numbers and milliseconds are exact up to 2^53.
+function head(view) {
+  return { number: Number(view.getBigUint64(0)), time: new Date(Number(view.getBigUint64(8))) };
+}
 
 function field(padded) {
   const end = padded.indexOf(0);

@@ -1,0 +1,191 @@
+// What passes between this page and the room: everything once, in the order of its
+// numbers, over any number of connections.
+
+import { Connection } from "./connection.js";
+import { loadMissed } from "./missed.js";
+import { Numbers } from "./numbers.js";
+
+// A Session calls the functions of on:
+//
+//	admitted({again, isNewEpoch, valid, isMissing})
+//	                         the room let us in; numbers greater than valid are void, and if
+//	                         isMissing is set, what was missed is being loaded
+//	caughtUp()               what was missed is there, and what is said is sent now
+//	message(message, isNew)  {name, from, text, number, time, own} came; it is not new if it
+//	                         was said before this page came
+//	arrived(item)            an item of say has arrived, and has its number and time
+//	cleared()                what was missed is too much to keep what is on the page
+//	elsewhere(item)          an item of say has arrived among what is not on the page
+//	missing(n, why)          that many messages won't come here
+//	history()                returns a promise of the room's History, or of null if it has none
+//
+// and failed(why) and lost(pause, why) of a Connection.
+export class Session {
+  #on;
+  #connection;
+  #numbers = new Numbers("");
+  #isEmpty = true; // nothing was ever here, so that nothing is missed
+  #hasHistory = false; // what was here before the page was loaded is loaded from the history
+  #frames = null; // what came while something that was missed is loaded
+  #isNew = false; // what comes was said since this page came
+  #visit = 0; // a number for each connection
+
+  constructor(on) {
+    this.#on = on;
+    this.#connection = new Connection({
+      claim: () => this.#claim(),
+      isAwaiting: () => this.#numbers.isAwaiting,
+      admitted: (frame, claim) => this.#admitted(frame, claim),
+      received: (frame) => (this.#frames ? this.#frames.push(frame) : this.#received(frame)),
+      broken: () => this.#broken(),
+      failed: on.failed,
+      lost: on.lost,
+    });
+  }
+
+  // join begins to join, see Connection. If there was a session under this name before
+  // the page was loaded again, numbers is what toJSON returned then, hasHistory says
+  // whether the room had one, and unsent are the items that were not acknowledged.
+  join(name, key, again, { numbers, hasHistory, unsent }) {
+    this.#numbers = new Numbers(name, numbers);
+    for (const item of unsent) {
+      this.#numbers.say(item, true);
+    }
+    this.#isEmpty = true;
+    this.#hasHistory = hasHistory;
+    this.#connection.join(name, key, again);
+  }
+
+  toJSON() {
+    return this.#numbers.toJSON();
+  }
+
+  // say sends an item's text, now or when it is possible.
+  say(item) {
+    this.#numbers.say(item);
+    this.#send();
+  }
+
+  leave() {
+    this.#connection.leave();
+    this.#numbers = new Numbers("");
+  }
+
+  // last is the number up to which nothing more comes.
+  get last() {
+    return this.#numbers.last;
+  }
+
+  get unacknowledged() {
+    return this.#numbers.unacknowledged;
+  }
+
+  isOwn(number) {
+    return this.#numbers.isOwn(number);
+  }
+
+  // countOthers returns how many messages from first to last are not known to be this
+  // page's.
+  countOthers(first, last) {
+    return last - first + 1 - this.#numbers.countOwn(first, last);
+  }
+
+  // claim says what the page has. If it has nothing, but had something before it was
+  // loaded again, the history fills it; without one, the server's replay does, unless
+  // it has to be found out what has arrived.
+  #claim() {
+    const isNeeded = !this.#isEmpty || this.#hasHistory || this.#numbers.unacknowledged.length > 0;
+    return isNeeded ? this.#numbers.claim() : null;
+  }
+
+  #admitted(frame, claim) {
+    const again = !this.#isEmpty;
+    const { valid, isNewEpoch, missed } = this.#numbers.admitted(frame, claim);
+    const isWanted = claim && missed && (again || this.#numbers.unacknowledged.length > 0);
+    this.#isEmpty = false;
+    this.#isNew = again;
+    this.#on.admitted({ again, isNewEpoch, valid, isMissing: isWanted });
+    if (isWanted) {
+      this.#frames = [];
+      this.#load(missed, this.#visit);
+    } else {
+      this.#numbers.pass(frame.number);
+    }
+  }
+
+  #broken() {
+    this.#visit++;
+    this.#frames = null;
+    this.#numbers.lost();
+  }
+
+  #received(frame) {
+    const wasCaughtUp = this.#numbers.isCaughtUp;
+    for (const settled of this.#numbers.received(frame)) {
+      this.#show(settled);
+    }
+    if (this.#numbers.isCaughtUp && !wasCaughtUp) {
+      this.#isNew = true;
+      this.#on.caughtUp();
+      this.#send();
+    }
+  }
+
+  #show({ item, message }) {
+    if (item) {
+      this.#on.arrived(item);
+    } else {
+      this.#on.message(message, this.#isNew);
+    }
+  }
+
+  #send() {
+    const { isAwaiting } = this.#numbers;
+    for (const item of this.#numbers.toSend()) {
+      this.#connection.send(item.text, isAwaiting);
+    }
+  }
+
+  // load loads what was missed, shows it, and then what came meanwhile. If the
+  // connection breaks before, all of it is missed again.
+  async #load({ after, before }, visit) {
+    const isWanted = () => visit === this.#visit;
+    const history = await this.#on.history();
+    const { messages, isCut, failure } = history
+      ? await loadMissed(history, after, before, isWanted)
+      : { messages: [] };
+    const first =
+      isCut && this.#numbers.unacknowledged.length > 0 ? await loadMissed(history, after, after + 101, isWanted) : null;
+    if (!isWanted()) {
+      return;
+    }
+    if (isCut) {
+      // What was sent before the connection broke arrived soon after, if it did.
+      for (const message of first?.messages ?? []) {
+        const item = this.#numbers.recognised(message);
+        if (item) {
+          this.#on.elsewhere(item);
+        }
+      }
+      this.#numbers.pass(messages[0].number);
+      this.#on.cleared();
+    }
+    for (const message of messages) {
+      this.#pass(message.number, failure);
+      this.#show(this.#numbers.loaded(message));
+    }
+    this.#pass(before, failure);
+    const frames = this.#frames;
+    this.#frames = null;
+    for (const frame of frames) {
+      this.#received(frame);
+    }
+  }
+
+  #pass(number, failure) {
+    const missing = this.#numbers.pass(number);
+    if (missing > 0) {
+      this.#on.missing(missing, failure?.message);
+    }
+  }
+}
