@@ -40,14 +40,15 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 	w.gateway = gateway.New(gateway.Config{
 		Adopt: func(c gateway.Client) {
 			s.Adopt(server.Adopted{
-				FD:        c.FD,
-				Peer:      c.Peer,
-				Remote:    c.Remote,
-				WebSocket: true,
-				Numbered:  c.Agreed,
-				Epoch:     w.epochs.Current(),
-				Known:     w.epochs.Known(c.Since.Epoch, c.Since.Number),
-				Received:  c.Received,
+				FD:         c.FD,
+				Peer:       c.Peer,
+				Remote:     c.Remote,
+				WebSocket:  true,
+				Numbered:   c.Agreed,
+				Epoch:      w.epochs.Current(),
+				Known:      w.epochs.Known(c.Since.Epoch, c.Since.Number),
+				SinceFirst: c.Since.Epoch == w.epochs.Current() && c.Since.Number == 0,
+				Received:   c.Received,
 			})
 		},
 		Subprotocol: server.Subprotocol,

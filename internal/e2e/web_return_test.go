@@ -160,6 +160,25 @@ func TestWebUnacknowledged(t *testing.T) {
 	bob.expect(message("alice", "once"))
 }
 
+// A page that came before the first message misses none of them either.
+func TestWebMissedFirst(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	l := startLink(t, srv.webPort)
+	p := b.open(l.invitation(), desktop)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	l.lose(false, true)
+	p.say("hello")
+	bob.expect(message("alice", "hello"))
+	bob.say("hi")
+	l.cut()
+	p.shows("hello", "bob: hi")
+	p.say("how are you?")
+	bob.expect(message("alice", "how are you?"))
+}
+
 // A connection that is dead, though nobody says so, is noticed: by a message that is not
 // acknowledged, and by a gap in time as it is after sleep.
 func TestWebDeadConnection(t *testing.T) {

@@ -65,6 +65,7 @@ type pendingConn struct {
 	remote  netip.Addr        // at the far end of its socket
 	epoch   uint64            // to be told; see Adopted
 	known   uint64            // the number of the last message that it has
+	returns bool              // it has all up to known
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 
@@ -201,6 +202,7 @@ func (a *acceptor) add(from Adopted) {
 	}
 	p := a.push(c)
 	p.remote, p.epoch, p.known = from.Remote, from.Epoch, from.Known
+	p.returns = from.Known > 0 || from.SinceFirst
 	switch a.readOn(c) { // most have sent their message by now
 	case closed:
 		return

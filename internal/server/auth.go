@@ -80,7 +80,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 // with those that are replayed.
 func (a *acceptor) joinLog(p *pendingConn) {
 	log := a.loop.room.log
-	if p.known == 0 {
+	if !p.returns {
 		p.join = log.JoinBack(func() {})
 		return
 	}

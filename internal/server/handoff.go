@@ -27,6 +27,9 @@ type Adopted struct {
 	// it has none.
 	Numbered     bool
 	Epoch, Known uint64
+	// SinceFirst says that the client was in the room before its first message, so that
+	// it has all up to Known also if that is 0.
+	SinceFirst bool
 	// Received is what was already read from the socket.
 	Received []byte
 }
