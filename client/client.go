@@ -20,6 +20,9 @@
 //		… // send it over the next connection
 //	}
 //
+// With the address of a page, such as "http://localhost:8080", messages have numbers
+// and times, and a program that joins again continues where it was, see Resume.
+//
 // The module has no path yet that it could be fetched by. Until it has (make
 // module gives it one), another module uses a copy of the source:
 //
@@ -61,32 +64,27 @@ const (
 type Client struct {
 	conn   net.Conn // link, or TLS over it
 	link   *link
+	socket *webSocket // nil over plain TCP, and so are room and past
+	room   *room
+	past   *past
 	name   string
 	strict bool
 	closed atomic.Bool
 	failed atomic.Bool // so Close discards what is not acknowledged
 
-	finished atomic.Bool // nothing more is sent, on purpose
-	sending  turn
-	sendErr  error // why nothing can be sent any more
-	outgoing []byte
-	unacked  unacked
+	finished  atomic.Bool // nothing more is sent, on purpose
+	finishing atomic.Bool // and the WebSocket is being closed
+	sending   turn
+	sendErr   error // why nothing can be sent any more
+	outgoing  []byte
+	unacked   unacked
 
 	receiving turn
 	received  []byte // of buffer, not yet handed out
 	buffer    []byte
 	recvErr   error         // why nothing more can be received
-	ended     chan struct{} // closed when end is set
-}
-
-// A Message is a message of another client.
-type Message struct {
-	// Name is the sender's name, as the message says. It may have blanks around it.
-	// A client can put any name there.
-	Name string
-	// Text may be empty. Name and Text may be invalid UTF-8 and contain control
-	// characters.
-	Text string
+	ended     chan struct{} // closed when recvErr is set
+	caughtUp  chan struct{} // closed when all that was said before was received
 }
 
 // readSize is how many bytes are read at once, at most.
@@ -100,10 +98,13 @@ type options struct {
 	tls     *tls.Config
 	strict  bool
 	silence time.Duration
+	state   State
+	own     bool
 }
 
 // WithTLS makes the connection a TLS one. A config without a ServerName gets
-// the host of the address; a nil config is an empty one.
+// the host of the address; a nil config is an empty one. An address that begins with
+// https:// has TLS anyway, and one with http:// can't have it.
 func WithTLS(config *tls.Config) Option {
 	return func(o *options) {
 		if config == nil {
@@ -118,7 +119,8 @@ func WithTLS(config *tls.Config) Option {
 // fails. If it is a TCP connection, its keep-alive is set.
 //
 // It should have a CloseWrite method, as TCP, TLS and Unix sockets do. Without
-// one, Finish can't wait until the server has taken everything.
+// one, Finish can't wait until the server has taken everything, except through a page.
+// Messages can't be fetched from the history of a page, see Resume.
 func WithConn(conn net.Conn) Option {
 	return func(o *options) { o.conn = conn }
 }
@@ -129,12 +131,17 @@ func Strict() Option {
 	return func(o *options) { o.strict = true }
 }
 
-// Dial joins the room at addr, "host:port", under a name, at most MaxName
-// bytes, with blanks around it cut off. It returns when the server has admitted the
-// client.
+// Dial joins the room at addr under a name, at most MaxName bytes, with blanks around
+// it cut off. It returns when the server has admitted the client.
 //
-// It fails with a RefusedError if the server refuses the client, a NotAChatError if
-// it answers something else, a NameTooLongError, KeyTooLongError or ZeroByteError
+// The address is "host:port", which is plain TCP, or that of the page of a server with
+// --web: "http://host:port" or "https://host", perhaps with a path. Through a page the
+// client uses a WebSocket below that address, and the subprotocol of docs/web.md. It
+// knows more of messages then, see Message, and Resume and WithOwn have an effect. The
+// link that invites to a room is such an address, too; its key is used if key is empty.
+//
+// Dial fails with a RefusedError if the server refuses the client, a NotAChatError if
+// it answers something else, a HandshakeError if there is no such page, a NameTooLongError, KeyTooLongError or ZeroByteError
 // if name or key can't be sent, ctx's error (its cause) once ctx is done, and
 // otherwise with the error of the network. ctx has no effect after Dial has
 // returned.
@@ -151,6 +158,13 @@ func Dial(ctx context.Context, addr, name, key string, opts ...Option) (*Client,
 }
 
 func join(ctx context.Context, addr, name, key string, o options) (*Client, error) {
+	addr, invited, err := ParseLink(addr)
+	if err != nil {
+		return nil, err
+	}
+	if key == "" {
+		key = invited
+	}
 	if err := checkFields(name, key); err != nil {
 		return nil, err
 	}
@@ -158,26 +172,37 @@ func join(ctx context.Context, addr, name, key string, o options) (*Client, erro
 	if err != nil {
 		return nil, err // of another kind than checkFields knows: none
 	}
-	link, conn, err := connect(ctx, addr, o)
-	if err != nil {
-		return nil, err
-	}
 	c := &Client{
-		link:      link,
-		conn:      conn,
 		name:      name,
 		strict:    o.strict,
 		sending:   newTurn(),
 		receiving: newTurn(),
-		buffer:    make([]byte, 0, readSize),
 		ended:     make(chan struct{}),
+		caughtUp:  make(chan struct{}),
 	}
-	if err := c.authenticate(ctx, addr, &authentication); err != nil {
-		c.Close()
+	joinOver := c.joinTCP
+	if isURL(addr) {
+		joinOver = c.joinPage
+	}
+	if err := joinOver(ctx, addr, &authentication, o); err != nil {
 		return nil, err
 	}
-	link.startCounting()
+	c.link.startCounting()
 	return c, nil
+}
+
+// joinTCP joins over TCP.
+func (c *Client) joinTCP(ctx context.Context, addr string, first *wire.Message, o options) (err error) {
+	if c.link, c.conn, err = connect(ctx, addr, o); err != nil {
+		return err
+	}
+	c.buffer = make([]byte, 0, readSize)
+	close(c.caughtUp)
+	if err := c.authenticate(ctx, addr, first); err != nil {
+		c.Close()
+		return err
+	}
+	return nil
 }
 
 // connect makes a connection, or takes the supplied one. It returns the link, and
@@ -238,12 +263,22 @@ func (c *Client) Name() string { return c.name }
 // Buffered returns how many messages have come that Receive has not yielded yet. It
 // may be called inside a loop over Receive, to do something before that waits
 // again.
-func (c *Client) Buffered() int { return len(c.received) / wire.Size }
+func (c *Client) Buffered() int {
+	if c.room != nil {
+		return c.room.buffered()
+	}
+	return len(c.received) / wire.Size
+}
 
 // Probe makes the peer's kernel answer within some seconds, or the connection ends.
 // Call it after the machine has slept: without it, noticing that a connection is
 // gone takes half a minute.
-func (c *Client) Probe() { c.link.probe() }
+func (c *Client) Probe() {
+	c.link.probe()
+	if c.socket != nil {
+		c.socket.probe()
+	}
+}
 
 // Close ends the connection at once; calls that are under way fail with
 // net.ErrClosed. The last messages sent may be lost, see Finish and Unacknowledged.
@@ -253,6 +288,9 @@ func (c *Client) Close() error {
 	}
 	if c.failed.Load() {
 		c.link.discard()
+	}
+	if c.socket != nil {
+		return c.closePage()
 	}
 	return c.conn.Close()
 }

@@ -25,6 +25,18 @@ func (e *NotAChatError) Error() string {
 	return fmt.Sprintf("what answers at %s is not a sop-chat server", e.Addr)
 }
 
+// A HandshakeError says that the server at the address of a page did not open a
+// WebSocket that speaks Subprotocol.
+type HandshakeError struct {
+	Addr   string
+	Status int // of its answer; 0 if it has opened another WebSocket
+	Reason string
+}
+
+func (e *HandshakeError) Error() string {
+	return fmt.Sprintf("%s is not the page of a sop-chat server: %s", e.Addr, e.Reason)
+}
+
 // A ClosedError says that the server ended the connection, or that it broke.
 type ClosedError struct {
 	Err error // io.EOF, ErrNoAnswer, or how it broke

@@ -149,6 +149,21 @@ func (l *link) isAbandoned() bool {
 	return l.abandoned
 }
 
+// abandon closes the connection because the peer does not answer.
+func (l *link) abandon() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.abandonLocked()
+	}
+}
+
+func (l *link) abandonLocked() {
+	l.abandoned = true
+	l.discard()
+	l.close()
+}
+
 // probe makes the link expect an answer of the peer's kernel within probeTimeout.
 func (l *link) probe() {
 	l.mu.Lock()
@@ -201,9 +216,7 @@ func (l *link) check() {
 	}
 	s := l.refresh()
 	if l.stuck(s) || l.probeFailed(s) {
-		l.abandoned = true
-		l.discard()
-		l.close()
+		l.abandonLocked()
 		return
 	}
 	if l.acked < l.offered || !l.probedAt.IsZero() {

@@ -237,6 +237,37 @@ func receives(c *client.Client) error {
 	return nil
 }
 
+// A client that has joined through a page notices it, too, and knows exactly what has
+// not arrived.
+func TestNetworkGoneFromPage(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	for what, end := range map[string]func(c *client.Client) error{
+		"silence":     receives,
+		"after sleep": func(c *client.Client) error { c.Probe(); return receives(c) },
+		"finishing":   func(c *client.Client) error { return c.Finish(context.Background()) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			n.mend()
+			l := n.listen()
+			p := newPageOn(t, l)
+			defer p.stop()
+			c := join(t, p.URL, "alice", client.WithConn(n.dial(l)), client.WithSilence(shortSilence))
+			catchUp(t, p, c)
+			n.cut()
+			send(t, c, "one")
+			began := time.Now()
+			closed, ok := errors.AsType[*client.ClosedError](end(c))
+			if took := time.Since(began); !ok || !errors.Is(closed, client.ErrNoAnswer) || took > 2*testTimeout {
+				t.Errorf("after %v it ended with %v", took, closed)
+			}
+			if got := c.Unacknowledged(); !slices.Equal(got, []string{"one"}) {
+				t.Errorf("unacknowledged are %q", got)
+			}
+		})
+	}
+}
+
 // A connection survives a short outage, and a Probe over a working network.
 func TestNetworkBack(t *testing.T) {
 	t.Parallel()

@@ -48,6 +48,9 @@ var errEnd = errors.New("the connection has ended as it should")
 
 // next returns the next message.
 func (c *Client) next(ctx context.Context) (Message, error) {
+	if c.room != nil {
+		return c.nextNumbered(ctx)
+	}
 	for len(c.received) < wire.Size {
 		if err := c.read(ctx); err != nil {
 			return Message{}, err
@@ -89,6 +92,10 @@ func (c *Client) read(ctx context.Context) error {
 func (c *Client) setRecvErr(err error) {
 	closed, isClosed := errors.AsType[*ClosedError](err)
 	switch {
+	case c.room != nil:
+		if c.finishing.Load() {
+			err = errEnd // everything had arrived before
+		}
 	case isClosed && errors.Is(closed.Err, io.EOF) && c.finished.Load():
 		err = errEnd
 	case isClosed && errors.Is(closed.Err, io.EOF) && len(c.received) > 0:
@@ -105,6 +112,11 @@ func (c *Client) setRecvErr(err error) {
 
 // discard reads to the end.
 func (c *Client) discard(ctx context.Context) {
+	for c.room != nil {
+		if _, err := c.next(ctx); err != nil {
+			return
+		}
+	}
 	for {
 		c.received = nil
 		if err := c.read(ctx); err != nil {

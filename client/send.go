@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -14,8 +15,8 @@ import (
 // Send sends a text to all other clients in the room. A text that is longer than
 // MaxText becomes several messages, see Split; they are written together. Send
 // returns when the operating system has taken them. The server may not have
-// received them: the protocol has no acknowledgements. Finish waits for that at the
-// end, and Unacknowledged returns the messages that are still under way.
+// received them: over plain TCP the protocol has no acknowledgements. Finish waits for
+// that at the end, and Unacknowledged returns the messages that are still under way.
 //
 // It fails with a ZeroByteError, or after Strict with a TextTooLongError, and
 // then nothing was sent; or with a ClosedError or ctx's error, after which
@@ -59,6 +60,10 @@ func (c *Client) Send(ctx context.Context, text string) error {
 
 // write writes the messages that a text becomes.
 func (c *Client) write(text string, messages []byte) error {
+	if c.room != nil {
+		c.room.add(Split(text))
+		return c.socket.write(messages)
+	}
 	if c.conn == c.link {
 		c.unacked.add(c.link, text, wire.Size)
 		_, err := c.conn.Write(messages)
@@ -90,7 +95,8 @@ func (c *Client) mayWrite(ctx context.Context) error {
 var errFinished = errors.New("the client has finished sending")
 
 // Finish ends the connection in order: it closes the sending direction, and returns
-// when the server has taken everything and has closed the connection. Messages that
+// when the server has taken everything and has closed the connection. Through a page
+// it waits until everything is acknowledged, and then closes the connection. Messages that
 // come meanwhile are discarded, unless a Receive is under way: it yields them, and
 // then ends without an error.
 //
@@ -131,6 +137,10 @@ func (c *Client) finishSending(ctx context.Context) error {
 	}
 	c.sendErr = errFinished
 	c.finished.Store(true)
+	if c.room != nil {
+		c.finishPage()
+		return nil
+	}
 	defer interrupt(ctx, c.conn.SetWriteDeadline)()
 	err := c.conn.(interface{ CloseWrite() error }).CloseWrite()
 	switch {
@@ -153,6 +163,8 @@ func (c *Client) cause(ctx context.Context, err error) error {
 		return net.ErrClosed
 	case c.link.isAbandoned(), ok && timeout.Timeout():
 		return &ClosedError{Err: ErrNoAnswer}
+	case errors.Is(err, net.ErrClosed): // by the library, after the server has closed it
+		return &ClosedError{Err: io.EOF}
 	}
 	return &ClosedError{Err: err}
 }

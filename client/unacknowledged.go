@@ -5,26 +5,36 @@ import (
 	"sync"
 )
 
-// Unacknowledged returns the messages of Send, oldest first, that the peer's kernel
-// has not acknowledged as a whole. After a connection has failed, send these again.
+// Unacknowledged returns the messages of Send, oldest first, that were not
+// acknowledged: over plain TCP, as a whole by the peer's kernel. After a connection has
+// failed, send these again.
 // Texts that Send refused, or did not begin to send because ctx was done or the
 // connection had ended, are not among them. Of a text that became several messages,
 // only the missing ones are.
 //
-// It is no guarantee. The server may not have read what its kernel has
-// acknowledged; and if an acknowledgement was lost with the network, a message that
-// has arrived is returned, too.
+// Through a page it is the server that acknowledges a message, when it has its place
+// in the room, and the client knows that when Receive has got so far. After Resume the
+// messages of the former connection that may not have arrived are among them.
 //
-// This works on Linux, with TCP connections, also supplied ones, and with TLS of
+// Over plain TCP it is no guarantee. The server may not have read what its kernel has
+// acknowledged; and if an acknowledgement was lost with the network, a message that
+// has arrived is returned, too. That works on Linux, with TCP connections, also supplied ones, and with TLS of
 // WithTLS. Otherwise the bytes that this machine's kernel has taken count as
 // acknowledged.
 func (c *Client) Unacknowledged() []string {
+	if c.room != nil {
+		return c.room.unacknowledged()
+	}
 	return c.unacked.texts(c.link)
 }
 
-// Acknowledged returns how many messages of Send the peer's kernel has acknowledged:
-// all except those of Unacknowledged. The number only grows.
+// Acknowledged returns how many messages of Send were acknowledged: all except those of
+// Unacknowledged. The number only grows. Messages of Resume are counted when it turns
+// out that they had arrived.
 func (c *Client) Acknowledged() int {
+	if c.room != nil {
+		return c.room.acknowledged()
+	}
 	return c.unacked.acknowledged(c.link)
 }
 
