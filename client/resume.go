@@ -59,6 +59,10 @@ func WithOwn() Option {
 	return func(o *options) { o.own = true }
 }
 
+// Numbered reports whether the client has joined through a page, so that messages have
+// numbers.
+func (c *Client) Numbered() bool { return c.room != nil }
+
 // Resumed reports whether the server knew the state of Resume, so that nothing is
 // missed except what Message.Missed counts. It does not if it was started again
 // without a history, for example. Then everything is as without Resume.

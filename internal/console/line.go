@@ -23,6 +23,15 @@ func AppendLine(dst, name, text []byte) []byte {
 // and without a beginning that only lines have that are no messages.
 func AppendName(dst, name []byte) []byte { return appendName(dst, name) }
 
+// AppendClaim appends the name with which a client joined and the other one under which
+// it writes, as a Console prints them.
+func AppendClaim(dst, from, name []byte) []byte {
+	dst = appendQuoted(dst, string(from))
+	dst = append(dst, ` writes as "`...)
+	dst = escapeQuoted(dst, name)
+	return append(dst, '"')
+}
+
 // A JSONWriter puts messages into the objects that a Console prints, as far as
 // a client knows what belongs there: time, event, name and text. It is for one
 // goroutine.

@@ -11,8 +11,11 @@ import (
 func (m *model) connection(e event) {
 	switch e := e.(type) {
 	case joined:
+		if e.gap == mayMiss {
+			m.record.expectReplay(m.unsentTexts)
+		}
 		if !m.state.until.IsZero() {
-			m.addNotice("back in the room")
+			m.addNotice("back in the room" + e.gap.words())
 		} else {
 			m.addNotice(fmt.Sprintf("joined %s as %s; /help shows what you can do", m.room, m.name))
 		}
@@ -23,6 +26,16 @@ func (m *model) connection(e event) {
 	case joining:
 		m.state.joining = true
 	}
+}
+
+func (g gap) words() string {
+	switch g {
+	case mayMiss:
+		return "; what was said meanwhile may be missing"
+	case newHistory:
+		return "; the server was started anew, and what was said meanwhile may be missing"
+	}
+	return ""
 }
 
 // wait begins to count down to the next attempt.

@@ -17,7 +17,7 @@ const (
 	own       kind = "›"
 	unsent    kind = "…"
 	mentioned kind = "@" // another client's, with the user's name in it
-	sameName  kind = "!" // another client's, under the user's name
+	doubtful  kind = "!" // another client's, under the user's name or one that it did not join with
 	notice    kind = "-" // this program's
 )
 
@@ -51,6 +51,15 @@ func newMessage(k kind, at time.Time, name, text string) entry {
 	} else {
 		e.text = safe(text)
 	}
+	return e
+}
+
+// newClaim returns an entry for a message of a client that joined with another name
+// than it writes under.
+func newClaim(at time.Time, from, name, text string) entry {
+	e := newMessage(doubtful, at, name, text)
+	e.colour = console.Colour(from)
+	e.name = string(console.AppendClaim(nil, []byte(from), []byte(strings.TrimSpace(name))))
 	return e
 }
 

@@ -24,11 +24,19 @@ type (
 	received struct {
 		at         time.Time
 		name, text string
+		from       string // the name it joined with, if known is set
+		known      bool
+		replayed   bool // from before the user came
 	}
+	// burst is what came right after joining again over TCP, which may be a replay.
+	burst struct{ messages []received }
+	// missed stands for messages that were said while the client was away, and that
+	// the server does not have any more.
+	missed struct{ messages uint64 }
 	// leftOut stands for messages that were dropped because the screen is slow.
 	leftOut struct{ messages int }
 	// joined says that a connection has joined the room, the first or a later one.
-	joined struct{}
+	joined struct{ gap gap }
 	// lost says that the connection has ended, and why.
 	lost struct{ err error }
 	// waiting is a pause before the next attempt to join.
@@ -38,12 +46,25 @@ type (
 	}
 	// joining says that such an attempt begins.
 	joining struct{}
-	// sent says that the oldest unsent texts have arrived.
-	sent struct{ texts int }
+	// sent says that the oldest unsent texts have arrived, and when; the zero time is
+	// now.
+	sent struct {
+		texts int
+		at    time.Time
+	}
 	// delayed says that texts that were sent have not arrived for a while.
 	delayed struct{}
 	// failed says that the session has panicked.
 	failed struct{ err error }
+)
+
+// A gap says what is known of the time between two connections.
+type gap int
+
+const (
+	noGap      gap = iota // the first connection, or all that is missing is reported
+	mayMiss               // over TCP nothing is known
+	newHistory            // the server does not know what the client has received
 )
 
 func newInbox() *inbox {

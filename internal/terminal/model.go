@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"sop-chat/client"
 	"sop-chat/internal/english"
 )
 
@@ -37,6 +38,8 @@ type model struct {
 	state       state
 	lastFailure string // why joining again has failed, as it was last said
 	log         scrollback
+	unsentTexts []string // of log.unsent
+	record      record   // only of what came over TCP
 	input       input
 	day         string // of the last entry
 	failure     error  // why the program ends by itself
@@ -150,10 +153,15 @@ func (m *model) take(events eventsMsg) tea.Cmd {
 		switch e := e.(type) {
 		case received:
 			ring = m.receive(e) || ring
+		case burst:
+			ring = m.showBurst(e) || ring
+		case missed:
+			m.addNotice(fmt.Sprintf("%s %s missing here, and no longer on the server",
+				english.Count(e.messages, "message"), english.Are(e.messages)))
 		case leftOut:
 			m.addNotice(english.Count(e.messages, "message") + " left out: they came faster than they could be shown")
 		case sent:
-			m.markSent(e.texts)
+			m.markSent(e)
 			m.state.delayed, m.refused = false, false
 		case delayed:
 			m.state.delayed = true
@@ -174,12 +182,21 @@ func (m *model) take(events eventsMsg) tea.Cmd {
 
 // receive shows a message, and reports whether it mentions the user.
 func (m *model) receive(r received) (mentionsUser bool) {
+	if !r.known {
+		m.record.add(said{r.name, r.text}, m.name)
+	}
+	name := strings.TrimSpace(r.name)
 	k := others
 	switch {
-	case strings.TrimSpace(r.name) == m.name:
-		k = sameName
+	case r.known && r.from != name:
+		m.addEntry(newClaim(r.at, r.from, r.name, r.text))
+		return false
+	case name == m.name:
+		k = doubtful
 	case mentions(r.text, m.name):
-		k, mentionsUser = mentioned, true
+		k, mentionsUser = mentioned, !r.replayed
+	}
+	if mentionsUser {
 		m.mentions++
 	}
 	m.addEntry(newMessage(k, r.at, r.name, r.text))
@@ -197,16 +214,27 @@ func (m *model) say(text string) {
 		return
 	}
 	m.log.unsent = append(m.log.unsent, newMessage(unsent, m.now(), m.name, text))
+	m.unsentTexts = append(m.unsentTexts, text)
 	m.warned, m.refused = false, false
 	m.log.toBottom()
 }
 
 // markSent moves the oldest unsent texts to the end of the messages: other clients
 // receive them only now.
-func (m *model) markSent(n int) {
-	for _, e := range m.log.unsent[:min(n, len(m.log.unsent))] {
-		e.kind, e.at = own, m.now()
-		m.log.unsent = m.log.unsent[1:]
+func (m *model) markSent(s sent) {
+	isKnown := !s.at.IsZero()
+	if !isKnown {
+		s.at = m.now()
+	}
+	for range min(s.texts, len(m.log.unsent)) {
+		e := m.log.unsent[0]
+		e.kind, e.at = own, s.at
+		for _, part := range client.Split(m.unsentTexts[0]) {
+			if !isKnown {
+				m.record.addSent(said{m.name, part})
+			}
+		}
+		m.log.unsent, m.unsentTexts = m.log.unsent[1:], m.unsentTexts[1:]
 		m.addEntry(e)
 	}
 }

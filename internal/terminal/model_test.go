@@ -78,7 +78,7 @@ func (u *user) happens(events ...event) {
 	u.resize(u.width, u.height)
 }
 
-func (u *user) hears(name, text string) { u.happens(received{noon, name, text}) }
+func (u *user) hears(name, text string) { u.happens(received{at: noon, name: name, text: text}) }
 
 // types presses keys: the name of a key in angle brackets, or characters.
 func (u *user) types(keys ...string) {
@@ -136,7 +136,7 @@ func TestSay(t *testing.T) {
 	u.types("hello", "<enter>")
 	u.hears("bob", "hi")
 	u.shows("bob: hi\n12:04 … alice: hello")
-	u.happens(sent{1})
+	u.happens(sent{texts: 1})
 	u.shows("bob: hi\n12:04 › alice: hello")
 	u.types("two", "<alt+enter>", "lines", "<shift+enter>", "or three", "<enter>", "  ", "<enter>", "<enter>")
 	if want := []string{"hello", "two\nlines\nor three"}; !slices.Equal(u.backend.queued, want) {
@@ -171,7 +171,7 @@ func TestReceive(t *testing.T) {
 // name.
 func TestMention(t *testing.T) {
 	u := newUser(t, 80, 24)
-	u.do(u.take(eventsMsg{received{noon, "bob", "hello Alice!"}}))
+	u.do(u.take(eventsMsg{received{at: noon, name: "bob", text: "hello Alice!"}}))
 	if u.shows("12:04 @ bob: hello Alice!"); !u.bell || !strings.HasPrefix(u.View().WindowTitle, "(1) ") {
 		t.Errorf("bell %v, title %q", u.bell, u.View().WindowTitle)
 	}
@@ -217,7 +217,7 @@ func TestCommands(t *testing.T) {
 	if u.View().MouseMode != tea.MouseModeNone {
 		t.Error("the mouse is not left to the terminal")
 	}
-	u.happens(sent{2})
+	u.happens(sent{texts: 2})
 	u.types("/quit", "<enter>")
 	if !u.quit {
 		t.Error("/quit does not leave")
@@ -303,7 +303,7 @@ func TestPaste(t *testing.T) {
 	if want := strings.TrimSuffix(strings.Repeat("    line\n", 100), "\n"); !slices.Equal(u.backend.queued, []string{want}) {
 		t.Errorf("posted %q", u.backend.queued)
 	}
-	u.happens(sent{1})
+	u.happens(sent{texts: 1})
 	u.update(tea.PasteMsg{Content: "a\x1b[31m\u202eb\x00"})
 	u.shows("> a[31mb")
 	u.update(tea.PasteMsg{Content: strings.Repeat("ż", maxInput)})
@@ -329,7 +329,7 @@ func TestReconnecting(t *testing.T) {
 	if n := strings.Count(u.screen(), "nobody listens"); n != 1 {
 		t.Errorf("the same is said %d times", n)
 	}
-	u.happens(joined{}, sent{1})
+	u.happens(joined{}, sent{texts: 1})
 	u.shows("back in the room\n12:04 › alice: kept", " alice at localhost:9000")
 	u.showsNot("not sent")
 }
@@ -368,7 +368,7 @@ func TestScrolling(t *testing.T) {
 // A new day is announced.
 func TestDay(t *testing.T) {
 	u := newUser(t, 80, 24)
-	u.happens(received{noon.Add(24 * time.Hour), "bob", "good morning"})
+	u.happens(received{at: noon.Add(24 * time.Hour), name: "bob", text: "good morning"})
 	u.shows("12:04 - Monday, 2 March 2026\n12:04   bob: good morning")
 }
 
@@ -409,7 +409,7 @@ func BenchmarkFlood(b *testing.B) {
 	u := newUser(b, 200, 60)
 	events := make(eventsMsg, 1000)
 	for i := range events {
-		events[i] = received{noon, "bob", strings.Repeat("word ", 80)}
+		events[i] = received{at: noon, name: "bob", text: strings.Repeat("word ", 80)}
 	}
 	for b.Loop() {
 		u.take(events)
@@ -429,7 +429,7 @@ func TestDelayed(t *testing.T) {
 		t.Error("left with something unsent, and did not ask")
 	}
 	u.shows("1 message that could not be sent would be lost")
-	u.happens(sent{1})
+	u.happens(sent{texts: 1})
 	u.shows("› alice: hello")
 	u.showsNot("not sent")
 	u.types("<ctrl+c>")
@@ -459,4 +459,61 @@ func TestTooMuch(t *testing.T) {
 	if u.input.text() != "" || u.backend.queued[0] != "another" {
 		t.Errorf("in the input is %q", u.input.text())
 	}
+}
+
+// A replay after a reconnect over TCP is not shown again, and neither are mentions in it
+// counted. One's own messages are one's own.
+func TestReplayOverTCP(t *testing.T) {
+	u := newUser(t, 80, 24)
+	u.hears("bob", "before")
+	u.types("mine", "<enter>")
+	u.happens(sent{texts: 1})
+	u.hears("bob", "hello alice")
+	u.types("arrived", "<enter>", "not", "<enter>")
+	u.happens(lost{errors.New("gone")}, waiting{until: noon}, joined{mayMiss}, sent{texts: 2})
+	u.types("x") // looks at the screen
+	replay := []received{
+		{at: noon, name: "bob", text: "hello alice"}, {at: noon, name: "alice", text: "mine"},
+		{at: noon, name: "bob", text: "meanwhile"}, {at: noon, name: "alice", text: "arrived"}, {at: noon, name: "alice", text: "not mine"},
+	}
+	u.happens(burst{replay})
+	if u.mentions != 0 {
+		t.Errorf("%d mentions were counted again", u.mentions)
+	}
+	for _, text := range []string{": before", ": mine", "hello alice", ": meanwhile"} {
+		if n := strings.Count(u.screen(), text); n != 1 {
+			t.Errorf("%q is on the screen %d times:\n%s", text, n, u.screen())
+		}
+	}
+	u.shows("back in the room; what was said meanwhile may be missing", "  bob: meanwhile\n12:04 › alice: arrived\n12:04 ! alice: not mine")
+	u.happens(lost{errors.New("gone")}, waiting{until: noon}, joined{mayMiss})
+	before := u.screen()
+	u.happens(burst{append(replay, received{at: noon, name: "alice", text: "arrived"}, received{at: noon, name: "alice", text: "not"})})
+	if after := u.screen(); after != before {
+		t.Errorf("the screen was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// With numbers the time is the server's, the sender is known, and what is missing is
+// counted.
+func TestNumbered(t *testing.T) {
+	u := newUser(t, 80, 24)
+	earlier := noon.Add(-2 * time.Minute)
+	u.do(u.take(eventsMsg{received{at: earlier, name: "bob", text: "old news, alice", from: "bob", known: true, replayed: true}}))
+	u.shows("12:02 @ bob: old news, alice")
+	if u.mentions != 0 || u.bell {
+		t.Error("what was said before alice came rings the bell")
+	}
+	u.happens(received{at: earlier, name: "alice", text: "it was me", from: `e"ve`, known: true}, received{at: earlier, name: "alice", text: "again", from: "alice", known: true})
+	u.shows(`12:02 ! "e\"ve" writes as "alice": it was me`, "12:02 ! alice: again")
+	u.happens(received{at: noon, name: " bob", text: "hello alice", from: "bob", known: true}, missed{12}, missed{1})
+	u.shows("12:04 @ bob: hello alice", "12 messages are missing here, and no longer on the server", "1 message is missing here,")
+	if u.mentions != 1 {
+		t.Errorf("%d mentions", u.mentions)
+	}
+	u.types("mine", "<enter>")
+	u.happens(sent{1, earlier})
+	u.shows("12:02 › alice: mine")
+	u.happens(lost{errors.New("gone")}, waiting{until: noon}, joined{newHistory})
+	u.shows("back in the room; the server was started anew,")
 }

@@ -17,6 +17,7 @@ type outbox struct {
 	mu      sync.Mutex
 	texts   []string
 	taken   int           // how many the connection has taken
+	removed int           // messages that have arrived so far
 	changed chan struct{} // holds a token after a text was added
 }
 
@@ -66,7 +67,8 @@ func (b *outbox) take() (string, bool) {
 func (b *outbox) arrived(messages int) (texts int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for messages > 0 {
+	b.removed += messages
+	for messages > 0 && len(b.texts) > 0 {
 		parts := client.Split(b.texts[0])
 		if messages < len(parts) {
 			b.texts[0] = strings.Join(parts[messages:], "")
@@ -75,10 +77,17 @@ func (b *outbox) arrived(messages int) (texts int) {
 		messages -= len(parts)
 		b.texts[0] = "" // frees it
 		b.texts = b.texts[1:]
-		b.taken--
+		b.taken = max(0, b.taken-1) // 0 if it was taken by a former connection
 		texts++
 	}
 	return texts
+}
+
+// progress returns how many messages have arrived so far.
+func (b *outbox) progress() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.removed
 }
 
 // underway reports whether the connection has taken texts that have not arrived.

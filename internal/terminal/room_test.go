@@ -18,8 +18,8 @@ func startServer(t testing.TB) *chattest.Server {
 
 // dialer returns a Dial that joins a server with a name.
 func dialer(addr, name string) Dial {
-	return func(ctx context.Context) (*client.Client, error) {
-		return client.Dial(ctx, addr, name, chattest.Key)
+	return func(ctx context.Context, options ...client.Option) (*client.Client, error) {
+		return client.Dial(ctx, addr, name, chattest.Key, options...)
 	}
 }
 

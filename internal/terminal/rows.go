@@ -66,7 +66,7 @@ func (e *entry) body() (body string, nameBegin, nameEnd int) {
 
 func (e *entry) mark() string {
 	switch e.kind {
-	case mentioned, sameName:
+	case mentioned, doubtful:
 		return bold.Render(string(e.kind))
 	case notice, unsent:
 		return faint.Render(string(e.kind))

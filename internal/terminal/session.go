@@ -21,7 +21,9 @@ type session struct {
 
 	textTaken    chan struct{} // holds a token after the connection has taken a text
 	resumed      chan struct{} // holds a token after the machine has slept
-	acknowledged int           // messages of the connection that the outbox has removed
+	acknowledged int           // messages of the connection over TCP that the outbox has removed
+	joinedBefore bool          // the connection is not the first
+	state        client.State  // of the last connection that had numbers
 
 	ctx    context.Context // done when the session should end
 	cancel context.CancelFunc
@@ -83,8 +85,12 @@ func (s *session) guard(f func()) {
 
 func (s *session) run(c *client.Client) {
 	for c != nil && s.ctx.Err() == nil {
-		s.inbox.add(joined{})
+		s.inbox.add(joined{s.gap(c)})
 		err := s.runConnection(c)
+		s.joinedBefore = true
+		if c.Numbered() {
+			s.state = c.State()
+		}
 		if s.ctx.Err() != nil {
 			s.err = s.leaveError(err)
 			return
@@ -96,6 +102,19 @@ func (s *session) run(c *client.Client) {
 		c.Close()
 	}
 	s.err = s.leaveError(nil)
+}
+
+// gap returns what is known of the time before a connection.
+func (s *session) gap(c *client.Client) gap {
+	switch {
+	case !s.joinedBefore:
+		return noGap
+	case !c.Numbered():
+		return mayMiss
+	case !c.Resumed() && s.state.Number > 0:
+		return newHistory
+	}
+	return noGap
 }
 
 // runConnection sends and receives until the connection or the session ends. When
@@ -114,7 +133,9 @@ func (s *session) runConnection(c *client.Client) error {
 	defer context.AfterFunc(s.ctx, func() { time.AfterFunc(leaveTimeout, func() { stopSending(errTimeout) }) })()
 	others.Go(func() {
 		s.guard(func() {
-			cancel(s.receive(c))
+			err := s.receive(c)
+			cancel(err)
+			stopSending(err)
 			c.Close() // or a Send could block for ever
 		})
 	})
@@ -132,18 +153,45 @@ func (s *session) runConnection(c *client.Client) error {
 
 // receive adds messages to the inbox until the connection ends.
 func (s *session) receive(c *client.Client) error {
+	if s.joinedBefore && !c.Numbered() {
+		b, err := receiveBurst(c)
+		s.inbox.add(b)
+		if err != nil {
+			return err
+		}
+	}
 	for m, err := range c.Receive(context.Background()) {
 		if err != nil {
 			return err
 		}
-		s.inbox.add(received{at: time.Now(), name: m.Name, text: m.Text})
+		if m.Missed > 0 {
+			s.inbox.add(missed{m.Missed})
+		}
+		if !m.Own {
+			s.inbox.add(newReceived(m, m.Old && !c.Resumed()))
+		} else if texts := s.outbox.arrived(1); texts > 0 {
+			s.inbox.add(sent{texts, m.Time})
+		}
 	}
 	return nil
+}
+
+func newReceived(m client.Message, replayed bool) received {
+	r := received{at: m.Time, name: m.Name, text: m.Text, from: m.From, known: m.Number > 0, replayed: replayed}
+	if !r.known {
+		r.at = time.Now()
+	}
+	return r
 }
 
 // send sends the texts of the outbox. It ends when ctx is done and the outbox is
 // empty, when sendCtx is done, or when the connection breaks.
 func (s *session) send(ctx, sendCtx context.Context, c *client.Client) error {
+	select {
+	case <-c.CaughtUp(): // before, nobody knows which texts had arrived
+	case <-sendCtx.Done():
+		return context.Cause(sendCtx)
+	}
 	for {
 		text, err := s.outbox.next(ctx)
 		if err != nil {
@@ -163,10 +211,11 @@ const delayedAfter = 2 * time.Second
 func (s *session) watch(ctx context.Context, c *client.Client) {
 	const shortest, longest = time.Millisecond, 250 * time.Millisecond
 	pause, since, reported := shortest, time.Now(), false
+	before := s.outbox.progress()
 	for {
-		before := s.acknowledged
 		underway := s.removeArrived(c)
-		if !underway || s.acknowledged > before {
+		if now := s.outbox.progress(); !underway || now > before {
+			before = now
 			since, reported = time.Now(), false
 		}
 		if time.Since(since) >= delayedAfter && !reported {
@@ -190,12 +239,15 @@ func (s *session) watch(ctx context.Context, c *client.Client) {
 	}
 }
 
-// removeArrived removes texts that have arrived from the outbox, and reports
-// whether more are under way.
+// removeArrived removes texts that have arrived over TCP from the outbox, and reports
+// whether more are under way. With numbers, receive removes them.
 func (s *session) removeArrived(c *client.Client) (underway bool) {
+	if c.Numbered() {
+		return s.outbox.underway()
+	}
 	arrived := c.Acknowledged()
 	if texts := s.outbox.arrived(arrived - s.acknowledged); texts > 0 {
-		s.inbox.add(sent{texts})
+		s.inbox.add(sent{texts: texts})
 	}
 	s.acknowledged = arrived
 	return s.outbox.underway()
@@ -244,7 +296,7 @@ func (s *session) rejoin() *client.Client {
 			return nil
 		}
 		s.inbox.add(joining{})
-		c, err := s.dial(s.ctx)
+		c, err := s.dial(s.ctx, client.WithOwn(), client.Resume(s.state))
 		if err == nil {
 			return c
 		}

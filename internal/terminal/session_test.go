@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"sop-chat/client"
+	"sop-chat/internal/chattest"
+	"sop-chat/internal/server"
 )
 
 // A testSession is a running session and the events it had so far.
@@ -28,8 +30,18 @@ func startSession(t testing.TB, c *client.Client, d Dial) *testSession {
 	return s
 }
 
-// next waits for the next event.
+// next waits for the next event, except for a burst of nothing.
 func (s *testSession) next() event {
+	s.t.Helper()
+	for {
+		e := s.nextOfAll()
+		if b, ok := e.(burst); !ok || len(b.messages) > 0 {
+			return e
+		}
+	}
+}
+
+func (s *testSession) nextOfAll() event {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.ctx, testTimeout)
 	defer cancel()
@@ -76,7 +88,7 @@ func TestSession(t *testing.T) {
 	for i := range 100 {
 		s.enqueue(fmt.Sprint(i))
 		bob.Expect("alice", fmt.Sprint(i))
-		s.expect(sent{1})
+		s.expect(sent{texts: 1})
 	}
 	bob.Send("hi")
 	s.expect(received{name: "bob", text: "hi"})
@@ -94,11 +106,11 @@ func TestSessionRejoins(t *testing.T) {
 	bob := second.Join(t, "bob")
 	var attempts atomic.Int32
 	refusal := errors.New("refused")
-	d := func(ctx context.Context) (*client.Client, error) {
+	d := func(ctx context.Context, options ...client.Option) (*client.Client, error) {
 		if attempts.Add(1) == 1 {
 			return nil, refusal
 		}
-		return dialer(second.Addr.String(), "alice")(ctx)
+		return dialer(second.Addr.String(), "alice")(ctx, options...)
 	}
 	s := startSession(t, dial(t, dialer(first.Addr.String(), "alice")), d)
 	s.expect(joined{})
@@ -117,11 +129,33 @@ func TestSessionRejoins(t *testing.T) {
 		t.Errorf("%+v happened", w)
 	}
 	s.expect(joining{})
-	s.expect(joined{})
+	s.expect(joined{mayMiss})
 	for i := range 3 {
 		bob.Expect("alice", fmt.Sprint("kept ", i))
 	}
 	s.expectSent(3)
+}
+
+// What comes right after joining again over TCP is one event, so that a replay can be
+// recognised.
+func TestSessionReplay(t *testing.T) {
+	first, second := startServer(t), chattest.Start(t, server.Config{Replay: 10})
+	bob := second.Join(t, "bob")
+	for i := range 3 {
+		bob.Send(fmt.Sprint(i))
+	}
+	second.Join(t, "carol").Expect("bob", "0") // so it is in the log
+	s := startSession(t, dial(t, dialer(first.Addr.String(), "alice")), dialer(second.Addr.String(), "alice"))
+	s.expect(joined{})
+	first.Stop(t)
+	for e := s.next(); e != (joined{mayMiss}); e = s.next() {
+	}
+	b, ok := s.next().(burst)
+	if !ok || len(b.messages) != 3 || b.messages[0].text != "0" || b.messages[2].name != "bob" {
+		t.Errorf("%+v happened", b)
+	}
+	bob.Send("hi")
+	s.expect(received{name: "bob", text: "hi"})
 }
 
 // A panic becomes an event, so that the terminal is restored before the end.

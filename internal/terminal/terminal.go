@@ -22,14 +22,14 @@ import (
 	"sop-chat/client"
 )
 
-// A Dial joins the room, each time anew.
-type Dial func(ctx context.Context) (*client.Client, error)
+// A Dial joins the room, each time anew, with the given options besides its own.
+type Dial func(ctx context.Context, options ...client.Option) (*client.Client, error)
 
 // Options are the room to join, the name to join with, and the terminal.
 type Options struct {
 	// Dial joins; Run calls it again when the connection broke.
 	Dial Dial
-	// Name is the user name; Room is the address as it is shown: host and port.
+	// Name is the user name; Room is the address as it is shown.
 	Name, Room string
 	// In and Out are the terminal.
 	In  io.Reader
@@ -47,7 +47,7 @@ const leaveTimeout = 3 * time.Second
 // with an UnsentError after a timeout. The terminal is restored, whatever has
 // happened.
 //
-// c is the first connection; Run closes it. If a later one is refused, Run keeps
+// c is the first connection, made with client.WithOwn; Run closes it. If a later one is refused, Run keeps
 // trying, since the room may just be full.
 func Run(ctx context.Context, c *client.Client, o Options) error {
 	return run(ctx, c, o, func(m tea.Model) tea.Model { return m })

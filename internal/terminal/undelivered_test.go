@@ -110,7 +110,7 @@ func TestSessionSendsAgain(t *testing.T) {
 // Leaving reports texts that could not be sent, with and without a connection.
 func TestSessionLeavesUnsent(t *testing.T) {
 	srv := newStalled(t)
-	s := startSession(t, dial(t, dialer(srv.Addr().String(), "alice")), func(context.Context) (*client.Client, error) {
+	s := startSession(t, dial(t, dialer(srv.Addr().String(), "alice")), func(context.Context, ...client.Option) (*client.Client, error) {
 		return nil, errors.New("refused")
 	})
 	s.expect(joined{})
@@ -212,7 +212,7 @@ func TestWatchSleep(t *testing.T) {
 func TestRejoinAfterSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts atomic.Int32
-		s := newSession(func(context.Context) (*client.Client, error) {
+		s := newSession(func(context.Context, ...client.Option) (*client.Client, error) {
 			attempts.Add(1)
 			return nil, errors.New("no network")
 		})

@@ -107,7 +107,7 @@ func FuzzRows(f *testing.F) {
 	f.Add(" \u202e: ", "👨‍👩‍👧‍👦\xff", 9)
 	f.Fuzz(func(t *testing.T, name, text string, width int) {
 		width = 10 + int(uint(width)%200)
-		for _, k := range []kind{others, own, unsent, mentioned, sameName} {
+		for _, k := range []kind{others, own, unsent, mentioned, doubtful} {
 			e := newMessage(k, noon, name, text)
 			if e.name == "" || strings.ContainsFunc(e.name, func(r rune) bool {
 				return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
