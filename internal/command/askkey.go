@@ -19,7 +19,7 @@ func (o *joinOptions) askKey(ctx context.Context, p Process) error {
 		return errNoKey
 	}
 	defer closeTerminal()
-	fmt.Fprintf(out, "Key of %s: ", o.address())
+	fmt.Fprintf(out, "Key of %s: ", o.place())
 	key, err := readSilently(ctx, in)
 	fmt.Fprintln(out)
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,6 +24,7 @@ import (
 // joinOptions are the client's options.
 type joinOptions struct {
 	roomOptions
+	page  string // the address of the server's page, if that was given
 	name  string
 	tls   bool
 	plain bool
@@ -39,11 +42,20 @@ const joinExamples = `  sop-chat join localhost:9000
       sends one message and leaves
 
   sop-chat join --key-file key.txt chat.example.org:9000 | grep deploy
-      shows the messages with one word`
+      shows the messages with one word
+
+  sop-chat join https://chat.example.org
+      joins through the server's page, and misses nothing when it reconnects`
 
 const joinAbout = `
 HOST:PORT is the server. The room's key is given in a file (--key-file) or in
 the variable SOP_CHAT_KEY. Otherwise the client asks for it, without echo.
+
+URL is the server's page (--web), such as http://localhost:8080 or
+https://chat.example.org, or the link that invites to it, whose key is used if no
+other is given (in quotes, and where nobody else sees your command lines). Through
+the page the client knows when each message was sent and by whom, and after a
+reconnect it shows what was said meanwhile, once.
 
 On a terminal the client fills the screen. When the connection breaks, it joins
 again by itself, and sends what was typed meanwhile.
@@ -61,10 +73,11 @@ like others, with 0).`
 func newJoin(p Process, run joinFunc) *cobra.Command {
 	var o joinOptions
 	return newCommand(p, &cobra.Command{
-		Use:     "join [flags] HOST:PORT",
-		Short:   "Joins a room, in a full screen or line by line.",
-		Long:    joinAbout,
-		Example: joinExamples,
+		Use:               "join [flags] HOST:PORT|URL",
+		Short:             "Joins a room, in a full screen or line by line.",
+		Long:              joinAbout,
+		Example:           joinExamples,
+		ValidArgsFunction: completeAddress,
 	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 }
 
@@ -82,9 +95,34 @@ func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 		`Goes on printing when the input has ended, for services and background jobs. Implies --plain.`)
 }
 
+// completeAddress completes what an address begins with.
+func completeAddress(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	const directive = cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 0 {
+		return nil, directive
+	}
+	return slices.DeleteFunc([]string{"localhost:", "http://", "https://"}, func(beginning string) bool {
+		return !strings.HasPrefix(beginning, begun)
+	}), directive
+}
+
+// readArguments takes HOST:PORT, or the address of a page, and the key.
 func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+	invited := ""
+	if len(args) == 1 && strings.Contains(args[0], "://") {
+		var err error
+		if args[0], invited, err = o.readPage(args[0]); err != nil {
+			return err
+		}
+	}
 	if err := o.roomOptions.readArguments(cmd, args, p); err != nil {
 		return err
+	}
+	if o.keyless && invited != "" {
+		o.key, o.keyless = invited, false
+		if err := checkKey(o.key, true); err != nil {
+			return err
+		}
 	}
 	o.name = strings.TrimSpace(o.name)
 	if o.name == "" {
@@ -95,6 +133,40 @@ func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	}
 	o.plain = o.plain || o.json || o.stay
 	return nil
+}
+
+// readPage reads the address of a page. It returns its HOST:PORT, and the key if the
+// address is a link with one.
+func (o *joinOptions) readPage(link string) (address, key string, err error) {
+	page, key, err := client.ParseLink(link)
+	if err != nil {
+		return "", "", usageError(err.Error())
+	}
+	u, err := url.Parse(page)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		shown, _, _ := strings.Cut(link, "#") // the rest may be the key
+		return "", "", usagef("%q is neither HOST:PORT nor the address of a page, such as http://localhost:8080", shown)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	if o.tls && u.Scheme == "http" {
+		return "", "", usagef("%q is not reached over TLS; leave --tls out, or use https://", page)
+	}
+	o.page = strings.TrimRight(page, "/")
+	return net.JoinHostPort(u.Hostname(), port), key, nil
+}
+
+// place returns the address of the room as it is shown.
+func (o *joinOptions) place() string {
+	if o.page != "" {
+		return o.page
+	}
+	return o.address()
 }
 
 // loginName returns the login name of the user, cut to fit a message.
@@ -132,13 +204,18 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 	if err := o.askKey(ctx, p); err != nil {
 		return err
 	}
-	c, err := o.dial(ctx)
+	screen := !o.plain && canFillScreen(p)
+	var options []client.Option
+	if screen {
+		options = append(options, client.WithOwn())
+	}
+	c, err := o.dial(ctx, options...)
 	if err != nil {
 		return err
 	}
-	if screen := !o.plain && canFillScreen(p); screen {
+	if screen {
 		err = terminal.Run(ctx, c, terminal.Options{
-			Dial: o.dial, Name: o.name, Room: o.address(),
+			Dial: o.dial, Name: o.name, Room: o.place(),
 			In: p.Stdin, Out: p.Stdout, Environment: terminalEnvironment(p),
 		})
 		if err == nil && ctx.Err() != nil {
@@ -179,15 +256,14 @@ func terminalEnvironment(p Process) []string {
 }
 
 // dial joins the room. Its errors are for people.
-func (o *joinOptions) dial(ctx context.Context) (*client.Client, error) {
-	slow := fmt.Errorf("%s does not answer; is the address right?", o.address())
+func (o *joinOptions) dial(ctx context.Context, options ...client.Option) (*client.Client, error) {
+	slow := fmt.Errorf("%s does not answer; is the address right?", o.place())
 	limited, cancel := context.WithTimeoutCause(ctx, joinTimeout, slow)
 	defer cancel()
-	var options []client.Option
 	if o.tls {
 		options = append(options, client.WithTLS(&tls.Config{ServerName: o.host}))
 	}
-	c, err := client.Dial(limited, o.address(), o.name, o.key, options...)
+	c, err := client.Dial(limited, o.place(), o.name, o.key, options...)
 	if err == nil || ctx.Err() != nil {
 		return c, err
 	}
@@ -195,7 +271,7 @@ func (o *joinOptions) dial(ctx context.Context) (*client.Client, error) {
 	case isDNS:
 		return nil, fmt.Errorf("%q can't be looked up: %s", o.host, dns.Err)
 	case isRefusal(err):
-		return nil, fmt.Errorf("nobody listens at %s; is the server running, and the port right?", o.address())
+		return nil, fmt.Errorf("nobody listens at %s; is the server running, and the port right?", o.place())
 	}
 	return nil, err
 }

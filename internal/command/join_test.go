@@ -63,6 +63,38 @@ func TestJoinName(t *testing.T) {
 	}
 }
 
+// A page can be given by its address or by the link that invites to it, whose key is
+// used if no other is given.
+func TestJoinPage(t *testing.T) {
+	for _, test := range []struct {
+		link, place, address, key string
+	}{
+		{"http://localhost:8080", "http://localhost:8080", "localhost:8080", ""},
+		{"http://localhost:8080/#key=a%20b", "http://localhost:8080", "localhost:8080", "a b"},
+		{"https://[::1]/chat/", "https://[::1]/chat", "[::1]:443", ""},
+		{"HTTP://example.org", "HTTP://example.org", "example.org:80", ""},
+	} {
+		o := joinOptionsOf(t, process([]string{test.link}))
+		if o.place() != test.place || o.address() != test.address || o.key != test.key || o.keyless != (test.key == "") {
+			t.Errorf("%s: got %s, %s, key %q, %v", test.link, o.place(), o.address(), o.key, o.keyless)
+		}
+		o = joinOptionsOf(t, process([]string{test.link}, "SOP_CHAT_KEY=of variable"))
+		if o.key != "of variable" {
+			t.Errorf("%s: the key is %q", test.link, o.key)
+		}
+	}
+}
+
+// Shells complete what an address begins with.
+func TestJoinCompletion(t *testing.T) {
+	for begun, want := range map[string]string{"": "localhost:\nhttp://\nhttps://\n", "ht": "http://\nhttps://\n", "x": ""} {
+		status, stdout, _ := result(t, process([]string{"__complete", "join", begun}))
+		if want += ":6\n"; status != 0 || stdout != want {
+			t.Errorf("%q: status %d, %q", begun, status, stdout)
+		}
+	}
+}
+
 // The key comes from a file or the variable, or the client asks for it.
 func TestJoinKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
@@ -96,6 +128,11 @@ func TestJoinWrongUsage(t *testing.T) {
 		{nil, "HOST:PORT is missing"},
 		{[]string{"localhost:9000", "key"}, `there are 2 arguments, not HOST:PORT alone; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
 		{[]string{"9000"}, `"9000" is not HOST:PORT, such as localhost:9000 or [::1]:9000`},
+		{[]string{"ws://localhost:9000/#key=x"}, `"ws://localhost:9000/" is neither HOST:PORT nor the address of a page, such as http://localhost:8080`},
+		{[]string{"http:///#key=x"}, `"http:///" is not the address of a page, such as http://localhost:8080`},
+		{[]string{"http://localhost:99999"}, `port "99999" is not a number from 1 to 65535`},
+		{[]string{"http://localhost:8080/#key=%00"}, "the key has a zero byte at position 0, which would end it there"},
+		{[]string{"--tls", "http://localhost:8080#key=x"}, `"http://localhost:8080" is not reached over TLS; leave --tls out, or use https://`},
 		{[]string{"localhost:9000", "--name", strings.Repeat("n", 65)}, "the name is 65 bytes long; at most 64 fit"},
 		{[]string{"localhost:9000"}, "the key is missing: give it in a file with --key-file, or in SOP_CHAT_KEY"},
 		{[]string{"localhost:9000", "--key", "secret"}, "there is no flag --key"},

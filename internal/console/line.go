@@ -32,6 +32,16 @@ func AppendClaim(dst, from, name []byte) []byte {
 	return append(dst, '"')
 }
 
+// AppendClaimLine appends the line for a message under another name than its sender
+// joined with.
+func AppendClaimLine(dst, from, name, text []byte) []byte {
+	dst = append(dst, "! "...)
+	dst = AppendClaim(dst, from, name)
+	dst = append(dst, ": "...)
+	dst = Escape(dst, text)
+	return append(dst, '\n')
+}
+
 // A JSONWriter puts messages into the objects that a Console prints, as far as
 // a client knows what belongs there: time, event, name and text. It is for one
 // goroutine.
@@ -44,6 +54,15 @@ func NewJSONWriter() JSONWriter { return JSONWriter{newJSONFormat()} }
 func (w JSONWriter) AppendMessage(dst []byte, at time.Time, name, text []byte) []byte {
 	dst = w.format.begin(dst, at, "message")
 	dst = appendField(dst, "name", name)
+	dst = appendText(dst, text)
+	return append(dst, "}\n"...)
+}
+
+// AppendMessageFrom appends an object with the name that the sender joined with, too.
+func (w JSONWriter) AppendMessageFrom(dst []byte, at time.Time, name, from, text []byte) []byte {
+	dst = w.format.begin(dst, at, "message")
+	dst = appendField(dst, "name", name)
+	dst = appendField(dst, "authenticated_name", from)
 	dst = appendText(dst, text)
 	return append(dst, "}\n"...)
 }

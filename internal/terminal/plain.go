@@ -110,11 +110,10 @@ func printMessages(c *client.Client, o PlainOptions) error {
 		if err != nil {
 			return err
 		}
-		name, text := []byte(strings.TrimSpace(m.Name)), []byte(m.Text)
 		if o.JSON {
-			lines = json.AppendMessage(lines, time.Now(), []byte(m.Name), text)
+			lines = appendObject(lines, json, m)
 		} else {
-			lines = console.AppendLine(lines, name, text)
+			lines = appendLine(lines, m)
 		}
 		if c.Buffered() > 0 {
 			continue
@@ -131,6 +130,21 @@ func printMessages(c *client.Client, o PlainOptions) error {
 		lines = lines[:0]
 	}
 	return nil
+}
+
+func appendObject(dst []byte, json console.JSONWriter, m client.Message) []byte {
+	if m.Number == 0 {
+		return json.AppendMessage(dst, time.Now(), []byte(m.Name), []byte(m.Text))
+	}
+	return json.AppendMessageFrom(dst, m.Time, []byte(m.Name), []byte(m.From), []byte(m.Text))
+}
+
+func appendLine(dst []byte, m client.Message) []byte {
+	name, text := []byte(strings.TrimSpace(m.Name)), []byte(m.Text)
+	if m.Number > 0 && m.From != string(name) {
+		return console.AppendClaimLine(dst, []byte(m.From), name, text)
+	}
+	return console.AppendLine(dst, name, text)
 }
 
 // sendLines sends each line of the input.
