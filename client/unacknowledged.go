@@ -7,10 +7,9 @@ import (
 
 // Unacknowledged returns the messages of Send, oldest first, that were not
 // acknowledged: over plain TCP, as a whole by the peer's kernel. After a connection has
-// failed, send these again.
-// Texts that Send refused, or did not begin to send because ctx was done or the
-// connection had ended, are not among them. Of a text that became several messages,
-// only the missing ones are.
+// failed, send these again. Texts that Send refused, or did not begin to send because
+// ctx was done or the connection had ended, are not among them. Of a text that became
+// several messages, only the missing ones are.
 //
 // Through a page it is the server that acknowledges a message, when it has its place
 // in the room, and the client knows that when Receive has got so far. After Resume the
@@ -18,9 +17,9 @@ import (
 //
 // Over plain TCP it is no guarantee. The server may not have read what its kernel has
 // acknowledged; and if an acknowledgement was lost with the network, a message that
-// has arrived is returned, too. That works on Linux, with TCP connections, also supplied ones, and with TLS of
-// WithTLS. Otherwise the bytes that this machine's kernel has taken count as
-// acknowledged.
+// has arrived is returned, too. That works on Linux, with TCP connections, also
+// supplied ones, and with TLS of WithTLS. Otherwise the bytes that this machine's
+// kernel has taken count as acknowledged.
 func (c *Client) Unacknowledged() []string {
 	if c.room != nil {
 		return c.room.unacknowledged()

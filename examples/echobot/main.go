@@ -1,8 +1,13 @@
 // Echobot joins a room and answers every message that is meant for it:
 //
-//	SOP_CHAT_KEY=secret go run ./examples/echobot localhost:9000
+//	SOP_CHAT_KEY=secret go run ./examples/echobot http://localhost:8080
 //
 // To "echo hello" it answers "hello". It ends with Ctrl+C or with the room.
+//
+// The address is that of the server's page (--web), where the bot is told what was said
+// before it came, which it does not answer. It also runs over plain TCP, as with
+// localhost:9000. There nothing tells what a server with --replay repeats to those that
+// join, so each time the bot starts it answers that, too.
 package main
 
 import (
@@ -17,7 +22,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: echobot HOST:PORT, with the key in SOP_CHAT_KEY")
+		fmt.Fprintln(os.Stderr, "usage: echobot URL, or HOST:PORT, with the key in SOP_CHAT_KEY")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -45,7 +50,7 @@ func answer(ctx context.Context, bot *client.Client) error {
 		}
 		said, isForUs := strings.CutPrefix(message.Text, "echo ")
 		// Another bot of this name would answer for ever.
-		if !isForUs || message.Name == bot.Name() {
+		if !isForUs || message.Old || message.Name == bot.Name() {
 			continue
 		}
 		if err := bot.Send(ctx, said); err != nil {

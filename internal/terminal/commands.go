@@ -35,7 +35,7 @@ Esc: to the last; Ctrl+L redraws the screen; Ctrl+Z suspends
 Ctrl+C empties the input; if it is empty, Ctrl+C and Ctrl+D leave
 //text is sent as /text`
 
-const marksHelp = `› yours  … not sent yet  @ has your name in it  ! is under your name, but not from here`
+const marksHelp = `› yours  … not sent yet  @ has your name in it  ! is not from whom it names, or under your name and not from here`
 
 // command runs the command that an input names. It reports an unknown one, so that
 // a mistyped command is not sent to the room.
