@@ -168,6 +168,25 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A client that came into an empty room misses nothing of what was said since.
+func TestResumeFromTheBeginning(t *testing.T) {
+	p := newPage(t)
+	p.replay = 1
+	c := join(t, p.URL, "alice")
+	p.with(func() { p.held = true })
+	send(t, c, "X")
+	p.disconnect()
+	endOf(t, c)
+	c.Close()
+	for _, name := range []string{"bob", "alice", "bob"} {
+		p.say(name, name, "X")
+	}
+	c = join(t, p.URL, "alice", client.Resume(c.State()), client.WithOwn())
+	if got := texts(catchUp(t, p, c)); got != "~1:X >2:X ~3:X" || !c.Resumed() || len(c.Unacknowledged()) > 0 {
+		t.Errorf("received %s", got)
+	}
+}
+
 // Of a long absence the latest messages are fetched from the history.
 func TestResumeLongAfter(t *testing.T) {
 	p := newPage(t)

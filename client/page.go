@@ -33,7 +33,7 @@ func (c *Client) joinPage(ctx context.Context, addr string, first *wire.Message,
 		return err
 	}
 	c.room = newRoom(c.name, o.own, admitted, o.state)
-	if next := admitted.known + 1; admitted.known > 0 && next < admitted.number {
+	if next := c.room.next; next < admitted.number {
 		c.past = newPast(addr, key(first), o, next, admitted.number-1)
 	}
 	c.socket.start()

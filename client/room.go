@@ -44,7 +44,9 @@ func (e *protocolError) Error() string {
 func newRoom(name string, own bool, a admission, s State) *room {
 	r := &room{
 		name: name, own: own, epoch: a.epoch, next: a.number,
-		resumed: a.known > 0, former: slices.Clone(s.Unacknowledged),
+		former: slices.Clone(s.Unacknowledged),
+		// A client that has come into an empty room has number 0 of its epoch.
+		resumed: a.known > 0 || s.Epoch == a.epoch && s.Number == 0,
 	}
 	if r.resumed {
 		r.next = a.known + 1

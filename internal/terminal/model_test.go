@@ -473,8 +473,11 @@ func TestReplayOverTCP(t *testing.T) {
 	u.happens(lost{errors.New("gone")}, waiting{until: noon}, joined{mayMiss}, sent{texts: 2})
 	u.types("x") // looks at the screen
 	replay := []received{
-		{at: noon, name: "bob", text: "hello alice"}, {at: noon, name: "alice", text: "mine"},
-		{at: noon, name: "bob", text: "meanwhile"}, {at: noon, name: "alice", text: "arrived"}, {at: noon, name: "alice", text: "not mine"},
+		{at: noon, name: "bob", text: "hello alice"},
+		{at: noon, name: "alice", text: "mine"},
+		{at: noon, name: "bob", text: "meanwhile"},
+		{at: noon, name: "alice", text: "arrived"},
+		{at: noon, name: "alice", text: "not mine"},
 	}
 	u.happens(burst{replay})
 	if u.mentions != 0 {
