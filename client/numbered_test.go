@@ -168,6 +168,47 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// When the network breaks while the history is read, nothing is lost: the next
+// connection goes on there.
+func TestResumeInterrupted(t *testing.T) {
+	p := newPage(t)
+	p.say("bob", "bob", "first")
+	p.replay, p.kept = 1, 1
+	c := join(t, p.URL, "alice")
+	catchUp(t, p, c)
+	state := c.State()
+	c.Close()
+	for i := range 250 {
+		p.say("bob", "bob", fmt.Sprint(i))
+	}
+	var got []client.Message
+	p.with(func() { p.broken = 2 }) // after the first page
+	connections := 0
+	for ; len(got) < 250 && connections < 5; connections++ {
+		c = join(t, p.URL, "alice", client.Resume(state))
+		for m, err := range c.Receive(within(t)) {
+			if closed, ok := errors.AsType[*client.ClosedError](err); ok && strings.Contains(closed.Error(), "can't be fetched") {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if got = append(got, m); len(got) == 250 {
+				break
+			}
+		}
+		c.Close()
+		state = c.State()
+	}
+	for i, m := range got {
+		if m.Text != fmt.Sprint(i) || m.Missed > 0 {
+			t.Fatalf("message %d is %+v", i, m)
+		}
+	}
+	if len(got) != 250 || connections == 1 {
+		t.Errorf("%d messages came over %d connections", len(got), connections)
+	}
+}
+
 // A client that came into an empty room misses nothing of what was said since.
 func TestResumeFromTheBeginning(t *testing.T) {
 	p := newPage(t)

@@ -53,7 +53,10 @@ func (c *Client) closePage() error {
 // nextNumbered returns the next message that came through a page.
 func (c *Client) nextNumbered(ctx context.Context) (Message, error) {
 	for {
-		if ctx.Err() != nil {
+		switch {
+		case c.recvErr != nil:
+			return Message{}, c.recvErr
+		case ctx.Err() != nil:
 			return Message{}, context.Cause(ctx)
 		}
 		if m, ok, err := c.nextMissed(ctx); ok || err != nil {
@@ -63,9 +66,6 @@ func (c *Client) nextNumbered(ctx context.Context) (Message, error) {
 			return m, nil
 		}
 		c.noteProgress()
-		if c.recvErr != nil {
-			return Message{}, c.recvErr
-		}
 		f, err := c.socket.next(ctx)
 		if err == nil {
 			err = c.room.take(f)
@@ -73,12 +73,18 @@ func (c *Client) nextNumbered(ctx context.Context) (Message, error) {
 		if err == nil {
 			continue
 		}
-		err = c.cause(ctx, err)
-		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-			return Message{}, err // and the connection goes on
-		}
-		c.setRecvErr(err)
+		return Message{}, c.fail(ctx, err)
 	}
+}
+
+// fail returns the error of a call with ctx that failed. Unless ctx is done, it is the
+// error of all further calls.
+func (c *Client) fail(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return err // and the connection goes on
+	}
+	c.setRecvErr(c.cause(ctx, err))
+	return c.recvErr
 }
 
 // nextMissed returns the next message of the past. It reports false if there is none,
@@ -90,7 +96,7 @@ func (c *Client) nextMissed(ctx context.Context) (Message, bool, error) {
 		case c.closed.Load():
 			return Message{}, false, net.ErrClosed
 		case err != nil:
-			return Message{}, false, err
+			return Message{}, false, c.fail(ctx, err)
 		case !ok:
 			c.room.skip(c.past.end)
 			c.past.close()

@@ -37,6 +37,7 @@ type page struct {
 	history  bool
 	gone     uint64 // numbers up to this one are not in the history any more
 	busy     int    // how many requests for the history are refused first
+	broken   int    // the one whose connection breaks, and the next one's
 	held     bool   // nothing is read, or sent
 	members  map[*pageMember]bool
 	requests atomic.Int32 // for the history
@@ -251,6 +252,8 @@ func (p *page) serveHistory(w http.ResponseWriter, r *http.Request) {
 	case string(key) != "key":
 		http.Error(w, "wrong key", http.StatusUnauthorized)
 		return
+	case p.broken > 0 && (int(p.requests.Load()) == p.broken || int(p.requests.Load()) == p.broken+1):
+		panic(http.ErrAbortHandler)
 	case p.busy > 0:
 		p.busy--
 		w.Header().Set("Retry-After", "0")

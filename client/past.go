@@ -62,39 +62,46 @@ func (p *past) close() {
 	p.client.CloseIdleConnections()
 }
 
-// message returns the next message. It reports false if there are no more, or if they
-// can't be fetched. Its error is that of ctx, with which nothing is lost.
+// message returns the next message. It reports false if there are no more, or if the
+// server does not have them. With an error nothing is lost: they can be fetched later.
 func (p *past) message(ctx context.Context) (m Message, ok bool, err error) {
 	for len(p.fetched) == 0 {
 		if p.next > p.end {
 			return Message{}, false, nil
 		}
 		end := min(p.end, p.next+pastPage-1)
-		p.fetched, err = p.fetch(ctx, p.next, end)
-		switch {
-		case ctx.Err() != nil:
-			return Message{}, false, context.Cause(ctx)
-		case err != nil:
+		messages, err := p.fetch(ctx, p.next, end)
+		switch _, isGone := errors.AsType[*goneError](err); {
+		case isGone:
 			end = p.end
+		case err != nil:
+			return Message{}, false, err
 		}
-		p.next = end + 1
+		p.fetched, p.next = messages, end+1
 	}
 	m, p.fetched = p.fetched[0], p.fetched[1:]
 	return m, true, nil
 }
 
-// A busyError says that the server may answer later.
-type busyError struct{ after time.Duration }
+// A busyError says that the server may answer later, a goneError that it won't.
+type (
+	busyError struct{ after time.Duration }
+	goneError struct{ status string }
+)
 
-func (e *busyError) Error() string { return fmt.Sprintf("the server is busy for %v", e.after) }
+func (e *busyError) Error() string { return "others are reading the history" }
+func (e *goneError) Error() string { return fmt.Sprintf("the history answers %q", e.status) }
 
 // fetch returns the messages from first to last that the history has.
 func (p *past) fetch(ctx context.Context, first, last uint64) (messages []Message, err error) {
 	for range pageAttempts {
 		messages, err = p.get(ctx, first, last)
+		if ctx.Err() != nil && err != nil {
+			return nil, context.Cause(ctx)
+		}
 		busy, isBusy := errors.AsType[*busyError](err)
 		if !isBusy {
-			return messages, err
+			break
 		}
 		select {
 		case <-time.After(busy.after):
@@ -102,7 +109,10 @@ func (p *past) fetch(ctx context.Context, first, last uint64) (messages []Messag
 		case <-p.ctx.Done():
 		}
 	}
-	return nil, err
+	if _, isGone := errors.AsType[*goneError](err); err == nil || isGone {
+		return messages, err
+	}
+	return nil, fmt.Errorf("what was missed can't be fetched: %v", plainError(err))
 }
 
 // get asks for the messages from first to last once.
@@ -121,12 +131,13 @@ func (p *past) get(ctx context.Context, first, last uint64) ([]Message, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode == http.StatusServiceUnavailable {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 		return nil, &busyError{min(time.Duration(max(1, seconds))*time.Second, maxRetryAfter)}
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the history answers %q", response.Status)
+	default:
+		return nil, &goneError{response.Status}
 	}
 	var answer struct {
 		Messages []struct {

@@ -30,9 +30,13 @@ type webSocket struct {
 	frames  chan frame    // closed when err is set
 	err     error         // why nothing more comes
 	waiting atomic.Bool   // for the receiver
+	handed  atomic.Int64  // how many frames the receiver was handed
 	closed  chan struct{} // closed by close
 	probing chan struct{} // holds a token after a call of probe
-	others  sync.WaitGroup
+
+	mu       sync.Mutex
+	isClosed bool
+	others   sync.WaitGroup // begins nothing after isClosed
 }
 
 const (
@@ -208,6 +212,7 @@ func (w *webSocket) hand(f frame) bool {
 	defer w.waiting.Store(false)
 	select {
 	case w.frames <- f:
+		w.handed.Add(1)
 		return true
 	case <-w.closed:
 		return false
@@ -256,10 +261,17 @@ func (w *webSocket) write(messages []byte) error {
 
 // finish begins to end the connection in order.
 func (w *webSocket) finish() {
-	w.others.Go(func() { w.conn.Close(websocket.StatusNormalClosure, "") })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.isClosed {
+		w.others.Go(func() { w.conn.Close(websocket.StatusNormalClosure, "") })
+	}
 }
 
 func (w *webSocket) close() error {
+	w.mu.Lock()
+	w.isClosed = true
+	w.mu.Unlock()
 	close(w.closed)
 	err := w.link.Close() // so that nothing waits for the server
 	w.conn.CloseNow()
@@ -290,10 +302,11 @@ func (w *webSocket) ping() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		before := w.handed.Load()
 		err := w.conn.Ping(ctx)
 		cancel()
-		// While the receiver is waited for, the answer is not read.
-		if err != nil && !w.waiting.Load() {
+		// While the receiver is waited for, no answer is read.
+		if err != nil && !w.waiting.Load() && w.handed.Load() == before {
 			w.link.abandon()
 			return
 		}
