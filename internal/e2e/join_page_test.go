@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -205,7 +206,11 @@ func TestJoinPage(t *testing.T) {
 		bob.expect(message("alice", "a line"))
 	}
 	startJoinAt(t, address+"/nowhere").ends(1, `it answers "404 Not Found"`)
-	startJoinWith(t, []string{"SOP_CHAT_KEY=guess"}, address).ends(1, address+" did not let us in: the key is wrong, or the room is full")
+	wrong := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(wrong, []byte("guess"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startJoinAt(t, address, "--key-file", wrong).ends(1, address+" did not let us in: the key is wrong, or the room is full")
 }
 
 // Over TCP the client recognises what is replayed after a restart: it repeats nothing,
