@@ -29,7 +29,7 @@ func (e *NotAChatError) Error() string {
 // WebSocket that speaks Subprotocol.
 type HandshakeError struct {
 	Addr   string
-	Status int // of its answer; 0 if it has opened another WebSocket
+	Status int // of its answer, if it is not another WebSocket; else 0
 	Reason string
 }
 

@@ -11,8 +11,7 @@ type Message struct {
 	// A client can put any name there, see From.
 	Name string
 	// Text may be empty. Name and Text may be invalid UTF-8 and contain control
-	// characters; if the message comes from the server's history, each byte that is
-	// not UTF-8 was replaced by U+FFFD.
+	// characters.
 	Text string
 
 	// Number is the message's place in the room: each message has the number after

@@ -97,6 +97,8 @@ func TestResume(t *testing.T) {
 		{what: "own is not wanted", said: "X a Y b", lost: "X Y Z", want: "~6:a ~8:b", unsent: "Z", withoutOwn: true},
 		{what: "only the next one is one's own", said: "Y a X X", lost: "X Y", want: "~5:Y ~6:a >7:X ~8:X", unsent: "Y"},
 		{what: "from history", change: func(p *page) { p.kept = 1 }, said: "X a b c", lost: "X Y", want: ">5:X ~6:a ~7:b ~8:c", unsent: "Y", atLeastPast: 1},
+		{what: "any bytes", said: "X\xff a\x80", lost: "X\xff", want: ">5:X\xff ~6:a\x80"},
+		{what: "any bytes from history", change: func(p *page) { p.kept = 1 }, said: "X\xff a\x80 b", lost: "X\xff Y", want: ">5:X\xff ~6:a\x80 ~7:b", unsent: "Y", atLeastPast: 1},
 		{what: "the history is busy", change: func(p *page) { p.kept, p.busy = 1, 1 }, said: "a b", want: "~5:a ~6:b", atLeastPast: 2},
 		{what: "no history", change: func(p *page) { p.kept, p.history = 1, false }, said: "a b c", want: "(2) ~7:c", atLeastPast: 1},
 		{what: "a part of the history is gone", change: func(p *page) { p.kept, p.gone = 1, 6 }, said: "a b c d e", want: "(2) ~7:c ~8:d ~9:e", atLeastPast: 1},
@@ -129,7 +131,7 @@ func TestResume(t *testing.T) {
 			}
 			for _, text := range strings.Fields(test.said) {
 				name := "bob"
-				if strings.ToUpper(text) == text {
+				if text[0] < 'a' {
 					name = "alice"
 				}
 				p.say(name, name, text)
@@ -380,6 +382,9 @@ func TestNoPage(t *testing.T) {
 		`it answers "404 Not Found", and says: "404 page not found"`: http.NotFound,
 		`it sends us to "https://example.org/ws"; use that address, without its last part`: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://example.org/ws", http.StatusPermanentRedirect)
+		},
+		`it ends the connection instead of answering; is this the port of the page (--web)?`: func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
 		},
 	} {
 		s := httptest.NewServer(handler)

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
@@ -153,12 +154,9 @@ func (p *page) admit(m *pageMember, r *http.Request) (next, known uint64) {
 	head := uint64(len(p.log)) + 1
 	epoch, _ := strconv.ParseUint(r.URL.Query().Get("epoch"), 16, 64)
 	after, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
-	if epoch == p.epoch && after > 0 {
-		known = after
-	}
 	few := p.replay
-	if known > 0 {
-		few = p.kept
+	if epoch == p.epoch {
+		known, few = after, p.kept
 	}
 	next = head - min(uint64(few), head-1)
 	return max(next, known+1), known
@@ -266,10 +264,27 @@ func (p *page) serveHistory(w http.ResponseWriter, r *http.Request) {
 	for n := max(after, p.gone, before-min(before, 101)) + 1; n < before && n <= uint64(len(p.log)); n++ {
 		e := p.log[n-1]
 		messages = append(messages, map[string]any{
-			"sequence": n, "time": e.at.UnixMilli(), "name": string(e.Name()), "from": e.from.name, "text": string(e.Text()),
+			"sequence": n, "time": e.at.UnixMilli(), "name": inJSON(e.Name()), "from": inJSON([]byte(e.from.name)), "text": inJSON(e.Text()),
 		})
 	}
 	json.NewEncoder(w).Encode(map[string]any{"messages": messages})
+}
+
+// inJSON returns a field as the history has it: with a lone surrogate for each byte that
+// is not UTF-8.
+func inJSON(field []byte) json.RawMessage {
+	literal := []byte{'"'}
+	for len(field) > 0 {
+		r, size := utf8.DecodeRune(field)
+		if r == utf8.RuneError && size == 1 {
+			literal = fmt.Appendf(literal, `\udc%02x`, field[0])
+		} else {
+			part, _ := json.Marshal(string(r))
+			literal = append(literal, part[1:len(part)-1]...)
+		}
+		field = field[size:]
+	}
+	return append(literal, '"')
 }
 
 // receive takes a number of messages.

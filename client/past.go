@@ -143,7 +143,7 @@ func (p *past) get(ctx context.Context, first, last uint64) ([]Message, error) {
 		Messages []struct {
 			Sequence         uint64
 			Time             int64
-			Name, From, Text string
+			Name, From, Text bytesInJSON
 		}
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(nil, response.Body, maxPastPage)).Decode(&answer); err != nil {
@@ -156,7 +156,8 @@ func (p *past) get(ctx context.Context, first, last uint64) ([]Message, error) {
 		}
 		first = m.Sequence + 1
 		messages = append(messages, Message{
-			Number: m.Sequence, Time: time.UnixMilli(m.Time), Name: m.Name, From: strings.TrimSpace(m.From), Text: m.Text,
+			Number: m.Sequence, Time: time.UnixMilli(m.Time),
+			Name: string(m.Name), From: strings.TrimSpace(string(m.From)), Text: string(m.Text),
 		})
 	}
 	return messages, nil

@@ -46,8 +46,10 @@ func (c *Client) State() State {
 //		…
 //	}
 //
-// An own message that is among those counted by Missed can't be recognised, and arrives
-// twice if it is sent again.
+// Two kinds of own messages can't be recognised, and arrive twice if they are sent
+// again: those among the ones that Missed counts, and those that were still on their way
+// over the former connection when this one had caught up. So wait a second or so before
+// joining again, until the server has noticed that the former connection has ended.
 func Resume(s State) Option {
 	return func(o *options) { o.state = s }
 }

@@ -150,7 +150,7 @@ func (r *room) message() (m Message, ok bool) {
 		if !f.named {
 			m.From = string(content.TrimmedName())
 		}
-		if m, ok = r.arrive(m, r.isFormer(m, asItIs)); ok {
+		if m, ok = r.arrive(m); ok {
 			return m, true
 		}
 	}
@@ -164,26 +164,13 @@ func (r *room) message() (m Message, ok bool) {
 func (r *room) recall(m Message) (Message, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.arrive(m, r.isFormer(m, asInJSON))
-}
-
-func asItIs(s string) string { return s }
-
-// asInJSON returns a text as it is in JSON: with U+FFFD for each byte that is not
-// UTF-8.
-func asInJSON(s string) string { return string([]rune(s)) }
-
-// isFormer reports whether a message that came is the oldest one of the former
-// connection that is not acknowledged. spelled returns how a text has come.
-func (r *room) isFormer(m Message, spelled func(string) string) bool {
-	return !r.caughtUp && len(r.former) > 0 &&
-		m.From == spelled(r.name) && m.Name == spelled(r.name) && m.Text == spelled(r.former[0])
+	return r.arrive(m)
 }
 
 // arrive completes the message with the number next, and reports whether it is to be
-// returned. isFormer is the result of isFormer.
-func (r *room) arrive(m Message, isFormer bool) (Message, bool) {
-	if isFormer {
+// returned. It may be the oldest one of the former connection that is not acknowledged.
+func (r *room) arrive(m Message) (Message, bool) {
+	if !r.caughtUp && len(r.former) > 0 && m.From == r.name && m.Name == r.name && m.Text == r.former[0] {
 		r.former = r.former[1:]
 		return r.ownMessage(m)
 	}

@@ -66,7 +66,7 @@ func dialWebSocket(ctx context.Context, addr string, o options) (*webSocket, err
 		DisableKeepAlives: true,
 	}
 	path := "ws"
-	if o.state.Epoch != 0 && o.state.Number != 0 {
+	if o.state.Epoch != 0 {
 		path += fmt.Sprintf("?epoch=%016x&after=%d", o.state.Epoch, o.state.Number)
 	}
 	conn, response, err := websocket.Dial(ctx, below(addr, path), &websocket.DialOptions{
@@ -78,6 +78,8 @@ func dialWebSocket(ctx context.Context, addr string, o options) (*webSocket, err
 		err = context.Cause(ctx)
 	case err != nil && response != nil:
 		err = newHandshakeError(addr, response, err)
+	case err != nil && endOfStream(err):
+		err = &HandshakeError{Addr: addr, Reason: "it ends the connection instead of answering; is this the port of the page (--web)?"}
 	case err == nil && conn.Subprotocol() != Subprotocol:
 		err = &HandshakeError{Addr: addr, Reason: "it does not speak " + Subprotocol + ", as older servers don't"}
 	}
