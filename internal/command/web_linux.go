@@ -47,6 +47,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 				Numbered:   c.Agreed,
 				Epoch:      w.epochs.Current(),
 				Known:      w.epochs.Known(c.Since.Epoch, c.Since.Number),
+				Client:     c.Since.Client,
 				SinceFirst: c.Since.Epoch == w.epochs.Current() && c.Since.Number == 0,
 				Received:   c.Received,
 			})

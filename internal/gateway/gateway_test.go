@@ -40,7 +40,7 @@ func start(t *testing.T, sc server.Config, gc Config) *room {
 		}
 		s.Adopt(server.Adopted{
 			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true,
-			Numbered: c.Agreed, Epoch: epoch, Known: known, Received: c.Received,
+			Numbered: c.Agreed, Epoch: epoch, Known: known, Client: c.Since.Client, Received: c.Received,
 		})
 	}
 	g := New(gc)

@@ -141,6 +141,34 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// A client that says which one it is takes the place of its former connection, also in
+// a full room, after all that came over that.
+func TestTakeOver(t *testing.T) {
+	for _, loops := range []int{1, 2} {
+		r := start(t, server.Config{MaxClients: 2, Kept: 100, Loops: loops}, Config{Subprotocol: server.Subprotocol})
+		alice := r.Join(t, "alice")
+		bob, _ := r.numbered(t, "bob", "?client=b0b")
+		bob.expectFrame("1")
+		alice.Send("hello")
+		bob.expectFrame("1 alice:hello")
+		for round := 1; round <= 5; round++ {
+			own := message("bob", fmt.Sprint(round))
+			bob.send(own[:])
+			again, first := r.numbered(t, "bob", fmt.Sprintf("?client=b0b&epoch=%x&after=%d", uint64(epoch), round))
+			if int(first.known) != round {
+				t.Errorf("it is admitted with %+v", first)
+			}
+			again.expectFrame(fmt.Sprintf("%d bob:%d", round+1, round))
+			again.expectFrame(fmt.Sprint(round + 2))
+			bob.expectClose(-1) // reset
+			alice.Expect("bob", fmt.Sprint(round))
+			bob = again
+		}
+		alice.Send("still here")
+		bob.expectFrame("7 alice:still here")
+	}
+}
+
 // What a client says it has is two numbers, or nothing.
 func TestSince(t *testing.T) {
 	for _, test := range []struct {
@@ -150,8 +178,11 @@ func TestSince(t *testing.T) {
 	}{
 		{"", Since{}, ""},
 		{"?other=1", Since{}, ""},
-		{"?epoch=ff&after=7", Since{0xff, 7}, ""},
-		{"?epoch=ffffffffffffffff&after=18446744073709551615", Since{1<<64 - 1, 1<<64 - 1}, ""},
+		{"?epoch=ff&after=7", Since{Epoch: 0xff, Number: 7}, ""},
+		{"?epoch=ffffffffffffffff&after=18446744073709551615", Since{Epoch: 1<<64 - 1, Number: 1<<64 - 1}, ""},
+		{"?client=9c", Since{Client: 0x9c}, ""},
+		{"?epoch=ff&after=7&client=9c", Since{0xff, 7, 0x9c}, ""},
+		{"?client=me", Since{}, `client="me"`},
 		{"?epoch=ff", Since{}, `after=""`},
 		{"?after=7", Since{}, `epoch=""`},
 		{"?epoch=0x1&after=7", Since{}, `epoch="0x1"`},

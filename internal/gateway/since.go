@@ -5,27 +5,38 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 )
 
 // A Since is what a client says it has of a room: all messages of an epoch up to a
-// number. The zero value is nothing.
-type Since struct{ Epoch, Number uint64 }
+// number; and which client it is, by a random number. The zero value is nothing.
+type Since struct{ Epoch, Number, Client uint64 }
 
-// sinceOf returns what a request says in its query: epoch, in hexadecimal, and after,
-// in decimal. It has both or neither.
-func sinceOf(r *http.Request) (Since, error) {
+// sinceOf returns what a request says in its query: epoch and after, or neither, and
+// client. The epoch and the client are in hexadecimal.
+func sinceOf(r *http.Request) (s Since, err error) {
 	query := r.URL.Query()
-	if !query.Has("epoch") && !query.Has("after") {
-		return Since{}, nil
+	if query.Has("epoch") || query.Has("after") {
+		if s.Epoch, err = hexadecimal(query, "epoch"); err != nil {
+			return Since{}, err
+		}
+		if s.Number, err = strconv.ParseUint(query.Get("after"), 10, 64); err != nil {
+			return Since{}, fmt.Errorf("after=%q is not a message's number", query.Get("after"))
+		}
 	}
-	epoch, err := strconv.ParseUint(query.Get("epoch"), 16, 64)
+	if query.Has("client") {
+		if s.Client, err = hexadecimal(query, "client"); err != nil {
+			return Since{}, err
+		}
+	}
+	return s, nil
+}
+
+func hexadecimal(query url.Values, name string) (uint64, error) {
+	n, err := strconv.ParseUint(query.Get(name), 16, 64)
 	if err != nil {
-		return Since{}, fmt.Errorf("epoch=%q is no number in hexadecimal of 16 digits at most", query.Get("epoch"))
+		return 0, fmt.Errorf("%s=%q is no number in hexadecimal of 16 digits at most", name, query.Get(name))
 	}
-	number, err := strconv.ParseUint(query.Get("after"), 10, 64)
-	if err != nil {
-		return Since{}, fmt.Errorf("after=%q is not a message's number", query.Get("after"))
-	}
-	return Since{epoch, number}, nil
+	return n, nil
 }

@@ -66,6 +66,7 @@ type pendingConn struct {
 	epoch   uint64            // to be told; see Adopted
 	known   uint64            // the number of the last message that it has
 	returns bool              // it has all up to known
+	client  uint64            // which one it says it is; 0 if it does not
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 
@@ -88,21 +89,25 @@ func newAcceptor(l *loop, loops []*loop, listeners []int, q *handoffQueue, lim a
 		}
 	}
 	l.acceptor = a
+	l.room.identities.wake = l.kernel.Wake
 	q.open(l.kernel.Wake)
 	return a, 0
 }
 
 // handle does the acceptor's share of a wake-up.
 func (a *acceptor) handle(events []netpoll.Event) {
+	a.admitWaiting()
+	a.loop.closeEnded()
 	for i := range events {
 		c := a.loop.lookup(&events[i])
 		if c == nil || c.state > echoing {
 			continue
 		}
-		if c.state == echoing {
-			a.sendEcho(c, c.incomplete())
-		} else {
+		switch c.state {
+		case pending:
 			a.read(c)
+		case echoing:
+			a.sendEcho(c, c.incomplete())
 		}
 	}
 	a.resumeAccept()
@@ -192,7 +197,7 @@ func (a *acceptor) add(from Adopted) {
 	if len(from.Received) > 0 {
 		a.loop.partialOf(c).frames.received = from.Received
 	}
-	if a.loop.room.full() {
+	if a.loop.room.full() && !(from.Client != 0 && a.loop.room.identities.has(from.Client)) {
 		a.loop.end(c, causeFull)
 		return
 	}
@@ -203,6 +208,7 @@ func (a *acceptor) add(from Adopted) {
 	p := a.push(c)
 	p.remote, p.epoch, p.known = from.Remote, from.Epoch, from.Known
 	p.returns = from.Known > 0 || from.SinceFirst
+	p.client = from.Client
 	switch a.readOn(c) { // most have sent their message by now
 	case closed:
 		return

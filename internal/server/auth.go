@@ -52,6 +52,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 	switch {
 	case !m.HasKey(a.loop.room.key):
 		a.refuse(c, m, causeKey)
+	case !a.takeOver(a.byConn[c]):
 	case !a.loop.room.enter():
 		a.refuse(c, m, causeFull)
 	default:
@@ -122,6 +123,9 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) {
 // assign makes a connection that has its echo a member of one of the loops.
 func (a *acceptor) assign(c *conn, join *broadcast.Cursor) {
 	to := a.choose()
+	if c.framing == numbered {
+		a.loop.room.identities.assign(c, to)
+	}
 	if to == a.loop {
 		to.admit(c, join)
 		return

@@ -34,6 +34,7 @@ var (
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
 	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
+	causeReplaced = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}
 	causeEvicted  = cause{words: "was evicted for a newer connection before it authenticated", level: slog.LevelInfo}
 )
 

@@ -16,8 +16,9 @@ import (
 //	   ├──── the room is full, epoll refuses it ──────────────────────┐
 //	   ▼                                                              │
 //	pending ──── wrong key, room full, too slow, evicted, ended ──────┤
-//	   │  right key: takes a slot; a join cursor keeps what follows   │
-//	   ▼                                                              │
+//	   ├─ right key, but it has a former connection ─▶ waitingForEnd ─┤
+//	   │  right key: takes a slot; a join cursor       │              │
+//	   ▼  keeps what follows                           ▼              │
 //	echoing ──── write fails, too slow ───────────────────────────────┤
 //	   │  echo written: assigned to a loop, which admits it           │
 //	   ▼                                                              │
@@ -34,6 +35,9 @@ type state uint8
 const (
 	// pending: its authentication message is not complete.
 	pending state = iota
+	// waitingForEnd: it gave the right key, and waits until the client's former
+	// connection has ended, see takeover.go.
+	waitingForEnd
 	// echoing: it gave the right key and has a slot. Nothing else may be written
 	// to it before its echo.
 	echoing

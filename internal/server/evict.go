@@ -4,6 +4,7 @@ package server
 
 import (
 	"math"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -101,18 +102,20 @@ func (a *acceptor) evict(p *pendingConn) bool {
 	if now == pending {
 		a.loop.end(c, causeEvicted)
 	}
-	return now != echoing
+	return now == pending || now == closed
 }
 
 // readOn reads from a pending connection and returns its state after that:
-// pending, closed or echoing. Echoing stands for member, too: a member may
+// pending, waitingForEnd, closed or echoing. Echoing stands for member, too: a member may
 // belong to another loop by now, so only the acceptor's own lists are read.
 func (a *acceptor) readOn(c *conn) state {
 	ended := len(a.loop.ended)
 	a.read(c)
 	switch p := a.byConn[c]; {
-	case len(a.loop.ended) > ended:
+	case slices.ContainsFunc(a.loop.ended[ended:], func(e ending) bool { return e.conn == c }):
 		return closed
+	case p != nil && c.state == waitingForEnd:
+		return waitingForEnd
 	case p != nil && p.join == nil:
 		return pending
 	}

@@ -27,6 +27,9 @@ type Adopted struct {
 	// it has none.
 	Numbered     bool
 	Epoch, Known uint64
+	// Client is a random number by which the client says which one it is, see
+	// takeover.go; 0 if it does not.
+	Client uint64
 	// SinceFirst says that the client was in the room before its first message, so that
 	// it has all up to Known also if that is 0.
 	SinceFirst bool

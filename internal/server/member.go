@@ -11,7 +11,7 @@ import (
 )
 
 // An assignment is a connection on its way from the first loop to another one,
-// with its join cursor.
+// with its join cursor; or one that the loop has and is to end, without one.
 //
 // A join cursor is a reader of the log on behalf of a connection that is about
 // to be a member: it stays where that member begins, so that the log keeps all
@@ -21,7 +21,8 @@ type assignment struct {
 	join *broadcast.Cursor
 }
 
-// enqueue assigns the loop a connection that has authenticated and has its echo.
+// enqueue assigns the loop a connection that has authenticated and has its echo, or
+// has it end one.
 // The first loop calls it, from its own goroutine.
 func (l *loop) enqueue(c *conn, join *broadcast.Cursor) {
 	l.inboxMu.Lock()
@@ -37,6 +38,10 @@ func (l *loop) admitAssigned() {
 	l.inbox = nil
 	l.inboxMu.Unlock()
 	for _, a := range assigned {
+		if a.join == nil {
+			l.startDraining(a.conn, causeReplaced)
+			continue
+		}
 		if errno := l.register(a.conn, netpoll.Readable); errno != 0 {
 			l.release(a.join)
 			l.end(a.conn, causeErrno("epoll_ctl", errno))
@@ -123,6 +128,9 @@ func (l *loop) close(e ending) {
 	}
 	l.prepareClose(e)
 	l.kernel.Close(c.fd) // whatever it returns: the descriptor is gone
+	if c.framing == numbered {
+		l.room.identities.leave(c)
+	}
 	l.dropPartial(c)
 	if e.was >= member && c.index >= 0 {
 		last := len(l.members) - 1

@@ -94,9 +94,9 @@ func (l *loop) addNumber(c *conn) {
 }
 
 // catchUp has the client told, by a frame without messages, when it has been sent all
-// that is in the log now.
+// that is in the log now. Not all of that may be published yet.
 func (l *loop) catchUp(c *conn) {
-	l.partialOf(c).frames.target = l.room.log.Head() + 1
+	l.partialOf(c).frames.target = l.room.log.End() + 1
 }
 
 // isBehind reports whether the client has yet to be told that it has caught up.

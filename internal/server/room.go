@@ -17,14 +17,15 @@ type room struct {
 	log    *broadcast.Log
 	memory fileMemory // in which the log lies; nil if that is not a file
 
-	sending sendChoice
+	sending    sendChoice
+	identities *identities
 }
 
 // newRoom returns an empty room to which that many loops publish. Its log lies
 // in what makeMemory returns for the number of segments the log may have, or in
 // the program's own memory if that is nil.
 func newRoom(key string, slots, backlog, loops int, makeMemory func(segments int) fileMemory) *room {
-	r := &room{key: key, slots: int64(slots)}
+	r := &room{key: key, slots: int64(slots), identities: newIdentities()}
 	slack := loops * batchSize
 	if r.memory = makeMemory(broadcast.Segments(backlog, slack)); r.memory != nil {
 		r.log = broadcast.NewIn(r.memory, backlog, slack)

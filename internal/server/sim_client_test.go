@@ -37,8 +37,11 @@ type simClient struct {
 	begin  int // index of the first message it must receive: what is replayed, then all that is published
 	next   int // index of the next message it must receive; -1 before the first
 
+	identity uint64 // which client it says it is; 0 if it does not
+
 	// What the log says about it.
 	accepted, joined, left, evicted bool
+	replaced                        bool // another that says it is the same was accepted later
 	reason                          string
 	published                       int
 }
@@ -48,6 +51,7 @@ func (c *simClient) acceptedAfter(messages int) {
 	c.before, c.begin = messages, max(0, messages-c.world.config.replay)
 	if c.web != nil && c.web.numbers != nil {
 		c.begin = c.web.numbers.begin(c, messages)
+		c.web.numbers.least = int(c.world.room.log.End() / wire.Size)
 	}
 }
 
@@ -122,6 +126,7 @@ func (w *world) connect() {
 	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
 	if c.web != nil && c.web.numbers != nil {
 		adopted.Numbered, adopted.Epoch, adopted.Known = true, simEpoch, c.web.numbers.known
+		adopted.Client = c.identify()
 	}
 	if s := c.socket; w.chance(4) { // some of what was sent came with the handshake
 		n := w.rng.IntN(len(s.in) + 1)
@@ -129,6 +134,37 @@ func (w *world) connect() {
 	}
 	w.handoff.put(adopted)
 	w.adopted++
+}
+
+// identify returns which client this one says it is, which may be one that there is.
+func (c *simClient) identify() uint64 {
+	w := c.world
+	if w.chance(3) {
+		return 0
+	}
+	c.identity = uint64(c.number) + 1
+	for _, other := range w.clients {
+		if !other.over() && other.identity > 0 && other != c && w.chance(3) {
+			c.identity = other.identity
+		}
+	}
+	return c.identity
+}
+
+// others returns the other clients that say they are the same.
+func (c *simClient) others() (same []*simClient) {
+	for _, other := range c.world.clients {
+		if other != c && c.identity > 0 && other.identity == c.identity {
+			same = append(same, other)
+		}
+	}
+	return same
+}
+
+// mayBeReplaced reports whether another has come as the same client, for which the
+// server may end this one.
+func (c *simClient) mayBeReplaced() bool {
+	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.key == simKey && other.whole > 0 })
 }
 
 // queue begins to send the message n.

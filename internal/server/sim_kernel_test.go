@@ -62,7 +62,9 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 		w.failf("a read of fd %d into nothing, which looks like its end", fd)
 	}
 	errno := w.fault(syscall.EINTR, syscall.ENOMEM, syscall.ENOBUFS)
-	if errno == 0 && !s.broken && !s.fin { // an ended stream always has something to tell
+	// An ended stream always has something to tell, and whoever is read for the last
+	// time must not be told that there is nothing.
+	if errno == 0 && !s.broken && !s.fin && !s.peer.mayBeReplaced() {
 		errno = w.fault(syscall.EAGAIN)
 	}
 	w.retried(&s.readShort, errno, "read")

@@ -18,6 +18,7 @@ type simNumbers struct {
 	welcomed bool
 	caughtUp bool
 	target   int // before which message of the room it has caught up
+	least    int // how many messages there were at least when it was admitted, published or not
 	before   int // how many messages of the room are settled: received, or its own
 	frame    []simNumbered
 	last     time.Time // when the last message of the frame before was received
@@ -119,6 +120,9 @@ func (n *simNumbers) takeEmpty(c *simClient) {
 		before := int(n.frame[0].number - c.world.config.first)
 		if n.caughtUp && before == n.before {
 			c.world.failf("%v is told again that %d messages are settled", c, before)
+		}
+		if !n.caughtUp && before < n.least {
+			c.world.failf("%v is told that it has caught up with %d messages, and there were %d already", c, before, n.least)
 		}
 		n.settle(c, before)
 		n.frame = n.frame[1:]

@@ -65,6 +65,9 @@ func (o *oracle) see(e *broadcast.Entry) {
 	if w.gate == nil && e.Time.UnixNano() != w.now.UnixNano() {
 		w.failf("%v publishes at %v, and the log has %v", c, w.now, e.Time)
 	}
+	if c.replaced && w.gate == nil {
+		w.failf("%v publishes after another was let in in its place", c)
+	}
 	c.published++
 	if want := c.message(c.published); e.Message != want {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
@@ -81,6 +84,9 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			w.failf("%v is accepted with the key %q", c, n.Key)
 		}
 		c.accepted = true
+		for _, other := range c.others() {
+			other.replaced = other.accepted
+		}
 		if w.gate == nil {
 			c.acceptedAfter(len(o.order))
 		}

@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
-		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.flips == 0) {
+		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -55,7 +55,7 @@ func TestSimulation(t *testing.T) {
 type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
 	webSockets, pongs, closeFrames, violations, flips                      int
-	named, gaps, cuts, missed                                              int
+	named, gaps, cuts, missed, replaced                                    int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -75,6 +75,7 @@ func (a *simCounts) add(b simCounts) {
 	a.gaps += b.gaps
 	a.cuts += b.cuts
 	a.missed += b.missed
+	a.replaced += b.replaced
 	a.flips += b.flips
 }
 
@@ -114,6 +115,9 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 			counts.webSockets++
 			counts.pongs += c.web.pongs
 			counts.closeFrames += c.web.closeFrames
+			if c.replaced {
+				counts.replaced++
+			}
 			if n := c.web.numbers; n != nil {
 				counts.named += n.named
 				counts.gaps += n.gaps
@@ -256,7 +260,11 @@ func (w *world) check() {
 				w.failf("the log is kept from %d, and %s is at %d", l.cursor.Position(), c.Name, c.cursor)
 			}
 		}
-		assigned += int64(len(l.inbox))
+		for _, a := range l.inbox {
+			if a.join != nil {
+				assigned++
+			}
+		}
 	}
 	if taken := w.room.taken.Load(); taken != assigned {
 		w.failf("%d slots are taken by %d clients", taken, assigned)
@@ -304,24 +312,31 @@ func (w *world) rest(reads func(*simClient) bool) {
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
-		if open && !held && !w.hasSentItsShare(s) && (s.broken || c.joined && len(s.in) > 0) {
+		if open && !held && !w.hasSentItsShare(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
-		if open && c.joined && reads(c) && !s.broken && !s.fin {
+		if open && c.joined && reads(c) && !s.broken && !s.fin && !c.mayBeReplaced() {
 			c.checkReceived()
 		}
 	}
 }
 
 // hasSentItsShare reports whether a member has to wait because the room is
-// pressed.
+// pressed: it has no share left, or has one again since the last tick.
 func (w *world) hasSentItsShare(s *socket) bool {
 	for _, l := range w.loops {
 		if s.fd < len(l.conns) && l.conns[s.fd] != nil {
-			return w.room.log.Pressed() && l.shares.left(l.conns[s.fd]) <= wire.Size
+			c := l.conns[s.fd]
+			return w.room.log.Pressed() && (l.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !l.shares.tickAt.IsZero())
 		}
 	}
 	return false
+}
+
+// waitsForEnd reports whether the client's former connection has yet to end.
+func (w *world) waitsForEnd(s *socket) bool {
+	conns := w.loops[0].conns
+	return s.fd < len(conns) && conns[s.fd] != nil && conns[s.fd].state == waitingForEnd
 }
 
 // waiting returns how many connections have not authenticated.
@@ -391,6 +406,14 @@ func (w *world) checkSettled() {
 	if n := w.waiting(); n > 0 {
 		w.failf("%d connections still wait to authenticate", n)
 	}
+	for _, c := range w.loops[0].conns {
+		if c != nil && c.state == waitingForEnd {
+			w.failf("%s still waits for the end of its former connection", c.Name)
+		}
+	}
+	if s := w.room.identities; len(s.byID) != len(s.byConn) || len(s.ready) > 0 {
+		w.failf("%d identities are had by %d connections", len(s.byID), len(s.byConn))
+	}
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
@@ -415,6 +438,9 @@ func (w *world) checkSettled() {
 func (c *simClient) checkEnded() {
 	s := c.socket
 	if c.web != nil && (c.web.over || c.reason == causeNoPong.words && !c.eager && !c.steady) {
+		return
+	}
+	if c.reason == causeReplaced.words && c.mayBeReplaced() {
 		return
 	}
 	if c.joined && !s.fin && !s.broken && !s.epollFailed && !c.evicted {

@@ -102,6 +102,8 @@ func (l *loop) checkStalls() {
 		}
 		if c.lag != nil {
 			l.checkStall(c)
+		} else if stall := l.stalls[c]; stall != nil { // it has caught up, or its time would go on
+			stall.Check(log, c.cursor, l.now, l.limits.stall)
 		}
 	}
 	switch {

@@ -1,0 +1,142 @@
+//go:build linux
+
+package server
+
+import "sync"
+
+// A client that comes back may do so before the server has noticed that its former
+// connection is gone, or has read all that came over it. What was read later would
+// reach the client as if it had never arrived, and it would send that again. And the
+// former connection would have a slot. So a client may say which one it is
+// (Adopted.Client). Its former connection is then ended, what came over it is
+// published, and only then is the new one admitted.
+
+// identities are the connections of clients that say which one they are.
+type identities struct {
+	mu     sync.Mutex
+	byID   map[uint64]*identity
+	byConn map[*conn]*identity // of both that an identity may have
+	ready  []*conn             // they waited, and need not any more
+	wake   func()              // wakes the acceptor's loop for those
+}
+
+// An identity is a client's number, and the connection that has it.
+type identity struct {
+	id   uint64
+	conn *conn
+	loop *loop // of conn; nil until it is a member
+	next *conn // waits for the end of conn
+}
+
+func newIdentities() *identities {
+	return &identities{byID: make(map[uint64]*identity), byConn: make(map[*conn]*identity)}
+}
+
+// claim gives an identity to a connection. If another has it, that is returned, with
+// its loop, and has to be ended; and one that waited for the same, too.
+func (s *identities) claim(id uint64, c *conn) (former *conn, of *loop, waiting *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.byID[id]
+	switch {
+	case i == nil:
+		i = &identity{id: id, conn: c}
+		s.byID[id] = i
+	case i.conn != c:
+		former, of, waiting = i.conn, i.loop, i.next
+		i.next = c
+	}
+	s.byConn[c] = i
+	return former, of, waiting
+}
+
+// has reports whether a connection has an identity.
+func (s *identities) has(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id] != nil
+}
+
+// assign notes to which loop a connection was assigned.
+func (s *identities) assign(c *conn, to *loop) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.byConn[c]; i != nil {
+		i.loop = to
+	}
+}
+
+// leave takes its identity from a connection that is closed. Any loop may call it.
+func (s *identities) leave(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.byConn[c]
+	delete(s.byConn, c)
+	switch {
+	case i == nil:
+	case i.next == c:
+		i.next = nil
+	case i.conn == c && i.next == nil:
+		delete(s.byID, i.id)
+	case i.conn == c:
+		i.conn, i.loop, i.next = i.next, nil, nil
+		s.ready = append(s.ready, i.conn)
+		s.wake()
+	}
+}
+
+// takeReady returns the connections that need not wait any more.
+func (s *identities) takeReady() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ready := s.ready
+	s.ready = nil
+	return ready
+}
+
+// takeOver ends the former connection of a client that has authenticated, and reports
+// whether there is none. Otherwise the connection waits, without being read.
+func (a *acceptor) takeOver(p *pendingConn) bool {
+	if p.client == 0 {
+		return true
+	}
+	c := p.conn
+	former, of, waiting := a.loop.room.identities.claim(p.client, c)
+	if former == nil {
+		return true
+	}
+	c.state = waitingForEnd
+	a.removeFromSets(p)
+	a.loop.keep(c, a.message[:])
+	if errno := a.loop.kernel.Remove(c.fd); errno != 0 {
+		a.loop.end(c, causeErrno("epoll_ctl", errno))
+	}
+	if waiting != nil {
+		a.loop.end(waiting, causeReplaced)
+	}
+	switch of {
+	case nil:
+		a.loop.end(former, causeReplaced) // it has not had its echo
+	case a.loop:
+		of.startDraining(former, causeReplaced)
+	default:
+		of.enqueue(former, nil)
+	}
+	return false
+}
+
+// admitWaiting lets in the clients whose former connections have ended.
+func (a *acceptor) admitWaiting() {
+	for _, c := range a.loop.room.identities.takeReady() {
+		if c.state != waitingForEnd {
+			continue // it was closed meanwhile
+		}
+		copy(a.message[:], c.incomplete())
+		a.loop.keep(c, nil)
+		if errno := a.loop.register(c, 0); errno != 0 {
+			a.loop.end(c, causeErrno("epoll_ctl", errno))
+			continue
+		}
+		a.authenticate(c, &a.message)
+	}
+}

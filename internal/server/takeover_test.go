@@ -1,0 +1,49 @@
+//go:build linux
+
+package server
+
+import (
+	"slices"
+	"testing"
+)
+
+// An identity goes from the connection that has it to the last that asked for it, when
+// that ends, and nothing stays of those that have left.
+func TestIdentities(t *testing.T) {
+	s, woken := newIdentities(), 0
+	s.wake = func() { woken++ }
+	first, second, third, other := new(conn), new(conn), new(conn), new(conn)
+	of := new(loop)
+	expect := func(c *conn, wantFormer *conn, wantOf *loop, wantWaiting *conn) {
+		t.Helper()
+		if former, loop, waiting := s.claim(7, c); former != wantFormer || loop != wantOf || waiting != wantWaiting {
+			t.Errorf("the former is %p of loop %p, and %p waited; want %p, %p, %p", former, loop, waiting, wantFormer, wantOf, wantWaiting)
+		}
+	}
+	expect(first, nil, nil, nil)
+	s.assign(first, of)
+	s.assign(other, of) // has no identity
+	s.claim(8, other)
+	expect(second, first, of, nil)
+	expect(third, first, of, second)
+	s.leave(second)
+	if woken > 0 || len(s.takeReady()) > 0 {
+		t.Error("one that waits need not any more when another has given up waiting")
+	}
+	s.leave(first)
+	if ready := s.takeReady(); woken != 1 || !slices.Equal(ready, []*conn{third}) {
+		t.Errorf("after the first has left, %v are ready, and the loop was woken %d times", ready, woken)
+	}
+	expect(third, nil, nil, nil) // it has it
+	if !s.has(7) {
+		t.Error("nobody has the identity")
+	}
+	expect(second, third, nil, nil)
+	s.leave(second) // while it waits
+	s.leave(third)
+	s.leave(other)
+	s.leave(other)
+	if len(s.byID)+len(s.byConn)+len(s.ready) > 0 || woken != 1 {
+		t.Errorf("%d identities stay of %d connections, %d are ready", len(s.byID), len(s.byConn), len(s.ready))
+	}
+}
