@@ -39,6 +39,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -67,6 +68,7 @@ type Client struct {
 	socket *webSocket // nil over plain TCP, and so are room and past
 	room   *room
 	past   *past
+	id     uint64 // by which a page's server knows it again
 	name   string
 	strict bool
 	closed atomic.Bool
@@ -172,7 +174,11 @@ func join(ctx context.Context, addr, name, key string, o options) (*Client, erro
 	if err != nil {
 		return nil, err // of another kind than checkFields knows: none
 	}
+	for o.state.Client == 0 {
+		o.state.Client = rand.Uint64()
+	}
 	c := &Client{
+		id:        o.state.Client,
 		name:      name,
 		strict:    o.strict,
 		sending:   newTurn(),

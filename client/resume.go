@@ -10,6 +10,8 @@ type State struct {
 	// Number is that of the last message that Receive has returned; the client has all
 	// before it, too.
 	Number uint64
+	// Client is a random number by which the server knows the client again.
+	Client uint64
 	// Unacknowledged are the messages that were sent and may not have arrived, see
 	// Client.Unacknowledged.
 	Unacknowledged []string
@@ -18,7 +20,7 @@ type State struct {
 // State returns the state of the client, to be given to Resume after the connection
 // has ended. Call it when no Receive is under way.
 func (c *Client) State() State {
-	s := State{Unacknowledged: c.Unacknowledged()}
+	s := State{Client: c.id, Unacknowledged: c.Unacknowledged()}
 	if c.room != nil {
 		s.Epoch, s.Number = c.room.position()
 	}
@@ -46,10 +48,9 @@ func (c *Client) State() State {
 //		…
 //	}
 //
-// Two kinds of own messages can't be recognised, and arrive twice if they are sent
-// again: those among the ones that Missed counts, and those that were still on their way
-// over the former connection when this one had caught up. So wait a second or so before
-// joining again, until the server has noticed that the former connection has ended.
+// The server ends the former connection, if it is still there, and takes all that came
+// over it before it admits this one. Own messages that are among those that Missed
+// counts can't be recognised, and arrive twice if they are sent again.
 func Resume(s State) Option {
 	return func(o *options) { o.state = s }
 }

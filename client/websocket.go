@@ -65,9 +65,9 @@ func dialWebSocket(ctx context.Context, addr string, o options) (*webSocket, err
 		TLSClientConfig:   o.tls.Clone(),
 		DisableKeepAlives: true,
 	}
-	path := "ws"
+	path := fmt.Sprintf("ws?client=%016x", o.state.Client)
 	if o.state.Epoch != 0 {
-		path += fmt.Sprintf("?epoch=%016x&after=%d", o.state.Epoch, o.state.Number)
+		path += fmt.Sprintf("&epoch=%016x&after=%d", o.state.Epoch, o.state.Number)
 	}
 	conn, response, err := websocket.Dial(ctx, below(addr, path), &websocket.DialOptions{
 		HTTPClient:   &http.Client{Transport: transport, CheckRedirect: noRedirect},

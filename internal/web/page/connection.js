@@ -5,6 +5,10 @@ import { goingAway, window as longestPause } from "./pause.js";
 import { Watch } from "./watch.js";
 import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 
+// client is by what the server knows this page again: it ends a former connection, and
+// takes all that came over it, before it lets the page in. A copy of the tab has another.
+const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
+
 // A Connection calls the functions of on:
 //
 //	claim()                what the server is told that the page has, {epoch, after}, or null
@@ -77,7 +81,7 @@ export class Connection {
     const claim = this.#on.claim();
     const url = new URL("ws", location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    url.search = claim ? new URLSearchParams(claim) : "";
+    url.search = new URLSearchParams({ client, ...claim });
     url.hash = "";
     const socket = new WebSocket(url, subprotocol);
     socket.binaryType = "arraybuffer";
