@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"internal/web":       {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history"},
 	"internal/chart":     {"github.com/dustin/go-humanize"},
 	"internal/bench": {
-		"sop-chat/internal/english", "sop-chat/internal/chart", "sop-chat/internal/wire", "sop-chat/internal/netpoll", "golang.org/x/sys/unix",
+		"sop-chat/internal/english", "sop-chat/internal/chart", "sop-chat/internal/wire", "sop-chat/internal/netpoll", "sop-chat/internal/websocket", "golang.org/x/sys/unix",
 		"github.com/HdrHistogram/hdrhistogram-go", "github.com/dustin/go-humanize",
 	},
 	"internal/terminal": {

@@ -13,6 +13,9 @@ type check interface {
 	// take checks what a client receives next, whole messages end to end, and
 	// returns what they are, until it is called again.
 	take(client int, messages []byte) ([]entry, error)
+	// acknowledge says that so many of a client's own messages come before what
+	// it receives next.
+	acknowledge(client int, own uint64) error
 	// settle is called when all that was there to be received was taken.
 	settle() error
 	// missing says what has not come of the messages that were sent, of which

@@ -32,6 +32,9 @@ type Dialect struct {
 	// of the server have whole messages if nothing is around them, and are
 	// pieces of a stream otherwise.
 	WebSocket *WebSocket
+	// Subprotocol is asked for when a WebSocket is opened. It is Numbers, or ""
+	// for none.
+	Subprotocol string
 }
 
 // bare reports whether messages come end to end.
@@ -64,6 +67,7 @@ func Chat(key string) Dialect {
 			}
 			return true, nil
 		},
+		Subprotocol: Numbers,
 	}
 }
 

@@ -138,7 +138,7 @@ func (c *measurement) over(now time.Duration) (bool, error) {
 			return false, nil
 		}
 		return true, c.remains()
-	case c.planned() == c.composed && c.deliveries == c.composed*int64(c.receivers):
+	case c.planned() == c.composed && c.deliveries == c.composed*int64(c.receivers) && (!c.told || c.acknowledged == c.composed):
 		c.complete = &mark{at: now}
 	case now > c.measured.end+drainPatience:
 		return true, c.unfinished()
@@ -175,6 +175,10 @@ func (c *measurement) unfinished() error {
 		sent[i] = c.senders[i].composed
 	}
 	all := c.composed * int64(c.receivers)
+	if c.deliveries == all {
+		return fmt.Errorf("%d of %s were not acknowledged within %v after the last was due: %w",
+			c.composed-c.acknowledged, english.Count(c.composed, "message"), drainPatience, c.check.missing(sent))
+	}
 	return fmt.Errorf("%d of %s did not come within %v after the last message was due: %w",
 		all-c.deliveries, english.Count(all, "delivery"), drainPatience, c.check.missing(sent))
 }

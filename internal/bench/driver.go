@@ -6,6 +6,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"sop-chat/internal/english"
 	"sop-chat/internal/wire"
 )
 
@@ -23,24 +24,28 @@ type driver struct {
 	receivers int   // how many clients receive each message
 	pace      *pace // or nil: then each sender has a window
 	measured  span  // the messages of this time are taken down; then sending ends
+	told      bool  // the clients are told the numbers of messages
 
-	composed   int64 // messages
-	deliveries int64
-	lateness   *hdrhistogram.Histogram // of the driver itself: sent after they were due
-	composing  []byte                  // what is about to be sent
-	unwrapped  []byte                  // what was received, without envelopes
+	composed     int64 // messages
+	deliveries   int64
+	acknowledged int64                   // messages of which the sender was told the number
+	lateness     *hdrhistogram.Histogram // of the driver itself: sent after they were due
+	composing    []byte                  // what is about to be sent
+	unwrapped    []byte                  // what was received, without envelopes
 }
 
 // A client is one connection.
 type client struct {
 	role
-	rest []byte // the beginning of a delivery whose other bytes have not come
+	rest []byte        // the beginning of a delivery whose other bytes have not come
+	at   time.Duration // when the server received what comes now, if the client is told
 }
 
 // A sender is a client that sends.
 type sender struct {
 	connection int
 	composed   uint32        // messages
+	settled    uint32        // of them are acknowledged
 	unsent     []byte        // what the connection has not taken yet
 	free       time.Duration // since when it has taken everything
 	window     window
@@ -54,7 +59,13 @@ func (s span) has(t time.Duration) bool { return s.begin <= t && t < s.end }
 // maxBurst is how many messages are written at once.
 const maxBurst = 128
 
-var _ handler = (*driver)(nil)
+// A frame has messages of a second. Clocks that are set meanwhile may differ more.
+const (
+	frameSpan = time.Second
+	clockSlip = time.Second
+)
+
+var _ numberHandler = (*driver)(nil)
 
 func newDriver(c *Config, t transport, seed uint64) *driver {
 	d := &driver{
@@ -84,13 +95,18 @@ func newDriver(c *Config, t transport, seed uint64) *driver {
 		}
 		d.clients[i].role = roles[i]
 	}
+	if web, ok := t.(*webSocketTransport); ok {
+		d.told = web.room != nil
+	}
 	if c.Rate > 0 && c.Senders > 0 {
 		d.pace = &pace{rate: uint64(c.Rate), senders: uint64(c.Senders), end: d.measured.end}
 	}
 	if c.Dialect.AnyOrder {
 		d.check = newAnyOrder(d.codec, roles, c.Senders)
 	} else {
-		d.check = newOrder(d.codec, roles, c.Senders)
+		o := newOrder(d.codec, roles, c.Senders)
+		o.told = d.told
+		d.check = o
 	}
 	return d
 }
@@ -207,6 +223,11 @@ func (d *driver) take(connection int, stream []byte, now time.Duration) (n int, 
 	d.deliveries += int64(len(entries))
 	for len(entries) > 0 {
 		n := burst(entries)
+		if d.told {
+			if err := d.checkTime(connection, entries[0].message, now); err != nil {
+				return 0, err
+			}
+		}
 		d.account(entries[0].message, n, now)
 		entries = entries[n:]
 	}
@@ -233,6 +254,37 @@ func (d *driver) account(m message, n int, now time.Duration) {
 	if d.measured.has(m.at) {
 		d.recorder.record(now-m.at, int64(n))
 	}
+}
+
+// numbered takes down what a client is told of what it receives next.
+func (d *driver) numbered(connection int, own uint64, at time.Time) error {
+	c := &d.clients[connection]
+	c.at = at.Sub(d.epoch)
+	if own == 0 {
+		return nil
+	}
+	if c.sender == nobody {
+		return fmt.Errorf("client %d is told of %s of its own, and it sends none", connection, english.Count(own, "message"))
+	}
+	s := &d.senders[c.sender]
+	if unsettled := s.composed - s.settled; own > uint64(unsettled) {
+		return fmt.Errorf("client %d is told of %s of its own, of %d that it sent and was not told of",
+			connection, english.Count(own, "message"), unsettled)
+	}
+	s.settled += uint32(own)
+	d.acknowledged += int64(own)
+	return d.check.acknowledge(connection, own)
+}
+
+// checkTime reports a message that its frame says was received at another time: before
+// it was sent, or after it has arrived.
+func (d *driver) checkTime(connection int, m message, now time.Duration) error {
+	at := d.clients[connection].at
+	if m.at <= at+frameSpan+clockSlip && at <= now+clockSlip {
+		return nil
+	}
+	return fmt.Errorf("client %d is told that the server received %v at %v; it was sent at %v and has arrived at %v (after the begin of the run). "+
+		"Or somebody has set a clock", connection, m, at, m.at, now)
 }
 
 func (d *driver) connected(int) error { return nil }

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"sop-chat/internal/english"
+	"sop-chat/internal/websocket"
 )
 
 // Frames of a WebSocket, as RFC 6455 has them in section 5.2. Those of a client
@@ -16,27 +17,7 @@ import (
 //	┌───┬────────┬────┬────────┬──────────────────┬──────────────┬─────────┐
 //	│fin│ opcode │mask│ length │ longer length    │ masking key  │ payload │
 //	└───┴────────┴────┴────────┴──────────────────┴──────────────┴─────────┘
-const (
-	finBit      = 0x80
-	reservedBit = 0x70 // of extensions, of which none was asked for
-	maskBit     = 0x80
-	length16    = 126 // the length is in the next two bytes
-	length64    = 127 // in the next eight
-
-	maxControl      = 125   // bytes of a control frame's payload (5.5)
-	maxServerHeader = 2 + 8 // bytes
-)
-
-// Opcodes, RFC 6455 section 5.2.
-const (
-	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
-	opClose        = 0x8
-	opPing         = 0x9
-	opPong         = 0xa
-)
-
+//
 // A frameReader takes a server's frames apart, wherever the stream is cut.
 type frameReader struct {
 	unit    uint64 // what the length of a message has to be a multiple of
@@ -50,8 +31,8 @@ type frameReader struct {
 }
 
 // next reads from b what belongs to one frame, and returns the rest of b. What
-// it has read is a part of a message (opBinary), a whole control frame (opClose,
-// opPing or opPong), or nothing of either yet (opContinuation). The payload is a
+// it has read is a part of a message (OpBinary), a whole control frame (OpClose,
+// OpPing or OpPong), or nothing of either yet (OpContinuation). The payload is a
 // part of b, or valid until the next control frame.
 func (r *frameReader) next(b []byte) (opcode byte, payload, rest []byte, err error) {
 	if r.left == 0 {
@@ -62,12 +43,12 @@ func (r *frameReader) next(b []byte) (opcode byte, payload, rest []byte, err err
 	n := int(min(r.left, uint64(len(b))))
 	payload, rest = b[:n], b[n:]
 	r.left -= uint64(n)
-	if r.opcode < opClose {
-		return opBinary, payload, rest, r.finish()
+	if r.opcode < websocket.OpClose {
+		return websocket.OpBinary, payload, rest, r.finish()
 	}
 	r.control = append(r.control, payload...)
 	if r.left > 0 {
-		return opContinuation, nil, rest, nil
+		return websocket.OpContinuation, nil, rest, nil
 	}
 	return r.opcode, r.control, rest, nil
 }
@@ -80,7 +61,7 @@ func (r *frameReader) readHeader(b []byte) (rest []byte, err error) {
 		}
 	}
 	had := len(r.header)
-	r.header = append(r.header, b[:min(len(b), maxServerHeader-had)]...)
+	r.header = append(r.header, b[:min(len(b), websocket.MaxHeader-had)]...)
 	n, err := r.parseHeader(r.header)
 	if n == 0 {
 		return nil, err // not a byte was behind it
@@ -95,22 +76,22 @@ func (r *frameReader) parseHeader(b []byte) (n int, err error) {
 	if len(b) < 2 {
 		return 0, nil
 	}
-	n, length := 2, uint64(b[1]&^maskBit)
+	n, length := 2, uint64(b[1]&^websocket.BitMasked)
 	switch {
-	case b[1]&maskBit != 0:
+	case b[1]&websocket.BitMasked != 0:
 		return 0, errors.New("the server masks its frames, which only clients do (RFC 6455, 5.1)")
-	case length == length16:
+	case length == websocket.Length16:
 		n = 4
-	case length == length64:
-		n = maxServerHeader
+	case length == websocket.Length64:
+		n = websocket.MaxHeader
 	}
 	if len(b) < n {
 		return 0, nil
 	}
 	switch length {
-	case length16:
+	case websocket.Length16:
 		length = uint64(binary.BigEndian.Uint16(b[2:]))
-	case length64:
+	case websocket.Length64:
 		length = binary.BigEndian.Uint64(b[2:])
 	}
 	return n, r.begin(b[0], length)
@@ -118,28 +99,28 @@ func (r *frameReader) parseHeader(b []byte) (n int, err error) {
 
 // begin notes what a header says, and checks it.
 func (r *frameReader) begin(first byte, length uint64) error {
-	r.opcode, r.fin, r.left = first&0x0f, first&finBit != 0, length
+	r.opcode, r.fin, r.left = first&websocket.BitsOpcode, first&websocket.BitFinal != 0, length
 	switch {
-	case first&reservedBit != 0:
+	case first&websocket.BitsReserved != 0:
 		return fmt.Errorf("a frame begins with %#02x, which has bits of an extension that was not asked for", first)
 	case length > math.MaxInt64:
 		return fmt.Errorf("a frame is %s long, more than there can be (RFC 6455, 5.2)", english.Count(length, "byte"))
 	}
 	switch r.opcode {
-	case opContinuation:
+	case websocket.OpContinuation:
 		if !r.begun {
 			return errors.New("a frame continues a message that has not begun")
 		}
 		r.begun = !r.fin
-	case opBinary:
+	case websocket.OpBinary:
 		if r.begun {
 			return errors.New("a message begins within another")
 		}
 		r.length, r.begun = 0, !r.fin
-	case opText:
+	case websocket.OpText:
 		return errors.New("a frame is text, where messages are binary")
-	case opClose, opPing, opPong:
-		if !r.fin || length > maxControl {
+	case websocket.OpClose, websocket.OpPing, websocket.OpPong:
+		if !r.fin || length > websocket.MaxControl {
 			return fmt.Errorf("a control frame of %s is too long, or in parts (RFC 6455, 5.5)", english.Count(length, "byte"))
 		}
 		r.control = r.control[:0]
@@ -157,33 +138,4 @@ func (r *frameReader) finish() error {
 		return fmt.Errorf("a WebSocket message has %s, which is not a multiple of %d", english.Count(r.length, "byte"), r.unit)
 	}
 	return nil
-}
-
-// appendFrame appends a client's frame, with its payload masked.
-func appendFrame(b []byte, opcode byte, payload []byte, key uint32) []byte {
-	b = append(b, finBit|opcode)
-	switch n := len(payload); {
-	case n < length16:
-		b = append(b, maskBit|byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, maskBit|length16), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, maskBit|length64), uint64(n))
-	}
-	b = binary.LittleEndian.AppendUint32(b, key)
-	at := len(b)
-	b = append(b, payload...)
-	mask(b[at:], key)
-	return b
-}
-
-// mask masks bytes, or unmasks them. The key's first byte is its lowest.
-func mask(b []byte, key uint32) {
-	twice := uint64(key)<<32 | uint64(key)
-	for ; len(b) >= 8; b = b[8:] {
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^twice)
-	}
-	for i := range b {
-		b[i] ^= byte(key >> (8 * (i % 4)))
-	}
 }

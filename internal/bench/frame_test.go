@@ -8,37 +8,17 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
 // serverFrame returns a frame as a server sends it.
 func serverFrame(first byte, payload []byte) []byte {
-	b := appendFrame(nil, first&0x0f, payload, 0)
+	b := websocket.AppendMasked(nil, first&0x0f, payload, 0)
 	b[0] = first
-	b[1] &^= maskBit
+	b[1] &^= websocket.BitMasked
 	header := len(b) - len(payload) - 4
 	return slices.Delete(b, header, header+4) // the key
-}
-
-// A client's frame is that of RFC 6455, section 5.7.
-func TestAppendFrame(t *testing.T) {
-	want := []byte{0x82, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}
-	if got := appendFrame(nil, opBinary, []byte("Hello"), 0x3d21fa37); !bytes.Equal(got, want) {
-		t.Errorf("got %x, want %x", got, want)
-	}
-	for _, n := range []int{0, 125, 126, 127, 512, 65535, 65536} {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(i)
-		}
-		masked := appendFrame(nil, opBinary, b, 0x01020304)
-		payload := masked[len(masked)-n:]
-		for i := range payload {
-			if payload[i] != b[i]^"\x04\x03\x02\x01"[i%4] {
-				t.Fatalf("byte %d of %d is masked wrongly", i, n)
-			}
-		}
-	}
 }
 
 // Frames of any length and kind are read the same wherever the stream is cut.
@@ -47,21 +27,21 @@ func TestFrameReader(t *testing.T) {
 		var stream, want []byte
 		var wantControl [][]byte
 		control := func() {
-			payload := bytes.Repeat([]byte{'p'}, rapid.IntRange(0, maxControl).Draw(t, "control"))
+			payload := bytes.Repeat([]byte{'p'}, rapid.IntRange(0, websocket.MaxControl).Draw(t, "control"))
 			wantControl = append(wantControl, payload)
-			stream = append(stream, serverFrame(finBit|opPing, payload)...)
+			stream = append(stream, serverFrame(websocket.BitFinal|websocket.OpPing, payload)...)
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "messages") {
 			parts := rapid.IntRange(1, 3).Draw(t, "parts")
 			for part := range parts {
 				n := rapid.SampledFrom([]int{0, 1, 125, 126, 127, 512, 65535, 65536}).Draw(t, "length")
 				payload := bytes.Repeat([]byte{byte('a' + part)}, n)
-				first := byte(opBinary)
+				first := byte(websocket.OpBinary)
 				if part > 0 {
-					first = opContinuation
+					first = websocket.OpContinuation
 				}
 				if part == parts-1 {
-					first |= finBit
+					first |= websocket.BitFinal
 				}
 				stream = append(stream, serverFrame(first, payload)...)
 				want = append(want, payload...)
@@ -81,9 +61,9 @@ func TestFrameReader(t *testing.T) {
 					t.Fatal(err)
 				}
 				switch opcode {
-				case opBinary:
+				case websocket.OpBinary:
 					got = append(got, payload...)
-				case opPing:
+				case websocket.OpPing:
 					gotControl = append(gotControl, bytes.Clone(payload))
 				}
 				piece = rest
@@ -104,24 +84,24 @@ func TestWrongFrames(t *testing.T) {
 		stream []byte
 		want   string
 	}{
-		{"masked", appendFrame(nil, opBinary, message, 1), "the server masks its frames"},
-		{"text", serverFrame(finBit|opText, message), "a frame is text"},
-		{"compressed", serverFrame(finBit|0x40|opBinary, message), "begins with 0xc2, which has bits of an extension"},
-		{"unknown", serverFrame(finBit|0x3, message), "opcode 0x3, which there is not"},
-		{"half a message", serverFrame(finBit|opBinary, message[:100]), "has 100 bytes, which is not a multiple of 512"},
+		{"masked", websocket.AppendMasked(nil, websocket.OpBinary, message, 1), "the server masks its frames"},
+		{"text", serverFrame(websocket.BitFinal|websocket.OpText, message), "a frame is text"},
+		{"compressed", serverFrame(websocket.BitFinal|0x40|websocket.OpBinary, message), "begins with 0xc2, which has bits of an extension"},
+		{"unknown", serverFrame(websocket.BitFinal|0x3, message), "opcode 0x3, which there is not"},
+		{"half a message", serverFrame(websocket.BitFinal|websocket.OpBinary, message[:100]), "has 100 bytes, which is not a multiple of 512"},
 		{
-			"half a message in parts", slices.Concat(serverFrame(opBinary, message), serverFrame(finBit|opContinuation, message[:1])),
+			"half a message in parts", slices.Concat(serverFrame(websocket.OpBinary, message), serverFrame(websocket.BitFinal|websocket.OpContinuation, message[:1])),
 			"has 513 bytes",
 		},
-		{"continued", serverFrame(finBit|opContinuation, message), "continues a message that has not begun"},
+		{"continued", serverFrame(websocket.BitFinal|websocket.OpContinuation, message), "continues a message that has not begun"},
 		{
-			"continued after its end", slices.Concat(serverFrame(finBit|opBinary, message), serverFrame(finBit|opContinuation, message)),
+			"continued after its end", slices.Concat(serverFrame(websocket.BitFinal|websocket.OpBinary, message), serverFrame(websocket.BitFinal|websocket.OpContinuation, message)),
 			"continues a message that has not begun",
 		},
-		{"within another", slices.Concat(serverFrame(opBinary, message), serverFrame(finBit|opBinary, message)), "begins within another"},
-		{"long ping", serverFrame(finBit|opPing, message[:126]), "a control frame of 126 bytes is too long"},
-		{"ping in parts", serverFrame(opPing, nil), "too long, or in parts"},
-		{"endless", []byte{finBit | opBinary, length64, 0x80, 0, 0, 0, 0, 0, 0, 0}, "9223372036854775808 bytes long"},
+		{"within another", slices.Concat(serverFrame(websocket.OpBinary, message), serverFrame(websocket.BitFinal|websocket.OpBinary, message)), "begins within another"},
+		{"long ping", serverFrame(websocket.BitFinal|websocket.OpPing, message[:126]), "a control frame of 126 bytes is too long"},
+		{"ping in parts", serverFrame(websocket.OpPing, nil), "too long, or in parts"},
+		{"endless", []byte{websocket.BitFinal | websocket.OpBinary, websocket.Length64, 0x80, 0, 0, 0, 0, 0, 0, 0}, "9223372036854775808 bytes long"},
 	} {
 		for _, cut := range []int{1, 7, len(test.stream)} {
 			r := frameReader{unit: wire.Size}

@@ -45,7 +45,7 @@ type admission struct {
 // An attempt is a connection that is about to join.
 type attempt struct{ hello, answer []byte }
 
-var _ handler = (*admission)(nil)
+var _ numberHandler = (*admission)(nil)
 
 // join connects all clients and returns when the server has let them in.
 func join(ctx context.Context, c *Config, t transport) error {
@@ -131,6 +131,11 @@ func (e *admission) received(number int, b []byte, _ time.Duration) error {
 		e.advanced = time.Now()
 	}
 	return nil
+}
+
+// numbered refuses what has a number: it is a message, and none was sent yet.
+func (e *admission) numbered(number int, _ uint64, _ time.Time) error {
+	return fmt.Errorf("client %d: %w", number, errNotAlone)
 }
 
 func (e *admission) writable(int) error { return nil }

@@ -26,8 +26,12 @@ import (
 // message is added once two clients have it next: the one says that nothing
 // comes before it but, maybe, messages of its own; the other would have
 // received those, and says that they do not.
+//
+// A sender that is told the numbers of messages knows where its own belong: they
+// are acknowledged there. So it has to agree with the list in those too.
 type order struct {
 	codec   *codec
+	told    bool     // the senders are told the numbers
 	places  []place  // of all clients
 	senders []int    // those clients that send and receive
 	quorum  int      // how many of them must have a message next for it to be added; 0 with listeners
@@ -50,7 +54,9 @@ type entry struct {
 type place struct {
 	role
 	next  int   // the entry that it receives next
-	ahead queue // what a sender has received beyond the end
+	ahead queue // what a sender has received beyond the end, or was acknowledged
+
+	acknowledged uint32 // own messages
 }
 
 var _ check = (*order)(nil)
@@ -144,6 +150,16 @@ func (o *order) keep(client int, messages []byte) ([]entry, error) {
 	return o.taken, nil
 }
 
+// acknowledge keeps a sender's own messages among what it receives.
+func (o *order) acknowledge(client int, own uint64) error {
+	p := &o.places[client]
+	for range own {
+		p.ahead.push(message{from: uint32(p.sender), number: p.acknowledged})
+		p.acknowledged++
+	}
+	return nil
+}
+
 // add adds what a client receives next, or is sure to.
 func (o *order) add(client int, e entry) error {
 	if want := o.added[e.from]; e.number != want {
@@ -182,12 +198,16 @@ func (o *order) catchUp(client int) error {
 	p := &o.places[client]
 	for ; p.next < o.end(); p.next++ {
 		e := &o.entries[p.next-o.base]
-		if p.isOwn(e.message) {
+		isOwn := p.isOwn(e.message)
+		if isOwn && !o.told {
 			continue
 		}
 		m, ok := p.ahead.first()
 		if !ok {
 			return nil
+		}
+		if isOwn {
+			m.at = e.at // which an acknowledgement does not say
 		}
 		if m != e.message {
 			return o.outOfOrder(client, m)
@@ -207,7 +227,7 @@ func (o *order) addAgreed() (grown bool, err error) {
 	waiting := 0
 	for _, client := range o.senders {
 		m, ok := o.places[client].ahead.first()
-		if !ok {
+		if !ok || o.places[client].isOwn(m) {
 			continue
 		}
 		if o.votes[m.from]++; o.votes[m.from] >= o.quorum {
@@ -249,9 +269,13 @@ func (o *order) mismatch(client int, payload []byte) error {
 // outOfOrder says what is wrong with a message that is not the one at the
 // client's place.
 func (o *order) outOfOrder(client int, m message) error {
-	next := o.places[client].next
+	p := &o.places[client]
+	next := p.next
 	entries := o.entries[next-o.base:]
 	want := entries[0].message
+	if p.isOwn(m) || p.isOwn(want) {
+		return fmt.Errorf("the numbers that client %d is told put %v where %v belongs (place %d in the order of all)", client, m, want, next)
+	}
 	if m.from == want.from {
 		return wrongNumber(client, m, want.number)
 	}
@@ -279,6 +303,9 @@ func (o *order) disagreement() error {
 func (o *order) missing(sent []uint32) error {
 	for client := range o.places {
 		if p := &o.places[client]; p.receives && p.next < o.end() {
+			if m := o.entries[p.next-o.base].message; p.isOwn(m) {
+				return fmt.Errorf("client %d is not told the number of %v, its own", client, m)
+			}
 			return fmt.Errorf("client %d lacks %v, which others received", client, o.entries[p.next-o.base].message)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 type Report struct {
 	Clients int `json:"clients"`
 	Senders int `json:"senders"`
+	// Subprotocol is the one that the clients spoke through WebSockets, if any.
+	Subprotocol string `json:"subprotocol,omitempty"`
 	// Rate is how many messages a second were to be sent; 0 is flat out, with
 	// at most Window messages of each sender on their way.
 	Rate   int `json:"rate"`
@@ -86,6 +88,9 @@ func newReport(c *Config, way *measurement, memory int64) *Report {
 		Verified:            way.deliveries,
 		Timeline:            way.recorder.seconds,
 		Warnings:            []string{},
+	}
+	if way.told {
+		r.Subprotocol = c.Dialect.Subprotocol
 	}
 	since := sinceIntended
 	if c.Rate == 0 {

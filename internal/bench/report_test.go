@@ -51,7 +51,7 @@ func example() *Report {
 func TestTable(t *testing.T) {
 	flatOut, idle := example(), example()
 	flatOut.Rate, flatOut.Window, flatOut.Latency.Since = 0, 256, sinceSent
-	flatOut.Server = nil
+	flatOut.Server, flatOut.Subprotocol = nil, Numbers
 	flatOut.Warnings = []string{"it rains"}
 	idle.Senders, idle.Latency, idle.Generator = 0, nil, GeneratorCost{}
 	golden(t, "tables.txt", example().Table()+"\n"+flatOut.Table()+"\n"+idle.Table())

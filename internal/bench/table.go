@@ -13,7 +13,7 @@ import (
 // Table shows the report to people.
 func (r *Report) Table() string {
 	var t table
-	t.row("clients", whole(float64(r.Clients)), "")
+	t.row("clients", whole(float64(r.Clients)), "%s", r.spoken())
 	t.row("senders", whole(float64(r.Senders)), "  %s", r.pace())
 	if r.Senders > 0 {
 		t.row("sent", whole(r.SentPerSecond), "/s")
@@ -40,6 +40,13 @@ func (r *Report) Table() string {
 		fmt.Fprintf(&t, "note: %s\n", warning)
 	}
 	return t.String()
+}
+
+func (r *Report) spoken() string {
+	if r.Subprotocol == "" {
+		return ""
+	}
+	return "  through WebSockets, told the numbers of messages (" + r.Subprotocol + ")"
 }
 
 func (r *Report) pace() string {

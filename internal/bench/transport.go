@@ -44,6 +44,15 @@ type handler interface {
 	ended(number int, cause error) error
 }
 
+// A numberHandler is a handler that is also told what a server says of the
+// messages' numbers.
+type numberHandler interface {
+	handler
+	// numbered says that so many of a connection's own messages come before what
+	// it receives next, and that the server received that at a time.
+	numbered(connection int, own uint64, at time.Time) error
+}
+
 // A connectError says why a connection could not be made.
 type connectError struct{ cause error }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
-	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"sop-chat/internal/english"
+	"sop-chat/internal/websocket"
 )
 
 // A WebSocket says which one a Dialect is spoken through.
@@ -31,15 +31,17 @@ const maxUpgrade = 16 << 10
 // An upgrade is the request that turns an HTTP connection into a WebSocket, see
 // RFC 6455 section 4.
 type upgrade struct {
-	host, path string
-	key        string
-	answer     []byte
+	host, path  string
+	subprotocol string // that is asked for, or ""
+	key         string
+	answer      []byte
+	agreed      bool // the server speaks the subprotocol
 }
 
-func newUpgrade(w *WebSocket, to netip.AddrPort) *upgrade {
+func newUpgrade(w *WebSocket, subprotocol string, to netip.AddrPort) *upgrade {
 	var nonce [16]byte
 	rand.Read(nonce[:]) // which never fails
-	u := &upgrade{host: w.Host, path: w.Path, key: base64.StdEncoding.EncodeToString(nonce[:])}
+	u := &upgrade{host: w.Host, path: w.Path, subprotocol: subprotocol, key: base64.StdEncoding.EncodeToString(nonce[:])}
 	if u.host == "" {
 		u.host = to.String()
 	}
@@ -47,8 +49,12 @@ func newUpgrade(w *WebSocket, to netip.AddrPort) *upgrade {
 }
 
 func (u *upgrade) request() []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n", u.path, u.host, u.key)
+	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: %s\r\n", u.path, u.host, u.key, websocket.Version)
+	if u.subprotocol != "" {
+		b = fmt.Appendf(b, "Sec-WebSocket-Protocol: %s\r\n", u.subprotocol)
+	}
+	return append(b, "\r\n"...)
 }
 
 // read takes a part of the answer. When that is whole it returns what came
@@ -78,25 +84,20 @@ func (u *upgrade) check(answer *http.Response, body []byte) error {
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		return u.refusal(answer, body)
 	}
-	for _, name := range []string{"Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"} {
-		if value := answer.Header.Get(name); value != "" {
+	for name, asked := range map[string]string{"Sec-WebSocket-Extensions": "", "Sec-WebSocket-Protocol": u.subprotocol} {
+		if value := answer.Header.Get(name); value != "" && value != asked {
 			return fmt.Errorf("the server chooses %q for %s, which was not asked for", value, name)
 		}
 	}
+	u.agreed = u.subprotocol != "" && answer.Header.Get("Sec-WebSocket-Protocol") == u.subprotocol
 	upgrade, connection := answer.Header.Get("Upgrade"), answer.Header.Get("Connection")
 	if !strings.EqualFold(upgrade, "websocket") || !strings.Contains(strings.ToLower(connection), "upgrade") {
 		return fmt.Errorf("the server switches to another protocol than WebSocket: Upgrade: %.40q, Connection: %.40q", upgrade, connection)
 	}
-	if got, want := answer.Header.Get("Sec-WebSocket-Accept"), acceptOf(u.key); got != want {
+	if got, want := answer.Header.Get("Sec-WebSocket-Accept"), websocket.AcceptKey(u.key); got != want {
 		return fmt.Errorf("the server's Sec-WebSocket-Accept is %.40q, where %q belongs: it did not read the request", got, want)
 	}
 	return nil
-}
-
-// acceptOf returns what a server makes of a key, RFC 6455 section 4.2.2.
-func acceptOf(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // refusal says what an answer that opens no WebSocket means.

@@ -4,25 +4,25 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"sop-chat/internal/websocket"
 )
 
 // accepted returns the answer that opens a WebSocket.
 func accepted(key string) string {
 	return "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
-		"Sec-WebSocket-Accept: " + acceptOf(key) + "\r\n\r\n"
+		"Sec-WebSocket-Accept: " + websocket.AcceptKey(key) + "\r\n\r\n"
 }
 
-// The example of RFC 6455, section 1.3.
-func TestAcceptOf(t *testing.T) {
-	if got := acceptOf("dGhlIHNhbXBsZSBub25jZQ=="); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-		t.Errorf("got %s", got)
-	}
+// agreed returns the answer of a server that speaks a subprotocol.
+func agreed(key, subprotocol string) string {
+	return strings.TrimSuffix(accepted(key), "\r\n") + "Sec-WebSocket-Protocol: " + subprotocol + "\r\n\r\n"
 }
 
 // The answer may come in any pieces, and something behind it.
 func TestUpgrade(t *testing.T) {
 	for cut := range 300 {
-		u := newUpgrade(&WebSocket{Path: "/ws"}, netip.MustParseAddrPort("[::1]:80"))
+		u := newUpgrade(&WebSocket{Path: "/ws"}, "", netip.MustParseAddrPort("[::1]:80"))
 		if request := string(u.request()); !strings.HasPrefix(request, "GET /ws HTTP/1.1\r\nHost: [::1]:80\r\n") {
 			t.Fatalf("the request is %q", request)
 		}
@@ -55,7 +55,7 @@ func TestNoUpgrade(t *testing.T) {
 		{"full", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "no room for another connection"},
 		{"no WebSocket", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello", "it speaks HTTP, but opens no WebSocket there"},
 		{"a page", "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n<p>no</p>", "there is nothing at that path"},
-		{"wrong key", strings.Replace(right, acceptOf("key"), acceptOf("another"), 1), "the server's Sec-WebSocket-Accept is "},
+		{"wrong key", strings.Replace(right, websocket.AcceptKey("key"), websocket.AcceptKey("another"), 1), "the server's Sec-WebSocket-Accept is "},
 		{"no key", strings.Replace(right, "Sec-WebSocket-Accept", "X", 1), `the server's Sec-WebSocket-Accept is ""`},
 		{"other protocol", strings.Replace(right, "WebSocket\r\n", "h2c\r\n", 1), `another protocol than WebSocket: Upgrade: "h2c"`},
 		{"extension", "HTTP/1.1 101 X\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", `the server chooses "permessage-deflate" for Sec-WebSocket-Extensions`},

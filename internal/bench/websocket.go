@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -19,15 +20,19 @@ import (
 //
 // To the handler a connection is there when the server has upgraded it. What it
 // writes is sent a message a frame, as the page does, masked with keys of their
-// own; what is received are the payloads, wherever frames begin and end.
+// own; what is received are the payloads, wherever frames begin and end. Where the
+// server speaks the subprotocol Numbers, a numberHandler is told of the numbers.
 type webSocketTransport struct {
-	inner   transport
-	handler handler // while it waits
-	web     *WebSocket
-	piece   int    // bytes that are sent in one frame
-	unit    uint64 // see frameReader
-	links   []webSocket
-	framing []byte // what is about to be sent
+	inner       transport
+	handler     handler // while it waits
+	web         *WebSocket
+	subprotocol string
+	piece       int    // bytes that are sent in one frame
+	unit        uint64 // see frameReader
+	links       []webSocket
+	framing     []byte // what is about to be sent
+	answered    bool   // the first link knows whether the server speaks the subprotocol
+	room        *room  // what all admissions say; nil if the server does not
 }
 
 // A webSocket is one connection.
@@ -35,6 +40,7 @@ type webSocket struct {
 	upgrade *upgrade // until the server has answered it
 	closed  bool     // the server has ended it; what comes is ignored
 	frames  frameReader
+	numbers numbers
 	unsent  []byte // frames that the connection has not taken yet
 }
 
@@ -50,7 +56,7 @@ var (
 // overWebSockets returns a transport for a dialect that is spoken through
 // WebSockets. Closing it closes the one beneath.
 func overWebSockets(inner transport, d *Dialect) *webSocketTransport {
-	t := &webSocketTransport{inner: inner, web: d.WebSocket, piece: d.Publish.size(), unit: 1}
+	t := &webSocketTransport{inner: inner, web: d.WebSocket, subprotocol: d.Subprotocol, piece: d.Publish.size(), unit: 1}
 	if d.bare() {
 		t.unit = wire.Size // nothing but frames says where messages begin
 	}
@@ -60,7 +66,7 @@ func overWebSockets(inner transport, d *Dialect) *webSocketTransport {
 func (t *webSocketTransport) close() { t.inner.close() }
 
 func (t *webSocketTransport) connect(number int, to netip.AddrPort) error {
-	l := webSocket{upgrade: newUpgrade(t.web, to), frames: frameReader{unit: t.unit}}
+	l := webSocket{upgrade: newUpgrade(t.web, t.subprotocol, to), frames: frameReader{unit: t.unit}}
 	if number == len(t.links) {
 		t.links = append(t.links, l)
 	} else {
@@ -81,7 +87,7 @@ func (t *webSocketTransport) write(number int, b []byte) (int, error) {
 	}
 	t.framing = t.framing[:0]
 	for rest := b; len(rest) > 0; rest = rest[piece:] {
-		t.framing = appendFrame(t.framing, opBinary, rest[:piece], rand.Uint32())
+		t.framing = websocket.AppendMasked(t.framing, websocket.OpBinary, rest[:piece], rand.Uint32())
 	}
 	return len(b), t.send(number, t.framing)
 }
@@ -147,6 +153,9 @@ func (t *webSocketTransport) received(number int, b []byte, ago time.Duration) e
 		if !whole {
 			return nil
 		}
+		if err := t.agree(number, l.upgrade.agreed); err != nil {
+			return err
+		}
 		l.upgrade, b = nil, rest
 		if err := t.handler.connected(number); err != nil {
 			return err
@@ -166,7 +175,12 @@ func (t *webSocketTransport) unframe(number int, b []byte, ago time.Duration) er
 		}
 		b = rest
 		switch opcode {
-		case opBinary:
+		case websocket.OpBinary:
+			if t.room != nil {
+				if payload, run, err = t.unnumber(number, payload, run, ago); err != nil {
+					return err
+				}
+			}
 			if len(run) > 0 && len(payload) <= worthMoving {
 				run = append(run, payload...) // which lies behind it in b
 				continue
@@ -175,11 +189,11 @@ func (t *webSocketTransport) unframe(number int, b []byte, ago time.Duration) er
 				return err
 			}
 			run = payload
-		case opPing:
-			if err := t.answer(number, opPong, payload); err != nil {
+		case websocket.OpPing:
+			if err := t.answer(number, websocket.OpPong, payload); err != nil {
 				return err
 			}
-		case opClose:
+		case websocket.OpClose:
 			if err := t.handOver(number, run, ago); err != nil {
 				return err
 			}
@@ -196,9 +210,65 @@ func (t *webSocketTransport) handOver(number int, payload []byte, ago time.Durat
 	return t.handler.received(number, payload, ago)
 }
 
+// agree notes whether the server speaks the subprotocol with a client.
+func (t *webSocketTransport) agree(number int, agreed bool) error {
+	if t.answered && agreed != (t.room != nil) {
+		return fmt.Errorf("client %d: the server speaks %s with some clients and not with others", number, t.subprotocol)
+	}
+	if t.answered = true; agreed && t.room == nil {
+		t.room, t.unit = new(room), 1
+	}
+	t.links[number].frames.unit = t.unit
+	return nil
+}
+
+// unnumber takes what comes before the messages of a frame off a part of its payload.
+// If those do not continue the run before them, it hands that over.
+func (t *webSocketTransport) unnumber(number int, payload, run []byte, ago time.Duration) (messages, rest []byte, err error) {
+	l := &t.links[number]
+	payload, complete, err := l.numbers.take(payload, &l.frames)
+	if err != nil {
+		return nil, nil, fmt.Errorf("client %d: %w", number, err)
+	}
+	if complete {
+		if run, err = t.beginFrame(number, run, ago); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !l.numbers.caughtUp { // until then a page sends nothing, so it need not know that it is in
+		l.numbers.echo = append(l.numbers.echo, payload...)
+		return nil, run, nil
+	}
+	return payload, run, nil
+}
+
+// beginFrame does what follows from the number and the time of a frame, and returns
+// the run that its messages continue.
+func (t *webSocketTransport) beginFrame(number int, run []byte, ago time.Duration) ([]byte, error) {
+	n := &t.links[number].numbers
+	kind, own, err := n.begin(t.room)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("client %d: %w", number, err)
+	case kind == catchingUp:
+		echo := n.echo
+		n.echo = nil
+		return nil, t.handOver(number, echo, ago)
+	case kind != beginning:
+		return run, nil
+	}
+	if err := t.handOver(number, run, ago); err != nil {
+		return nil, err
+	}
+	if h, ok := t.handler.(numberHandler); ok {
+		return nil, h.numbered(number, own, t.room.clock(n.millis))
+	}
+	return nil, nil
+}
+
 // answer answers a control frame.
 func (t *webSocketTransport) answer(number int, opcode byte, payload []byte) error {
-	if err := t.send(number, appendFrame(nil, opcode, payload, rand.Uint32())); err != nil {
+	if err := t.send(number, websocket.AppendMasked(nil, opcode, payload, rand.Uint32())); err != nil {
 		return t.ended(number, err)
 	}
 	return nil
@@ -235,7 +305,7 @@ func (t *webSocketTransport) answerClose(number int, payload []byte) error {
 		cause.code, cause.reason = binary.BigEndian.Uint16(payload), string(payload[2:])
 		payload = payload[:2]
 	}
-	if err := t.answer(number, opClose, payload); err != nil {
+	if err := t.answer(number, websocket.OpClose, payload); err != nil {
 		return err
 	}
 	return t.ended(number, cause)

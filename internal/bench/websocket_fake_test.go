@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -18,6 +19,8 @@ type framedServer struct {
 	handler handler
 	answers map[int]string // to those that have asked for one
 	rest    map[int][]byte // beginnings of messages, which are framed when they are whole
+
+	subprotocol string // that it speaks
 }
 
 var (
@@ -32,6 +35,9 @@ func (f *framedServer) write(number int, b []byte) (int, error) {
 			f.t.Fatal(err)
 		}
 		f.answers[number] = accepted(request.Header.Get("Sec-WebSocket-Key"))
+		if asked := request.Header.Get("Sec-WebSocket-Protocol"); f.subprotocol != "" && asked == f.subprotocol {
+			f.answers[number] = agreed(request.Header.Get("Sec-WebSocket-Key"), asked)
+		}
 		return len(b), nil
 	}
 	for rest := b; len(rest) > 0; {
@@ -44,13 +50,20 @@ func (f *framedServer) write(number int, b []byte) (int, error) {
 
 func (f *framedServer) wait(until time.Time, h handler) error {
 	f.handler = h
+	if err := f.answer(h); err != nil {
+		return err
+	}
+	return f.fakeServer.wait(until, f)
+}
+
+func (f *framedServer) answer(h handler) error {
 	for number, answer := range f.answers {
 		delete(f.answers, number)
 		if err := h.received(number, []byte(answer), 0); err != nil {
 			return err
 		}
 	}
-	return f.fakeServer.wait(until, f)
+	return nil
 }
 
 func (f *framedServer) connected(number int) error          { return f.handler.connected(number) }
@@ -64,7 +77,7 @@ func (f *framedServer) received(number int, b []byte, ago time.Duration) error {
 	if whole == 0 {
 		return nil
 	}
-	return f.handler.received(number, serverFrame(finBit|opBinary, b[:whole]), ago)
+	return f.handler.received(number, serverFrame(websocket.BitFinal|websocket.OpBinary, b[:whole]), ago)
 }
 
 // Whatever a server does wrong is found in WebSockets too, and what is right

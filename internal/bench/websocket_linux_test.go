@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"net"
 	"net/http"
@@ -15,14 +16,18 @@ import (
 	"sop-chat/internal/chattest"
 	"sop-chat/internal/gateway"
 	"sop-chat/internal/server"
+	"sop-chat/internal/websocket"
 )
 
-// againstGateway returns a configuration for the WebSockets of a server.
-func againstGateway(t *testing.T, sc server.Config, c Config) Config {
+// againstGateway returns a configuration for the WebSockets of a server, which speaks
+// a subprotocol or none.
+func againstGateway(t *testing.T, sc server.Config, subprotocol string, c Config) Config {
 	t.Helper()
 	s := chattest.Start(t, sc)
-	g := gateway.New(gateway.Config{Adopt: func(c gateway.Client) {
-		s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Received: c.Received})
+	g := gateway.New(gateway.Config{Subprotocol: subprotocol, Adopt: func(c gateway.Client) {
+		s.Adopt(server.Adopted{
+			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Numbered: c.Agreed, Epoch: 1, Received: c.Received,
+		})
 	}})
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", g)
@@ -51,22 +56,27 @@ func TestGateway(t *testing.T) {
 		{"everyone sends", Config{Clients: 4, Senders: 4, Window: 32}},
 		{"nobody sends", Config{Clients: 20, PID: os.Getpid()}},
 	} {
-		overBoth(t, test.what, func(t *testing.T, over transport) {
-			r, err := run(t.Context(), againstGateway(t, server.Config{}, test.Config), over, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if test.Senders > 0 && (r.Verified == 0 || r.Latency == nil) {
-				t.Errorf("nothing was measured: %+v", r)
-			}
-		})
+		for _, subprotocol := range []string{"", server.Subprotocol} {
+			overBoth(t, cmp.Or(subprotocol, "without numbers")+" "+test.what, func(t *testing.T, over transport) {
+				r, err := run(t.Context(), againstGateway(t, server.Config{}, subprotocol, test.Config), over, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.Senders > 0 && (r.Verified == 0 || r.Latency == nil) {
+					t.Errorf("nothing was measured: %+v", r)
+				}
+				if r.Subprotocol != subprotocol {
+					t.Errorf("the report says that %q was spoken, want %q", r.Subprotocol, subprotocol)
+				}
+			})
+		}
 	}
 }
 
 // What keeps a WebSocket out is reported.
 func TestNotLetInToWebSocket(t *testing.T) {
-	full := againstGateway(t, server.Config{MaxClients: 7}, Config{Clients: 20})
-	wrongKey := againstGateway(t, server.Config{}, Config{Clients: 20})
+	full := againstGateway(t, server.Config{MaxClients: 7}, Numbers, Config{Clients: 20})
+	wrongKey := againstGateway(t, server.Config{}, Numbers, Config{Clients: 20})
 	wrongPath := wrongKey
 	wrongPath.Dialect.WebSocket = &WebSocket{Path: "/other"}
 	wrongKey.Dialect = Chat("not " + chattest.Key)
@@ -92,7 +102,7 @@ func TestNotLetInToWebSocket(t *testing.T) {
 // A server that does not do as RFC 6455 says is reported.
 func TestHostileWebSockets(t *testing.T) {
 	hello := Chat("key").Hello(clientName(0), true)
-	echo := string(serverFrame(finBit|opBinary, hello))
+	echo := string(serverFrame(websocket.BitFinal|websocket.OpBinary, hello))
 	for _, test := range []struct {
 		what   string
 		answer func(key string) string
@@ -101,11 +111,15 @@ func TestHostileWebSockets(t *testing.T) {
 		{"ends at once", func(string) string { return "" }, "client 0: the server ended the connection instead of answering"},
 		{"ends within the answer", func(key string) string { return accepted(key)[:40] }, "client 0: the server ended the connection instead of answering"},
 		{"another's key", func(string) string { return accepted("another") }, "client 0: the server's Sec-WebSocket-Accept is "},
-		{"masks", func(key string) string { return accepted(key) + string(appendFrame(nil, opBinary, hello, 7)) }, "client 0: the server masks its frames"},
-		{"echoes in parts", func(key string) string { return accepted(key) + string(serverFrame(finBit|opBinary, hello[:511])) }, "client 0: a WebSocket message has 511 bytes"},
+		{"masks", func(key string) string {
+			return accepted(key) + string(websocket.AppendMasked(nil, websocket.OpBinary, hello, 7))
+		}, "client 0: the server masks its frames"},
+		{"echoes in parts", func(key string) string {
+			return accepted(key) + string(serverFrame(websocket.BitFinal|websocket.OpBinary, hello[:511]))
+		}, "client 0: a WebSocket message has 511 bytes"},
 		{
 			"closes with a reason", func(key string) string {
-				return accepted(key) + string(serverFrame(finBit|opClose, []byte("\x03\xf0no")))
+				return accepted(key) + string(serverFrame(websocket.BitFinal|websocket.OpClose, []byte("\x03\xf0no")))
 			},
 			`client 0 was not let in: the WebSocket was closed with code 1008 ("no")`,
 		},

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -66,11 +68,11 @@ func openWebSocket(t testing.TB, inner transport, h handler) *webSocketTransport
 // unmask takes a client's frame off the front of b.
 func unmask(t testing.TB, b []byte) (first byte, payload, rest []byte) {
 	t.Helper()
-	n, header := int(b[1]&^maskBit), 2
-	if n == length16 {
+	n, header := int(b[1]&^websocket.BitMasked), 2
+	if n == websocket.Length16 {
 		n, header = int(b[2])<<8|int(b[3]), 4
 	}
-	if b[1]&maskBit == 0 || n == length64 {
+	if b[1]&websocket.BitMasked == 0 || n == websocket.Length64 {
 		t.Fatalf("not a masked frame: %.20x", b)
 	}
 	key, payload := b[header:][:4], bytes.Clone(b[header+4:][:n])
@@ -108,7 +110,7 @@ func TestWebSocketWrites(t *testing.T) {
 	var got []byte
 	for b := inner.written; len(b) > 0; {
 		first, payload, rest := unmask(t, b)
-		if first != finBit|opBinary || len(payload) != wire.Size {
+		if first != websocket.BitFinal|websocket.OpBinary || len(payload) != wire.Size {
 			t.Fatalf("a frame %#x of %d bytes", first, len(payload))
 		}
 		got, b = append(got, payload...), rest
@@ -130,10 +132,10 @@ func TestWebSocketReads(t *testing.T) {
 	var stream, want []byte
 	for i := range 8 {
 		m := bytes.Repeat([]byte{byte(i)}, wire.Size<<(i/2))
-		stream = append(stream, serverFrame(finBit|opBinary, m)...)
+		stream = append(stream, serverFrame(websocket.BitFinal|websocket.OpBinary, m)...)
 		want = append(want, m...)
 		if i == 3 {
-			stream = append(stream, serverFrame(finBit|opPing, []byte("there?"))...)
+			stream = append(stream, serverFrame(websocket.BitFinal|websocket.OpPing, []byte("there?"))...)
 		}
 	}
 	if err := w.received(0, stream, 0); err != nil {
@@ -150,7 +152,7 @@ func TestWebSocketReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, rest := unmask(t, inner.written)
-	if first, payload, rest := unmask(t, rest); first != finBit|opPong || string(payload) != "there?" || len(rest) > 0 {
+	if first, payload, rest := unmask(t, rest); first != websocket.BitFinal|websocket.OpPong || string(payload) != "there?" || len(rest) > 0 {
 		t.Errorf("the ping was answered with %#x %q", first, payload)
 	}
 }
@@ -161,15 +163,15 @@ func TestWebSocketCloses(t *testing.T) {
 	w := openWebSocket(t, inner, h)
 	inner.written = nil
 	m := make([]byte, wire.Size)
-	stream := append(serverFrame(finBit|opBinary, m), serverFrame(finBit|opClose, []byte("\x03\xe9bye"))...)
-	stream = append(stream, serverFrame(finBit|opBinary, m)...)
+	stream := append(serverFrame(websocket.BitFinal|websocket.OpBinary, m), serverFrame(websocket.BitFinal|websocket.OpClose, []byte("\x03\xe9bye"))...)
+	stream = append(stream, serverFrame(websocket.BitFinal|websocket.OpBinary, m)...)
 	if err := w.received(0, stream, 0); err != nil {
 		t.Fatal(err)
 	}
 	if len(h.bytes) != wire.Size || h.cause == nil || h.cause.Error() != `the WebSocket was closed with code 1001 ("bye")` {
 		t.Errorf("%d bytes, then %v", len(h.bytes), h.cause)
 	}
-	if first, payload, rest := unmask(t, inner.written); first != finBit|opClose || string(payload) != "\x03\xe9" || len(rest) > 0 {
+	if first, payload, rest := unmask(t, inner.written); first != websocket.BitFinal|websocket.OpClose || string(payload) != "\x03\xe9" || len(rest) > 0 {
 		t.Errorf("it was answered with %#x %q", first, payload)
 	}
 	h.cause = nil
@@ -177,23 +179,32 @@ func TestWebSocketCloses(t *testing.T) {
 		t.Errorf("it ended twice: %v, %v", h.cause, err)
 	}
 	w = openWebSocket(t, inner, h)
-	if err := w.received(0, serverFrame(finBit|opClose, []byte{3}), 0); err == nil || !strings.Contains(err.Error(), "half a code") {
+	if err := w.received(0, serverFrame(websocket.BitFinal|websocket.OpClose, []byte{3}), 0); err == nil || !strings.Contains(err.Error(), "half a code") {
 		t.Error(err)
 	}
 }
 
 // Nothing is allocated for a message, neither sent nor received.
 func TestWebSocketNoAllocations(t *testing.T) {
+	t.Run("without numbers", func(t *testing.T) { testNoAllocations(t, false) })
+	t.Run("with numbers", func(t *testing.T) { testNoAllocations(t, true) })
+}
+
+func testNoAllocations(t *testing.T, numbered bool) {
 	w := openWebSocket(t, sink{}, &counter{})
 	var stream []byte
 	for i := range 100 {
-		stream = append(stream, serverFrame(finBit|opBinary, make([]byte, (1+i%40)*wire.Size))...)
+		stream = append(stream, frameOf(1+i%40)...)
+	}
+	if numbered {
+		stream = number(t, w, stream)
 	}
 	const cut = 70_001
 	received := make([]byte, len(stream))
 	burst := make([]byte, maxBurst*wire.Size)
 	round := func() {
 		copy(received, stream) // which is written into
+		w.links[0].numbers.next = min(w.links[0].numbers.next, fakeFirst)
 		for _, b := range [][]byte{received[:cut], received[cut:]} {
 			if err := w.received(0, b, 0); err != nil {
 				t.Fatal(err)
@@ -207,6 +218,33 @@ func TestWebSocketNoAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func frameOf(messages int) []byte {
+	return serverFrame(websocket.BitFinal|websocket.OpBinary, make([]byte, messages*wire.Size))
+}
+
+// number has a WebSocket be told numbers from now on, and returns its frames with them.
+func number(t testing.TB, w *webSocketTransport, frames []byte) (numbered []byte) {
+	t.Helper()
+	w.room, w.unit = &room{epoch: fakeEpoch, first: fakeFirst}, 1
+	w.links[0].frames.unit = 1
+	w.links[0].numbers = numbers{next: fakeFirst, caughtUp: true}
+	r := frameReader{unit: wire.Size}
+	for next := uint64(fakeFirst); len(frames) > 0; {
+		_, payload, rest, err := r.next(frames)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := binary.BigEndian.AppendUint64(nil, next)
+		b = append(binary.BigEndian.AppendUint64(b, fakeMillis), payload...)
+		numbered = append(numbered, serverFrame(websocket.BitFinal|websocket.OpBinary, b)...)
+		next += uint64(len(payload) / wire.Size)
+		frames = rest
+	}
+	return numbered
+}
+
+const fakeMillis = 1_700_000_000_000
 
 // A counter counts the bytes that it is handed.
 type counter struct {
@@ -224,18 +262,28 @@ func BenchmarkUnframe(b *testing.B) {
 	for _, test := range []struct {
 		what     string
 		messages int
-	}{{"of one message", 1}, {"of 32 messages", 32}} {
+		numbered bool
+	}{
+		{"of one message", 1, false},
+		{"of 32 messages", 32, false},
+		{"of one message with numbers", 1, true},
+		{"of 32 messages with numbers", 32, true},
+	} {
 		b.Run(test.what, func(b *testing.B) {
 			w := openWebSocket(b, sink{}, &counter{})
 			var stream []byte
 			const all = 384
 			for range all / test.messages {
-				stream = append(stream, serverFrame(finBit|opBinary, make([]byte, test.messages*wire.Size))...)
+				stream = append(stream, frameOf(test.messages)...)
+			}
+			if test.numbered {
+				stream = number(b, w, stream)
 			}
 			received := make([]byte, len(stream))
 			for b.Loop() {
 				b.StopTimer()
 				copy(received, stream)
+				w.links[0].numbers.next = min(w.links[0].numbers.next, fakeFirst)
 				b.StartTimer()
 				if err := w.received(0, received, 0); err != nil {
 					b.Fatal(err)

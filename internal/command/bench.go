@@ -53,7 +53,9 @@ client. Its key is given in a file (--key-file) or in the variable SOP_CHAT_KEY.
 
 ws://HOST:PORT is its page (--web), or the page's link without the key: clients
 then join as browsers do, through WebSockets, and send one message in each
-frame. TLS (wss://) is not supported, because it would be measured as well.
+frame. Like the page they ask to be told the numbers of messages (the subprotocol
+sop-chat.v2), and check those too, if the server agrees. TLS (wss://) is not
+supported, because it would be measured as well.
 
 Everything that is received is checked: that the messages are whole and
 unchanged, that none is lost or comes twice or goes back to its sender, and

@@ -86,7 +86,7 @@ func TestBenchOverWebSockets(t *testing.T) {
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	for _, row := range []string{"deliveries  ", "latency p50", "server CPU", "server memory"} {
+	for _, row := range []string{"deliveries  ", "latency p50", "server CPU", "server memory", "(sop-chat.v2)\n"} {
 		if !strings.Contains(table, row) {
 			t.Errorf("there is no row %q in:\n%s", row, table)
 		}

@@ -25,7 +25,7 @@ func TestAutobahn(t *testing.T) {
 	one := messages(1)
 	hello := binaryFrame(one)
 	a, b, c := one[:100], one[100:200], one[200:]
-	text := func(payload string) frame { return frame{opcode: opText, payload: []byte(payload), mask: mask} }
+	text := func(payload string) frame { return frame{opcode: OpText, payload: []byte(payload), mask: mask} }
 	sized := func(n int) frame { return binaryFrame(bytes.Repeat([]byte{0xfe}, n)) }
 	with := func(f frame, change func(*frame)) frame { change(&f); return f }
 	reserved := func(f frame, bits byte) frame { return with(f, func(f *frame) { f.reserved = bits }) }
@@ -92,7 +92,7 @@ func TestAutobahn(t *testing.T) {
 		{"3.4", []frame{hello, reserved(hello, 4), ping("")}, afterData(failed(errReserved))},
 		{"3.5", []frame{reserved(hello, 5)}, failed(errReserved)},
 		{"3.6", []frame{reserved(ping("Hello, world!"), 6)}, failed(errReserved)},
-		{"3.7", []frame{reserved(as(opClose, nil), 7)}, failed(errReserved)},
+		{"3.7", []frame{reserved(as(OpClose, nil), 7)}, failed(errReserved)},
 
 		{"4.1.1", []frame{as(3, nil)}, failed(errOpcode)},
 		{"4.1.2", []frame{as(4, one)}, failed(errOpcode)},
@@ -132,13 +132,13 @@ func TestAutobahn(t *testing.T) {
 		{"6.1.1 to 6.23.7", []frame{text("Hello-µ@ßöäüàá-UTF-8!!")}, unsupported}, // valid or not, it is text
 
 		{"7.1.1", []frame{hello, closing(1000, "")}, afterData(normal)},
-		{"7.1.2", []frame{closing(1000, ""), as(opClose, nil)}, normal},
+		{"7.1.2", []frame{closing(1000, ""), as(OpClose, nil)}, normal},
 		{"7.1.3", []frame{closing(1000, ""), ping("")}, normal},
 		{"7.1.4", []frame{closing(1000, ""), hello}, normal},
 		{"7.1.5", []frame{first(a), closing(1000, ""), last(one[100:])}, outcome{data: string(a), close: 1000}},
 		{"7.1.6", []frame{sized(256 << 10), hello, closing(1000, ""), ping("")}, large},
-		{"7.3.1", []frame{as(opClose, nil)}, outcome{close: NoStatus}},
-		{"7.3.2", []frame{as(opClose, []byte("a"))}, failed(errClose)},
+		{"7.3.1", []frame{as(OpClose, nil)}, outcome{close: NoStatus}},
+		{"7.3.2", []frame{as(OpClose, []byte("a"))}, failed(errClose)},
 		{"7.3.3", []frame{closing(1000, "")}, normal},
 		{"7.3.4", []frame{closing(1000, "Hello World!")}, normal},
 		{"7.3.5", []frame{closing(1000, strings.Repeat("*", 123))}, normal},

@@ -9,7 +9,7 @@ import (
 // answered.
 type control struct {
 	have    int
-	payload [maxControl]byte
+	payload [MaxControl]byte
 }
 
 // Spares are buffers for the payloads of control frames. Decoders take one when they

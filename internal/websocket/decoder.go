@@ -74,7 +74,7 @@ func (d *Decoder) Decode(b []byte, spares *Spares) Received {
 	return r
 }
 
-func (d *Decoder) opcode() byte { return d.header[0] & bitsOpcode }
+func (d *Decoder) opcode() byte { return d.header[0] & BitsOpcode }
 
 // headerSize returns how long the header is, as far as that is known.
 func (d *Decoder) headerSize() uint8 {
@@ -82,9 +82,9 @@ func (d *Decoder) headerSize() uint8 {
 	switch {
 	case d.have < 2:
 		return 2
-	case d.header[1]&bitsLength == length16:
+	case d.header[1]&BitsLength == Length16:
 		return 2 + 2 + mask
-	case d.header[1]&bitsLength == length64:
+	case d.header[1]&BitsLength == Length64:
 		return 2 + 8 // which is a violation in any case, so the mask does not matter
 	}
 	return 2 + mask
@@ -123,21 +123,21 @@ func (d *Decoder) fill(b []byte, size uint8) int {
 func (d *Decoder) checkFirst() *violation {
 	first, opcode := d.header[0], d.opcode()
 	switch {
-	case first&bitsReserved != 0:
+	case first&BitsReserved != 0:
 		return errReserved
-	case opcode == opContinuation:
+	case opcode == OpContinuation:
 		if !d.fragmented {
 			return errContinuation
 		}
-	case opcode == opText, opcode == opBinary:
+	case opcode == OpText, opcode == OpBinary:
 		if d.fragmented {
 			return errUnfinished
 		}
-		if opcode == opText {
+		if opcode == OpText {
 			return errKind
 		}
-	case opcode == opClose, opcode == opPing, opcode == opPong:
-		if first&bitFinal == 0 {
+	case opcode == OpClose, opcode == OpPing, opcode == OpPong:
+		if first&BitFinal == 0 {
 			return errFragmented
 		}
 	default:
@@ -149,9 +149,9 @@ func (d *Decoder) checkFirst() *violation {
 // checkSecond checks the header's second byte.
 func (d *Decoder) checkSecond() *violation {
 	switch second := d.header[1]; {
-	case second&bitMasked == 0:
+	case second&BitMasked == 0:
 		return errUnmasked
-	case d.opcode()&bitControl != 0 && second&bitsLength > maxControl:
+	case d.opcode()&BitControl != 0 && second&BitsLength > MaxControl:
 		return errControl
 	}
 	return nil
@@ -164,7 +164,7 @@ func (d *Decoder) begin(spares *Spares) *violation {
 		return violated
 	}
 	switch d.opcode() {
-	case opPing, opClose:
+	case OpPing, OpClose:
 		// Only the latest of several pings has to be answered (section 5.5.3),
 		// and none after a close frame. So one buffer is enough.
 		d.pongDue = false
@@ -177,13 +177,13 @@ func (d *Decoder) begin(spares *Spares) *violation {
 			d.control = spares.get()
 		}
 		d.control.have = 0
-	case opPong:
+	case OpPong:
 	default:
 		if length > MaxMessage-uint64(d.before) {
 			return errLarge
 		}
 		d.before += uint16(length)
-		d.fragmented = d.header[0]&bitFinal == 0
+		d.fragmented = d.header[0]&BitFinal == 0
 		if !d.fragmented {
 			if d.before == 0 || d.before%wire.Size != 0 {
 				return errKind
@@ -199,14 +199,14 @@ func (d *Decoder) begin(spares *Spares) *violation {
 // length returns the length of the payload, which must be encoded in as few bytes as
 // possible.
 func (d *Decoder) length() (uint64, *violation) {
-	switch length := uint64(d.header[1] & bitsLength); length {
-	case length16:
+	switch length := uint64(d.header[1] & BitsLength); length {
+	case Length16:
 		length = uint64(binary.BigEndian.Uint16(d.header[2:]))
-		if length < length16 {
+		if length < Length16 {
 			return 0, errLength
 		}
 		return length, nil
-	case length64:
+	case Length64:
 		length = binary.BigEndian.Uint64(d.header[2:])
 		if length > math.MaxInt64 {
 			return 0, errLengthBits
@@ -224,12 +224,12 @@ func (d *Decoder) length() (uint64, *violation) {
 // which may overlap b.
 func (d *Decoder) takePayload(data, b []byte, r *Received) {
 	switch d.opcode() {
-	case opPing, opClose:
-		d.key = unmask(d.control.payload[d.control.have:], b, d.key)
+	case OpPing, OpClose:
+		d.key = Mask(d.control.payload[d.control.have:], b, d.key)
 		d.control.have += len(b)
-	case opPong: // its payload is ignored
+	case OpPong: // its payload is ignored
 	default:
-		d.key = unmask(data, b, d.key)
+		d.key = Mask(data, b, d.key)
 		r.Data += len(b)
 	}
 	d.left -= uint16(len(b))
@@ -238,11 +238,11 @@ func (d *Decoder) takePayload(data, b []byte, r *Received) {
 // finish handles the end of a frame.
 func (d *Decoder) finish(r *Received, spares *Spares) {
 	switch d.opcode() {
-	case opPing:
+	case OpPing:
 		d.pongDue = true
-	case opPong:
+	case OpPong:
 		r.Pong = true
-	case opClose:
+	case OpClose:
 		status, violated := parseClose(d.payload())
 		if violated != nil {
 			d.end(r, violated.status, violated.text, spares)
@@ -280,7 +280,7 @@ func (d *Decoder) AppendPong(b []byte, spares *Spares) []byte {
 		return b
 	}
 	payload := d.payload()
-	b = append(b, bitFinal|opPong, byte(len(payload)))
+	b = append(b, BitFinal|OpPong, byte(len(payload)))
 	b = append(b, payload...)
 	spares.put(d.control)
 	d.control, d.pongDue = nil, false

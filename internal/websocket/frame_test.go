@@ -80,24 +80,24 @@ func encode(frames ...frame) []byte {
 
 var mask = [4]byte{0x37, 0xfa, 0x21, 0x3d} // that of the RFC's examples, section 5.7
 
-func binaryFrame(payload []byte) frame { return frame{opcode: opBinary, payload: payload, mask: mask} }
+func binaryFrame(payload []byte) frame { return frame{opcode: OpBinary, payload: payload, mask: mask} }
 
 // first returns the first frame of a WebSocket message that has more.
 func first(payload []byte) frame {
-	return frame{opcode: opBinary, payload: payload, mask: mask, more: true}
+	return frame{opcode: OpBinary, payload: payload, mask: mask, more: true}
 }
 
 // middle and last return those that follow it.
 func middle(payload []byte) frame { return frame{payload: payload, mask: mask, more: true} }
 func last(payload []byte) frame   { return frame{payload: payload, mask: mask} }
 
-func ping(payload string) frame { return frame{opcode: opPing, payload: []byte(payload), mask: mask} }
+func ping(payload string) frame { return frame{opcode: OpPing, payload: []byte(payload), mask: mask} }
 
-func pong(payload string) frame { return frame{opcode: opPong, payload: []byte(payload), mask: mask} }
+func pong(payload string) frame { return frame{opcode: OpPong, payload: []byte(payload), mask: mask} }
 
 func closing(status Status, reason string) frame {
 	payload := binary.BigEndian.AppendUint16(nil, uint16(status))
-	return frame{opcode: opClose, payload: append(payload, reason...), mask: mask}
+	return frame{opcode: OpClose, payload: append(payload, reason...), mask: mask}
 }
 
 // messages returns n messages, of which no two bytes that are close are alike.

@@ -57,15 +57,15 @@ func CheckUpgrade(header map[string][]string) (accept string, err error) {
 	if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
 		return "", refuse(badRequest, "the header Sec-WebSocket-Key is %q; a WebSocket needs 16 bytes in base64", key)
 	}
-	return acceptKey(key), nil
+	return AcceptKey(key), nil
 }
 
 func refuse(status int, format string, args ...any) error {
 	return &HandshakeError{status, fmt.Sprintf(format, args...)}
 }
 
-// acceptKey returns the answer to a client's key, section 4.2.2.
-func acceptKey(key string) string {
+// AcceptKey returns the answer to a client's key, section 4.2.2.
+func AcceptKey(key string) string {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	sum := sha1.Sum([]byte(key + guid))
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -95,7 +95,7 @@ func TestCheckUpgradeLikeTheLibrary(t *testing.T) {
 		if taken := w.Code == http.StatusNotImplemented; taken != (err == nil) {
 			t.Fatalf("%q: %v; the library says %d %s", h, err, w.Code, w.Body)
 		}
-		if err == nil && accept != acceptKey(strings.TrimSpace(h.Get("Sec-WebSocket-Key"))) {
+		if err == nil && accept != AcceptKey(strings.TrimSpace(h.Get("Sec-WebSocket-Key"))) {
 			t.Fatalf("%q: the key is %q", h, accept)
 		}
 	})

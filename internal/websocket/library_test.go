@@ -137,15 +137,15 @@ func readMessage(ws *library.Conn, result *libraryOutcome) error {
 // answers takes the pongs and the close frame from what the library wrote.
 func (l *libraryOutcome) answers(t *testing.T, written []byte) {
 	for len(written) > 0 {
-		if len(written) < 2 || int(written[1]) > len(written)-2 || written[1] > maxControl {
+		if len(written) < 2 || int(written[1]) > len(written)-2 || written[1] > MaxControl {
 			t.Fatalf("the library wrote %x", written)
 		}
 		frame, payload := string(written[:2+written[1]]), written[2:2+written[1]]
 		written = written[len(frame):]
-		switch frame[0] & bitsOpcode {
-		case opPong:
+		switch frame[0] & BitsOpcode {
+		case OpPong:
 			l.lastPong = frame
-		case opClose:
+		case OpClose:
 			if l.status = NoStatus; len(payload) > 0 {
 				l.status = Status(binary.BigEndian.Uint16(payload))
 			}

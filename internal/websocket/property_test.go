@@ -52,11 +52,11 @@ func (s *stream) add(f frame) {
 	headerEnd := len(s.bytes) + len(f.header())
 	s.bytes = append(s.bytes, f.encode()...)
 	switch f.opcode {
-	case opPing, opClose:
-		s.controls = append(s.controls, answerable{headerEnd, len(s.bytes), f.payload, f.opcode == opPing})
-	case opPong:
+	case OpPing, OpClose:
+		s.controls = append(s.controls, answerable{headerEnd, len(s.bytes), f.payload, f.opcode == OpPing})
+	case OpPong:
 		s.pongs++
-	case opBinary, opContinuation:
+	case OpBinary, OpContinuation:
 		s.data = append(s.data, f.payload...)
 	}
 }
@@ -70,9 +70,9 @@ func (s *stream) message() {
 	from := 0
 	for i, to := range append(cuts, n) {
 		s.control()
-		f := frame{opcode: opBinary, payload: payload[from:to], more: i < len(cuts)}
+		f := frame{opcode: OpBinary, payload: payload[from:to], more: i < len(cuts)}
 		if i > 0 {
-			f.opcode = opContinuation
+			f.opcode = OpContinuation
 		}
 		s.add(f)
 		from = to
@@ -83,7 +83,7 @@ func (s *stream) message() {
 func (s *stream) control() {
 	for range rapid.IntRange(0, 2).Draw(s.t, "control frames") {
 		s.add(frame{
-			opcode:  rapid.SampledFrom([]byte{opPing, opPong}).Draw(s.t, "opcode"),
+			opcode:  rapid.SampledFrom([]byte{OpPing, OpPong}).Draw(s.t, "opcode"),
 			payload: rapid.SliceOfN(rapid.Byte(), 0, 125).Draw(s.t, "payload"),
 		})
 	}
@@ -103,9 +103,9 @@ func (s *stream) end() {
 			v *violation
 		}{
 			{frame{opcode: 3}, errOpcode},
-			{frame{opcode: opText}, errKind},
-			{frame{opcode: opPing, reserved: 1}, errReserved},
-			{frame{opcode: opContinuation}, errContinuation},
+			{frame{opcode: OpText}, errKind},
+			{frame{opcode: OpPing, reserved: 1}, errReserved},
+			{frame{opcode: OpContinuation}, errContinuation},
 		}).Draw(s.t, "broken frame")
 		s.bytes = append(s.bytes, broken.f.encode()...)
 		s.close, s.broke = broken.v.status, broken.v.text
@@ -153,7 +153,7 @@ func (s *stream) check() {
 		if !isDue || rapid.Bool().Draw(s.t, "the socket is full") {
 			continue
 		}
-		want := frame{opcode: opPong, payload: s.controls[due].payload, unmasked: true}.encode()
+		want := frame{opcode: OpPong, payload: s.controls[due].payload, unmasked: true}.encode()
 		if got := d.AppendPong(outLast[:0], &spares); !bytes.Equal(got, want) {
 			s.t.Fatalf("after %d bytes the pong is %x, want %x", at, got, want)
 		}

@@ -1,7 +1,8 @@
 // Package websocket is the framing of RFC 6455, the server's side, for a loop that
 // reads and writes without blocking. A Decoder turns a client's bytes, cut anywhere,
 // into a stream of 512-byte messages. The Append functions encode the frames to send.
-// Nothing is allocated, except for the buffers of Spares, which are reused.
+// Nothing is allocated, except for the buffers of Spares, which are reused. Of the
+// client's side there is what a load generator needs.
 //
 // It knows bytes and nothing else: no sockets, no rooms, no clocks and no HTTP, except
 // for the headers of the opening handshake. Extensions are not negotiated, so frames
@@ -18,26 +19,26 @@ const MaxMessage = 32 * wire.Size
 
 // The opcodes, section 5.2.
 const (
-	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
-	opClose        = 0x8
-	opPing         = 0x9
-	opPong         = 0xa
+	OpContinuation = 0x0
+	OpText         = 0x1
+	OpBinary       = 0x2
+	OpClose        = 0x8
+	OpPing         = 0x9
+	OpPong         = 0xa
 )
 
 // The parts of the first two bytes of a frame, section 5.2.
 const (
-	bitFinal     = 0x80 // of the first byte
-	bitsReserved = 0x70
-	bitsOpcode   = 0x0f
-	bitControl   = 0x08 // of the opcode: a control frame, section 5.5
+	BitFinal     = 0x80 // of the first byte
+	BitsReserved = 0x70
+	BitsOpcode   = 0x0f
+	BitControl   = 0x08 // of the opcode: a control frame, section 5.5
 
-	bitMasked  = 0x80 // of the second byte
-	bitsLength = 0x7f
-	length16   = 126 // the length is in the next two bytes
-	length64   = 127 // in the next eight
+	BitMasked  = 0x80 // of the second byte
+	BitsLength = 0x7f
+	Length16   = 126 // the length is in the next two bytes
+	Length64   = 127 // in the next eight
 )
 
-// maxControl is the maximum length of a control frame's payload, section 5.5.
-const maxControl = 125
+// MaxControl is the maximum length of a control frame's payload, section 5.5.
+const MaxControl = 125

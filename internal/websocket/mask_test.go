@@ -7,9 +7,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Each byte is unmasked with its own byte of the key, whatever the length, wherever it
+// Each byte is masked or unmasked with its own byte of the key, whatever the length, wherever it
 // is cut and moved to, and nothing else changes.
-func TestUnmask(t *testing.T) {
+func TestMask(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.Uint32().Draw(t, "key")
 		shift := rapid.IntRange(0, 40).Draw(t, "shift")
@@ -21,8 +21,8 @@ func TestUnmask(t *testing.T) {
 		}
 		tail := bytes.Clone(b[len(masked):])
 		cut := rapid.IntRange(0, len(masked)).Draw(t, "cut")
-		key = unmask(b, masked[:cut], key)
-		unmask(b[cut:], masked[cut:], key)
+		key = Mask(b, masked[:cut], key)
+		Mask(b[cut:], masked[cut:], key)
 		if !bytes.Equal(b[:len(masked)], want) {
 			t.Fatalf("cut at %d: %x, want %x", cut, b[:len(masked)], want)
 		}

@@ -5,12 +5,12 @@ import (
 	"math/bits"
 )
 
-// unmask copies src to dst and removes the mask (section 5.3). dst must be at least as
-// long. They may overlap if dst does not begin after src.
+// Mask copies src to dst and masks it, or removes the mask, which is the same (section
+// 5.3). dst must be at least as long. They may overlap if dst does not begin after src.
 //
-// The key's lowest byte is the one for the first byte of src. unmask returns the key
+// The key's lowest byte is the one for the first byte of src. Mask returns the key
 // for the byte after src.
-func unmask(dst, src []byte, key uint32) uint32 {
+func Mask(dst, src []byte, key uint32) uint32 {
 	dst = dst[:len(src)]
 	key64 := uint64(key)<<32 | uint64(key)
 	for len(src) >= 32 {
