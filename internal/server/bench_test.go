@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/wire"
 )
@@ -23,11 +25,18 @@ type fanOut struct {
 	t         testing.TB
 	loop      *loop
 	sender    int
-	receivers []int
+	receivers []receiver
 	scratch   []byte
 }
 
-func newFanOut(t testing.TB, receivers int) *fanOut {
+// A receiver is a member, and the other end of its connection.
+type receiver struct {
+	*conn
+	fd int
+}
+
+// newFanOut returns a fan-out to receivers of some framing, from a sender without any.
+func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	t.Helper()
 	poller, err := netpoll.New()
 	if err != nil {
@@ -37,15 +46,15 @@ func newFanOut(t testing.TB, receivers int) *fanOut {
 	logger := slog.New(slog.DiscardHandler)
 	r := newRoom("key", 0, 32<<20, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
 	r.sending.learn(standardTrial)
-	limits := limits{stall: time.Minute, write: maxWrite, reference: minReference, audience: minAudience, lap: lapSize}
+	limits := limits{stall: time.Minute, ping: time.Hour, write: maxWrite, reference: minReference, audience: minAudience, lap: lapSize}
 	f := &fanOut{
 		t:       t,
 		loop:    newLoop(poller, r, logger, limits, new(atomic.Bool)),
 		scratch: make([]byte, 1<<20),
 	}
-	f.sender = f.join()
+	f.sender = f.join(raw).fd
 	for range receivers {
-		f.receivers = append(f.receivers, f.join())
+		f.receivers = append(f.receivers, f.join(framing))
 	}
 	t.Cleanup(func() {
 		f.loop.shutdown()
@@ -64,16 +73,16 @@ func mostPairs(t testing.TB, n int) int {
 	return min(n, (int(limit.Cur)-others)/2)
 }
 
-// join adds a member and returns the other end of its connection.
-func (f *fanOut) join() int {
+// join adds a member.
+func (f *fanOut) join(framing framing) receiver {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { unix.Close(fds[1]) })
-	c := &conn{fd: fds[0], index: -1}
+	c := &conn{fd: fds[0], index: -1, framing: framing}
 	c.ID = uint64(len(f.receivers) + 1)
-	c.Name, c.Addr = "somebody", netip.AddrPort{}
+	c.Name, c.Addr = fanOutName, netip.AddrPort{}
 	if errno := f.loop.register(c, netpoll.Readable); errno != 0 {
 		f.t.Fatal(errno)
 	}
@@ -81,7 +90,18 @@ func (f *fanOut) join() int {
 	f.loop.assigned.Add(1)
 	f.loop.admit(c, f.loop.room.log.Join(func() {}))
 	f.loop.leaveReleased()
-	return fds[1]
+	return receiver{c, fds[1]}
+}
+
+// fanOutName is the name of all members, and of their messages.
+const fanOutName = "somebody"
+
+func fanOutMessages(n int) []byte {
+	m, err := wire.New(fanOutName, "")
+	if err != nil {
+		panic(err)
+	}
+	return bytes.Repeat(m[:], n)
 }
 
 // send sends messages, runs the loop, and takes what the receivers receive.
@@ -89,20 +109,24 @@ func (f *fanOut) send(messages []byte) {
 	if n, err := unix.Write(f.sender, messages); n != len(messages) {
 		f.t.Fatalf("sent %d bytes: %v", n, err)
 	}
-	for want := f.loop.room.log.Head() + 1; f.loop.room.log.Head() < want; {
+	log := f.loop.room.log
+	for want := log.Head() + broadcast.Position(len(messages)); log.Head() < want; {
 		f.turn()
 	}
-	for _, fd := range f.receivers {
-		for got := 0; got < len(messages); {
-			n, errno := f.loop.kernel.Read(fd, f.scratch)
-			if errno == syscall.EAGAIN {
-				f.turn()
-				continue
+	for _, r := range f.receivers {
+		for got := 0; ; f.turn() {
+			isAll := r.cursor == log.Head() && r.lag == nil
+			n, errno := f.loop.kernel.Read(r.fd, f.scratch)
+			if errno != 0 && errno != syscall.EAGAIN {
+				f.t.Fatalf("a receiver has %d bytes of %d of messages: %v", got, len(messages), errno)
 			}
-			if errno != 0 || n == 0 {
-				f.t.Fatalf("a receiver has %d of %d bytes: %v", got, len(messages), errno)
+			got += max(n, 0)
+			if isAll {
+				if got < len(messages) {
+					f.t.Fatalf("a receiver has %d bytes of %d of messages", got, len(messages))
+				}
+				break
 			}
-			got += n
 		}
 	}
 }
@@ -125,18 +149,31 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 		{"many messages, by copy", 4, 64 * wire.Size, 1 << 30},
 		{"many messages, by reference", 4, 64 * wire.Size, 1},
 	} {
-		t.Run(test.what, func(t *testing.T) {
-			f := newFanOut(t, test.receivers)
-			f.loop.limits.reference, f.loop.limits.audience = test.by, 1
-			messages := make([]byte, test.size)
-			for range 10_000 / (test.size / wire.Size) { // through all segments it will use
-				f.send(messages)
-			}
-			if n := testing.AllocsPerRun(100, func() { f.send(messages) }); n != 0 {
-				t.Errorf("%v allocations for %d messages", n, test.size/wire.Size)
-			}
-		})
+		for _, framing := range framings {
+			t.Run(framing.what+", "+test.what, func(t *testing.T) {
+				f := newFanOut(t, test.receivers, framing.framing)
+				f.loop.limits.reference, f.loop.limits.audience = test.by, 1
+				messages := fanOutMessages(test.size / wire.Size)
+				for range 10_000 / (test.size / wire.Size) { // through all segments it will use
+					f.send(messages)
+				}
+				if n := testing.AllocsPerRun(100, func() { f.send(messages) }); n != 0 {
+					t.Errorf("%v allocations for %d messages", n, test.size/wire.Size)
+				}
+			})
+		}
 	}
+}
+
+// framings are those of receivers: TCP clients, other clients than the page that speak
+// WebSocket, and pages.
+var framings = []struct {
+	what string
+	framing
+}{
+	{"raw", raw},
+	{"webSocket", webSocket},
+	{"numbered", numbered},
 }
 
 // The cost of reading messages from one client and writing them to many, including
@@ -144,16 +181,18 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 func BenchmarkFanOut(b *testing.B) {
 	for _, receivers := range []int{1, 100, mostPairs(b, 10_000)} {
 		for _, messages := range []int{1, 64, 128} {
-			b.Run(fmt.Sprintf("%d receivers/%d messages", receivers, messages), func(b *testing.B) {
-				f := newFanOut(b, receivers)
-				sent := make([]byte, messages*wire.Size)
-				b.ReportAllocs()
-				for b.Loop() {
-					f.send(sent)
-				}
-				deliveries := float64(b.N) * float64(receivers) * float64(messages)
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
-			})
+			for _, framing := range framings {
+				b.Run(fmt.Sprintf("%d receivers/%d messages/%s", receivers, messages, framing.what), func(b *testing.B) {
+					f := newFanOut(b, receivers, framing.framing)
+					sent := fanOutMessages(messages)
+					b.ReportAllocs()
+					for b.Loop() {
+						f.send(sent)
+					}
+					deliveries := float64(b.N) * float64(receivers) * float64(messages)
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
+				})
+			}
 		}
 	}
 }
@@ -169,7 +208,7 @@ func BenchmarkLap(b *testing.B) {
 		{"in a trial", 0},
 	} {
 		b.Run(test.what, func(b *testing.B) {
-			l := newFanOut(b, 1).loop
+			l := newFanOut(b, 1, raw).loop
 			l.room.sending.chooser.rest = test.rest
 			l.room.sending.chooser.limits.skip = 1 << 62
 			l.room.sending.add(references, 1, 0)

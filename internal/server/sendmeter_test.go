@@ -49,7 +49,7 @@ func (k *pricedKernel) spend(mode sendMode, bytes int) {
 // batches are copied whatever the mode is.
 func TestLoopFindsTheCheaperMode(t *testing.T) {
 	const size = 128 * wire.Size
-	f := newFanOut(t, 8)
+	f := newFanOut(t, 8, raw)
 	f.loop.limits.audience = 4
 	if !f.loop.isAudience() {
 		testenv.Lacks(t, "memory that can be sent by reference")
@@ -89,7 +89,7 @@ func TestLoopFindsTheCheaperMode(t *testing.T) {
 func TestForcedMode(t *testing.T) {
 	for _, mode := range []sendMode{references, copies} {
 		t.Run(mode.String(), func(t *testing.T) {
-			f := newFanOut(t, 8)
+			f := newFanOut(t, 8, raw)
 			f.loop.limits.audience = 4
 			if !f.loop.isAudience() {
 				testenv.Lacks(t, "memory that can be sent by reference")
@@ -111,7 +111,7 @@ func TestForcedMode(t *testing.T) {
 
 // A loop also measures what it sends of others' messages, and of no small batches.
 func TestMeterOfOthersMessages(t *testing.T) {
-	f := newFanOut(t, 8)
+	f := newFanOut(t, 8, raw)
 	f.loop.limits.audience = 4
 	if !f.loop.isAudience() {
 		testenv.Lacks(t, "memory that can be sent by reference")
