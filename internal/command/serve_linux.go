@@ -66,7 +66,7 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	site.start(o, keeper.epochs, logger)
 	site.invite(o, p)
 	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
-	err = errors.Join(s.Serve(ctx), keeper.wait())
+	err = errors.Join(s.Serve(site.closeFirst(ctx)), keeper.wait())
 	waitConsole()
 	return err
 }

@@ -95,6 +95,18 @@ func (w *website) start(o serveOptions, epochs history.Epochs, logger *slog.Logg
 	})
 }
 
+// closeFirst returns a context that is done when ctx is done and the page has ended. So
+// browsers that come back at once, when the server has told them that it stops, are not
+// let in for a moment, which to them looks as if the key was wrong.
+func (w *website) closeFirst(ctx context.Context) context.Context {
+	closed, done := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		w.close()
+		done()
+	})
+	return closed
+}
+
 // close ends the page.
 func (w *website) close() {
 	if w.stop == nil {

@@ -140,9 +140,7 @@ func TestWebIdleCrowd(t *testing.T) {
 			t.Errorf("after connections with %q the page is not served", words)
 		}
 	}
-	if n := srv.sockets(); n > 300 {
-		t.Errorf("one address has %d sockets", n)
-	}
+	eventually(t, "one address to have a few hundred sockets", func() bool { return srv.sockets() <= 300 })
 }
 
 // On few descriptors, too, the page and clients that know the key are served.

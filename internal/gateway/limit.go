@@ -8,8 +8,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A limiter bounds the connections to the page's port, until they are WebSockets:
@@ -19,12 +22,21 @@ import (
 // beyond that of an address one of the same address, beyond that of all one of
 // the address that has most. So an address that opens many keeps no other out.
 // Connections from a trusted proxy are not one address's; they are evicted last.
+//
+// All the pages of a large office may come at the same moment, such as after a restart.
+// So there are two exceptions. For a short grace, an address may have more connections
+// than later. And when more requests come than there is CPU time for, the
+// connection to evict is one whose request has come and was not read yet. It is not
+// evicted. Instead, the next are accepted later.
 type limiter struct {
 	inAll, perAddress int
 	trusts            func(netip.Addr) bool
+	grace             time.Duration // how long a connection is spared that its address has too many
+	patience          time.Duration // how long accepting waits at most, each time
 
 	mu     sync.Mutex
 	count  int
+	isDue  bool                      // evictLate will be called
 	groups map[netip.Addr]*list.List // of *conn by RateKey, the least recently used first
 }
 
@@ -32,6 +44,7 @@ type limiter struct {
 type conn struct {
 	*net.TCPConn
 	limiter *limiter
+	isRead  atomic.Bool // somebody has begun to read
 
 	// Guarded by limiter.mu.
 	key     netip.Addr    // of its group; the zero value is that of trusted proxies
@@ -52,7 +65,7 @@ func RateKey(addr netip.Addr) netip.Addr {
 }
 
 func newLimiter(c Config, trusts func(netip.Addr) bool) *limiter {
-	l := &limiter{inAll: c.MaxPending, perAddress: c.MaxPendingPerAddress, trusts: trusts, groups: make(map[netip.Addr]*list.List)}
+	l := &limiter{inAll: c.MaxPending, perAddress: c.MaxPendingPerAddress, trusts: trusts, grace: grace, patience: acceptPatience, groups: make(map[netip.Addr]*list.List)}
 	if l.inAll == 0 {
 		l.inAll = 1024
 		var descriptors syscall.Rlimit
@@ -67,35 +80,111 @@ func newLimiter(c Config, trusts func(netip.Addr) bool) *limiter {
 	return l
 }
 
-// add counts a connection for an address, or moves it there, as the most
-// recently used.
+// add counts a connection for an address, as the most recently used. After that,
+// waitForSpace has to be called.
 func (l *limiter) add(c *conn, addr netip.Addr) {
 	var key netip.Addr
 	if !l.trusts(addr) {
 		key = RateKey(addr)
 	}
 	l.mu.Lock()
-	l.remove(c)
-	var victim *conn
-	if !c.closed {
-		group := l.groups[key]
-		if group == nil {
-			group = list.New()
-			l.groups[key] = group
+	defer l.mu.Unlock()
+	group := l.groups[key]
+	if group == nil {
+		group = list.New()
+		l.groups[key] = group
+	}
+	c.key, c.used, c.element = key, time.Now(), group.PushBack(c)
+	l.count++
+	if key.IsValid() && group.Len() > l.perAddress {
+		l.evictLater(l.grace)
+	}
+}
+
+// makeSpace evicts as many connections as are too many in all, and reports whether that
+// is done. It is not if the next to evict waits for its request to be read.
+func (l *limiter) makeSpace(patient bool) (done bool) {
+	l.mu.Lock()
+	var victims []*conn
+	defer func() {
+		l.mu.Unlock()
+		reset(victims)
+	}()
+	for l.count > l.inAll {
+		group := l.largest()
+		if patient && oldest(group).isUnread() {
+			return false
 		}
-		c.key, c.used, c.element = key, time.Now(), group.PushBack(c)
-		l.count++
-		switch {
-		case key.IsValid() && group.Len() > l.perAddress:
-			victim = l.evict(group)
-		case l.count > l.inAll:
-			victim = l.evict(l.largest())
+		victims = append(victims, l.evict(group))
+	}
+	return true
+}
+
+// grace is how long a connection may be idle although its address has too many: what a
+// client that sends at once takes if one of its packets is lost.
+const grace = 500 * time.Millisecond
+
+// evictLater has evictLate be called after a while. The caller holds the lock.
+func (l *limiter) evictLater(after time.Duration) {
+	if !l.isDue {
+		l.isDue = true
+		time.AfterFunc(after, l.evictLate)
+	}
+}
+
+// evictLate evicts the connections that an address has too many and that have had their
+// grace, unless they wait for their requests to be read.
+func (l *limiter) evictLate() {
+	const pause = 10 * time.Millisecond
+	l.mu.Lock()
+	l.isDue = false
+	var victims []*conn
+	for key, group := range l.groups {
+		for key.IsValid() && group.Len() > l.perAddress {
+			first := oldest(group)
+			left := l.grace - time.Since(first.used)
+			if left > 0 || first.isUnread() {
+				l.evictLater(max(left, pause))
+				break
+			}
+			victims = append(victims, l.evict(group))
 		}
 	}
 	l.mu.Unlock()
-	if victim != nil {
-		victim.reset()
+	reset(victims)
+}
+
+// acceptPatience is longer than it takes to read as many requests as may wait, if the
+// server is not stuck.
+const acceptPatience = 500 * time.Millisecond
+
+// waitForSpace makes space for a new connection.
+func (l *limiter) waitForSpace() {
+	const pause = time.Millisecond
+	for begun := time.Now(); !l.makeSpace(time.Since(begun) < l.patience); {
+		time.Sleep(pause)
 	}
+}
+
+// Read notes that somebody reads: from then on it is the client that is waited for.
+func (c *conn) Read(b []byte) (int, error) {
+	c.isRead.Store(true)
+	return c.TCPConn.Read(b)
+}
+
+// isUnread reports whether something has come over a connection that nobody has
+// begun to read.
+func (c *conn) isUnread() bool {
+	if c.isRead.Load() {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	unread := 0
+	failed := raw.Control(func(fd uintptr) { unread, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) })
+	return failed == nil && err == nil && unread > 0
 }
 
 // largest returns the group that has most, of several the one whose first
@@ -181,6 +270,12 @@ func (c *conn) reset() {
 	c.Close()
 }
 
+func reset(all []*conn) {
+	for _, c := range all {
+		c.reset()
+	}
+}
+
 // connOf is the key of a request's connection in its context.
 type connOf struct{}
 
@@ -201,6 +296,7 @@ func (l listener) Accept() (net.Conn, error) {
 		}
 		c := &conn{TCPConn: accepted.(*net.TCPConn), limiter: l.limiter}
 		l.limiter.add(c, address(c.RemoteAddr().String()).Addr())
+		l.limiter.waitForSpace()
 		return c, nil
 	}
 }
