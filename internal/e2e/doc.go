@@ -16,6 +16,8 @@
 // finds problems of accessibility. It has a license of its own and is not part of the
 // program.
 //
+// Thousands of pages are simulated without a browser (tab_test.go).
+//
 // The server's harness is in six files: main_test.go builds the binary,
 // server_test.go runs it, output_test.go holds its output, process_test.go
 // measures it, client_test.go is a client that checks every byte, and
