@@ -37,7 +37,7 @@ type admission struct {
 
 func parseAdmission(b []byte) (a admission, err error) {
 	if len(b) != admissionSize {
-		return a, &protocolError{fmt.Sprintf("the first frame has %d bytes, not %d", len(b), admissionSize)}
+		return a, &protocolError{fmt.Sprintf("the first frame has the length %d, not %d", len(b), admissionSize)}
 	}
 	a.number = binary.BigEndian.Uint64(b)
 	a.epoch = binary.BigEndian.Uint64(b[16:])
@@ -65,7 +65,7 @@ func (f *frame) setBody(b []byte, isWhole bool) error {
 		f.from, f.messages = string(bytes.TrimSpace(name)), b[wire.NameSize:]
 	}
 	if len(f.messages)%wire.Size != 0 {
-		return &protocolError{fmt.Sprintf("a frame has %d bytes after its header", len(b))}
+		return &protocolError{fmt.Sprintf("a frame has the length %d after its header", len(b))}
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (r *room) take(f frame) error {
 		return &protocolError{fmt.Sprintf("number %d comes where %d is the next", f.number, r.next)}
 	}
 	if gap := f.number - r.next; gap > uint64(len(r.sent)) {
-		return &protocolError{fmt.Sprintf("%d messages are left out before number %d, and %d were sent", gap, f.number, len(r.sent))}
+		return &protocolError{fmt.Sprintf("before number %d, %d are left out, and %d were sent", f.number, gap, len(r.sent))}
 	}
 	r.frame = f
 	return nil

@@ -52,10 +52,10 @@ type Archive struct {
 	last     int64 // the sequence of the last message that was written
 	missing  int64 // how many messages after it could not be written
 	epochs   Epochs
-	lineage  []epoch // those of the file's messages
-	recorded bool    // the file has them
-	failing  bool    // the file can't be written; the logger has been told
-	hung     bool    // a call that hangs still uses the file
+	lineage  []epoch      // those of the file's messages
+	recorded bool         // the file has them
+	failing  bool         // the file can't be written; the logger has been told
+	hung     <-chan error // returns when a call has ended that hung and used the file; nil if none hangs
 
 	// For forget.
 	log       *broadcast.Log
@@ -284,8 +284,12 @@ func (a *Archive) take(entries []broadcast.Entry, n int, until time.Time) (_ int
 
 // Close closes the file. What Run has written is kept.
 func (a *Archive) Close() error {
-	if a.hung {
-		return nil // the call that hangs still uses the file
+	if a.hung != nil {
+		go func() {
+			<-a.hung // it still uses the file
+			a.store.close()
+		}()
+		return nil
 	}
 	return a.store.close()
 }

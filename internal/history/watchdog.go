@@ -55,7 +55,7 @@ func (w *watchdog) do(what func() error) (err error, ended bool) {
 			return err, true
 		case <-overdue:
 			if w.expired {
-				w.archive.hung = true
+				w.archive.hung = done
 				return errNoResponse, false
 			}
 			w.archive.failed(errNoResponse)
