@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"internal/netpoll":   {"golang.org/x/sys/unix"},
 	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "sop-chat/internal/netpoll", "sop-chat/internal/websocket", "golang.org/x/sys/unix"},
 	"internal/console":   {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable"},
-	"internal/history":   {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
+	"internal/history":   {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"internal/websocket": {"sop-chat/internal/wire"},
 	"internal/gateway":   {"sop-chat/internal/websocket", "golang.org/x/sys/unix"},
 	"internal/web":       {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history"},

@@ -17,13 +17,19 @@ const searchExamples = `  sop-chat history search chat.db lunch today
 
   sop-chat history search chat.db '"see you" tomor*' --since 7d
       shows messages of the last week with the two words one after the other,
-      and a word that begins with tomor`
+      and a word that begins with tomor
+
+  sop-chat history search chat.db 明天 👍
+      shows messages with 明天 anywhere in a sentence, and that emoji`
 
 const searchAbout = `
 QUERY is one or more words. A message is found if it has all of them, in any
-order; upper and lower case and accents make no difference. Words between double
-quotes must follow each other, and a word that ends in * stands for all words
-that begin like it. Matches are marked.`
+order; upper and lower case, accents and other forms of the same letters make no
+difference. Words between double quotes must follow each other, and a word that
+ends in * stands for all words that begin like it. Each character of Chinese,
+Japanese, Korean, Thai and other scripts without blanks is a word, and so is an
+emoji; without a blank between them, they must follow each other. Matches are
+marked.`
 
 // newHistorySearch returns the command that finds messages.
 func newHistorySearch(p Process) *cobra.Command {

@@ -60,6 +60,25 @@ var talk = []string{
 	"alice: alice: caf\xe9",
 }
 
+// Words within sentences, emoji and letters in other forms are found, and marked
+// without being cut.
+func TestHistorySearchScripts(t *testing.T) {
+	path := historyFile(t, "alice: alice: 重跑gen-itgc后", "bob: bob: ไปกินข้าว 👍🏽", "bob: bob: Straßenbahn, 서울에서")
+	for query, want := range map[string]string{
+		"itgc":        "alice: 重跑gen-«itgc»后",
+		"重跑":          "alice: «重跑»gen-itgc后",
+		"ข้าว 👍":      "bob: ไปกิน«ข้าว» «👍🏽»",
+		"strasse* 서울": "bob: «Straßenbahn», «서울»에서",
+		"bahn":        "",
+	} {
+		status, stdout, stderr := historyResult(t, path, "search", "FILE", query)
+		_, got, _ := strings.Cut(strings.TrimSpace(stdout), ":0") // the time
+		if _, got, _ = strings.Cut(got, " "); status != 0 || got != want {
+			t.Errorf("%q: status %d, %q, %s; want %q", query, status, stdout, stderr, want)
+		}
+	}
+}
+
 // historyResult runs a command below history. FILE in its arguments stands for
 // path.
 func historyResult(t testing.TB, path string, args ...string) (status int, stdout, stderr string) {

@@ -75,6 +75,8 @@ type Archive struct {
 	overwritten  error     // set if it has happened; Run returns it
 	age          *age      // nil: messages are kept for good
 	expireAt     time.Time // when to remove old messages next; zero: never
+	indexAt      time.Time // when to index messages next that are not indexed yet
+	indexing     bool      // there are many of them; the logger has been told
 }
 
 // Open opens a file for writing, and creates it if there is none. It fails if
@@ -183,6 +185,9 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 			return err
 		}
 		a.expire(time.Now())
+		if !ended {
+			a.index(time.Now())
+		}
 		if err := a.forget(time.Now()); err != nil && !isBusy(err) {
 			return err
 		}
@@ -201,6 +206,7 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 		return a.giveUp(a.missing + w.leftOut)
 	case err != nil:
 		a.failed(err)
+		a.indexAt = a.inspectAt
 		if a.age != nil {
 			a.expireAt = a.inspectAt
 		}
@@ -214,10 +220,13 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 
 // nextMaintenance returns when the next periodic work is due.
 func (a *Archive) nextMaintenance() time.Time {
-	if a.expireAt.IsZero() || a.inspectAt.Before(a.expireAt) {
-		return a.inspectAt
+	next := a.inspectAt
+	for _, at := range []time.Time{a.expireAt, a.indexAt} {
+		if !at.IsZero() && at.Before(next) {
+			next = at
+		}
 	}
-	return a.expireAt
+	return next
 }
 
 // inspectIfDue inspects the file if that is due, or if the file is not open.

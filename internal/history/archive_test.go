@@ -176,6 +176,16 @@ func checkFile(t testing.TB, path string) {
 	if _, err := f.exec("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)"); err != nil {
 		t.Fatalf("the index of words: %v", err)
 	}
+	var missing, removed int
+	if err := f.conn.QueryRowContext(t.Context(), `SELECT
+		(SELECT count(*) FROM message WHERE sequence NOT IN (SELECT id FROM search_docsize)
+			AND NOT EXISTS (SELECT 1 FROM unindexed WHERE sequence BETWEEN first AND last)),
+		(SELECT count(*) FROM search_docsize WHERE id NOT IN (SELECT sequence FROM message))`).Scan(&missing, &removed); err != nil {
+		t.Fatal(err)
+	}
+	if missing > 0 || removed > 0 {
+		t.Fatalf("the index of words lacks %d messages, and has %d that are removed", missing, removed)
+	}
 }
 
 // A message is stored with its sender, its time and all of its bytes.

@@ -12,20 +12,64 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// words are the vocabulary of the benchmarks' messages. As in a language, few of
-// them are common and many are rare.
-var words = func() []string {
+// A vocabulary has the words of a language. As in each, few are common and many are
+// rare.
+type vocabulary struct {
+	words   []string
+	between string
+	zipf    *rand.Zipf
+}
+
+// newVocabulary makes words of a number of characters, or one less or more, the
+// first of which are the most common.
+func newVocabulary(characters []rune, length int, between string) *vocabulary {
 	random := rand.New(rand.NewPCG(1, 1))
-	all := make([]string, 20_000)
-	for i := range all {
-		letters := make([]byte, 2+random.IntN(9))
-		for j := range letters {
-			letters[j] = "etaoinshrdlucmwfgypbvk"[random.IntN(22)]
+	v := &vocabulary{make([]string, 20_000), between, rand.NewZipf(random, 1.2, 10, 19_999)}
+	common := rand.NewZipf(random, 1.1, 20, uint64(len(characters)-1))
+	for i := range v.words {
+		for range length + random.IntN(3) - 1 {
+			v.words[i] += string(characters[common.Uint64()])
 		}
-		all[i] = string(letters)
+	}
+	return v
+}
+
+func (v *vocabulary) say(words int) string {
+	var text strings.Builder
+	for range words {
+		text.WriteString(v.words[v.zipf.Uint64()] + v.between)
+	}
+	return text.String()
+}
+
+// characters returns those from one on.
+func characters(first rune, n int) []rune {
+	all := make([]rune, n)
+	for i := range all {
+		all[i] = first + rune(i)
 	}
 	return all
-}()
+}
+
+var (
+	inEnglish  = newVocabulary([]rune("etaoinshrdlucmwfgypbvk"), 5, " ")
+	inChinese  = newVocabulary(characters('一', 3500), 2, "")
+	inJapanese = newVocabulary(append(characters('あ', 80), characters('一', 1000)...), 3, "")
+	inKorean   = newVocabulary(characters('가', 1500), 3, " ")
+	inThai     = newVocabulary(characters('ก', 44), 4, "")
+	// Half of the messages are English.
+	languages = []*vocabulary{inEnglish, inEnglish, inEnglish, inEnglish, inEnglish, inChinese, inChinese, inJapanese, inKorean, inThai}
+	emoji     = []string{"👍", "😂", "🎉", "❤️", "🙏", "👩‍💻", "👍🏽", "🇩🇪", "😅", "🚀"}
+)
+
+// someText returns a text, a fifth of them with an emoji.
+func someText(random *rand.Rand) string {
+	text := languages[random.IntN(len(languages))].say(1 + random.IntN(15))
+	if random.IntN(5) == 0 {
+		text += emoji[random.IntN(len(emoji))]
+	}
+	return text
+}
 
 // pause is the time between two messages.
 const pause = 2 * time.Second
@@ -41,7 +85,6 @@ func fill(b testing.TB, path string, messages int) time.Duration {
 	}
 	defer a.Close()
 	random := rand.New(rand.NewPCG(2, 2))
-	zipf := rand.NewZipf(random, 1.2, 10, uint64(len(words)-1))
 	people := make([]*broadcast.Sender, 20)
 	for i := range people {
 		people[i] = &broadcast.Sender{Name: fmt.Sprint("person ", i), Addr: alice.Addr}
@@ -52,14 +95,10 @@ func fill(b testing.TB, path string, messages int) time.Duration {
 		batch := entries[:min(batchSize, messages-done)]
 		for i := range batch {
 			from := people[random.IntN(len(people))]
-			var text strings.Builder
-			for range 1 + random.IntN(15) {
-				text.WriteString(words[zipf.Uint64()] + " ")
-			}
 			at = at.Add(pause)
 			batch[i] = broadcast.Entry{From: from, Time: at}
 			copy(batch[i].Message[:], from.Name)
-			copy(batch[i].Message[wire.NameSize:], text.String())
+			copy(batch[i].Message[wire.NameSize:], someText(random))
 		}
 		began := time.Now()
 		if err := a.write(batch); err != nil {
@@ -118,10 +157,15 @@ func benchmarkSize(b *testing.B, messages int) {
 	run("list", list(b, last))
 	run("list-from", list(b, Filter{Last: 50, From: "person 7"}))
 	run("list-since", list(b, Filter{Since: end(messages).Add(-time.Hour)}))
-	run("search-common", search(b, words[0], last))
-	run("search-rare", search(b, words[len(words)/2], last))
-	run("search-two", search(b, words[3]+" "+words[40], last))
-	run("search-prefix", search(b, words[0][:2]+"*", last))
+	run("search-common", search(b, inEnglish.words[0], last))
+	run("search-rare", search(b, inEnglish.words[len(inEnglish.words)/2], last))
+	run("search-two", search(b, inEnglish.words[3]+" "+inEnglish.words[40], last))
+	run("search-prefix", search(b, inEnglish.words[0][:2]+"*", last))
+	run("search-character", search(b, "一", last))
+	run("search-within-common", search(b, inChinese.words[3]+inChinese.words[0], last))
+	run("search-within-rare", search(b, inChinese.words[len(inChinese.words)/2], last))
+	run("search-repeated", search(b, strings.Repeat("一", 10), last))
+	run("search-emoji", search(b, "👍🏽", last))
 	run("stats", func(r *Reader) error { _, err := r.Stats(b.Context(), time.Time{}); return err })
 }
 
@@ -148,5 +192,62 @@ func search(b *testing.B, query string, f Filter) func(*Reader) error {
 			}
 		}
 		return nil
+	}
+}
+
+// BenchmarkUpgrade measures how long a server takes to open a file in an older form,
+// how long a search takes before it is indexed, and how long it takes to index it:
+//
+//	SOP_CHAT_HISTORY_SIZES=1000000 go test ./internal/history -run '^$' -bench Upgrade -benchtime 1x
+func BenchmarkUpgrade(b *testing.B) {
+	messages := 10_000
+	if sizes := os.Getenv("SOP_CHAT_HISTORY_SIZES"); sizes != "" {
+		if _, err := fmt.Sscan(sizes, &messages); err != nil {
+			b.Fatal(err)
+		}
+	}
+	random := rand.New(rand.NewPCG(2, 2))
+	for b.Loop() {
+		b.StopTimer()
+		path, texts := newFile(b), make([]string, messages)
+		for i := range texts {
+			texts[i] = someText(random)
+		}
+		oldFile(b, path, indexedForm-1, texts...)
+		before := sizeOf(b, path)
+		seconds := func(what string, do func() error) {
+			began := time.Now()
+			if err := do(); err != nil {
+				b.Fatal(what, err)
+			}
+			b.ReportMetric(time.Since(began).Seconds(), what+"-s")
+		}
+		b.StartTimer()
+		var a *Archive
+		seconds("open", func() (err error) { a, err = Open(path, Config{Room: "main"}); return err })
+		r, err := OpenReader(b.Context(), path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		seconds("search-common", func() error { return search(b, inEnglish.words[0], Filter{Last: 50})(r) })
+		seconds("search-none", func() error { return search(b, "nowhere", Filter{Last: 50})(r) })
+		r.Close()
+		longest := time.Duration(0)
+		seconds("index", func() error {
+			for {
+				began := time.Now()
+				n, err := a.store.file.indexSome()
+				if longest = max(longest, time.Since(began)); err != nil || n == 0 {
+					return err
+				}
+			}
+		})
+		b.ReportMetric(longest.Seconds(), "longest-s")
+		a.store.seal()
+		if err := a.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(before)/float64(messages), "B/message-before")
+		b.ReportMetric(float64(sizeOf(b, path))/float64(messages), "B/message")
 	}
 }

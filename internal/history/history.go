@@ -36,6 +36,12 @@ type Message struct {
 // its end, which restore adds again.
 func kept(field []byte) []byte { return bytes.TrimRight(field, "\x00") }
 
+// visible returns what people see of a field: what is before its first zero byte.
+func visible(field []byte) string {
+	seen, _, _ := bytes.Cut(field, []byte{0})
+	return string(seen)
+}
+
 // restore fills m with what is stored in a row.
 func (m *Message) restore(nanoseconds int64, name, authenticated, text []byte, address string) {
 	m.Time = time.Unix(0, nanoseconds)

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -365,34 +364,5 @@ func TestFormOne(t *testing.T) {
 	next, _ := openArchive(t, path)
 	if got := next.Epochs().Known(a.Epochs().Current(), 9); got != 4 {
 		t.Errorf("up to %d is known, want 4", got)
-	}
-}
-
-// formOne makes a file as versions without epochs did.
-func formOne(t *testing.T, path string, messages int64) {
-	t.Helper()
-	writeFile(t, path, "")
-	f, err := openToWrite(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &store{path: path, file: f}
-	if err := migrate(context.Background(), f.conn, migrations[:1]); err != nil {
-		t.Fatal(err)
-	}
-	s.insert, err = f.conn.PrepareContext(t.Context(), "INSERT INTO message ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	extend(t, s, 0, messages)
-	about, err := os.Stat(path)
-	if err == nil {
-		err = f.seal(about)
-	}
-	if err == nil {
-		err = s.closeFile()
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 type file struct {
 	path string // as it was given
 	name string // as it was found and opened
+	form int    // if it was opened to read
 	db   *sql.DB
 	conn *sql.Conn
 	// For a file of another process: seen is what it was like before it was
@@ -39,10 +40,7 @@ func open(ctx context.Context, path string, options url.Values) (*file, error) {
 	// transactions (over 64 KiB) and for sorting.
 	options.Add("_pragma", "temp_store(memory)")
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute), RawQuery: options.Encode(), OmitHost: true}
-	db, err := sql.Open("sqlite", name.String())
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(connector{name.String(), sqliteDriver()})
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		db.Close()

@@ -128,7 +128,7 @@ func openChecked(ctx context.Context, path string, options url.Values) (*file, e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
+	if f.form, err = check(ctx, f.conn, len(migrations), false); err != nil {
 		f.close()
 		return nil, err
 	}

@@ -34,8 +34,8 @@ func TestOpenRefuses(t *testing.T) {
 				newRoom(t, path, Config{}).finish()
 				execute(t, path, "PRAGMA user_version = 7")
 			},
-			"was written by a newer version of sop-chat (its form is 7, and this version knows 2)",
-			"was written by a newer version of sop-chat (its form is 7, and this version knows 2)",
+			"was written by a newer version of sop-chat (its form is 7, and this version knows 3)",
+			"was written by a newer version of sop-chat (its form is 7, and this version knows 3)",
 		},
 		{"an empty file", func(t *testing.T, path string) { writeFile(t, path, "") }, "", "is not a history of this program: it is empty"},
 		{"nothing", func(t *testing.T, path string) {}, "", "there is no file"},
@@ -82,7 +82,7 @@ func expectError(t *testing.T, what string, err error, want string) {
 	}
 }
 
-func writeFile(t *testing.T, path, content string) {
+func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-func sizeOf(t *testing.T, path string) int64 {
+func sizeOf(t testing.TB, path string) int64 {
 	t.Helper()
 	about, err := os.Stat(path)
 	if err != nil {

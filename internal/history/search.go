@@ -2,12 +2,10 @@ package history
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"iter"
+	"math"
+	"slices"
 	"strings"
-	"unicode"
 )
 
 // A Hit is a message that was found.
@@ -18,106 +16,133 @@ type Hit struct {
 	Parts []string
 }
 
-// ErrNoWords is what Search returns for a query without a word.
-var ErrNoWords = errors.New("there is no word to search for")
-
-const (
-	// maxWords is how many words a query has at most.
-	maxWords = 100
-	// maxPrefixes is how many of them may end in *. Each may match a large part
-	// of the history.
-	maxPrefixes = 8
-)
-
-// ErrTooManyWords is what the error of Search wraps if a query has too many words
-// or prefixes.
-var ErrTooManyWords = errors.New("too many words to search for")
-
 // Search returns the messages that a filter selects and that contain all words of
 // a query, in any order, whatever their case and accents; the oldest message
 // first. Words between quotes must follow each other, and a word that ends in *
-// matches all words that begin like it. Each hit is valid until the next. If
-// reading fails, the error comes last.
-func (r *Reader) Search(ctx context.Context, query string, f Filter) (iter.Seq2[*Hit, error], error) {
-	match, err := expression(query)
+// matches all words that begin like it. Each character of Chinese, Japanese,
+// Korean, Thai and other scripts without blanks counts as a word, and so does an
+// emoji; those without a blank between them must follow each other. Each hit is
+// valid until the next. If reading fails, the error comes last.
+func (r *Reader) Search(ctx context.Context, text string, f Filter) (iter.Seq2[*Hit, error], error) {
+	q, err := parseQuery(text)
 	if err != nil {
 		return nil, err
 	}
-	mark := rand.Text()                    // random, so it is in no text
-	where, args := f.where("search.rowid") // by which the index of words is ordered
-	args = append([]any{mark, mark, match}, args...)
-	statement := "SELECT " + columnsOf("m") + `, highlight(search, 0, ?, ?) FROM search
-		JOIN message m ON m.sequence = search.rowid WHERE search MATCH ? AND ` + where
+	first, last, err := r.unindexed(ctx)
+	if err != nil {
+		return nil, r.file.explain(err)
+	}
+	index := section{"search CROSS JOIN message m ON m.sequence = search.rowid", "search.rowid", "search MATCH ?", q.expression()}
+	// The query is passed as a blob, since a text would end at its first zero.
+	scan := section{"message m", "m.sequence", matches + "(m.text, ?)", []byte(text)}
+	hits := func(s section, after, before int64) iter.Seq2[*Hit, error] {
+		return r.hits(ctx, q, s, f.between(after, before))
+	}
+	if first > last {
+		return hits(index, 0, math.MaxInt64), nil
+	}
+	older, between, newer := hits(index, 0, first), hits(scan, first-1, last+1), hits(index, last, math.MaxInt64)
+	if f.Last == 0 {
+		return func(yield func(*Hit, error) bool) {
+			_ = forward(older, yield) && forward(between, yield) && forward(newer, yield)
+		}, nil
+	}
+	return newest(f.Last, newer, between, older), nil
+}
+
+// forward yields what is in a sequence, and reports whether more is wanted.
+func forward(hits iter.Seq2[*Hit, error], yield func(*Hit, error) bool) bool {
+	for h, err := range hits {
+		if !yield(h, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// newest returns the last hits of several sequences, most at most, each of which is
+// of older messages than the one before.
+func newest(most int, sequences ...iter.Seq2[*Hit, error]) iter.Seq2[*Hit, error] {
+	return func(yield func(*Hit, error) bool) {
+		var found [][]Hit // as many as are asked for, so that older messages are only looked at if need be
+		for _, hits := range sequences {
+			var some []Hit
+			for h, err := range hits {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				some = append(some, *h)
+			}
+			some = some[max(0, len(some)-most):]
+			found = append(found, some)
+			if most -= len(some); most == 0 {
+				break
+			}
+		}
+		for _, some := range slices.Backward(found) {
+			for i := range some {
+				if !yield(&some[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A section is a part of the history, and how messages are found in it: by the
+// index, or by looking at each.
+type section struct {
+	source, sequence string // the tables, and the column by which they are read
+	condition        string
+	argument         any
+}
+
+// hits returns the hits that a filter selects.
+func (r *Reader) hits(ctx context.Context, q *query, s section, f Filter) iter.Seq2[*Hit, error] {
+	where, args := f.where(s.sequence)
+	statement := "SELECT " + columnsOf("m") + " FROM " + s.source + " WHERE " + where
 	if !f.Since.IsZero() {
-		// Unlike a time, the index of words can use this.
-		statement += " AND search.rowid >= (SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?)"
+		// Unlike a time, the order of the messages can use this.
+		statement += " AND " + s.sequence + " >= (SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?)"
 		args = append(args, f.Since.UnixNano())
 	}
-	statement += " ORDER BY search.rowid"
+	statement += " AND " + s.condition + " ORDER BY " + s.sequence
+	args = append(args, s.argument)
 	if f.Last > 0 {
 		statement = "SELECT * FROM (" + statement + " DESC LIMIT ?) ORDER BY sequence"
 		args = append(args, f.Last)
 	}
+	var w words
 	return each(ctx, r.file, statement, args, func(h *Hit, row row) error {
-		var marked string
-		err := h.scanMore(row, &marked)
-		h.Parts = strings.Split(marked, mark)
-		return err
-	}), nil
+		if err := h.scan(row); err != nil {
+			return err
+		}
+		text := string(h.Wire.Text())
+		w.split(text)
+		h.Parts = cut(text, q.find(&w))
+		return nil
+	})
+}
+
+// between returns the filter for messages between two sequences alone.
+func (f Filter) between(after, before int64) Filter {
+	if f.After = max(f.After, after); f.Before == 0 || f.Before > before {
+		f.Before = before
+	}
+	return f
+}
+
+// unindexed returns the first and the last sequence between which the index may lack
+// messages. The index of a file in an older form finds less, so it counts as none.
+func (r *Reader) unindexed(ctx context.Context) (first, last int64, err error) {
+	if r.file.form < indexedForm {
+		return 1, math.MaxInt64 - 1, nil
+	}
+	err = r.file.conn.QueryRowContext(ctx, "SELECT max(coalesce(min(first), 1), 1), coalesce(max(last), 0) FROM unindexed").Scan(&first, &last)
+	return first, last, err
 }
 
 func columnsOf(table string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
-
-// expression translates a query into the language of SQLite's FTS5, in which
-// most of what people write is a syntax error. Each word and each quoted phrase
-// becomes an FTS5 string, once, so that nothing in it has a special meaning.
-func expression(query string) (string, error) {
-	var terms []string
-	words, prefixes := 0, 0
-	seen := make(map[string]bool)
-	query = strings.ReplaceAll(query, "\x00", " ") // would end the string for SQLite
-	for i, part := range strings.Split(query, `"`) {
-		isPhrase := i%2 == 1
-		parts := []string{part}
-		if !isPhrase {
-			parts = strings.Fields(part)
-		}
-		for _, part := range parts {
-			same := strings.ToLower(part)
-			term, isPrefix := strings.CutSuffix(part, "*")
-			if !hasWord(term) || seen[same] {
-				continue
-			}
-			seen[same] = true
-			words += len(strings.FieldsFunc(term, isBetweenWords))
-			term = `"` + term + `"`
-			if isPrefix {
-				prefixes++
-				term += "*"
-			}
-			terms = append(terms, term)
-		}
-	}
-	switch {
-	case words == 0:
-		return "", ErrNoWords
-	case words > maxWords:
-		return "", fmt.Errorf("%w: %d, and %d is the most", ErrTooManyWords, words, maxWords)
-	case prefixes > maxPrefixes:
-		return "", fmt.Errorf("%w: %d end in *, and %d is the most", ErrTooManyWords, prefixes, maxPrefixes)
-	}
-	return strings.Join(terms, " "), nil
-}
-
-// hasWord reports whether a text has a character that is indexed.
-func hasWord(text string) bool { return strings.ContainsFunc(text, isIndexed) }
-
-func isIndexed(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r)
-}
-
-// isBetweenWords reports whether a character ends a word. Combining accents don't:
-// they belong to the letter before them.
-func isBetweenWords(r rune) bool { return !isIndexed(r) && !unicode.IsMark(r) }

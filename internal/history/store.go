@@ -173,7 +173,7 @@ func (s *store) add(messages []Message) error {
 				return err
 			}
 		}
-		return s.index(messages[0].Sequence)
+		return s.index(messages[0].Sequence, messages[len(messages)-1].Sequence)
 	})
 }
 

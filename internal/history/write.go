@@ -27,7 +27,7 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 				return err
 			}
 		}
-		return s.index(a.last + 1)
+		return s.index(a.last+1, sequence)
 	})
 	if err == nil {
 		a.last, a.missing, a.walPending, a.recorded = sequence, 0, true, true
@@ -47,9 +47,10 @@ func (s *store) put(sequence int64, at time.Time, room string, from *broadcast.S
 	return err
 }
 
-// index indexes the words of the messages from a sequence on.
-func (s *store) index(from int64) error {
-	_, err := s.file.exec("INSERT INTO search (rowid, text) SELECT sequence, text FROM searchable WHERE sequence >= ?", from)
+// index indexes the words of the messages between two sequences, which must not be
+// indexed yet.
+func (s *store) index(first, last int64) error {
+	_, err := s.file.exec("INSERT INTO search (rowid, words) SELECT sequence, "+termsOf+"(text) FROM message WHERE sequence BETWEEN ? AND ?", first, last)
 	return err
 }
 

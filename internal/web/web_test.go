@@ -146,7 +146,8 @@ func TestArchive(t *testing.T) {
 		"?q=number":                     {200, 200, 51, 250, ""},
 		"?q=" + url.QueryEscape(`"7 <`): {200, 1, 7, 7, ""},
 		"?q=nothing":                    {200, 0, 0, 0, ""},
-		"?q=":                           {status: 400},
+		"?q=" + url.QueryEscape("重跑 itgc strasse* 👍"): {200, 200, 51, 250, ""},
+		"?q=": {status: 400},
 	} {
 		resp := get(t, h, "/api/messages"+query, "Authorization", right)
 		if resp.StatusCode != 200 {
@@ -179,7 +180,7 @@ func TestArchive(t *testing.T) {
 		if first.Sequence != want.first || last.Sequence != want.last {
 			t.Errorf("%q: from %d to %d, want from %d to %d", query, first.Sequence, last.Sequence, want.first, want.last)
 		}
-		if wantText := fmt.Sprintf("number %d <b>", first.Sequence); first.Text != wantText || first.Name != " alice" || first.From != "alice" || first.Time != first.Sequence*1000 {
+		if wantText := fmt.Sprintf("number %d <b> 明天重跑gen-itgc后👍🏽 Straßen", first.Sequence); first.Text != wantText || first.Name != " alice" || first.From != "alice" || first.Time != first.Sequence*1000 {
 			t.Errorf("%q: the first is %+v", query, first)
 		}
 	}
@@ -199,7 +200,7 @@ func keep(t *testing.T, path string, messages int) {
 	batch := broadcast.NewBatch(wire.Size)
 	sender := &broadcast.Sender{Name: "alice"}
 	for i := range messages {
-		m, err := wire.New(" alice", fmt.Sprintf("number %d <b>", i+1))
+		m, err := wire.New(" alice", fmt.Sprintf("number %d <b> 明天重跑gen-itgc后👍🏽 Straßen", i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
