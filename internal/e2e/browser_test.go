@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -63,6 +64,7 @@ type page struct {
 
 	mu     sync.Mutex
 	errors []string // what the browser complains about
+	asked  int      // how many times it asked whether the page may be left, which is answered with yes
 }
 
 // A screenSize is that of a window, in CSS pixels.
@@ -104,6 +106,14 @@ func (p *page) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
 		complaint = e.ExceptionDetails.Text
+	case *cdppage.EventJavascriptDialogOpening:
+		p.mu.Lock()
+		p.asked++
+		p.mu.Unlock()
+		go chromedp.Do(p.ctx, func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+			_, err = cdp.Call(ctx, t, cdppage.HandleJavaScriptDialog, cdppage.HandleJavaScriptDialogParams{Accept: true})
+			return none, err
+		})
 	case *cdplog.EventEntryAdded:
 		if e.Entry.Level == cdplog.EntryLevelError && e.Entry.Source != cdplog.EntrySourceNetwork { // servers may be away
 			complaint = e.Entry.Text

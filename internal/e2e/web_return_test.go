@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -188,7 +189,8 @@ func TestWebDeadConnection(t *testing.T) {
 	for _, test := range []struct{ name, notice string }{
 		{"unacknowledged", "(window.past = 16_000, true)"},
 		{"asleep", "(window.past = 100_000, true)"},
-		{"back in sight", `(window.past = 100_000, document.dispatchEvent(new Event("visibilitychange")))`},
+		{"back in sight", `document.dispatchEvent(new Event("visibilitychange"))`},
+		{"in focus", `dispatchEvent(new Event("focus"))`},
 		{"on another network", `dispatchEvent(new Event("online"))`},
 		{"out of the cache", `dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))`},
 	} {
@@ -200,6 +202,9 @@ func TestWebDeadConnection(t *testing.T) {
 				const now = Date.now;
 				window.past = 0;
 				Date.now = () => now() + window.past;
+				const { classList } = document.getElementById("status");
+				new MutationObserver(() => classList.contains("lost") && (window.lostAt ??= performance.now())).observe(
+					document.getElementById("status"), { attributes: true });
 				return true;
 			})()`)
 			bob := join(t, srv.server, "bob")
@@ -214,12 +219,52 @@ func TestWebDeadConnection(t *testing.T) {
 				p.shows("bob: hi", "… hello")
 				want = append(want, "hello")
 			}
+			began := eval[float64](p, `(delete window.lostAt, performance.now())`)
 			eval[bool](p, test.notice)
+			p.wait("the loss", "window.lostAt")
+			most := 3000.0 // milliseconds
+			if test.name == "asleep" {
+				most += 1000 // the clock is looked at once a second; after sleep at once
+			}
+			if took := eval[float64](p, "window.lostAt") - began; took > most {
+				t.Errorf("it is noticed after %.0f ms, want %.0f", took, most)
+			}
 			p.shows(want...)
 			p.waitJoined("alice")
 			p.click("#settings summary", "#leave")
 			bob.Close()
 		})
+	}
+}
+
+// A connection that works is kept, whatever gives rise to doubts.
+func TestWebProbe(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t, "--max-clients", "2")
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	eval[bool](p, `(() => {
+		const { send } = WebSocket.prototype;
+		window.probes = 0;
+		WebSocket.prototype.send = function (data) {
+			window.probes += data.length === 0 ? 1 : 0;
+			return send.call(this, data);
+		};
+		dispatchEvent(new Event("focus"));
+		document.dispatchEvent(new Event("visibilitychange"));
+		const real = Date.now;
+		Date.now = () => real() + 100_000;
+		return true;
+	})()`)
+	p.wait("two probes", "window.probes === 2") // the one of the focus, and that of the gap
+	asked := time.Now()
+	p.wait("their answers to be late", fmt.Sprintf("performance.timeOrigin + performance.now() > %d", asked.Add(3*time.Second).UnixMilli()))
+	p.say("hello")
+	bob.expect(message("alice", "hello"))
+	if log := srv.stdout.String(); strings.Contains(log, `"alice" left`) {
+		t.Errorf("the connection was given up:\n%s", log)
 	}
 }
 

@@ -271,6 +271,7 @@ func TestWebSplit(t *testing.T) {
 	text := strings.Repeat("a", 440) + strings.Repeat(family, 20) + strings.Repeat("e\u0301", 300) + strings.Repeat("ö", 500)
 	for _, browser := range []string{"has Intl.Segmenter", "has none"} {
 		p.say(text)
+		p.click("#yes") // which is asked, as they are many
 		for got := ""; got != text; {
 			m := tcp.receive()
 			part := string(m.Text())

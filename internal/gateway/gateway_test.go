@@ -168,7 +168,6 @@ func TestBadFrames(t *testing.T) {
 	}{
 		{websocket.MessageText, wire.Size, websocket.StatusUnsupportedData},
 		{websocket.MessageBinary, wire.Size - 1, websocket.StatusUnsupportedData},
-		{websocket.MessageBinary, 0, websocket.StatusUnsupportedData},
 		{websocket.MessageBinary, maxFrame + wire.Size, websocket.StatusMessageTooBig},
 		{websocket.MessageBinary, 100 * maxFrame, websocket.StatusMessageTooBig},
 	}

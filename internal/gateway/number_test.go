@@ -169,6 +169,36 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
+// A frame without messages is answered with another, whatever has been said meanwhile, so
+// that a client finds out whether its connection works. Without the subprotocol it is
+// ignored.
+func TestNumbersProbe(t *testing.T) {
+	r := start(t, server.Config{}, Config{Subprotocol: server.Subprotocol})
+	alice := r.Join(t, "alice")
+	bob, _ := r.numbered(t, "bob", "")
+	bob.expectFrame("1")
+	for range 2 {
+		bob.send(nil)
+		bob.expectFrame("1")
+	}
+	alice.Send("a")
+	bob.expectFrame("1 alice:a")
+	bob.send(nil)
+	bob.expectFrame("2")
+	own := message("bob", "b")
+	bob.send(own[:])
+	bob.expectFrame("3")
+	bob.send(nil)
+	bob.expectFrame("3")
+
+	carol := r.join(t, "carol")
+	carol.send(nil)
+	bob.send(own[:])
+	if got := carol.receive(); got != own {
+		t.Errorf("received %q", got.Text())
+	}
+}
+
 // What a client says it has is two numbers, or nothing.
 func TestSince(t *testing.T) {
 	for _, test := range []struct {

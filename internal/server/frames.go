@@ -85,6 +85,9 @@ func (l *loop) receive(c *conn, b []byte) (came, data int, errno syscall.Errno) 
 	if r.Close != 0 {
 		f.ended, f.status, f.violation = true, r.Close, r.Violation
 	}
+	if r.Empty && c.framing == numbered && c.state == member && !c.isBehind() {
+		l.catchUp(c)
+	}
 	l.dropPartial(c)
 	return came, r.Data, 0
 }

@@ -27,7 +27,8 @@ import (
 //
 // In the first frame, the number and the time are those of the admission. What is
 // between known and the number, the client has to get elsewhere. After it, and after
-// what was in the log already, comes a frame without messages.
+// what was in the log already, comes a frame without messages. One comes also in answer
+// to a frame without messages of the client, which finds out whether its connection works.
 const Subprotocol = "sop-chat.v2"
 
 const (

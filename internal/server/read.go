@@ -35,7 +35,7 @@ func (l *loop) read(c *conn) {
 		l.end(c, causeErrno("read", errno))
 	case n == 0 || c.hasEnded():
 		l.end(c, l.causeEnd(c))
-	case c.pongDue() && c.lag == nil:
+	case (c.pongDue() || c.isBehind()) && c.lag == nil:
 		l.beginLag(c)
 		l.markReady(c)
 	}

@@ -33,6 +33,8 @@ type Received struct {
 	Data int
 	// Pong is set if there was a pong, which shows that the client is alive.
 	Pong bool
+	// Empty is set if there was a WebSocket message without messages.
+	Empty bool
 	// Close is set when the client has sent a close frame or broken a rule. The
 	// answer is a close frame with this status. Nothing is found after that.
 	Close Status
@@ -60,7 +62,7 @@ func (d *Decoder) Decode(b []byte, spares *Spares) Received {
 			n, violated := d.takeHeader(rest)
 			rest = rest[n:]
 			if violated == nil && d.have == d.headerSize() {
-				violated = d.begin(spares)
+				violated = d.begin(&r, spares)
 			}
 			if violated != nil {
 				d.end(&r, violated.status, violated.text, spares)
@@ -158,7 +160,7 @@ func (d *Decoder) checkSecond() *violation {
 }
 
 // begin prepares for the payload, when the header is complete.
-func (d *Decoder) begin(spares *Spares) *violation {
+func (d *Decoder) begin(r *Received, spares *Spares) *violation {
 	length, violated := d.length()
 	if violated != nil {
 		return violated
@@ -185,9 +187,10 @@ func (d *Decoder) begin(spares *Spares) *violation {
 		d.before += uint16(length)
 		d.fragmented = d.header[0]&BitFinal == 0
 		if !d.fragmented {
-			if d.before == 0 || d.before%wire.Size != 0 {
+			if d.before%wire.Size != 0 {
 				return errKind
 			}
+			r.Empty = r.Empty || d.before == 0
 			d.before = 0
 		}
 	}

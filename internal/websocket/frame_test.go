@@ -113,6 +113,7 @@ func messages(n int) []byte {
 type outcome struct {
 	data    string
 	pong    bool // one arrived
+	empty   bool // a frame without messages arrived
 	close   Status
 	broke   string // the violation
 	pongDue string // the frame that is due at the end
@@ -120,8 +121,8 @@ type outcome struct {
 }
 
 func (o outcome) String() string {
-	return fmt.Sprintf("%d bytes of messages (%x), pong %v, close %d %q, pong due %q, idle %v",
-		len(o.data), sha1.Sum([]byte(o.data)), o.pong, o.close, o.broke, o.pongDue, o.idle)
+	return fmt.Sprintf("%d bytes of messages (%x), pong %v, empty %v, close %d %q, pong due %q, idle %v",
+		len(o.data), sha1.Sum([]byte(o.data)), o.pong, o.empty, o.close, o.broke, o.pongDue, o.idle)
 }
 
 // decode decodes input, cut at some places.
@@ -142,6 +143,7 @@ func decode(t testing.TB, input []byte, cuts ...int) outcome {
 		}
 		all.data += string(b[:r.Data])
 		all.pong = all.pong || r.Pong
+		all.empty = all.empty || r.Empty
 		if r.Close != 0 {
 			all.close, all.broke = r.Close, r.Violation
 		}

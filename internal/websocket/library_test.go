@@ -126,7 +126,7 @@ func readMessage(ws *library.Conn, result *libraryOutcome) error {
 	case len(b) > MaxMessage:
 		ws.Close(library.StatusMessageTooBig, "")
 		return errors.New("too large")
-	case kind != library.MessageBinary || len(b) == 0 || wire.Whole(len(b)) != len(b):
+	case kind != library.MessageBinary || wire.Whole(len(b)) != len(b):
 		ws.Close(library.StatusUnsupportedData, "")
 		return errors.New("not messages")
 	}

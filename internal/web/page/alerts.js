@@ -1,5 +1,6 @@
 // How a page that nobody looks at says that there is something to read.
 
+import { settings } from "./storage.js";
 import { plain, plainName } from "./text.js";
 
 const title = document.title;
@@ -17,16 +18,16 @@ export class Alerts {
     // Notifications exist only where the page came by a safe way.
     const can = "Notification" in globalThis && isSecureContext;
     notify.closest("label").hidden = !can;
-    notify.checked = can && Notification.permission === "granted" && localStorage.getItem("notify") === "on";
-    sound.checked = localStorage.getItem("sound") === "on";
+    notify.checked = can && Notification.permission === "granted" && settings.get("notify") === "on";
+    sound.checked = settings.get("sound") === "on";
     notify.addEventListener("change", async () => {
       if (notify.checked && (await Notification.requestPermission()) !== "granted") {
         notify.checked = false;
       }
-      localStorage.setItem("notify", notify.checked ? "on" : "off");
+      settings.set("notify", notify.checked ? "on" : "off");
     });
     sound.addEventListener("change", () => {
-      localStorage.setItem("sound", sound.checked ? "on" : "off");
+      settings.set("sound", sound.checked ? "on" : "off");
       if (sound.checked) {
         this.#beep();
       }
@@ -48,11 +49,21 @@ export class Alerts {
       this.#beep();
     }
     if (this.#notify.checked) {
+      this.#notifyOf(message);
+    }
+  }
+
+  #notifyOf(message) {
+    try {
       const notification = new Notification(plainName(message.name), { body: plain(message.text), tag: "sop-chat" });
       notification.onclick = () => {
         focus();
         notification.close();
       };
+    } catch {
+      // Android has notifications for service workers alone.
+      this.#notify.checked = false;
+      this.#notify.closest("label").hidden = true;
     }
   }
 
@@ -69,6 +80,9 @@ export class Alerts {
 
   // beep sounds at most once in a while.
   #beep() {
+    if (!globalThis.AudioContext) {
+      return;
+    }
     this.#audio ??= new AudioContext();
     const audio = this.#audio;
     if (audio.busyUntil > audio.currentTime) {

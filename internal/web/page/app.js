@@ -2,20 +2,23 @@
 // Read wire.js, numbers.js and session.js first, then connection.js, log.js and text.js.
 
 import { Alerts } from "./alerts.js";
+import { ask } from "./ask.js";
+import { Compose } from "./compose.js";
 import { History } from "./history.js";
 import { element, Log, missingWords, received } from "./log.js";
 import { Older } from "./older.js";
 import { Session } from "./session.js";
-import { forget, recall, remember } from "./tab.js";
+import { settings, tab } from "./storage.js";
 import { trim } from "./text.js";
-import { bytes, nameSize, split, textSize } from "./wire.js";
+import { bytes, nameSize, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const log = new Log($("messages"), $("new"));
 const alerts = new Alerts($("notify"), $("sound"));
+const compose = new Compose($("compose"), $("text"), $("length"), say);
 const session = new Session({
   admitted,
-  caughtUp: updateStatus,
+  caughtUp,
   message,
   arrived,
   cleared: () => log.clear(),
@@ -39,17 +42,32 @@ const wait = (time) => new Promise((done) => setTimeout(done, time));
 // The login form
 
 // An invitation link has the key behind the #, which never leaves the browser.
-// It leaves the address bar, where others could see it; the tab remembers it.
+// It leaves the address bar, where others could see it; the tab remembers it. It returns
+// whether there was one.
 function readInvitation() {
   const given = /(?:^#|&)key=([^&]*)/.exec(location.hash)?.[1];
-  if (given !== undefined) {
-    window.history.replaceState(null, "", location.pathname + location.search);
-    try {
-      $("key").value = decodeURIComponent(given);
-      remember("key", $("key").value);
-    } catch {
-      $("refusal").textContent = "The invitation link is damaged; type the key instead.";
-    }
+  if (given === undefined) {
+    return false;
+  }
+  window.history.replaceState(null, "", location.pathname + location.search);
+  try {
+    $("key").value = decodeURIComponent(given);
+    tab.set("key", $("key").value);
+    return true;
+  } catch {
+    $("refusal").textContent = "The invitation link is damaged; type the key instead.";
+    return false;
+  }
+}
+
+// An invitation to this room with another key than it was joined with: the key was
+// changed, and the old one is good for nothing.
+function invited() {
+  if (readInvitation() && !$("room").hidden && $("key").value !== key) {
+    key = $("key").value;
+    session.rejoin(key);
+    status("joining with the new key…", true);
+    markUnsent();
   }
 }
 
@@ -68,7 +86,7 @@ $("join").addEventListener("submit", (event) => {
     $("name").focus();
     return;
   }
-  localStorage.setItem("name", name);
+  settings.set("name", name);
   enter(name, $("key").value, false);
 });
 
@@ -82,13 +100,15 @@ function enter(name, withKey, again) {
     showRoom(true);
     status("joining again…", true);
   }
-  const unsent = again ? recallUnsent().map(written) : [];
+  const { texts, uncertain } = recallUnsent();
+  const unsent = texts.map(written);
   for (const item of unsent) {
     log.say(item);
   }
   const stored = recallSession();
   hasHistory = stored.hasHistory ?? false;
-  session.join(name, withKey, again, { ...stored, unsent });
+  session.join(name, withKey, again, { ...stored, unsent, uncertain });
+  markUnsent();
 }
 
 const failures = {
@@ -100,6 +120,11 @@ const failures = {
 };
 
 function failed(why) {
+  rememberNow();
+  rememberUnsent();
+  log.clearAll();
+  forgetHistory();
+  clearInterval(ticking);
   turnedAway(failures[why]);
   $(why === "refused" ? "key" : "name").focus();
 }
@@ -119,7 +144,7 @@ function showRoom(visible) {
 // The room
 
 function admitted({ again, isNewEpoch, valid, isMissing }) {
-  remember("joined", JSON.stringify({ name: me, key }));
+  tab.setValue("joined", { name: me, key });
   showRoom(true);
   log.void(valid);
   if (!again || isNewEpoch) {
@@ -127,7 +152,7 @@ function admitted({ again, isNewEpoch, valid, isMissing }) {
     offers = learnAbout(again);
   }
   if (!again) {
-    $("text").focus();
+    compose.focus();
   }
   clearInterval(ticking);
   status(isMissing ? `joined as ${me}; loading what was said meanwhile…` : `joined as ${me}`, false);
@@ -169,20 +194,26 @@ function message(m, isNew) {
 function arrived(item) {
   log.add(item);
   rememberSession();
+  markUnsent();
 }
 
 // What the tab remembers, so that a page that is loaded again knows which messages are
 // its own, and loses none that has not arrived.
 
 function recallSession() {
-  const stored = JSON.parse(recall("session") ?? "{}");
-  return stored.name === me ? stored : {};
+  const stored = tab.getValue("session");
+  return stored?.name === me ? stored : {};
 }
 
 function recallUnsent() {
-  const texts = JSON.parse(recall("unsent") ?? "[]");
-  forget("unsent");
-  return texts;
+  const unsent = tab.getValue("unsent") ?? { texts: [] };
+  tab.remove("unsent");
+  return unsent;
+}
+
+function rememberUnsent() {
+  const texts = session.unacknowledged.map((item) => item.text);
+  tab.setValue("unsent", { texts, uncertain: session.uncertain });
 }
 
 let isRemembering = false;
@@ -200,15 +231,30 @@ function rememberSession() {
 
 function rememberNow() {
   if (!$("room").hidden) {
-    remember("session", JSON.stringify({ name: me, hasHistory, numbers: session }));
+    tab.setValue("session", { name: me, hasHistory, numbers: session });
+    if (document.hidden) {
+      rememberUnsent(); // a phone ends pages that are out of sight, and says nothing
+    }
   }
 }
 
 addEventListener("pagehide", () => {
   rememberNow();
-  remember("unsent", JSON.stringify(session.unacknowledged.map((item) => item.text)));
+  rememberUnsent();
 });
-addEventListener("pageshow", (event) => event.persisted && forget("unsent"));
+addEventListener("pageshow", (event) => event.persisted && tab.remove("unsent"));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    rememberNow();
+  } else if (!$("room").hidden) {
+    tab.remove("unsent");
+  }
+});
+addEventListener("beforeunload", (event) => {
+  if (!$("room").hidden && (session.unacknowledged.length > 0 || !compose.isEmpty)) {
+    event.preventDefault(); // has the browser ask
+  }
+});
 
 let next = 0; // when it is tried again
 let ticking = 0;
@@ -228,6 +274,7 @@ function lost(pause, why) {
   };
   ticking = setInterval(tick, 1000);
   tick();
+  markUnsent();
 }
 
 function unsentWords() {
@@ -235,7 +282,8 @@ function unsentWords() {
   return length > 0 ? `, ${length} not sent` : "";
 }
 
-function updateStatus() {
+function caughtUp() {
+  markUnsent();
   clearInterval(ticking);
   status(`joined as ${me}`, false);
 }
@@ -247,11 +295,17 @@ function status(words, isLost) {
   $("status").classList.toggle("lost", isLost);
 }
 
-$("leave").addEventListener("click", () => {
+$("leave").addEventListener("click", async () => {
+  const { length } = session.unacknowledged;
+  const lost =
+    length === 1 ? "1 message is not sent, and would be lost." : `${length} messages are not sent, and would be lost.`;
+  if (length > 0 && !(await ask(lost, "Leave"))) {
+    return;
+  }
   rememberNow();
   session.leave();
   clearInterval(ticking);
-  forget("joined");
+  tab.remove("joined");
   log.clearAll();
   forgetHistory();
   $("settings").open = false;
@@ -261,40 +315,24 @@ $("leave").addEventListener("click", () => {
 
 // Writing
 
-function send() {
-  const text = $("text").value.replaceAll("\0", "").toWellFormed();
-  if (text.trim() !== "") {
-    for (const part of split(text)) {
-      const item = written(part);
-      log.say(item);
-      session.say(item);
-    }
+function say(text) {
+  const item = written(text);
+  log.say(item);
+  session.say(item);
+  markUnsent();
+}
+
+// markUnsent says what is known of the messages that have not arrived.
+function markUnsent() {
+  for (const [i, item] of session.unacknowledged.entries()) {
+    const isSent = i < session.uncertain;
+    log.mark(item, !isSent ? "waiting…" : session.isAwaiting ? "sending…" : "may not have arrived");
   }
-  $("text").value = "";
-  grow();
-  $("text").focus();
 }
 
 // written returns a message of this page that has not arrived.
 const written = (text) => ({ name: me, text, time: new Date(), own: true, unsent: true });
 
-// grow gives the box as many lines as its text has.
-function grow() {
-  $("text").style.height = "auto";
-  $("text").style.height = `${$("text").scrollHeight + 2}px`;
-}
-
-$("text").addEventListener("input", grow);
-$("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    send();
-  }
-});
-$("compose").addEventListener("submit", (event) => {
-  event.preventDefault();
-  send();
-});
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && $("settings").open) {
     $("settings").open = false;
@@ -326,14 +364,14 @@ $("find").addEventListener("submit", async (event) => {
 });
 
 // A page that was in the room and is loaded again goes back.
-$("key").value = recall("key") ?? "";
-readInvitation();
-addEventListener("hashchange", readInvitation);
-$("name").value = localStorage.getItem("name") ?? "";
-const before = recall("joined");
+$("key").value = tab.get("key") ?? "";
+const isInvited = readInvitation();
+addEventListener("hashchange", invited);
+$("name").value = settings.get("name") ?? "";
+const before = tab.getValue("joined");
 if (before) {
-  const { name, key: withKey } = JSON.parse(before);
-  enter(name, withKey, true);
+  const hasNewKey = isInvited && $("key").value !== before.key;
+  enter(before.name, hasNewKey ? $("key").value : before.key, !hasNewKey);
 } else if ($("key").value === "" && $("name").value !== "") {
   $("key").focus();
 } else {

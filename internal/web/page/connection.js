@@ -39,6 +39,7 @@ export class Connection {
     this.#on = on;
     this.#watch = new Watch(
       () => !this.#isJoined || on.isAwaiting(),
+      () => this.#probe(),
       () => (this.#isJoined ? this.#anew() : this.#closed("unreachable")),
     );
     // On another network the connection is dead. It is this page's alone.
@@ -60,6 +61,19 @@ export class Connection {
     this.#isWanted = again;
     this.#tries = this.#code = 0;
     this.#open();
+  }
+
+  // rejoin joins again, with another key, which the room may refuse.
+  rejoin(key) {
+    this.#close();
+    this.join(this.#name, key, false);
+  }
+
+  // retry connects again at once instead of later.
+  retry() {
+    if (this.#isWanted && !this.#isJoined) {
+      this.#anew();
+    }
   }
 
   // send sends a text. isAwaiting tells whether something before it is awaited.
@@ -109,7 +123,7 @@ export class Connection {
   }
 
   #receive(data, claim) {
-    this.#watch.restart();
+    this.#watch.arrived();
     const frame = this.#isJoined ? decodeFrame(data) : decodeAdmission(data);
     if (!frame) {
       this.#closed("unspoken");
@@ -120,6 +134,14 @@ export class Connection {
       this.#tries = this.#code = 0;
       this.#on.admitted(frame, claim);
     }
+  }
+
+  // probe sends a frame without messages, which the server answers with another.
+  #probe() {
+    if (this.#isJoined) {
+      this.#socket.send(new Uint8Array());
+    }
+    return this.#isJoined;
   }
 
   // close has nothing more come of the socket.

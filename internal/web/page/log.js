@@ -156,6 +156,20 @@ export class Log {
     this.#toBottom();
   }
 
+  // mark says in words what is known of a message of say, "" for nothing.
+  mark(message, words) {
+    const header = this.#elements.get(message)?.querySelector("header");
+    let state = header?.querySelector(".state");
+    if (header && words && !state) {
+      state = document.createElement("small");
+      state.className = "state";
+      header.append(state);
+    }
+    if (state && state.textContent !== words) {
+      state.textContent = words;
+    }
+  }
+
   // withdraw takes a message of say off the page, if it is one.
   withdraw(message) {
     if (!this.#said.includes(message)) {
@@ -255,7 +269,11 @@ export class Log {
     }
     const fragment = document.createDocumentFragment();
     for (const entry of shown) {
-      this.#drawEntry(fragment, entry, shown.length < 4);
+      try {
+        this.#drawEntry(fragment, entry, shown.length < 4);
+      } catch (error) {
+        reportError(error); // the others are shown all the same
+      }
     }
     this.#insert(fragment);
     this.#trim(this.#sticks ? maxLive : maxLoaded);
@@ -282,6 +300,7 @@ export class Log {
       this.#said.shift();
       const article = this.#elements.get(entry);
       article.classList.remove("unsent");
+      article.querySelector(".state")?.remove();
       article.classList.toggle("follows", isSameGroup(entry, before));
       showTime(article.querySelector("time"), entry.time);
     } else {

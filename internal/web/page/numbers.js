@@ -47,6 +47,11 @@ export class Numbers {
     return [...this.#unacknowledged];
   }
 
+  // uncertain returns how many of them, the first ones, may have arrived all the same.
+  get uncertain() {
+    return Math.max(this.#sent, this.#former);
+  }
+
   // isAwaiting tells whether something was sent by this connection that has not
   // arrived.
   get isAwaiting() {

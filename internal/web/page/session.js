@@ -45,15 +45,25 @@ export class Session {
 
   // join begins to join, see Connection. If there was a session under this name before
   // the page was loaded again, numbers is what toJSON returned then, hasHistory says
-  // whether the room had one, and unsent are the items that were not acknowledged.
-  join(name, key, again, { numbers, hasHistory, unsent }) {
+  // whether the room had one, and unsent are the items that were not acknowledged, the
+  // first of which, uncertain in number, may have arrived.
+  join(name, key, again, { numbers, hasHistory, unsent, uncertain = unsent.length }) {
     this.#numbers = new Numbers(name, numbers);
-    for (const item of unsent) {
-      this.#numbers.say(item, true);
+    for (const [i, item] of unsent.entries()) {
+      this.#numbers.say(item, i < uncertain);
     }
     this.#isEmpty = true;
     this.#hasHistory = hasHistory;
     this.#connection.join(name, key, again);
+  }
+
+  // rejoin joins again, with another key, and goes on from there.
+  rejoin(key) {
+    this.#connection.rejoin(key);
+  }
+
+  retry() {
+    this.#connection.retry();
   }
 
   toJSON() {
@@ -78,6 +88,16 @@ export class Session {
 
   get unacknowledged() {
     return this.#numbers.unacknowledged;
+  }
+
+  // isAwaiting tells whether something was sent that the room has not acknowledged yet.
+  get isAwaiting() {
+    return this.#numbers.isAwaiting;
+  }
+
+  // uncertain is how many of those, the first ones, may have arrived all the same.
+  get uncertain() {
+    return this.#numbers.uncertain;
   }
 
   isOwn(number) {
@@ -131,11 +151,16 @@ export class Session {
     }
   }
 
+  // show passes on what is settled. If it can't be shown, what follows can all the same.
   #show({ item, message }) {
-    if (item) {
-      this.#on.arrived(item);
-    } else {
-      this.#on.message(message, this.#isNew);
+    try {
+      if (item) {
+        this.#on.arrived(item);
+      } else {
+        this.#on.message(message, this.#isNew);
+      }
+    } catch (error) {
+      reportError(error);
     }
   }
 

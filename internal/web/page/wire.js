@@ -100,25 +100,46 @@ function decodeByCharacter(bytes) {
   return text;
 }
 
-// split cuts a text into parts that fit a message, between characters as people
-// see them: an emoji or a letter with its accents stays whole, unless it alone
-// is longer than a message.
+// split cuts a text into parts that fit a message: at a line break or a blank, which is
+// left out, if there is one in the last half of a part, else between characters as people
+// see them. An emoji or a letter with its accents stays whole, unless it alone is longer
+// than a message.
 export function split(text) {
   const parts = [];
   let part = "";
   let length = 0;
   for (const piece of pieces(text)) {
     const more = bytes(piece);
-    if (length + more > textSize) {
+    if (length + more > textSize && /^(?:\s|\r\n)$/.test(piece)) {
       parts.push(part);
       part = "";
       length = 0;
+      continue;
+    }
+    while (length + more > textSize) {
+      const [head, rest] = cut(part);
+      parts.push(head);
+      part = rest;
+      length = bytes(part);
     }
     part += piece;
     length += more;
   }
-  parts.push(part);
+  if (part !== "" || parts.length === 0) {
+    parts.push(part);
+  }
   return parts;
+}
+
+// cut returns the two parts of a text that is as long as a message may be.
+function cut(text) {
+  for (const blank of [/\r?\n(?=[^\n]*$)/, /\s(?=\S*$)/]) {
+    const match = blank.exec(text);
+    if (match?.index > text.length / 2) {
+      return [text.slice(0, match.index), text.slice(match.index + match[0].length)];
+    }
+  }
+  return [text, ""];
 }
 
 // pieces returns what must not be cut.

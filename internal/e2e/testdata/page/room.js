@@ -119,6 +119,12 @@ class Socket {
 
   read(bytes) {
     const text = (from, to) => new TextDecoder().decode(bytes.subarray(from, to)).replace(/\0.*/su, "");
+    if (bytes.length === 0) {
+      if (this.next > this.seam) { // otherwise that is said soon
+        this.frame([]);
+      }
+      return;
+    }
     if (this.admitted) {
       this.room.append(text(0, 64), text(64, 512), this);
       return;
