@@ -54,7 +54,7 @@ func TestWebTalk(t *testing.T) {
 		t.Errorf("the server ended with %v, after %v", status.ExitStatus(), took)
 	}
 	for _, p := range []*page{alice, bob} {
-		p.wait("the loss", `/trying again in \d+ s/.test(document.getElementById("status").textContent)`)
+		p.wait("the loss", `/Trying again in \d+ s/.test(document.getElementById("trouble").textContent)`)
 	}
 	alice.say("written meanwhile")
 	alice.wait("a message that waits", `document.querySelector(".message.unsent") && document.getElementById("status").textContent !== ""`)

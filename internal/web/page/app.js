@@ -3,6 +3,7 @@
 
 import { Alerts } from "./alerts.js";
 import { ask } from "./ask.js";
+import { Banner } from "./banner.js";
 import { Compose } from "./compose.js";
 import { History } from "./history.js";
 import { element, Log, missingWords, received } from "./log.js";
@@ -28,6 +29,11 @@ const session = new Session({
   failed,
   lost,
 });
+
+const banner = new Banner(
+  () => session.unacknowledged.length,
+  () => session.retry(),
+);
 
 let me = ""; // the name we joined with
 let key = "";
@@ -66,7 +72,7 @@ function invited() {
   if (readInvitation() && !$("room").hidden && $("key").value !== key) {
     key = $("key").value;
     session.rejoin(key);
-    status("joining with the new key…", true);
+    banner.lost("Joining with the new key", 0);
     markUnsent();
   }
 }
@@ -98,7 +104,7 @@ function enter(name, withKey, again) {
   $("join").querySelector("button").textContent = "Joining…";
   if (again) {
     showRoom(true);
-    status("joining again…", true);
+    banner.lost("Joining again", 0);
   }
   const { texts, uncertain } = recallUnsent();
   const unsent = texts.map(written);
@@ -124,7 +130,7 @@ function failed(why) {
   rememberUnsent();
   log.clearAll();
   forgetHistory();
-  clearInterval(ticking);
+  banner.left();
   turnedAway(failures[why]);
   $(why === "refused" ? "key" : "name").focus();
 }
@@ -154,8 +160,7 @@ function admitted({ again, isNewEpoch, valid, isMissing }) {
   if (!again) {
     compose.focus();
   }
-  clearInterval(ticking);
-  status(isMissing ? `joined as ${me}; loading what was said meanwhile…` : `joined as ${me}`, false);
+  banner.joined(isMissing ? `joined as ${me}; loading what was said meanwhile…` : `joined as ${me}`);
 }
 
 // learnAbout asks what the room offers, until it is told.
@@ -256,43 +261,19 @@ addEventListener("beforeunload", (event) => {
   }
 });
 
-let next = 0; // when it is tried again
-let ticking = 0;
-
 const reasons = {
-  refused: "wrong key, or the room is full",
-  unspoken: "the server does not open this page's WebSocket; load the page again",
+  refused: "The key is wrong, or the room is full",
+  unspoken: "The server does not open this page's WebSocket; load the page again",
 };
 
 function lost(pause, why) {
-  next = Date.now() + pause;
-  clearInterval(ticking);
-  const tick = () => {
-    const seconds = Math.ceil((next - Date.now()) / 1000);
-    const words = seconds > 0 ? `trying again in ${seconds} s` : "joining again…";
-    status(`${reasons[why] ?? "not connected"}; ${words}${unsentWords()}`, true);
-  };
-  ticking = setInterval(tick, 1000);
-  tick();
+  banner.lost(reasons[why] ?? "Not connected", pause);
   markUnsent();
-}
-
-function unsentWords() {
-  const { length } = session.unacknowledged;
-  return length > 0 ? `, ${length} not sent` : "";
 }
 
 function caughtUp() {
   markUnsent();
-  clearInterval(ticking);
-  status(`joined as ${me}`, false);
-}
-
-function status(words, isLost) {
-  if ($("status").textContent !== words) {
-    $("status").textContent = words; // which screen readers read out
-  }
-  $("status").classList.toggle("lost", isLost);
+  banner.joined(`joined as ${me}`);
 }
 
 $("leave").addEventListener("click", async () => {
@@ -304,7 +285,7 @@ $("leave").addEventListener("click", async () => {
   }
   rememberNow();
   session.leave();
-  clearInterval(ticking);
+  banner.left();
   tab.remove("joined");
   log.clearAll();
   forgetHistory();
