@@ -5,16 +5,22 @@ import { plain, plainName } from "./text.js";
 
 const title = document.title;
 
+export const isLookedAt = () => document.hasFocus() && !document.hidden;
+
 export class Alerts {
   #unread = 0;
+  #mentions = 0; // of those
   #notify;
   #sound;
+  #onlyMentions;
   #audio = null;
 
-  // notify and sound are the boxes that switch those on.
-  constructor(notify, sound) {
+  // notify and sound are the boxes that switch those on, and onlyMentions the one that
+  // limits them to mentions.
+  constructor(notify, sound, onlyMentions) {
     this.#notify = notify;
     this.#sound = sound;
+    this.#onlyMentions = onlyMentions;
     // Notifications exist only where the page came by a safe way.
     const can = "Notification" in globalThis && isSecureContext;
     notify.closest("label").hidden = !can;
@@ -32,19 +38,25 @@ export class Alerts {
         this.#beep();
       }
     });
-    for (const event of ["focus", "visibilitychange"]) {
-      addEventListener(event, () => this.#looked());
-    }
+    onlyMentions.checked = settings.get("only-mentions") === "on";
+    onlyMentions.addEventListener("change", () => {
+      settings.set("only-mentions", onlyMentions.checked ? "on" : "off");
+    });
+    addEventListener("focus", () => this.#looked());
     document.addEventListener("visibilitychange", () => this.#looked());
   }
 
   // arrived says that there is a message.
-  arrived(message) {
-    if (document.hasFocus() && !document.hidden) {
+  arrived(message, isMention) {
+    if (isLookedAt()) {
       return;
     }
     this.#unread++;
+    this.#mentions += isMention ? 1 : 0;
     this.#show();
+    if (this.#onlyMentions.checked && !isMention) {
+      return;
+    }
     if (this.#sound.checked) {
       this.#beep();
     }
@@ -68,14 +80,15 @@ export class Alerts {
   }
 
   #looked() {
-    if (document.hasFocus() && !document.hidden) {
-      this.#unread = 0;
+    if (isLookedAt()) {
+      this.#unread = this.#mentions = 0;
       this.#show();
     }
   }
 
   #show() {
-    document.title = this.#unread > 0 ? `(${this.#unread}) ${title}` : title;
+    const mentions = this.#mentions > 0 ? `@${this.#mentions}, ` : "";
+    document.title = this.#unread > 0 ? `(${mentions}${this.#unread}) ${title}` : title;
   }
 
   // beep sounds at most once in a while.

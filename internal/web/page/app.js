@@ -7,6 +7,7 @@ import { Banner } from "./banner.js";
 import { Compose } from "./compose.js";
 import { History } from "./history.js";
 import { element, Log, missingWords, received } from "./log.js";
+import { mentions } from "./mention.js";
 import { Older } from "./older.js";
 import { Session } from "./session.js";
 import { settings, tab } from "./storage.js";
@@ -14,8 +15,9 @@ import { trim } from "./text.js";
 import { bytes, nameSize, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
-const log = new Log($("messages"), $("new"));
-const alerts = new Alerts($("notify"), $("sound"));
+const isMention = (message) => !message.own && mentions(message.text, me);
+const log = new Log($("messages"), $("new"), isMention);
+const alerts = new Alerts($("notify"), $("sound"), $("only-mentions"));
 const compose = new Compose($("compose"), $("text"), $("length"), say);
 const session = new Session({
   admitted,
@@ -190,9 +192,10 @@ function forgetHistory() {
 
 function message(m, isNew) {
   const item = received(m, me);
-  log.add(item);
-  if (isNew && !item.own) {
-    alerts.arrived(item);
+  const isNews = isNew && !item.own;
+  log.add(item, isNews);
+  if (isNews) {
+    alerts.arrived(item, isMention(item));
   }
 }
 
@@ -314,12 +317,29 @@ function markUnsent() {
 // written returns a message of this page that has not arrived.
 const written = (text) => ({ name: me, text, time: new Date(), own: true, unsent: true });
 
+// Escape closes the settings, or goes to the last message. What is typed anywhere goes to
+// the box, but for what a control takes itself.
 addEventListener("keydown", (event) => {
+  if ($("room").hidden || document.querySelector("dialog[open]") || event.isComposing || event.keyCode === 229) {
+    return;
+  }
   if (event.key === "Escape" && $("settings").open) {
     $("settings").open = false;
     $("settings").querySelector("summary").focus();
+  } else if (event.key === "Escape") {
+    log.toBottom();
+    compose.focus();
+  } else if (!event.target.closest("input, textarea") && isText(event)) {
+    compose.focus();
   }
 });
+
+function isText(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) {
+    return event.key === "v" && !event.altKey; // pastes
+  }
+  return event.key.length === 1 && event.key !== " ";
+}
 
 // What was said before
 

@@ -1,6 +1,7 @@
 // The list of messages: what is new is drawn once a frame, however much it is,
 // and old messages leave the page, so that it stays as fast as it was.
 
+import { isLookedAt } from "./alerts.js";
 import { hue, showName, showWithLinks, trim } from "./text.js";
 
 const maxLive = 2000; // messages that stay while new ones come
@@ -112,6 +113,21 @@ function note(words) {
   return p;
 }
 
+function divider() {
+  const border = document.createElement("div");
+  border.className = "unread";
+  border.setAttribute("role", "separator");
+  border.textContent = "New";
+  return border;
+}
+
+function unseen(words) {
+  const small = document.createElement("small");
+  small.className = "unseen";
+  small.textContent = words;
+  return small;
+}
+
 // A Log has messages in the order of their numbers, and below them those of this page
 // that have not arrived, in the order in which they were said. They arrive in that
 // order, too, so the first of them is in its place when it does.
@@ -122,24 +138,35 @@ export class Log {
   #said = []; // those below them
   #elements = new Map(); // by message
   #queue = []; // messages and remarks that are not drawn yet
+  #isMention; // tells whether a message mentions the user
   #missed = 0;
+  #divider = null; // stands before what is unread
+  #isRead = true; // what is on the page
   #scheduled = false;
   #sticks = true; // the last message is in view
 
-  constructor(list, button) {
+  constructor(list, button, isMention) {
     this.#list = list;
     this.#button = button;
+    this.#isMention = isMention;
     list.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => {
-      this.#toBottom();
+      this.toBottom();
       list.focus();
     });
-    new ResizeObserver(() => this.#sticks && this.#toBottom()).observe(list);
+    addEventListener("focus", () => this.#read());
+    document.addEventListener("visibilitychange", () => this.#read());
+    new ResizeObserver(() => this.#sticks && this.toBottom()).observe(list);
   }
 
   // add puts a message at the end: one that came, or the first of say, which has
-  // arrived.
-  add(message) {
+  // arrived. A divider is put before the first that is unread: new, and not in view.
+  add(message, isNew = false) {
+    this.#read();
+    if (isNew && this.#isRead && !(this.#sticks && isLookedAt())) {
+      this.#isRead = false;
+      this.#queue.push({ isDivider: true });
+    }
     this.#queue.push(message);
     if (this.#queue.length > 2 * maxLive) {
       this.#draw(); // a page that nobody sees is drawn seldom
@@ -152,8 +179,9 @@ export class Log {
     const article = element(message, this.#said.at(-1) ?? this.#messages.at(-1));
     this.#elements.set(message, article);
     this.#said.push(message);
+    this.#divider?.remove(); // what was unread is answered
     this.#list.append(article);
-    this.#toBottom();
+    this.toBottom();
   }
 
   // mark says in words what is known of a message of say, "" for nothing.
@@ -229,7 +257,7 @@ export class Log {
     this.#draw();
     this.#empty();
     this.#sticks = true;
-    this.#toBottom();
+    this.toBottom();
   }
 
   // clearAll takes those off, too.
@@ -278,7 +306,7 @@ export class Log {
     this.#insert(fragment);
     this.#trim(this.#sticks ? maxLive : maxLoaded);
     if (this.#sticks) {
-      this.#toBottom();
+      this.toBottom();
     } else {
       this.#count(this.#missed + fresh.filter((entry) => entry.number && !entry.own).length);
     }
@@ -289,6 +317,12 @@ export class Log {
   #drawEntry(fragment, entry, isAlone) {
     if (entry.note) {
       fragment.append(note(entry.note));
+      return;
+    }
+    if (entry.isDivider) {
+      this.#divider?.remove();
+      this.#divider = divider();
+      fragment.append(this.#divider);
       return;
     }
     const before = this.#messages.at(-1);
@@ -319,6 +353,10 @@ export class Log {
       parent.append(day(message.time));
     }
     const article = element(message, before);
+    if (this.#isMention(message)) {
+      article.classList.add("mention");
+      article.querySelector("header").append(unseen("mentions you"));
+    }
     this.#elements.set(message, article);
     parent.append(article);
     return article;
@@ -353,7 +391,7 @@ export class Log {
     this.#list.scrollTop = scrollTop + this.#list.scrollHeight - scrollHeight;
   }
 
-  #toBottom() {
+  toBottom() {
     this.#list.scrollTop = this.#list.scrollHeight;
     this.#sticks = true;
     this.#count(0);
@@ -362,15 +400,18 @@ export class Log {
   #scrolled() {
     const below = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight;
     this.#sticks = below < 40;
-    if (this.#sticks) {
-      this.#count(0);
-    }
+    this.#count(this.#sticks ? 0 : this.#missed);
+  }
+
+  // read notes that all that is drawn has been seen, if it is in view.
+  #read() {
+    this.#isRead ||= this.#sticks && isLookedAt();
   }
 
   #count(missed) {
     this.#missed = missed;
-    this.#button.hidden = missed === 0;
-    this.#button.textContent = missed > 0 ? `${missed} new ↓` : "";
+    this.#button.hidden = this.#sticks;
+    this.#button.textContent = missed > 0 ? `${missed} new ↓` : "Jump to latest ↓";
   }
 }
 
