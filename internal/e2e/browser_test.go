@@ -207,7 +207,7 @@ func (p *page) join(name string) {
 	p.t.Helper()
 	p.wait("the form", `document.activeElement.tagName === "INPUT"`)
 	p.fill("#name", name)
-	p.click("#join button")
+	p.click("#join .main")
 	p.waitJoined(name)
 }
 

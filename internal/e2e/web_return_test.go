@@ -432,7 +432,7 @@ func TestWebOlderServer(t *testing.T) {
 	p := b.open(older.URL+"/#key="+key, desktop)
 	p.wait("the form", `document.activeElement.id === "name"`)
 	p.fill("#name", "alice")
-	p.click("#join button")
+	p.click("#join .main")
 	p.wait("the reason", `document.getElementById("refusal").textContent.includes("sop-chat.v2")`)
 }
 

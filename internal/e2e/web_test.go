@@ -73,22 +73,22 @@ func TestWebRefused(t *testing.T) {
 	t.Parallel()
 	b := startBrowser(t)
 	srv := startWeb(t, "--max-clients", "1")
-	p := b.open(srv.link(), desktop)
+	p := b.open(fmt.Sprintf("http://127.0.0.1:%d/", srv.webPort), desktop)
 	p.wait("the form", `document.activeElement.id === "name"`)
 	p.fill("#name", "eve")
 	p.fill("#key", "guess")
-	p.click("#join button")
+	p.click("#join .main")
 	const refused = `document.getElementById("refusal").textContent === "Wrong key, or the room is full."`
 	p.wait("the refusal", refused)
 	p.fill("#key", key)
 	p.join("eve")
 	other := b.open(srv.link(), desktop)
 	other.fill("#name", "late")
-	other.click("#join button")
+	other.click("#join .main")
 	other.wait("the refusal", refused)
 	p.click("#settings summary")
 	p.click("#leave")
-	other.wait("a place", `(document.querySelector("#join button").click(), !document.getElementById("room").hidden)`)
+	other.wait("a place", `(document.querySelector("#join .main").click(), !document.getElementById("room").hidden)`)
 }
 
 // What others send is text, whatever it is. Nothing of it runs, is markup or
@@ -474,13 +474,23 @@ func TestWebPhone(t *testing.T) {
 	}
 }
 
+// audit checks what the page shows by all the rules that axe-core has.
+func (p *page) audit(what string) {
+	p.t.Helper()
+	axe, err := os.ReadFile("testdata/axe/axe.min.js")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](string(axe)))
+	for _, found := range eval[[]string](p, `axe.run(document, {rules: {"region": {enabled: true}}}).then((r) => r.violations.map((v) =>
+		v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`) {
+		p.t.Errorf("%s: %s", what, found)
+	}
+}
+
 // Nothing on the page keeps anybody out, by all the rules that axe-core has.
 func TestWebAudit(t *testing.T) {
 	t.Parallel()
-	axe, err := os.ReadFile("testdata/axe/axe.min.js")
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := startBrowser(t)
 	srv := startWeb(t, "--history", historyFile(t))
 	for _, scheme := range []string{"light", "dark"} {
@@ -488,17 +498,14 @@ func TestWebAudit(t *testing.T) {
 			if scaled(0, 1) == 0 && (scheme == "dark") != (size == phone) {
 				continue // half of them, for lack of time
 			}
-			p := b.open(srv.link(), size)
+			l := startLink(t, srv.webPort)
+			p := b.open(strings.TrimSuffix(l.invitation(), "#key="+key), size)
 			p.prefer(scheme)
-			audit := func(what string) {
-				p.do(chromedp.Evaluate[chromedp.Void](string(axe)))
-				found := eval[[]string](p, `axe.run(document, {rules: {"region": {enabled: true}}}).then((r) => r.violations.map((v) =>
-					v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`)
-				for _, f := range found {
-					t.Errorf("%s, %s, %d wide: %s", what, scheme, size.width, f)
-				}
-			}
+			audit := func(what string) { t.Helper(); p.audit(fmt.Sprintf("%s, %s, %d wide", what, scheme, size.width)) }
 			p.wait("the form", `document.activeElement.id === "name"`)
+			audit("the login form with a key")
+			eval[bool](p, `(location.hash = "#key=`+key+`", true)`)
+			p.wait("the key", `!document.getElementById("key").checkVisibility()`)
 			audit("the login form")
 			p.join("alice")
 			bob := join(t, srv.server, "bob")
@@ -516,8 +523,23 @@ func TestWebAudit(t *testing.T) {
 			p.click("#open-search")
 			audit("the search")
 			p.press(kb.Escape)
-			p.click("#settings summary")
-			p.click("#leave")
+			eval[bool](p, `(document.hasFocus = () => false, true)`)
+			bob.say("hello, alice")
+			p.wait("the divider", `document.querySelector(".unread + .mention, .unread + .day + .mention")`)
+			eval[int](p, `document.getElementById("messages").scrollTop = 0`)
+			l.lose(true, true)
+			p.say("on its way")
+			eval[int](p, `document.getElementById("messages").scrollTop = 0`)
+			l.setDown(true)
+			p.waitLost()
+			p.say(strings.Repeat("long ", 85))
+			p.press(strings.Repeat("long ", 85))
+			p.wait("the banner and the states", `!document.getElementById("banner").hidden && !document.getElementById("length").hidden &&
+				[...document.querySelectorAll(".state")].every((e) => getComputedStyle(e).opacity === "1")`)
+			audit("a lost connection")
+			p.click("#settings summary", "#leave")
+			audit("the question")
+			p.click("#yes")
 			bob.Close()
 		}
 	}

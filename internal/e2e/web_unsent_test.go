@@ -113,7 +113,7 @@ func TestWebNewInvitation(t *testing.T) {
 	eval[bool](p, `(location.hash = "#key=guess", true)`)
 	p.wait("the refusal", refused)
 	p.fill("#key", key)
-	p.click("#join button")
+	p.click("#join .main")
 	p.waitJoined("alice")
 	bob := join(t, srv.server, "bob")
 	p.say("hello")

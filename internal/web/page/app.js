@@ -6,6 +6,7 @@ import { ask } from "./ask.js";
 import { Banner } from "./banner.js";
 import { Compose } from "./compose.js";
 import { History } from "./history.js";
+import { Invitation } from "./invitation.js";
 import { element, Log, missingWords, received } from "./log.js";
 import { mentions } from "./mention.js";
 import { Older } from "./older.js";
@@ -37,6 +38,8 @@ const banner = new Banner(
   () => session.retry(),
 );
 
+const invitation = new Invitation(() => key);
+
 let me = ""; // the name we joined with
 let key = "";
 let visit = 0; // a number for each time what the room offers is asked for
@@ -61,12 +64,26 @@ function readInvitation() {
   try {
     $("key").value = decodeURIComponent(given);
     tab.set("key", $("key").value);
+    askForKey(false);
     return true;
   } catch {
+    askForKey(true);
     $("refusal").textContent = "The invitation link is damaged; type the key instead.";
     return false;
   }
 }
+
+// There is no field for a key that is known.
+function askForKey(isNeeded) {
+  $("key-field").hidden = !isNeeded;
+}
+
+$("show-key").addEventListener("click", (event) => {
+  const isShown = $("key").type === "password";
+  $("key").type = isShown ? "text" : "password";
+  event.target.textContent = isShown ? "Hide" : "Show";
+  event.target.setAttribute("aria-label", `${event.target.textContent} the key`);
+});
 
 // An invitation to this room with another key than it was joined with: the key was
 // changed, and the old one is good for nothing.
@@ -102,8 +119,8 @@ function enter(name, withKey, again) {
   me = name;
   key = withKey;
   $("refusal").textContent = "";
-  $("join").querySelector("button").disabled = true;
-  $("join").querySelector("button").textContent = "Joining…";
+  $("join").querySelector(".main").disabled = true;
+  $("join").querySelector(".main").textContent = "Joining…";
   if (again) {
     showRoom(true);
     banner.lost("Joining again", 0);
@@ -133,7 +150,11 @@ function failed(why) {
   log.clearAll();
   forgetHistory();
   banner.left();
+  invitation.setIn(false);
   turnedAway(failures[why]);
+  if (why === "refused") {
+    askForKey(true);
+  }
   $(why === "refused" ? "key" : "name").focus();
 }
 
@@ -145,8 +166,8 @@ function turnedAway(words) {
 function showRoom(visible) {
   $("room").hidden = !visible;
   $("login").hidden = visible;
-  $("join").querySelector("button").disabled = false;
-  $("join").querySelector("button").textContent = "Join";
+  $("join").querySelector(".main").disabled = false;
+  $("join").querySelector(".main").textContent = "Join";
 }
 
 // The room
@@ -271,12 +292,14 @@ const reasons = {
 
 function lost(pause, why) {
   banner.lost(reasons[why] ?? "Not connected", pause);
+  invitation.setIn(false);
   markUnsent();
 }
 
 function caughtUp() {
   markUnsent();
   banner.joined(`joined as ${me}`);
+  invitation.setIn(true);
 }
 
 $("leave").addEventListener("click", async () => {
@@ -289,6 +312,7 @@ $("leave").addEventListener("click", async () => {
   rememberNow();
   session.leave();
   banner.left();
+  invitation.setIn(false);
   tab.remove("joined");
   log.clearAll();
   forgetHistory();
@@ -366,6 +390,7 @@ $("find").addEventListener("submit", async (event) => {
 
 // A page that was in the room and is loaded again goes back.
 $("key").value = tab.get("key") ?? "";
+askForKey($("key").value === "");
 const isInvited = readInvitation();
 addEventListener("hashchange", invited);
 $("name").value = settings.get("name") ?? "";
