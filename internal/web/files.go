@@ -4,12 +4,15 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,8 +23,9 @@ var page embed.FS
 type file struct {
 	path    string // in the mux's notation
 	kind    string // its media type
-	tag     string // changes with the content
+	tag     string // changes with the content, without the closing quote
 	content []byte
+	zipped  []byte // the content, compressed by gzip
 }
 
 // files returns the files of the page.
@@ -40,8 +44,9 @@ func files() []*file {
 		f := &file{
 			path:    "/" + e.Name(),
 			kind:    kind(e.Name()),
-			tag:     `"` + base64.RawURLEncoding.EncodeToString(hash[:12]) + `"`,
+			tag:     `"` + base64.RawURLEncoding.EncodeToString(hash[:12]),
 			content: content,
+			zipped:  compress(content),
 		}
 		if e.Name() == "index.html" {
 			f.path = "/{$}"
@@ -49,6 +54,34 @@ func files() []*file {
 		files = append(files, f)
 	}
 	return files
+}
+
+func compress(content []byte) []byte {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // a level that exists
+	z.Write(content)                                      // a buffer takes everything
+	z.Close()
+	return b.Bytes()
+}
+
+// acceptsGzip tells whether a request has gzip among the encodings that it
+// accepts, as RFC 9110 writes them: "deflate, gzip;q=0.5".
+func acceptsGzip(r *http.Request) bool {
+	accepted := false
+	for _, coding := range strings.Split(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if name != "gzip" && name != "x-gzip" && name != "*" {
+			continue
+		}
+		q, isWeight := strings.CutPrefix(strings.ToLower(strings.TrimSpace(weight)), "q=")
+		n, err := strconv.ParseFloat(q, 64)
+		accepted = !isWeight || err == nil && n > 0
+		if name != "*" {
+			return accepted // what is said of it counts, not of all others
+		}
+	}
+	return accepted
 }
 
 // kind returns a file's media type, whatever the system believes it to be.
@@ -68,6 +101,12 @@ func kind(name string) string {
 func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", f.kind)
 	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("ETag", f.tag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	w.Header().Set("Vary", "Accept-Encoding")
+	content, tag := f.content, f.tag+`"`
+	if acceptsGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		content, tag = f.zipped, f.tag+`-gzip"` // other bytes, so another tag
+	}
+	w.Header().Set("ETag", tag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }

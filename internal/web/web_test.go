@@ -3,6 +3,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -52,17 +54,18 @@ func get(t *testing.T, h http.Handler, target string, header ...string) *http.Re
 // The page is small, asks nobody else for anything, and has no script or style
 // in its markup, which the policy forbids.
 func TestPage(t *testing.T) {
-	total := 0
+	total, sent := 0, 0
 	for _, f := range files() {
 		total += len(f.content)
+		sent += len(f.zipped)
 		for _, found := range regexp.MustCompile(`(?:https?:)?//[a-z][^\s"'/]*\.[^\s"']*`).FindAllString(string(f.content), -1) {
 			if !strings.HasPrefix(found, "http://www.w3.org/2000/svg") {
 				t.Errorf("%s refers to %s", f.path, found)
 			}
 		}
 	}
-	if total >= 100_000 {
-		t.Errorf("the page is %d bytes, want less than 100,000", total)
+	if total >= 125_000 || sent >= 100_000 {
+		t.Errorf("the page is %d bytes, and %d compressed, want less than 125,000 and 100,000", total, sent)
 	}
 	index, err := fs.ReadFile(page, "page/index.html")
 	if err != nil {
@@ -99,6 +102,54 @@ func TestHeaders(t *testing.T) {
 	}
 	if got := get(t, h, "/app.js").Header.Get("Content-Type"); got != "text/javascript; charset=utf-8" {
 		t.Errorf("a script is %q", got)
+	}
+}
+
+// A file is sent compressed to those that accept it, and is the same file; each
+// form has a tag of its own.
+func TestCompression(t *testing.T) {
+	h := Handler(config())
+	plain := get(t, h, "/app.js")
+	want, _ := io.ReadAll(plain.Body)
+	if plain.Header.Get("Vary") != "Accept-Encoding" || plain.Header.Get("Content-Encoding") != "" {
+		t.Errorf("without Accept-Encoding the headers are %v", plain.Header)
+	}
+	for accepted, isZipped := range map[string]bool{
+		"gzip": true, "gzip, deflate, br, zstd": true, "br, GZIP;q=0.5": true, "gzip; q=1": true, "*": true, "x-gzip": true,
+		"*;q=0, gzip": true, "": false, "br": false, "gzip;q=0": false, "gzip;q=0.000": false, "*, gzip;q=0": false, "gzipped": false,
+		"gzip;q=x": false,
+	} {
+		resp := get(t, h, "/app.js", "Accept-Encoding", accepted)
+		got, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if zipped := resp.Header.Get("Content-Encoding") == "gzip"; zipped != isZipped {
+			t.Errorf("%q: gzip is %t, want %t", accepted, zipped, isZipped)
+			continue
+		}
+		tag := resp.Header.Get("ETag")
+		if isZipped {
+			if len(got) >= len(want) || tag == plain.Header.Get("ETag") {
+				t.Errorf("%q: %d bytes are sent instead of %d, with the tag %s", accepted, len(got), len(want), tag)
+			}
+			z, err := gzip.NewReader(bytes.NewReader(got))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%q: another file came", accepted)
+		}
+		if resp.Header.Get("Vary") != "Accept-Encoding" || resp.Header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%q: the headers are %v", accepted, resp.Header)
+		}
+		if again := get(t, h, "/app.js", "Accept-Encoding", accepted, "If-None-Match", tag); again.StatusCode != http.StatusNotModified {
+			t.Errorf("%q: the second time the status is %d", accepted, again.StatusCode)
+		}
 	}
 }
 
