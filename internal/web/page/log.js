@@ -2,7 +2,8 @@
 // and old messages leave the page, so that it stays as fast as it was.
 
 import { isLookedAt } from "./alerts.js";
-import { hue, showName, showWithLinks, trim } from "./text.js";
+import { showWithLinks } from "./links.js";
+import { hue, showName, trim } from "./text.js";
 
 const maxLive = 2000; // messages that stay while new ones come
 const maxLoaded = 6000; // with those that were loaded by scrolling up

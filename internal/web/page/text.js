@@ -26,7 +26,7 @@ const cursive = [
   "Telugu",
 ].map((script) => new RegExp(`\\p{Script=${script}}`, "u"));
 const latin = /\p{Script=Latin}/u;
-const lookalike =
+export const lookalike =
   /[\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Lisu}]/u;
 const inWord = /[\p{L}\p{M}\p{Nd}]/u;
 const ordinary = /^[ \p{L}\p{N}\p{P}\p{S}]*$/u;
@@ -142,7 +142,7 @@ function appendTo(element, text, isName, isShown) {
 }
 
 // control returns words that no client can write, by how they look.
-function control(words) {
+export function control(words) {
   const span = document.createElement("span");
   span.className = "control";
   span.textContent = words;
@@ -178,52 +178,6 @@ export function plainName(name) {
     return name === "" ? '""' : '\\x22"';
   }
   return Array.from(pieces(name, true), ({ shown, hidden }) => shown ?? escaped(hidden)).join("");
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they end a link
-const link = /https?:\/\/[^\s<>"'`\u0000-\u0020\u007f-\u00a0]+/giu;
-
-// showWithLinks is show with addresses to click on. They lead where they say:
-// only http and https, and the page that is opened learns nothing of this one.
-export function showWithLinks(element, text) {
-  let from = 0;
-  for (const match of text.matchAll(link)) {
-    const address = withoutEnd(match[0]);
-    const url = URL.parse?.(address) ?? parse(address);
-    if (!url || (url.protocol !== "http:" && url.protocol !== "https:") || plain(address) !== address) {
-      continue;
-    }
-    show(element, text.slice(from, match.index));
-    const a = document.createElement("a");
-    a.href = url.href;
-    a.rel = "noopener noreferrer";
-    a.target = "_blank";
-    a.textContent = address;
-    element.append(a);
-    from = match.index + address.length;
-  }
-  show(element, text.slice(from));
-}
-
-function parse(address) {
-  try {
-    return new URL(address);
-  } catch {
-    return null;
-  }
-}
-
-// withoutEnd leaves out what belongs to the sentence and not to the address.
-function withoutEnd(address) {
-  for (;;) {
-    const last = address.at(-1);
-    const opening = { ")": "(", "]": "[", "}": "{" }[last];
-    const isOpen = opening && address.split(opening).length >= address.split(last).length;
-    if (!/[.,:;!?)\]}*_~…]/.test(last) || isOpen) {
-      return address;
-    }
-    address = address.slice(0, -1);
-  }
 }
 
 // hue returns the colour of a name, in degrees; the same one for everybody.
