@@ -1,5 +1,6 @@
 // Wires the page together: the login form, the room, and what is between.
-// Read wire.js, numbers.js and session.js first, then connection.js, log.js and text.js.
+// Read wire.js, numbers.js and session.js first, then connection.js, log.js, message.js and
+// text.js.
 
 import { Alerts } from "./alerts.js";
 import { ask } from "./ask.js";
@@ -7,8 +8,9 @@ import { Banner } from "./banner.js";
 import { Compose } from "./compose.js";
 import { History } from "./history.js";
 import { Invitation } from "./invitation.js";
-import { element, Log, missingWords, received } from "./log.js";
+import { Log, missingWords } from "./log.js";
 import { mentions } from "./mention.js";
+import { element, received } from "./message.js";
 import { Older } from "./older.js";
 import { Session } from "./session.js";
 import { settings, tab } from "./storage.js";
@@ -19,7 +21,7 @@ const $ = (id) => document.getElementById(id);
 const isMention = (message) => !message.own && mentions(message.text, me);
 const log = new Log($("messages"), $("new"), isMention);
 const alerts = new Alerts($("notify"), $("sound"), $("only-mentions"));
-const compose = new Compose($("compose"), $("text"), $("length"), say);
+const compose = new Compose($("compose"), $("text"), $("length"), say, (answer) => log.note(answer));
 const session = new Session({
   admitted,
   caughtUp,

@@ -1,6 +1,7 @@
 // The box in which one writes. What is in it survives that the page is loaded again.
 
 import { ask } from "./ask.js";
+import { interpret } from "./commands.js";
 import { tab } from "./storage.js";
 import { bytes, split, textSize } from "./wire.js";
 
@@ -12,14 +13,17 @@ export class Compose {
   #box;
   #counter;
   #say;
+  #answer;
   #sent = []; // texts, the last first
   #recalled = -1; // the index of the one that is in the box
 
-  // say is called with each text that is to be sent as a message.
-  constructor(form, box, counter, say) {
+  // say is called with each text that is to be sent as a message, answer with what is to
+  // be said to the user alone.
+  constructor(form, box, counter, say, answer) {
     this.#box = box;
     this.#counter = counter;
     this.#say = say;
+    this.#answer = answer;
     box.addEventListener("input", () => this.#changed());
     box.addEventListener("keydown", (event) => this.#key(event));
     form.addEventListener("submit", (event) => {
@@ -67,7 +71,15 @@ export class Compose {
   }
 
   async #send() {
-    const text = this.#box.value.replaceAll("\0", "").toWellFormed();
+    const typed = this.#box.value.replaceAll("\0", "").toWellFormed();
+    const { text = "", answer, isError } = interpret(typed);
+    if (answer) {
+      this.#answer(answer);
+    }
+    if (isError) {
+      this.#box.focus();
+      return; // what was typed stays
+    }
     const parts = text.trim() === "" ? [] : split(text);
     if (parts.length > mostUnasked && !(await ask(`This will be sent as ${parts.length} messages.`, "Send all"))) {
       this.#box.focus();
@@ -77,7 +89,7 @@ export class Compose {
       this.#say(part);
     }
     if (parts.length > 0) {
-      this.#sent = [text, ...this.#sent.filter((other) => other !== text)].slice(0, mostRecalled);
+      this.#sent = [typed, ...this.#sent.filter((other) => other !== typed)].slice(0, mostRecalled);
     }
     this.#recalled = -1;
     this.#set("");

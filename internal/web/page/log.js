@@ -2,108 +2,11 @@
 // and old messages leave the page, so that it stays as fast as it was.
 
 import { isLookedAt } from "./alerts.js";
-import { showWithLinks } from "./links.js";
-import { hue, showName, trim } from "./text.js";
+import { day, sameDay } from "./days.js";
+import { element, isSameGroup, showTime } from "./message.js";
 
 const maxLive = 2000; // messages that stay while new ones come
 const maxLoaded = 6000; // with those that were loaded by scrolling up
-const groupWindow = 5 * 60 * 1000; // a name is shown once for messages within this time, in milliseconds
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const calendar = new Intl.DateTimeFormat(undefined, {
-  weekday: "long",
-  day: "numeric",
-  month: "long",
-  year: "numeric",
-});
-
-// received returns a message that came for the user me. If it is not own, it is
-// somebody else's, whatever name it has. From is the name that its sender joined with,
-// if that is another.
-export function received({ name, from, text, time, number, own }, me) {
-  name = trim(name);
-  from ??= name;
-  return { name, from, text, time, number, own, isNamesake: !own && from === me && name === me };
-}
-
-// element returns a message as it is shown. A message is {name, text, time, own},
-// or what received returns.
-export function element(message, before) {
-  const article = document.createElement("article");
-  article.className = message.own ? "message own" : "message";
-  const follows = isSameGroup(message, before);
-  article.classList.toggle("follows", follows);
-  article.classList.toggle("unsent", Boolean(message.unsent));
-
-  const header = document.createElement("header");
-  const name = document.createElement("b");
-  name.className = follows || message.own ? "unseen" : "name";
-  name.dir = "auto";
-  const from = message.from ?? message.name;
-  name.style.setProperty("--hue", hue(from));
-  showName(name, from);
-  const time = document.createElement("time");
-  showTime(time, message.time);
-  header.append(name, " ");
-  if (!follows && from !== message.name) {
-    const claimed = document.createElement("b");
-    claimed.dir = "auto";
-    showName(claimed, message.name);
-    header.append(remark("writes as “", claimed, "”"), " ");
-  } else if (!follows && message.isNamesake) {
-    header.append(remark("your name, but not from this page"), " ");
-  }
-  header.append(time);
-
-  const text = document.createElement("p");
-  text.className = "text";
-  text.dir = "auto";
-  showWithLinks(text, message.text);
-  article.append(header, text);
-  return article;
-}
-
-// isSameGroup tells whether a message is shown without its name, which the one before
-// has.
-function isSameGroup(message, before) {
-  return (
-    before !== undefined &&
-    before.name === message.name &&
-    (before.from ?? before.name) === (message.from ?? message.name) &&
-    before.own === message.own &&
-    message.time - before.time < groupWindow &&
-    sameDay(before.time, message.time)
-  );
-}
-
-function showTime(element, time) {
-  element.dateTime = time.toISOString();
-  element.title = `${calendar.format(time)}, ${time.toLocaleTimeString()}`;
-  const words = clock.format(time);
-  if (element.textContent !== words) {
-    element.textContent = words; // which screen readers read out
-  }
-}
-
-function remark(...words) {
-  const small = document.createElement("small");
-  small.className = "remark";
-  small.append(...words);
-  return small;
-}
-
-const sameDay = (a, b) => a.toDateString() === b.toDateString();
-
-function day(time) {
-  const border = document.createElement("div");
-  border.className = "day";
-  border.setAttribute("role", "separator");
-  const today = new Date();
-  const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
-  border.textContent = sameDay(time, today) ? "Today" : sameDay(time, yesterday) ? "Yesterday" : calendar.format(time);
-  return border;
-}
-
 // missingWords says that messages are not where they were said.
 export const missingWords = (n) => (n === 1 ? "1 message is missing here." : `${n} messages are missing here.`);
 

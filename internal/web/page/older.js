@@ -1,7 +1,8 @@
 // Loads what was said before what is on the page: the last of it at first, and
 // more each time one scrolls up. What fails is tried again.
 
-import { missingWords, received } from "./log.js";
+import { missingWords } from "./log.js";
+import { received } from "./message.js";
 
 const near = 200; // how close to the top one scrolls for more, in pixels
 const pause = 5000; // before it is tried again, unless the server says another, in milliseconds
