@@ -2,7 +2,7 @@
 // and old messages leave the page, so that it stays as fast as it was.
 
 import { isLookedAt } from "./alerts.js";
-import { day, sameDay } from "./days.js";
+import { day, keepTrue, sameDay } from "./days.js";
 import { element, isSameGroup, showTime } from "./message.js";
 
 const maxLive = 2000; // messages that stay while new ones come
@@ -60,6 +60,7 @@ export class Log {
     });
     addEventListener("focus", () => this.#read());
     document.addEventListener("visibilitychange", () => this.#read());
+    keepTrue(list);
     new ResizeObserver(() => this.#sticks && this.toBottom()).observe(list);
   }
 
@@ -285,7 +286,10 @@ export class Log {
     const range = document.createRange();
     range.setStart(this.#list, 0);
     range.setEndBefore(this.#elements.get(this.#messages[0]));
-    this.#keepView(() => range.deleteContents());
+    this.#keepView(() => {
+      range.deleteContents();
+      this.#list.prepend(day(this.#messages[0].time));
+    });
   }
 
   // keepView does something to what is above the messages in view, which stay there.

@@ -24,9 +24,19 @@ export function received({ name, from, text, time, number, own }, me) {
 export function element(message, before) {
   const article = document.createElement("article");
   article.className = "message";
+  const from = message.from ?? message.name;
   const follows = isSameGroup(message, before);
   const isAction = message.text.startsWith(doing);
-  for (const [name, isSet] of Object.entries({ own: message.own, follows, action: isAction, unsent: message.unsent })) {
+  const isClaim = !follows && from !== message.name;
+  const isNamesake = !follows && message.isNamesake;
+  const classes = {
+    own: message.own,
+    follows,
+    action: isAction,
+    remarked: isClaim || isNamesake,
+    unsent: message.unsent,
+  };
+  for (const [name, isSet] of Object.entries(classes)) {
     article.classList.toggle(name, Boolean(isSet));
   }
 
@@ -34,18 +44,17 @@ export function element(message, before) {
   const name = document.createElement("b");
   name.className = !isAction && (follows || message.own) ? "unseen" : "name";
   name.dir = "auto";
-  const from = message.from ?? message.name;
   name.style.setProperty("--hue", hue(from));
   showName(name, from);
   if (!isAction) {
     header.append(name, " ");
   }
-  if (!follows && from !== message.name) {
+  if (isClaim) {
     const claimed = document.createElement("b");
     claimed.dir = "auto";
     showName(claimed, message.name);
     header.append(remark("writes as “", claimed, "”"), " ");
-  } else if (!follows && message.isNamesake) {
+  } else if (isNamesake) {
     header.append(remark("your name, but not from this page"), " ");
   }
   const time = document.createElement("time");
