@@ -512,8 +512,12 @@ func TestWebAudit(t *testing.T) {
 			for i := range 26 { // a name of each colour, or nearly
 				bob.send(message(fmt.Sprintf("%c%d", 'a'+i, i), "hello \x1b https://example.com"))
 			}
+			for _, text := range []string{"code:\n\tx := 1", "/me waves", strings.Repeat("line\n", 30), "http://a@example.com"} {
+				bob.send(message("carol", text)) // under another name
+			}
 			p.say("hello")
-			p.wait("the messages", `document.querySelectorAll(".message").length >= 27`)
+			p.say("```\ncode\n```")
+			p.wait("the messages", `document.querySelectorAll(".message").length >= 32`)
 			p.wait("the animations to end", `document.getAnimations().length === 0`)
 			audit("the room")
 			p.click("#settings summary")

@@ -1,8 +1,9 @@
 // A message as it is shown.
 
 import { showWithCode } from "./code.js";
+import { initials, paint } from "./colours.js";
 import { calendar, sameDay } from "./days.js";
-import { hue, showName, trim } from "./text.js";
+import { plainName, showName, trim } from "./text.js";
 
 const groupWindow = 5 * 60 * 1000; // a name is shown once for messages within this time, in milliseconds
 
@@ -41,19 +42,19 @@ export function element(message, before) {
   }
 
   const header = document.createElement("header");
-  const name = document.createElement("b");
+  const name = named(from);
   name.className = !isAction && (follows || message.own) ? "unseen" : "name";
-  name.dir = "auto";
-  name.style.setProperty("--hue", hue(from));
-  showName(name, from);
+  paint(article, from);
+  if (!isAction && !follows && !message.own) {
+    article.dataset.initials = initials(from);
+  }
   if (!isAction) {
     header.append(name, " ");
   }
   if (isClaim) {
-    const claimed = document.createElement("b");
-    claimed.dir = "auto";
-    showName(claimed, message.name);
-    header.append(remark("writes as “", claimed, "”"), " ");
+    const claim = remark("writes as “", named(message.name), "”");
+    claim.classList.add("claim");
+    header.append(claim, " ");
   } else if (isNamesake) {
     header.append(remark("your name, but not from this page"), " ");
   }
@@ -74,6 +75,18 @@ export function element(message, before) {
     article.append(shortened(text, lines));
   }
   return article;
+}
+
+// named returns a name, in one line; one that is cut off is whole in what is shown while
+// it is pointed at.
+function named(name) {
+  const element = document.createElement("b");
+  element.dir = "auto";
+  showName(element, name);
+  if (name.length > 12) {
+    element.title = plainName(name);
+  }
+  return element;
 }
 
 // shortened shows the first lines of a text, and returns the button that shows all.

@@ -179,12 +179,3 @@ export function plainName(name) {
   }
   return Array.from(pieces(name, true), ({ shown, hidden }) => shown ?? escaped(hidden)).join("");
 }
-
-// hue returns the colour of a name, in degrees; the same one for everybody.
-export function hue(name) {
-  let hash = 2166136261;
-  for (let i = 0; i < name.length; i++) {
-    hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
-  }
-  return Math.floor(((Math.imul(hash, 0x9e3779b1) >>> 8) / 2 ** 24) * 24) * 15;
-}
