@@ -73,6 +73,9 @@ func TestWebCodeBlocks(t *testing.T) {
 	if h := eval[int](p, height); h > 450 {
 		t.Errorf("the message is %d pixels high", h)
 	}
+	if !eval[bool](p, `document.querySelector(".short").getBoundingClientRect().bottom <= document.querySelector(".more").getBoundingClientRect().top`) {
+		t.Error("the button is not below the text")
+	}
 	p.click(".more")
 	p.wait("all of it", height+` > 1000 && document.querySelector(".more").ariaExpanded === "true"`)
 	p.click(".more")

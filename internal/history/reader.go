@@ -44,6 +44,8 @@ func (r *Reader) Close() error { return r.file.close() }
 type Filter struct {
 	// Since excludes messages from before a time. Zero excludes none.
 	Since time.Time
+	// Until excludes messages from that time on. Zero excludes none.
+	Until time.Time
 	// From selects the name that the sender authenticated with. Empty selects all.
 	From string
 	// After excludes messages up to this sequence.
@@ -66,6 +68,10 @@ func (f *Filter) where(sequence string) (conditions string, args []any) {
 	if !f.Since.IsZero() {
 		conditions += " AND m.time >= ?"
 		args = append(args, f.Since.UnixNano())
+	}
+	if !f.Until.IsZero() {
+		conditions += " AND m.time < ?"
+		args = append(args, f.Until.UnixNano())
 	}
 	if f.From != "" {
 		conditions += " AND m.authenticated_name = ?"

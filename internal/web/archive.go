@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,10 +65,14 @@ type message struct {
 	Name     field `json:"name"`
 	From     field `json:"from"` // the name it joined with
 	Text     field `json:"text"`
+	// Parts are the text of one that was found by its words, cut where matches begin and
+	// end: every second part is a match.
+	Parts []field `json:"parts,omitempty"`
 }
 
-// ServeHTTP sends the last messages of the room, of those between the sequences
-// after and before, or of those with the words in q; the oldest first.
+// ServeHTTP sends the last messages of the room: of those between the sequences after
+// and before, with the words in q, by a client that joined as from, and between the
+// times since and until, in milliseconds since 1970; the oldest first.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !a.hasKey(r) {
@@ -83,7 +86,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	slots := a.pages
-	if r.URL.Query().Has("q") {
+	if isSearch(r.URL.Query()) {
 		slots = a.searches
 	}
 	messages, err := a.readInTurn(r, slots, filter)
@@ -102,23 +105,44 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// filterOf returns what a request says of the sequences of messages.
+// isSearch reports whether a request is not just for a page of the history.
+func isSearch(query url.Values) bool {
+	return slices.ContainsFunc([]string{"q", "from", "since", "until"}, query.Has)
+}
+
+// filterOf returns which messages a request is for, but for their words.
 func filterOf(query url.Values) (history.Filter, error) {
-	filter := history.Filter{Last: pageSize}
+	filter := history.Filter{Last: pageSize, From: query.Get("from")}
+	if isSearch(query) {
+		filter.Last = mostHits
+	}
+	var since, until int64
 	for _, limit := range []struct {
 		name  string
 		least int64
 		value *int64
-	}{{"after", 0, &filter.After}, {"before", 1, &filter.Before}} {
+		what  string
+	}{
+		{"after", 0, &filter.After, "a message's sequence"},
+		{"before", 1, &filter.Before, "a message's sequence"},
+		{"since", 1, &since, "a time in milliseconds since 1970"},
+		{"until", 1, &until, "a time in milliseconds since 1970"},
+	} {
 		if !query.Has(limit.name) {
 			continue
 		}
 		text := query.Get(limit.name)
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < limit.least {
-			return filter, fmt.Errorf("%s=%q is not a message's sequence", limit.name, text)
+			return filter, fmt.Errorf("%s=%q is not %s", limit.name, text, limit.what)
 		}
 		*limit.value = n
+	}
+	if since > 0 {
+		filter.Since = time.UnixMilli(since)
+	}
+	if until > 0 {
+		filter.Until = time.UnixMilli(until)
 	}
 	return filter, nil
 }
@@ -155,39 +179,49 @@ func (a *archive) hasKey(r *http.Request) bool {
 	return m.HasKey(a.config.Key)
 }
 
-func (a *archive) read(ctx context.Context, f history.Filter, words string, isSearch bool) ([]message, error) {
+func (a *archive) read(ctx context.Context, f history.Filter, words string, hasWords bool) ([]message, error) {
 	reader, err := history.OpenReader(ctx, a.config.History)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
-	if !isSearch {
-		return collect(reader.Messages(ctx, f), func(m *history.Message) *history.Message { return m })
+	if !hasWords {
+		messages := []message{} // in JSON, nil would be no list
+		for m, err := range reader.Messages(ctx, f) {
+			if err != nil {
+				return nil, err
+			}
+			messages = append(messages, newMessage(m))
+		}
+		return messages, nil
 	}
-	f.Last = mostHits
 	hits, err := reader.Search(ctx, words, f)
 	if err != nil {
 		return nil, err
 	}
-	return collect(hits, func(h *history.Hit) *history.Message { return &h.Message })
-}
-
-func collect[T any](found iter.Seq2[T, error], of func(T) *history.Message) ([]message, error) {
-	messages := []message{} // in JSON, nil would be no list
-	for each, err := range found {
+	messages := []message{}
+	for hit, err := range hits {
 		if err != nil {
 			return nil, err
 		}
-		m := of(each)
-		messages = append(messages, message{
-			Sequence: m.Sequence,
-			Time:     m.Time.UnixMilli(),
-			Name:     slices.Clone(m.Wire.Name()), // m changes
-			From:     field(m.From.Name),
-			Text:     slices.Clone(m.Wire.Text()),
-		})
+		m := newMessage(&hit.Message)
+		for _, part := range hit.Parts {
+			m.Parts = append(m.Parts, field(part))
+		}
+		messages = append(messages, m)
 	}
 	return messages, nil
+}
+
+// newMessage returns a copy of a message, which is valid until the next is read.
+func newMessage(m *history.Message) message {
+	return message{
+		Sequence: m.Sequence,
+		Time:     m.Time.UnixMilli(),
+		Name:     slices.Clone(m.Wire.Name()),
+		From:     field(m.From.Name),
+		Text:     slices.Clone(m.Wire.Text()),
+	}
 }
 
 // sendMessages sends messages one by one: in JSON they could be many times as

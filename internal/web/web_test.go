@@ -198,7 +198,14 @@ func TestArchive(t *testing.T) {
 		"?q=" + url.QueryEscape(`"7 <`): {200, 1, 7, 7, ""},
 		"?q=nothing":                    {200, 0, 0, 0, ""},
 		"?q=" + url.QueryEscape("重跑 itgc strasse* 👍"): {200, 200, 51, 250, ""},
-		"?q=": {status: 400},
+		"?q=":           {status: 400},
+		"?from=alice":   {200, 200, 51, 250, ""},
+		"?from=bob":     {200, 0, 0, 0, ""},
+		"?since=249000": {200, 2, 249, 250, ""},
+		"?until=3000":   {200, 2, 1, 2, ""},
+		"?q=number&since=5000&until=9000&from=alice": {200, 4, 5, 8, ""},
+		"?since=yesterday":                           {status: 400, says: `since="yesterday" is not a time`},
+		"?until=0":                                   {status: 400, says: `until="0"`},
 	} {
 		resp := get(t, h, "/api/messages"+query, "Authorization", right)
 		if resp.StatusCode != 200 {

@@ -10,8 +10,9 @@ import { History } from "./history.js";
 import { Invitation } from "./invitation.js";
 import { Log, missingWords } from "./log.js";
 import { mentions } from "./mention.js";
-import { element, received } from "./message.js";
+import { received } from "./message.js";
 import { Older } from "./older.js";
+import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { settings, tab } from "./storage.js";
 import { trim } from "./text.js";
@@ -318,6 +319,7 @@ $("leave").addEventListener("click", async () => {
   tab.remove("joined");
   log.clearAll();
   forgetHistory();
+  search.forget();
   $("settings").open = false;
   showRoom(false);
   $("name").focus();
@@ -373,22 +375,11 @@ $("messages").addEventListener("scroll", () => older?.scrolled(), { passive: tru
 
 $("open-search").addEventListener("click", () => $("search").showModal());
 $("close-search").addEventListener("click", () => $("search").close());
-$("find").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  $("hits").replaceChildren();
-  try {
-    const hits = await history.search($("words").value);
-    $("found").textContent =
-      hits.length === 0 ? "Nothing was found." : hits.length === 1 ? "1 message" : `${hits.length} messages`;
-    for (const hit of hits) {
-      const article = element(received({ ...hit, own: session.isOwn(hit.number) }, me));
-      article.querySelector("time").textContent = hit.time.toLocaleString();
-      $("hits").append(article);
-    }
-  } catch (error) {
-    $("found").textContent = `It can't be searched: ${error.message}`;
-  }
-});
+const search = new Search(
+  $("search"),
+  () => history,
+  (m) => received({ ...m, own: session.isOwn(m.number) }, me),
+);
 
 // A page that was in the room and is loaded again goes back.
 $("key").value = tab.get("key") ?? "";

@@ -34,8 +34,10 @@ export class History {
     return this.#get(after > 0 ? { after, before } : { before });
   }
 
-  search(words) {
-    return this.#get({ q: words });
+  // search returns the last messages with some words, from a name, and between two times,
+  // the first first. What matches is every second one of their parts.
+  search({ words, ...rest }) {
+    return this.#get(words === undefined ? rest : { q: words, ...rest });
   }
 
   async #get(query) {
@@ -48,12 +50,13 @@ export class History {
       throw new Failure(response, (await response.text()).trim());
     }
     const { messages } = await response.json();
-    return messages.map(({ sequence, time, name, from, text }) => ({
+    return messages.map(({ sequence, time, name, from, text, parts }) => ({
       number: sequence,
       time: new Date(time),
       name,
       from,
       text,
+      parts,
     }));
   }
 }
