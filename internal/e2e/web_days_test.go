@@ -70,6 +70,11 @@ func TestWebFirstDay(t *testing.T) {
 	if want := []string{"<Yesterday>", "old"}; fmt.Sprint(first) != fmt.Sprint(want) {
 		t.Errorf("the page begins with %q, want %q", first, want)
 	}
+	eval[bool](p, `new Promise((done) => {
+		const list = document.getElementById("messages");
+		list.addEventListener("scroll", () => done(true), { once: true });
+		list.scrollTop = 0;
+	})`)
 	eval[bool](p, `(log.prepend([at("bob", "older", -1)]), true)`)
 	all := eval[[]string](p, shownDays)
 	if got := append(all[:3:3], all[len(all)-2:]...); fmt.Sprint(got) != "[<Yesterday> older old <Today> new]" {

@@ -1,5 +1,5 @@
-// The list of messages: what is new is drawn once a frame, however much it is,
-// and old messages leave the page, so that it stays as fast as it was.
+// The list of messages: what is new is drawn once a frame, of a burst only what is in
+// view at first, and old messages leave the page, so that it stays as fast as it was.
 
 import { isLookedAt } from "./alerts.js";
 import { day, keepTrue, sameDay } from "./days.js";
@@ -7,6 +7,8 @@ import { element, isSameGroup, showTime } from "./message.js";
 
 const maxLive = 2000; // messages that stay while new ones come
 const maxLoaded = 6000; // with those that were loaded by scrolling up
+const maxDrawn = 100; // at once, if there are more
+const calm = 100; // how long after a burst the others are drawn, in milliseconds
 // missingWords says that messages are not where they were said.
 export const missingWords = (n) => (n === 1 ? "1 message is missing here." : `${n} messages are missing here.`);
 
@@ -39,14 +41,16 @@ export class Log {
   #list;
   #button; // shows how many new messages there are below
   #messages = []; // those on the page, the oldest first
+  #undrawn = []; // messages and elements before them that are drawn when a burst is over
   #said = []; // those below them
   #elements = new Map(); // by message
-  #queue = []; // messages and remarks that are not drawn yet
+  #queue = []; // messages and elements before them that came and are not drawn yet
   #isMention; // tells whether a message mentions the user
   #missed = 0;
   #divider = null; // stands before what is unread
   #isRead = true; // what is on the page
   #scheduled = false;
+  #filling = 0; // runs until some of them are drawn
   #sticks = true; // the last message is in view
 
   constructor(list, button, isMention) {
@@ -70,7 +74,9 @@ export class Log {
     this.#read();
     if (isNew && this.#isRead && !(this.#sticks && isLookedAt())) {
       this.#isRead = false;
-      this.#queue.push({ isDivider: true });
+      this.#dropDivider();
+      this.#divider = divider();
+      this.#queue.push(this.#divider);
     }
     this.#queue.push(message);
     if (this.#queue.length > 2 * maxLive) {
@@ -84,7 +90,7 @@ export class Log {
     const article = element(message, this.#said.at(-1) ?? this.#messages.at(-1));
     this.#elements.set(message, article);
     this.#said.push(message);
-    this.#divider?.remove(); // what was unread is answered
+    this.#dropDivider(); // what was unread is answered
     this.#list.append(article);
     this.toBottom();
   }
@@ -115,7 +121,7 @@ export class Log {
 
   // note puts a remark at the end.
   note(words) {
-    this.#queue.push({ note: words });
+    this.#queue.push(note(words));
     this.#schedule();
   }
 
@@ -123,25 +129,52 @@ export class Log {
   // view stays there.
   prepend(older, remark) {
     this.#draw();
+    while (this.#undrawn.length > 0) {
+      this.#fill();
+    }
+    this.#prepend(remark ? [...older, note(remark)] : older);
+    if (this.#sticks) {
+      this.#trim(maxLive);
+    }
+  }
+
+  #prepend(entries, before) {
+    const [first] = this.#messages;
+    const oldest = entries.find(isMessage);
+    const older = [];
     const fragment = document.createDocumentFragment();
-    for (const [i, message] of older.entries()) {
-      this.#build(fragment, message, older[i - 1]);
+    for (const entry of entries) {
+      if (!isMessage(entry)) {
+        fragment.append(entry);
+        continue;
+      }
+      try {
+        if (entry === oldest && before && sameDay(before.time, entry.time)) {
+          fragment.append(day(entry.time)); // the first message on the page has its day above it
+        }
+        this.#build(fragment, entry, before);
+        older.push(entry);
+        before = entry;
+      } catch (error) {
+        reportError(error); // the others are shown all the same
+      }
     }
-    const first = this.#messages[0];
-    if (first && older.length > 0 && sameDay(older.at(-1).time, first.time)) {
-      this.#list.querySelector(".day")?.remove();
-    }
-    if (remark) {
-      fragment.append(note(remark));
-    }
-    this.#keepView(() => this.#list.prepend(fragment));
+    this.#keepView(() => {
+      if (first && before && sameDay(before.time, first.time)) {
+        this.#list.querySelector(".day")?.remove();
+        if (isSameGroup(first, before)) {
+          this.#rebuild(first, before);
+        }
+      }
+      this.#list.prepend(fragment);
+    });
     this.#messages.unshift(...older);
   }
 
   // void takes the numbers that are greater than the last valid one off their
   // messages.
   void(valid) {
-    for (const message of [...this.#messages, ...this.#queue]) {
+    for (const message of [...this.#undrawn, ...this.#messages, ...this.#queue]) {
       if (message.number > valid) {
         message.number = undefined;
       }
@@ -150,16 +183,17 @@ export class Log {
 
   // first returns the smallest number of a message, undefined if none has one.
   get first() {
-    return (this.#messages.find(hasNumber) ?? this.#queue.find(hasNumber))?.number;
+    return (this.#undrawn.find(hasNumber) ?? this.#messages.find(hasNumber) ?? this.#queue.find(hasNumber))?.number;
   }
 
   get isFull() {
-    return this.#messages.length >= maxLoaded;
+    return this.#undrawn.length + this.#messages.length >= maxLoaded;
   }
 
   // clear takes all messages off the page but those that have not arrived.
   clear() {
     this.#draw();
+    this.#undrawn = [];
     this.#empty();
     this.#sticks = true;
     this.toBottom();
@@ -193,12 +227,10 @@ export class Log {
       return;
     }
     const fresh = this.#queue.splice(0);
-    const shown = fresh.slice(-maxLive);
+    const most = this.#sticks ? maxDrawn : maxLive;
+    const shown = fresh.slice(-most);
     if (shown.length < fresh.length) {
-      for (const message of fresh.slice(0, -maxLive)) {
-        this.withdraw(message);
-      }
-      this.#empty();
+      this.#undraw(fresh.slice(0, -most));
     }
     const fragment = document.createDocumentFragment();
     for (const entry of shown) {
@@ -220,14 +252,8 @@ export class Log {
   // drawEntry appends an entry of the queue to a fragment; if it is on the page, the
   // fragment is inserted before it.
   #drawEntry(fragment, entry, isAlone) {
-    if (entry.note) {
-      fragment.append(note(entry.note));
-      return;
-    }
-    if (entry.isDivider) {
-      this.#divider?.remove();
-      this.#divider = divider();
-      fragment.append(this.#divider);
+    if (!isMessage(entry)) {
+      fragment.append(entry);
       return;
     }
     const before = this.#messages.at(-1);
@@ -257,14 +283,55 @@ export class Log {
     if (!before || !sameDay(before.time, message.time)) {
       parent.append(day(message.time));
     }
+    const article = this.#element(message, before);
+    parent.append(article);
+    return article;
+  }
+
+  // rebuild draws a message anew behind the one that is before it now.
+  #rebuild(message, before) {
+    const former = this.#elements.get(message);
+    former.replaceWith(this.#element(message, before));
+  }
+
+  #element(message, before) {
     const article = element(message, before);
     if (this.#isMention(message)) {
       article.classList.add("mention");
       article.querySelector("header").append(unseen("mentions you"));
     }
     this.#elements.set(message, article);
-    parent.append(article);
     return article;
+  }
+
+  // undraw takes all messages off the page but those that have not arrived, to draw them
+  // again later, and others behind them.
+  #undraw(fresh) {
+    for (const entry of fresh) {
+      this.withdraw(entry);
+    }
+    const messages = new Map(this.#messages.map((message) => [this.#elements.get(message), message]));
+    const said = new Set(this.#said.map((message) => this.#elements.get(message)));
+    const drawn = [...this.#list.children].filter((child) => child.className !== "day" && !said.has(child));
+    this.#undrawn.push(...drawn.map((child) => messages.get(child) ?? child), ...fresh.slice(-maxLive));
+    this.#undrawn.splice(0, this.#undrawn.length - maxLive);
+    this.#empty();
+    clearTimeout(this.#filling);
+    this.#filling = setTimeout(() => this.#fill(), calm);
+  }
+
+  // fill draws the last of those that were left out.
+  #fill() {
+    clearTimeout(this.#filling);
+    this.#trim(this.#sticks ? maxLive : maxLoaded);
+    const entries = this.#undrawn.splice(-maxDrawn);
+    this.#prepend(entries, this.#undrawn.findLast(isMessage));
+    if (this.#sticks) {
+      this.toBottom();
+    }
+    if (this.#undrawn.length > 0) {
+      this.#filling = setTimeout(() => this.#fill());
+    }
   }
 
   #empty() {
@@ -276,7 +343,8 @@ export class Log {
 
   // trim takes the oldest messages off the page, down to some number.
   #trim(limit) {
-    const excess = this.#messages.length - limit;
+    let excess = this.#undrawn.length + this.#messages.length - limit;
+    excess -= this.#undrawn.splice(0, Math.max(0, excess)).length;
     if (excess <= 0) {
       return;
     }
@@ -311,6 +379,13 @@ export class Log {
     this.#count(this.#sticks ? 0 : this.#missed);
   }
 
+  #dropDivider() {
+    const isOther = (entry) => entry !== this.#divider;
+    this.#divider?.remove();
+    this.#queue = this.#queue.filter(isOther);
+    this.#undrawn = this.#undrawn.filter(isOther);
+  }
+
   // read notes that all that is drawn has been seen, if it is in view.
   #read() {
     this.#isRead ||= this.#sticks && isLookedAt();
@@ -323,4 +398,5 @@ export class Log {
   }
 }
 
+const isMessage = (entry) => !(entry instanceof Node);
 const hasNumber = (entry) => entry.number !== undefined;
