@@ -187,3 +187,25 @@ func TestWebNoNotifications(t *testing.T) {
 	p.errors = nil // of the one above
 	p.mu.Unlock()
 }
+
+// What is said of a message that has not arrived makes it higher on a phone, and all of it
+// stays in view.
+func TestWebStateInView(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	l := startLink(t, srv.webPort)
+	p := b.open(l.invitation(), phone)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	bob.sayNumbers(1, 50)
+	p.hears("bob", "number 50")
+	l.setDown(true)
+	p.waitLost()
+	for _, want := range [][]string{{"waiting…"}, {"waiting…", "waiting…"}} { // the first one makes the banner higher, too
+		p.say("waits")
+		p.states(want...)
+		p.wait("the states to be seen", `[...document.querySelectorAll(".state")].every((e) => getComputedStyle(e).opacity === "1")`)
+	}
+	p.wait("all of it in view", `(() => { const m = document.getElementById("messages"); return m.scrollHeight - m.scrollTop - m.clientHeight < 2; })()`)
+}

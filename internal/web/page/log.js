@@ -62,6 +62,7 @@ export class Log {
       this.toBottom();
       list.focus();
     });
+    list.addEventListener("animationstart", () => this.#sticks && this.toBottom()); // a state makes a message higher
     addEventListener("focus", () => this.#read());
     document.addEventListener("visibilitychange", () => this.#read());
     keepTrue(list);
