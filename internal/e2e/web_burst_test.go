@@ -32,9 +32,6 @@ func TestWebBurst(t *testing.T) {
 	took := time.Since(began)
 	p.wait("all that stay", `document.querySelectorAll("#messages .message").length === 2000`)
 	t.Logf("the last is on the page after %v, all after %v", took, time.Since(began))
-	if most := 5 * time.Second; took > most && !raceEnabled { // on a busy machine
-		t.Errorf("the last is on the page after %v, want %v at most", took, most)
-	}
 	texts := eval[[]string](p, `[...document.querySelectorAll("#messages .text")].map((e) => e.textContent)`)
 	for i, text := range texts[:len(texts)-1] {
 		if want := fmt.Sprintf("number %d ", messages-1998+i); !strings.HasPrefix(text, want) {
