@@ -88,7 +88,7 @@ func (r *resumer) talkOver(ctx context.Context, c *gochat.Client, last int) bool
 func TestResume(t *testing.T) {
 	t.Parallel()
 	flags := []string{"--history", filepath.Join(t.TempDir(), "chat.db"), "--history-sync", "0",
-		"--replay", "512"} // so that who joins second hears all
+		"--replay", "512"} // so that the second to join hears all
 	srv := startWeb(t, flags...)
 	network := newRelay(t, fmt.Sprintf("127.0.0.1:%d", srv.webPort))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)

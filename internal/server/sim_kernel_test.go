@@ -62,8 +62,8 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 		w.failf("a read of fd %d into nothing, which looks like its end", fd)
 	}
 	errno := w.fault(syscall.EINTR, syscall.ENOMEM, syscall.ENOBUFS)
-	// An ended stream always has something to tell, and whoever is read for the last
-	// time must not be told that there is nothing.
+	// A read of an ended stream always has a result. And a connection that is read for
+	// the last time, because another takes its place, must give all it has.
 	if errno == 0 && !s.broken && !s.fin && !s.peer.mayBeReplaced() {
 		errno = w.fault(syscall.EAGAIN)
 	}
