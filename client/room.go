@@ -46,7 +46,8 @@ func newRoom(name string, own bool, a admission, s State) *room {
 		name: name, own: own, epoch: a.epoch, next: a.number,
 		former: slices.Clone(s.Unacknowledged),
 		// A client that has come into an empty room has number 0 of its epoch.
-		resumed: a.known > 0 || s.Epoch == a.epoch && s.Number == 0,
+		// What it gets from the first number on is all there is.
+		resumed: a.known > 0 || s.Number == 0 && (s.Epoch == a.epoch || s.Epoch != 0 && a.number == 1),
 	}
 	if r.resumed {
 		r.next = a.known + 1

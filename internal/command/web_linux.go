@@ -48,7 +48,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 				Epoch:      w.epochs.Current(),
 				Known:      w.epochs.Known(c.Since.Epoch, c.Since.Number),
 				Client:     c.Since.Client,
-				SinceFirst: c.Since.Epoch == w.epochs.Current() && c.Since.Number == 0,
+				SinceFirst: c.Since.Number == 0 && w.epochs.Has(c.Since.Epoch),
 				Received:   c.Received,
 			})
 		},

@@ -38,6 +38,11 @@ func newEpoch(first int64) epoch {
 // Current returns the epoch that began when this server started.
 func (e Epochs) Current() uint64 { return e.all[len(e.all)-1].id }
 
+// Has reports whether an epoch is known.
+func (e Epochs) Has(id uint64) bool {
+	return slices.ContainsFunc(e.all, func(known epoch) bool { return known.id == id })
+}
+
 // Known returns up to which number a client has the messages of the room, if in an
 // epoch it had them up to a number. It is 0 if the epoch is not known.
 func (e Epochs) Known(epoch, number uint64) uint64 {

@@ -17,6 +17,9 @@ import (
 // Without a history there is one epoch, which nobody can guess.
 func TestNewEpochs(t *testing.T) {
 	e, other := NewEpochs(), NewEpochs()
+	if !e.Has(e.Current()) || e.Has(other.Current()) {
+		t.Error("it does not know its own epochs, and no others")
+	}
 	if e.Current() == 0 || e.Current() == other.Current() {
 		t.Errorf("the epochs are %x and %x", e.Current(), other.Current())
 	}
