@@ -87,8 +87,10 @@ func (r *resumer) talkOver(ctx context.Context, c *gochat.Client, last int) bool
 // room once and in order, and so is what it hears.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	flags := []string{"--history", filepath.Join(t.TempDir(), "chat.db"), "--history-sync", "0",
-		"--replay", "512"} // so that the second to join hears all
+	flags := []string{
+		"--history", filepath.Join(t.TempDir(), "chat.db"), "--history-sync", "0",
+		"--replay", "512",
+	} // so that the second to join hears all
 	srv := startWeb(t, flags...)
 	network := newRelay(t, fmt.Sprintf("127.0.0.1:%d", srv.webPort))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)
