@@ -95,7 +95,7 @@ func TestResume(t *testing.T) {
 	network := newRelay(t, fmt.Sprintf("127.0.0.1:%d", srv.webPort))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)
 	defer cancel()
-	last := scaled(2000, 20_000)
+	last := scaled(2000, 5000)
 	var talkers sync.WaitGroup
 	both := [2]*resumer{{t: t, name: "alice"}, {t: t, name: "bob"}}
 	for _, r := range both {

@@ -39,7 +39,7 @@ func TestWebSessionAtRandom(t *testing.T) {
 	p := startBrowser(t).open(startWeb(t).link(), desktop)
 	p.load("room.js", "random.js")
 	const atOnce = 10
-	for seed := range scaled(20, 200) {
+	for seed := range scaled(20, 60) {
 		for _, wrong := range eval[[]string](p, fmt.Sprintf("meetAll(%d, %d)", 1+seed*atOnce, atOnce)) {
 			t.Error(wrong)
 		}
