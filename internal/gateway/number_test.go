@@ -199,6 +199,25 @@ func TestNumbersProbe(t *testing.T) {
 	}
 }
 
+// Without the subprotocol, nobody is asked which client it is or what it has: each
+// connection is one of its own.
+func TestQueryWithoutNumbers(t *testing.T) {
+	r := start(t, server.Config{Kept: 100}, Config{Subprotocol: server.Subprotocol})
+	alice := r.Join(t, "alice")
+	bob, _ := r.numbered(t, "bob", "")
+	bob.expectFrame("1")
+	alice.Send("before")
+	bob.expectFrame("1 alice:before")
+	r.url += fmt.Sprintf("?client=b0b&epoch=%x&after=0", uint64(epoch))
+	one, two := r.join(t, "one"), r.join(t, "two")
+	alice.Send("hello")
+	for _, b := range []*browser{one, two} {
+		if got := b.receive(); string(got.Text()) != "hello" {
+			t.Errorf("%s received %q", b.name, got.Text())
+		}
+	}
+}
+
 // What a client says it has is two numbers, or nothing.
 func TestSince(t *testing.T) {
 	for _, test := range []struct {

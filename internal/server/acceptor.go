@@ -206,9 +206,11 @@ func (a *acceptor) add(from Adopted) {
 		return
 	}
 	p := a.push(c)
-	p.remote, p.epoch, p.known = from.Remote, from.Epoch, from.Known
-	p.returns = from.Known > 0 || from.SinceFirst
-	p.client = from.Client
+	p.remote = from.Remote
+	if from.Numbered { // or it was not asked which client it is, and what it has
+		p.epoch, p.known, p.client = from.Epoch, from.Known, from.Client
+		p.returns = from.Known > 0 || from.SinceFirst
+	}
 	switch a.readOn(c) { // most have sent their message by now
 	case closed:
 		return
