@@ -22,6 +22,7 @@ type resumer struct {
 	said        int              // how many numbers
 	heard       []gochat.Message // what was received, one's own too
 	connections int
+	connected   chan<- struct{} // is told of each
 }
 
 // talk says numbers up to a last one, over as many connections as it takes, and then
@@ -34,6 +35,10 @@ func (r *resumer) talk(ctx context.Context, last int) {
 			continue
 		}
 		r.connections++
+		select {
+		case r.connected <- struct{}{}:
+		default:
+		}
 		if r.state.Epoch != 0 && !c.Resumed() {
 			r.t.Errorf("%s: the server does not know %+v", r.name, r.state)
 		}
@@ -97,18 +102,23 @@ func TestResume(t *testing.T) {
 	defer cancel()
 	last := scaled(2000, 5000)
 	var talkers sync.WaitGroup
-	both := [2]*resumer{{t: t, name: "alice"}, {t: t, name: "bob"}}
+	connected := make(chan struct{}, 1)
+	both := [2]*resumer{
+		{t: t, name: "alice", connected: connected}, {t: t, name: "bob", connected: connected},
+	}
 	for _, r := range both {
 		r.addr = "http://" + network.Addr().String()
 		talkers.Go(func() { r.talk(ctx, last) })
 	}
 	finished := make(chan struct{})
 	go func() { talkers.Wait(); close(finished) }()
-	for breaks, done := 1, false; !done; breaks++ {
+	// Each break waits for a connection, and there is a last one, so that they come to an
+	// end on a machine that connects more slowly than this breaks.
+	for breaks := 1; breaks <= scaled(150, 1500); breaks++ {
 		select {
 		case <-finished:
-			done = true
-		case <-time.After(time.Duration(5+rand.IntN(30)) * time.Millisecond):
+		case <-connected:
+			<-time.After(time.Duration(5+rand.IntN(30)) * time.Millisecond)
 			if breaks%8 == 0 {
 				srv.kill()
 				srv = startWebAt(t, srv.port, srv.webPort, flags...)
@@ -117,6 +127,7 @@ func TestResume(t *testing.T) {
 			network.mend()
 		}
 	}
+	<-finished
 	for _, r := range both {
 		r.talk(ctx, last) // hears what was said since
 		said := make(map[string]int)
