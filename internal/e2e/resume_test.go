@@ -98,7 +98,7 @@ func TestResume(t *testing.T) {
 	} // so that the second to join hears all
 	srv := startWeb(t, flags...)
 	network := newRelay(t, fmt.Sprintf("127.0.0.1:%d", srv.webPort))
-	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*testTimeout)
 	defer cancel()
 	last := scaled(2000, 5000)
 	var talkers sync.WaitGroup
@@ -114,7 +114,7 @@ func TestResume(t *testing.T) {
 	go func() { talkers.Wait(); close(finished) }()
 	// Each break waits for a connection, and there is a last one, so that they come to an
 	// end on a machine that connects more slowly than this breaks.
-	for breaks := 1; breaks <= scaled(150, 1500); breaks++ {
+	for breaks := 1; breaks <= scaled(150, 600); breaks++ {
 		select {
 		case <-finished:
 		case <-connected:
