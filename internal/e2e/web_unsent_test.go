@@ -15,14 +15,7 @@ import (
 func (p *page) states(want ...string) {
 	p.t.Helper()
 	p.wait(fmt.Sprintf("the states %q", want),
-		fmt.Sprintf(`[...document.querySelectorAll(".state")].map((e) => e.textContent).join() === [%s].join()`, quotedAll(want)))
-}
-
-func quotedAll(texts []string) (list string) {
-	for _, text := range texts {
-		list += quoted(text) + ","
-	}
-	return list
+		fmt.Sprintf(`[...document.querySelectorAll(".state")].map((e) => e.textContent).join() === %s.join()`, quotedList(want)))
 }
 
 // prepare has a script run whenever the page is loaded, before its own.
