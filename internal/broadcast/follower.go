@@ -38,8 +38,8 @@ type Follower struct {
 
 	mu sync.Mutex // keeps the log from moving the cursor while messages are copied
 
-	next       Position // everything before it was returned, or reported as skipped
-	nextNotice uint64
+	next       Position  // everything before it was returned, or reported as skipped
+	nextNotice uint64    // changes with the log's lock held
 	missed     uint64    // notices skipped before those pending, not yet reported
 	pending    []*Notice // taken from the log, not yet returned
 	sleeping   atomic.Bool
@@ -57,9 +57,11 @@ func (l *Log) FollowSkipping() *Follower { return l.follow(&Follower{maySkip: tr
 
 func (l *Log) follow(f *Follower) *Follower {
 	f.log, f.wake = l, make(chan struct{}, 1)
-	f.nextNotice = l.noticeNo.Load()
 	f.cursor = &Cursor{log: l, wake: f.notify, follower: f}
-	l.join(f.cursor, l.Head) // from here on the log may push the cursor
+	l.join(f.cursor, func() Position { // from here on the log may push the cursor
+		f.nextNotice = l.noticeNo.Load()
+		return l.Head()
+	})
 	f.next = f.cursor.Position()
 	return f
 }
@@ -168,7 +170,7 @@ func (f *Follower) takeNotices() {
 	}
 	f.pending = f.pending[:0]
 	for ; f.nextNotice < last && len(f.pending) < most; f.nextNotice++ {
-		f.pending = append(f.pending, l.notices[f.nextNotice%noticesKept])
+		f.pending = append(f.pending, l.notices.at(f.nextNotice))
 	}
 }
 

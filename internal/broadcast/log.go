@@ -31,7 +31,8 @@ type Position uint64
 //	               a reader       another            most readers
 //	               that lags
 //
-// The segment that holds position p lies in ring[p / SegmentSize % len(ring)].
+// The segment that holds position p lies in ring[p / SegmentSize % len(ring)]. The ring
+// grows with what readers lag, so a log without messages takes some hundred bytes.
 // The memory of a segment that all readers have passed is the first to be reused,
 // so that a room in which no reader lags stays in the processor's cache.
 //
@@ -53,18 +54,19 @@ type Log struct {
 	pressAt  atomic.Uint64 // the room is not pressed before the end is here, or later
 	closed   atomic.Bool
 	readers  atomic.Pointer[[]*Cursor]
-	noticeNo atomic.Uint64 // how many notices there ever were
+	ring     atomic.Pointer[[]*segment] // has all before the end that was read before it
+	noticeNo atomic.Uint64              // how many notices there ever were
 
 	// mu guards the fields below, and every change of those above. A follower's own
 	// lock is taken after it, never before.
 	mu        sync.Mutex
-	ring      []*segment
+	most      uint64     // segments
 	firstLive uint64     // number of the oldest segment in the ring
 	nextLive  uint64     // number of the next segment to be put into the ring
 	spare     []*segment // without memory, for reuse
 	forgotten uint64     // nothing before it is retained, see Forget
 	keepFrom  uint64     // what follows it is retained, see KeepFrom
-	notices   [noticesKept]*Notice
+	notices   noticeRing
 }
 
 // New is NewIn for a log in the program's own memory.
@@ -76,8 +78,9 @@ func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
 // appended, when they find the room held. The log never keeps more than the two
 // together, rounded up to segments.
 func NewIn(memory Memory, backlog, slack int) *Log {
-	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, keepFrom: ^uint64(0), ring: make([]*segment, Segments(backlog, slack))}
+	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, keepFrom: ^uint64(0), most: uint64(Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
+	l.ring.Store(new([]*segment))
 	l.measure()
 	return l
 }
@@ -179,17 +182,19 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 // segmentForAppend returns the segment with the given number, and adds it to the
 // ring if it is new. The caller holds l.mu.
 func (l *Log) segmentForAppend(number uint64) *segment {
-	index := number % uint64(len(l.ring))
 	if number < l.nextLive {
-		return l.ring[index]
+		return *l.place(number)
 	}
 	l.reclaim()
-	if number-l.firstLive >= uint64(len(l.ring)) {
+	if number-l.firstLive >= l.most {
 		l.pushSkippers()
 		l.reclaim()
 	}
-	if number-l.firstLive >= uint64(len(l.ring)) {
+	if number-l.firstLive >= l.most {
 		panic("broadcast: append beyond backlog and slack; appenders must ask Held first")
+	}
+	if number-l.firstLive >= uint64(len(*l.ring.Load())) {
+		l.growRing()
 	}
 	var seg *segment
 	if last := len(l.spare) - 1; last >= 0 {
@@ -198,9 +203,27 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 		seg = new(segment)
 	}
 	seg.data = l.memory.Take()
-	l.ring[index] = seg
+	*l.place(number) = seg
 	l.nextLive = number + 1
 	return seg
+}
+
+// place returns where the segment with the given number lies in the ring. The caller
+// holds l.mu.
+func (l *Log) place(number uint64) **segment {
+	ring := *l.ring.Load()
+	return &ring[number%uint64(len(ring))]
+}
+
+// growRing has the ring hold twice as many segments. Who still reads the former one
+// finds there what it has read the end of. The caller holds l.mu.
+func (l *Log) growRing() {
+	former := *l.ring.Load()
+	ring := make([]*segment, min(l.most, max(4, 2*uint64(len(former)))))
+	for n := l.firstLive; n < l.nextLive; n++ {
+		ring[n%uint64(len(ring))] = former[n%uint64(len(former))]
+	}
+	l.ring.Store(&ring)
 }
 
 // reclaim frees the segments that every reader has passed. The caller holds
@@ -209,9 +232,9 @@ func (l *Log) reclaim() {
 	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.oldestKept())
 	keep := min(uint64(oldest)/SegmentSize, l.nextLive)
 	for ; l.firstLive < keep; l.firstLive++ {
-		index := l.firstLive % uint64(len(l.ring))
-		seg := l.ring[index]
-		l.ring[index] = nil
+		place := l.place(l.firstLive)
+		seg := *place
+		*place = nil
 		l.memory.Give(seg.data, seg.lent.Load())
 		if len(l.spare) < keptSegments {
 			seg.reset()
@@ -252,7 +275,7 @@ func (l *Log) oldest(count func(*Cursor) bool) Position {
 // pushSkippers moves the followers that may skip out of the oldest quarter of the
 // ring: few large gaps are better than many small ones. The caller holds l.mu.
 func (l *Log) pushSkippers() {
-	to := Position((l.firstLive + uint64(len(l.ring)+3)/4) * SegmentSize)
+	to := Position((l.firstLive + (l.most+3)/4) * SegmentSize)
 	to = min(to, l.Head())
 	for _, c := range *l.readers.Load() {
 		if c.follower != nil && c.follower.maySkip {
@@ -338,7 +361,8 @@ func (l *Log) untilOwn(seg *segment, at, end Position, except *Sender) Position 
 }
 
 func (l *Log) segmentAt(p Position) *segment {
-	return l.ring[uint64(p)/SegmentSize%uint64(len(l.ring))]
+	ring := *l.ring.Load()
+	return ring[uint64(p)/SegmentSize%uint64(len(ring))]
 }
 
 func (l *Log) senderAt(p Position) *Sender {
@@ -361,7 +385,7 @@ func (l *Log) Announce(n *Notice) {
 	l.mu.Lock()
 	n.at = l.End()
 	number := l.noticeNo.Load()
-	l.notices[number%noticesKept] = n
+	l.notices.put(number, n, number-l.firstNotice())
 	l.noticeNo.Store(number + 1)
 	l.mu.Unlock()
 	for _, c := range *l.readers.Load() {

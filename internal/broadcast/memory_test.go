@@ -108,8 +108,9 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 	t.Helper()
 	seen := map[*segment]bool{}
 	live := 0
-	for i, s := range l.ring {
-		number := l.firstLive + (uint64(i)+uint64(len(l.ring))-l.firstLive%uint64(len(l.ring)))%uint64(len(l.ring))
+	ring := *l.ring.Load()
+	for i, s := range ring {
+		number := l.firstLive + (uint64(i)+uint64(len(ring))-l.firstLive%uint64(len(ring)))%uint64(len(ring))
 		if (s != nil) != (number < l.nextLive) {
 			t.Fatalf("index %d of the ring is used: %v; the log has segments %d to %d", i, s != nil, l.firstLive, l.nextLive)
 		}

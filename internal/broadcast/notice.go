@@ -44,3 +44,32 @@ type Notice struct {
 
 	at Position // the message before which it stands
 }
+
+// A noticeRing keeps the last notices, as many as a follower has yet to take, up to
+// noticesKept.
+type noticeRing []*Notice
+
+func (r noticeRing) at(number uint64) *Notice { return r[number%uint64(len(r))] }
+
+// put adds the notice with a number, of which that many before it have yet to be taken.
+func (r *noticeRing) put(number uint64, n *Notice, untaken uint64) {
+	if former := *r; untaken >= uint64(len(former)) && len(former) < noticesKept {
+		*r = make(noticeRing, max(4, 2*len(former)))
+		for i := number - uint64(len(former)); i < number; i++ {
+			(*r)[i%uint64(len(*r))] = former.at(i)
+		}
+	}
+	(*r)[number%uint64(len(*r))] = n
+}
+
+// firstNotice returns the number of the first notice that a follower has yet to take.
+// The caller holds l.mu.
+func (l *Log) firstNotice() uint64 {
+	first := l.noticeNo.Load()
+	for _, c := range *l.readers.Load() {
+		if c.follower != nil {
+			first = min(first, c.follower.nextNotice)
+		}
+	}
+	return first
+}
