@@ -14,7 +14,7 @@ import (
 
 // testTimeout is how long a test waits for a condition. It is far longer than
 // needed, so that tests don't fail on a busy machine.
-const testTimeout = 30 * time.Second
+const testTimeout = 60 * time.Second
 
 // binary is the path of the server that all tests run.
 var binary string

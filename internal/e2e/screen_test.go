@@ -95,8 +95,8 @@ func TestScreenRestart(t *testing.T) {
 	s.waitFor("… alice: first\nHH:MM … alice: second\n", "2 not sent")
 	s.expect("restart")
 
-	again := setup{port: srv.port}.start(t)
-	bob := join(t, again, "bob")
+	again := setup{port: srv.port, flags: []string{"--replay", "2"}}.start(t)
+	bob := join(t, again, "bob") // before alice or after her
 	first := bob.receive()
 	if got := string(first.Text()); got != "first" {
 		t.Errorf("%q came first", got)

@@ -143,6 +143,7 @@ func TestWebUnacknowledged(t *testing.T) {
 	p.shows("bob: hello", "arrives", "arrives", "bob: between", "bob: first", "does not arrive")
 	p.say("the end")
 	bob.expect(message("alice", "the end"))
+	p.shows("bob: hello", "arrives", "arrives", "bob: between", "bob: first", "does not arrive", "the end")
 
 	// The same when the page is loaded again meanwhile. Without a history, it only has
 	// what came since.
