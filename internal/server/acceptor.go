@@ -195,7 +195,7 @@ func (a *acceptor) add(from Adopted) {
 	c := &conn{fd: from.FD, index: -1, framing: from.framing()}
 	c.ID, c.Addr = a.lastID, from.Peer
 	if len(from.Received) > 0 {
-		a.loop.partialOf(c).frames.received = from.Received
+		c.makePartial(&a.loop.system).frames.received = from.Received
 	}
 	if a.loop.room.full() && !(from.Client != 0 && a.loop.room.identities.has(from.Client)) {
 		a.loop.end(c, causeFull)

@@ -22,24 +22,24 @@ func (a *acceptor) read(c *conn) {
 	have := copy(m[:], c.incomplete())
 	for reads := 0; ; reads++ {
 		if reads >= maxAuthReads && len(c.received()) == 0 {
-			a.loop.keep(c, m[:have])
+			c.keep(&a.loop.system, m[:have])
 			return
 		}
-		n, data, errno := a.loop.receive(c, m[have:])
+		in, errno := c.receive(&a.loop.system, m[have:])
 		switch {
 		case errno == syscall.EAGAIN:
-			a.loop.keep(c, m[:have]) // a ping is answered before the echo
+			c.keep(&a.loop.system, m[:have]) // a ping is answered before the echo
 		case errno != 0:
 			a.loop.end(c, causeErrno("read", errno))
-		case n == 0 && c.violation() != "":
+		case in.came == 0 && c.violation() != "":
 			a.loop.end(c, causeViolation(c.violation()))
-		case n == 0:
+		case in.came == 0:
 			a.loop.end(c, causeSilent(have))
 		default:
-			if have += data; have < wire.Size {
+			if have += in.data; have < wire.Size {
 				continue
 			}
-			a.loop.keep(c, nil)
+			c.keep(&a.loop.system, nil)
 			a.authenticate(c, m)
 		}
 		return
@@ -64,7 +64,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 		a.removeFromSets(p)
 		a.joinLog(p)
 		if c.isWebSocket() {
-			f := &a.loop.partialOf(c).frames
+			f := &c.makePartial(&a.loop.system).frames
 			b := f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls)
 			if c.framing == numbered {
 				b = appendWelcome(b, a.loop.room.log.Number(p.join.Position()), a.loop.wall, p.epoch, p.known)
@@ -100,13 +100,13 @@ func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
 // loop the connection is assigned to.
 func (a *acceptor) sendEcho(c *conn, echo []byte) {
 	for len(echo) > 0 {
-		n, errno := a.loop.sendBehind(c, echo)
+		n, errno := c.sendBehind(&a.loop.system, echo)
 		switch errno {
 		case 0:
 			echo = echo[n:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			a.loop.keep(c, echo)
+			c.keep(&a.loop.system, echo)
 			a.loop.arm(c)
 			return
 		default:
@@ -114,7 +114,7 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) {
 			return
 		}
 	}
-	a.loop.keep(c, nil)
+	c.keep(&a.loop.system, nil)
 	join := a.byConn[c].join
 	a.remove(c)
 	a.assign(c, join)

@@ -46,7 +46,7 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	logger := slog.New(slog.DiscardHandler)
 	r := newRoom("key", 0, 32<<20, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
 	r.sending.learn(standardTrial)
-	limits := limits{stall: time.Minute, ping: time.Hour, write: maxWrite, reference: minReference, audience: minAudience, lap: lapSize}
+	limits := limits{stall: time.Minute, ping: time.Hour, send: standardSend}
 	f := &fanOut{
 		t:       t,
 		loop:    newLoop(poller, r, logger, limits, new(atomic.Bool)),
@@ -152,7 +152,7 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 		for _, framing := range framings {
 			t.Run(framing.what+", "+test.what, func(t *testing.T) {
 				f := newFanOut(t, test.receivers, framing.framing)
-				f.loop.limits.reference, f.loop.limits.audience = test.by, 1
+				f.loop.output.limits.reference, f.loop.output.limits.members = test.by, 1
 				messages := fanOutMessages(test.size / wire.Size)
 				for range 10_000 / (test.size / wire.Size) { // through all segments it will use
 					f.send(messages)
@@ -214,9 +214,9 @@ func BenchmarkLap(b *testing.B) {
 			l.room.sending.add(references, 1, 0)
 			b.ReportAllocs()
 			for b.Loop() {
-				l.beginLap()
-				l.meter.writes, l.meter.large, l.meter.bytes = 1, 1, 1
-				l.endLap()
+				l.output.beginLap()
+				l.output.meter.writes, l.output.meter.large, l.output.meter.bytes = 1, 1, 1
+				l.output.endLap()
 			}
 		})
 	}

@@ -24,8 +24,8 @@ const lingerTimeout = 10 * time.Second
 func (l *loop) prepareClose(e ending) {
 	fd := e.conn.fd
 	isWebSocket := e.conn.isWebSocket() && !e.cause.reset && !e.cause.failed
-	if isWebSocket {
-		l.sendClose(e)
+	if isWebSocket && !e.lagged { // or the socket has no space
+		e.conn.sendClose(&l.system, e.was, e.cause)
 	}
 	switch {
 	case e.cause == causeKey, e.cause == causeFull, e.cause == causeShutdown, isWebSocket:

@@ -5,7 +5,6 @@ package server
 import (
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
-	"sop-chat/internal/wire"
 )
 
 // A state says what a connection is for the loop it belongs to. States only
@@ -73,15 +72,6 @@ type conn struct {
 	lag     *lag     // set while it has yet to receive something
 }
 
-// A partial is what a loop keeps for a connection while something is incomplete:
-// the beginning of a message, or, while echoing, the end of an echo; and of a
-// WebSocket its frames.
-type partial struct {
-	message wire.Message
-	have    int // bytes of it that were received, or are yet to be sent
-	frames  frames
-}
-
 // A framing is what messages are in on a connection.
 type framing uint8
 
@@ -94,25 +84,29 @@ const (
 
 func (c *conn) isWebSocket() bool { return c.framing != raw }
 
-// incomplete returns the bytes of the incomplete message, or of the echo.
-func (c *conn) incomplete() []byte {
-	if c.partial == nil {
-		return nil
+// arm makes the poller wait for what the connection's state calls for.
+func (c *conn) arm(k kernel) outcome {
+	var want netpoll.Interest
+	switch c.state {
+	case pending:
+		want = netpoll.Readable
+	case echoing:
+		want = netpoll.Writable
+	case member:
+		want = netpoll.Readable
+		if c.paused {
+			want = netpoll.Hangup
+		}
+		if c.lag != nil && !c.lag.deferred {
+			want |= netpoll.Writable
+		}
 	}
-	return c.partial.message[:c.partial.have]
-}
-
-// frames returns the frames of a connection; nil if nothing is incomplete.
-func (c *conn) frames() *frames {
-	if c.partial == nil {
-		return nil
+	if want == c.interest {
+		return outcome{}
 	}
-	return &c.partial.frames
-}
-
-// A lag is what a loop keeps for a member whose socket took less than there was.
-type lag struct {
-	index    int  // in the loop's lagging
-	ready    bool // it is in the loop's list of members to be written to again
-	deferred bool // the kernel lacked memory for the write; the socket may have space
+	c.interest = want
+	if errno := k.Modify(c.fd, c.generation, want); errno != 0 {
+		return outcome{ended, causeErrno("epoll_ctl", errno)}
+	}
+	return outcome{}
 }

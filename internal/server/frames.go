@@ -3,7 +3,6 @@
 package server
 
 import (
-	"slices"
 	"syscall"
 
 	"sop-chat/internal/broadcast"
@@ -61,79 +60,70 @@ func (c *conn) violation() string {
 	return ""
 }
 
-// receive reads once from a connection into b, and returns how many bytes came and
-// how many of them are messages, which are at the front of b. Of a WebSocket the
-// first may be more than 0 and the second 0. At the end of the stream it returns 0, 0
-// and no error; also when a WebSocket was closed before.
-func (l *loop) receive(c *conn, b []byte) (came, data int, errno syscall.Errno) {
-	if c.hasEnded() {
-		return 0, 0, 0
-	}
-	if early := c.received(); len(early) > 0 {
-		came = copy(b, early)
-		c.partial.frames.received = early[came:]
-	} else if came, errno = l.kernel.Read(c.fd, b); errno == syscall.EINTR {
-		return l.receive(c, b)
-	} else if errno != 0 || came == 0 {
-		return 0, 0, errno
-	}
-	if !c.isWebSocket() {
-		return came, came, 0
-	}
-	f := &l.partialOf(c).frames
-	f.unanswered = 0
-	r := f.decoder.Decode(b[:came], &l.controls)
-	if r.Close != 0 {
-		f.ended, f.status, f.violation = true, r.Close, r.Violation
-	}
-	if r.Empty && c.framing == numbered && c.state == member && !c.isBehind() {
-		l.catchUp(c)
-	}
-	l.dropPartial(c)
-	return came, r.Data, 0
-}
-
 // pongDue reports whether a ping of the client is unanswered.
 func (c *conn) pongDue() bool {
 	f := c.frames()
 	return f != nil && f.decoder.PongDue()
 }
 
+// maxUnanswered is how many pings a client may leave unanswered: as many as take about
+// as long as keep-alive does.
+const maxUnanswered = 4
+
+// addPing adds a ping to what is to be sent, and reports whether it did: not if the
+// client has answered none of the last ones.
+func (c *conn) addPing(s *system) bool {
+	f := &c.makePartial(s).frames
+	if f.unanswered == maxUnanswered {
+		return false
+	}
+	f.unanswered++
+	f.outLen = len(websocket.AppendPing(f.out[:f.outLen]))
+	return true
+}
+
+// forgetPings has the pings that were sent need no answer.
+func (c *conn) forgetPings(s *system) {
+	if f := c.frames(); f != nil {
+		f.unanswered = 0
+		c.dropPartial(s)
+	}
+}
+
 // sendControl sends what has to go before the next bytes of the log: what is left of
-// a header, or between two frames a pong that is due. It reports whether all of it
-// was sent.
-func (l *loop) sendControl(c *conn) (sent bool, errno syscall.Errno) {
+// a header, or between two frames a pong that is due.
+func (c *conn) sendControl(s *system) outcome {
 	for f := c.frames(); f != nil; {
 		if f.end == 0 && f.decoder.PongDue() {
-			f.outLen = len(f.decoder.AppendPong(f.out[:f.outLen], &l.controls))
+			f.outLen = len(f.decoder.AppendPong(f.out[:f.outLen], &s.controls))
 		}
 		if f.outLen == 0 {
-			l.dropPartial(c)
+			c.dropPartial(s)
 			break
 		}
-		l.framed = append(l.framed[:0], f.out[:f.outLen])
-		n, errno := l.kernel.Send(c.fd, l.framed)
+		s.framed = append(s.framed[:0], f.out[:f.outLen])
+		n, errno := s.kernel.Send(c.fd, s.framed)
 		if errno == syscall.EINTR {
 			continue
 		}
 		f.sent(n)
 		if f.outLen > 0 {
-			return false, errno
+			return failed("write", errno)
 		}
 	}
-	return true, 0
+	return outcome{}
 }
 
 // sendBehind sends bytes behind what has to go before them, such as the header of
 // their frame, and returns how many of them were sent.
-func (l *loop) sendBehind(c *conn, b []byte) (int, syscall.Errno) {
+func (c *conn) sendBehind(s *system, b []byte) (int, syscall.Errno) {
 	f := c.frames()
 	if f == nil || f.outLen == 0 {
-		l.framed = append(l.framed[:0], b)
-		return l.kernel.Send(c.fd, l.framed)
+		s.framed = append(s.framed[:0], b)
+		return s.kernel.Send(c.fd, s.framed)
 	}
-	l.framed = append(l.framed[:0], f.out[:f.outLen], b)
-	n, errno := l.kernel.Send(c.fd, l.framed)
+	s.framed = append(s.framed[:0], f.out[:f.outLen], b)
+	n, errno := s.kernel.Send(c.fd, s.framed)
 	before := min(n, f.outLen)
 	f.sent(before)
 	return n - before, errno
@@ -145,36 +135,36 @@ func (f *frames) sent(n int) { f.outLen = copy(f.out[:], f.out[n:f.outLen]) }
 // send sends the stretches of the log that end at a position: as they are, or in a
 // frame, of which more may be sent already. It returns how many bytes of them were
 // sent.
-func (l *loop) send(c *conn, stretches [][]byte, total int, end broadcast.Position) (n int, errno syscall.Errno) {
+func (c *conn) send(o *output, stretches [][]byte, total int, end broadcast.Position) (n int, errno syscall.Errno) {
 	f := c.frames()
 	isNew := c.isWebSocket() && (f == nil || f.end == 0)
-	switch byReference := l.byReference(total); {
+	switch byReference := o.byReference(total); {
 	case byReference && isNew:
-		if errno := l.sendHeader(c, total, end); errno != 0 || c.frames().outLen > 0 {
+		if errno := c.sendHeader(o, total, end); errno != 0 || c.frames().outLen > 0 {
 			return 0, errno
 		}
 		fallthrough
 	case byReference:
-		l.room.log.Lend(c.cursor, end)
-		n, errno = l.refer(c.fd, stretches)
+		o.log.Lend(c.cursor, end)
+		n, errno = o.refer(c.fd, stretches)
 	case isNew:
-		n, errno = l.sendFramed(c, stretches, total, end)
+		n, errno = c.sendFramed(o, stretches, total, end)
 	default:
-		n, errno = l.kernel.Send(c.fd, stretches)
+		n, errno = o.kernel.Send(c.fd, stretches)
 	}
 	if f := c.frames(); f != nil && n == total && end >= f.end {
 		f.end = 0
-		l.dropPartial(c)
+		c.dropPartial(o.system)
 	}
 	return n, errno
 }
 
 // sendHeader begins a frame by sending its header alone, with more to follow at
 // once.
-func (l *loop) sendHeader(c *conn, total int, end broadcast.Position) syscall.Errno {
-	f := &l.partialOf(c).frames
-	header := l.appendPreamble(f.out[:0], c, total)
-	n, errno := l.kernel.SendMore(c.fd, header)
+func (c *conn) sendHeader(o *output, total int, end broadcast.Position) syscall.Errno {
+	f := &c.makePartial(o.system).frames
+	header := c.appendPreamble(f.out[:0], o.log, total)
+	n, errno := o.kernel.SendMore(c.fd, header)
 	if n == 0 {
 		return errno
 	}
@@ -198,13 +188,13 @@ type flatFrame struct {
 }
 
 // setFlat makes the next frame of c the flat one.
-func (l *loop) setFlat(c *conn, stretches [][]byte, total int, end broadcast.Position) {
-	f := &l.flat
+func (c *conn) setFlat(o *output, stretches [][]byte, total int, end broadcast.Position) {
+	f := &o.flat
 	isWhole := total == int(end-c.cursor) // none of them are its own
 	if isWhole && f.size == f.headerSize+total && f.framing == c.framing && f.from == c.cursor && f.end == end {
 		return
 	}
-	b := l.appendPreamble(f.bytes[:0], c, total)
+	b := c.appendPreamble(f.bytes[:0], o.log, total)
 	f.framing, f.from, f.end, f.headerSize = c.framing, c.cursor, end, len(b)
 	for _, s := range stretches {
 		b = append(b, s...)
@@ -213,21 +203,21 @@ func (l *loop) setFlat(c *conn, stretches [][]byte, total int, end broadcast.Pos
 }
 
 // sendFramed begins a frame: header and stretches in one call.
-func (l *loop) sendFramed(c *conn, stretches [][]byte, total int, end broadcast.Position) (int, syscall.Errno) {
+func (c *conn) sendFramed(o *output, stretches [][]byte, total int, end broadcast.Position) (int, syscall.Errno) {
 	var header []byte
 	if total <= maxFlat {
-		l.setFlat(c, stretches, total, end)
-		header = l.flat.bytes[:l.flat.headerSize]
-		l.framed = append(l.framed[:0], l.flat.bytes[:l.flat.size])
+		c.setFlat(o, stretches, total, end)
+		header = o.flat.bytes[:o.flat.headerSize]
+		o.framed = append(o.framed[:0], o.flat.bytes[:o.flat.size])
 	} else {
-		header = l.appendPreamble(l.header[:0], c, total)
-		l.framed = append(append(l.framed[:0], header), stretches...)
+		header = c.appendPreamble(o.header[:0], o.log, total)
+		o.framed = append(append(o.framed[:0], header), stretches...)
 	}
-	n, errno := l.kernel.Send(c.fd, l.framed)
+	n, errno := o.kernel.Send(c.fd, o.framed)
 	if n == 0 || n == len(header)+total {
 		return max(0, n-len(header)), errno
 	}
-	f := &l.partialOf(c).frames
+	f := &c.makePartial(o.system).frames
 	f.end = end
 	if n < len(header) {
 		f.outLen = copy(f.out[:], header[n:])
@@ -237,39 +227,22 @@ func (l *loop) sendFramed(c *conn, stretches [][]byte, total int, end broadcast.
 }
 
 // sendClose ends a WebSocket with a close frame, which says why, as far as the
-// socket takes it. It can't be inside another frame.
-func (l *loop) sendClose(e ending) {
-	if e.lagged { // the socket has no space
-		return
-	}
-	c, status, reason := e.conn, websocket.NormalClosure, "the server closed the connection"
-	if e.cause == causeShutdown {
-		status, reason = websocket.GoingAway, e.cause.words
+// socket takes it. It can't be inside another frame, nor inside an echo.
+func (c *conn) sendClose(s *system, was state, why cause) {
+	status, reason := websocket.NormalClosure, "the server closed the connection"
+	if why == causeShutdown {
+		status, reason = websocket.GoingAway, why.words
 	}
 	if f := c.frames(); f != nil {
-		if f.end != 0 || f.outLen > 0 || e.was == echoing && c.partial.have > 0 {
+		if f.end != 0 || f.outLen > 0 || was == echoing && c.partial.have > 0 {
 			return
 		}
 		if f.ended {
 			status, reason = f.status, f.violation
 		}
 	}
-	l.framed = append(l.framed[:0], websocket.AppendClose(l.control[:0], status, reason))
-	l.kernel.Send(c.fd, l.framed)
-}
-
-// readReceived reads from the members of which something had come before the server
-// got them, and which epoll does not report for that.
-func (l *loop) readReceived() {
-	kept := l.unread[:0]
-	for _, c := range l.unread {
-		l.read(c)
-		if c.hasReceived() {
-			kept = append(kept, c)
-		}
-	}
-	clear(l.unread[len(kept):])
-	l.unread = kept
+	s.framed = append(s.framed[:0], websocket.AppendClose(s.control[:0], status, reason))
+	s.kernel.Send(c.fd, s.framed)
 }
 
 func (c *conn) hasReceived() bool {
@@ -283,9 +256,4 @@ func (c *conn) received() []byte {
 		return f.received
 	}
 	return nil
-}
-
-// mustReadReceived reports whether there is such a member that may be read.
-func (l *loop) mustReadReceived() bool {
-	return slices.ContainsFunc(l.unread, func(c *conn) bool { return !c.paused })
 }

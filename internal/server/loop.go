@@ -12,7 +12,6 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
-	"sop-chat/internal/websocket"
 )
 
 const (
@@ -29,7 +28,8 @@ const (
 // what came, publishes it, and writes everybody what is new. Nothing in it
 // blocks but the wait. Loops share nothing but the room.
 type loop struct {
-	kernel   kernel
+	system
+	output   output
 	room     *room
 	logger   *slog.Logger
 	limits   limits
@@ -52,16 +52,9 @@ type loop struct {
 	authors  []*conn             // whose messages are in the batch
 	released []*broadcast.Cursor // join cursors that leave at the end of the wake-up
 
-	partials  []*partial // for reuse
-	unread    []*conn    // members with bytes that were received before the server got them
-	controls  websocket.Spares
-	framed    [][]byte          // header and stretches
-	header    [maxPreamble]byte // of a frame that is sent at once
-	flat      flatFrame
-	control   [websocket.MaxControlFrame]byte // for a close frame
-	spareLags []*lag                          // for reuse
+	unread    []*conn // members with bytes that were received before the server got them
+	spareLags []*lag  // for reuse
 
-	clock
 	retryAt        time.Time // when to retry what failed for a shortage; zero if nothing did
 	shares         shares
 	stalls         map[*conn]*broadcast.Stall // of the members that have one
@@ -74,8 +67,6 @@ type loop struct {
 	windowIndex    int       // of the member whose window was checked last
 	generation     uint32
 	events         []netpoll.Event
-	stretches      [][]byte
-	meter          sendMeter
 
 	inboxMu sync.Mutex
 	inbox   []assignment // from the acceptor, if it is another loop's
@@ -100,16 +91,12 @@ type limits struct {
 	stall time.Duration // Config.StallTimeout
 	peer  time.Duration // Config.PeerTimeout
 	ping  time.Duration // Config.PingInterval
-	write int           // maxWrite; whole messages
-
-	reference int // minReference
-	audience  int // minAudience
-	lap       int // lapSize
+	send  sendLimits
 }
 
 func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
-	return &loop{
-		kernel:     k,
+	l := &loop{
+		system:     system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
 		room:       r,
 		logger:     logger,
 		limits:     lim,
@@ -118,8 +105,9 @@ func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bo
 		written:    r.log.Head(),
 		generation: firstGeneration,
 		events:     make([]netpoll.Event, maxEvents),
-		stretches:  make([][]byte, 0, maxStretches),
 	}
+	l.output = output{system: &l.system, log: r.log, memory: r.memory, sending: &r.sending, logger: logger, limits: lim.send}
+	return l
 }
 
 // run runs the loop until the server stops. It returns an error only if waiting
@@ -227,7 +215,7 @@ func (l *loop) publish() {
 	if l.batch.Len() == 0 {
 		return
 	}
-	l.beginPublish()
+	l.output.beginPublish(l.batch.Len())
 	log := l.room.log
 	log.Append(l.batch, l.wall)
 	log.Wake(l.cursor)
@@ -305,26 +293,7 @@ func (l *loop) register(c *conn, want netpoll.Interest) syscall.Errno {
 
 // arm makes the poller wait for what the connection's state calls for.
 func (l *loop) arm(c *conn) {
-	var want netpoll.Interest
-	switch c.state {
-	case pending:
-		want = netpoll.Readable
-	case echoing:
-		want = netpoll.Writable
-	case member:
-		want = netpoll.Readable
-		if c.paused {
-			want = netpoll.Hangup
-		}
-		if c.lag != nil && !c.lag.deferred {
-			want |= netpoll.Writable
-		}
-	}
-	if want == c.interest {
-		return
-	}
-	c.interest = want
-	if errno := l.kernel.Modify(c.fd, c.generation, want); errno != 0 {
-		l.end(c, causeErrno("epoll_ctl", errno))
+	if out := c.arm(l.kernel); out.kind == ended {
+		l.end(c, out.cause)
 	}
 }

@@ -62,6 +62,7 @@ func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 	c.cursor = join.Position()
 	c.index = int32(len(l.members))
 	l.members = append(l.members, c)
+	l.output.members = len(l.members)
 	if c.isWebSocket() {
 		l.webSockets++
 	}
@@ -71,7 +72,7 @@ func (l *loop) admit(c *conn, join *broadcast.Cursor) {
 		l.unread = append(l.unread, c)
 	}
 	if c.framing == numbered {
-		l.catchUp(c)
+		c.catchUp(&l.system, l.room.log)
 	}
 	if c.cursor < l.room.log.Head() || c.pongDue() || c.isBehind() { // and perhaps nothing new will come
 		l.beginLag(c)
@@ -131,7 +132,7 @@ func (l *loop) close(e ending) {
 	if c.framing == numbered {
 		l.room.identities.leave(c)
 	}
-	l.dropPartial(c)
+	c.dropPartial(&l.system)
 	if e.was >= member && c.index >= 0 {
 		last := len(l.members) - 1
 		moved := l.members[last]
@@ -139,6 +140,7 @@ func (l *loop) close(e ending) {
 		moved.index = c.index
 		l.members[last] = nil
 		l.members = l.members[:last]
+		l.output.members = last
 		if c.isWebSocket() {
 			l.webSockets--
 		}

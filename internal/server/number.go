@@ -55,11 +55,10 @@ func appendWelcome(b []byte, number uint64, at time.Time, epoch, known uint64) [
 
 // appendPreamble appends what comes in a frame before the bytes of the log from
 // c.cursor on.
-func (l *loop) appendPreamble(b []byte, c *conn, bytes int) []byte {
+func (c *conn) appendPreamble(b []byte, log *broadcast.Log, bytes int) []byte {
 	if c.framing != numbered {
 		return websocket.AppendHeader(b, bytes)
 	}
-	log := l.room.log
 	if log.NextOtherName(c.cursor, c.cursor+wire.Size, nil) != c.cursor {
 		b = websocket.AppendHeader(b, numberSize+bytes)
 		return appendNumber(b, log.Number(c.cursor), log.TimeAt(c.cursor))
@@ -73,8 +72,7 @@ func (l *loop) appendPreamble(b []byte, c *conn, bytes int) []byte {
 
 // nextRun skips the client's own messages, and returns how far towards a position the
 // next frame may go: to c.cursor, if there are only own messages.
-func (l *loop) nextRun(c *conn, to broadcast.Position, except *broadcast.Sender) broadcast.Position {
-	log := l.room.log
+func (c *conn) nextRun(log *broadcast.Log, to broadcast.Position, except *broadcast.Sender) broadcast.Position {
 	at := log.NextOther(c.cursor, to, except)
 	if c.cursor = at; at == to {
 		return to
@@ -88,16 +86,16 @@ func (l *loop) nextRun(c *conn, to broadcast.Position, except *broadcast.Sender)
 
 // addNumber adds a frame without messages to what is to be sent: all before the
 // client's cursor is settled.
-func (l *loop) addNumber(c *conn) {
-	f := &l.partialOf(c).frames
+func (c *conn) addNumber(s *system, log *broadcast.Log) {
+	f := &c.makePartial(s).frames
 	b := websocket.AppendHeader(f.out[:f.outLen], numberSize)
-	f.outLen = len(appendNumber(b, l.room.log.Number(c.cursor), l.wall))
+	f.outLen = len(appendNumber(b, log.Number(c.cursor), s.wall))
 }
 
 // catchUp has the client told, by a frame without messages, when it has been sent all
 // that is in the log now. Not all of that may be published yet.
-func (l *loop) catchUp(c *conn) {
-	l.partialOf(c).frames.target = l.room.log.End() + 1
+func (c *conn) catchUp(s *system, log *broadcast.Log) {
+	c.makePartial(s).frames.target = log.End() + 1
 }
 
 // isBehind reports whether the client has yet to be told that it has caught up.

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"sop-chat/internal/broadcast"
 )
 
 // A sendChoice is the mode in which a room's loops send large batches. They find it
@@ -69,34 +67,34 @@ type sendMeter struct {
 	cpu    time.Duration
 }
 
-// beginPublish begins to measure if the batch is large.
-func (l *loop) beginPublish() {
-	if !l.meter.running && l.isLarge(l.batch.Len()) {
-		l.beginLap()
+// beginPublish begins to measure if a batch of that many bytes is large.
+func (o *output) beginPublish(bytes int) {
+	if !o.meter.running && o.isLarge(bytes) {
+		o.beginLap()
 	}
 }
 
-// beginFlush begins to measure if there is much to send up to head, which others
-// may have published, or if many members that lag can take more.
-func (l *loop) beginFlush(head broadcast.Position) {
-	if !l.meter.running && (l.isLarge(int(head-l.written)) || len(l.ready) >= l.limits.audience && l.isAudience()) {
-		l.beginLap()
+// beginFlush begins to measure if there is much to send, which others may have
+// published, or if many members that lag can take more.
+func (o *output) beginFlush(bytes, ready int) {
+	if !o.meter.running && (o.isLarge(bytes) || ready >= o.limits.members && o.mayRefer()) {
+		o.beginLap()
 	}
 }
 
 // beginLap begins a lap.
-func (l *loop) beginLap() {
-	sending := &l.room.sending
-	l.meter = sendMeter{running: true, mode: sending.mode()}
+func (o *output) beginLap() {
+	sending := o.sending
+	o.meter = sendMeter{running: true, mode: sending.mode()}
 	if sending.measures.Load() {
-		l.meter.thread, l.meter.cpu = l.kernel.CPUTime()
+		o.meter.thread, o.meter.cpu = o.kernel.CPUTime()
 	}
 }
 
 // endLap stops measuring. A lap in which most writes were small says nothing about
 // large batches.
-func (l *loop) endLap() {
-	m := &l.meter
+func (o *output) endLap() {
+	m := &o.meter
 	if !m.running {
 		return
 	}
@@ -106,40 +104,40 @@ func (l *loop) endLap() {
 	}
 	var cost time.Duration
 	if m.thread != 0 {
-		if thread, cpu := l.kernel.CPUTime(); thread == m.thread {
+		if thread, cpu := o.kernel.CPUTime(); thread == m.thread {
 			cost = cpu - m.cpu
 		}
 	}
-	if l.room.sending.add(m.mode, m.bytes, cost) {
-		l.logger.Debug("large batches are sent another way, which costs less", "by", l.room.sending.mode())
+	if o.sending.add(m.mode, m.bytes, cost) {
+		o.logger.Debug("large batches are sent another way, which costs less", "by", o.sending.mode())
 	}
 }
 
 // countSent counts bytes that were written to a member.
-func (l *loop) countSent(bytes int) {
-	m := &l.meter
+func (o *output) countSent(bytes int) {
+	m := &o.meter
 	m.bytes += bytes
-	if m.running && m.bytes >= l.limits.lap {
-		l.endLap()
-		l.beginLap()
+	if m.running && m.bytes >= o.limits.lap {
+		o.endLap()
+		o.beginLap()
 	}
 }
 
 // sendMode returns how a large batch is sent now. A lap has one mode, also if
 // another loop's lap changes it.
-func (l *loop) sendMode() sendMode {
-	if l.meter.running {
-		return l.meter.mode
+func (o *output) sendMode() sendMode {
+	if o.meter.running {
+		return o.meter.mode
 	}
-	return l.room.sending.mode()
+	return o.sending.mode()
 }
 
-// isAudience reports whether large batches may be sent by reference.
-func (l *loop) isAudience() bool {
-	return l.room.memory != nil && len(l.members) >= l.limits.audience && l.room.memory.Lends()
+// mayRefer reports whether large batches may be sent by reference.
+func (o *output) mayRefer() bool {
+	return o.memory != nil && o.members >= o.limits.members && o.memory.Lends()
 }
 
 // isLarge reports whether that many bytes to a member are a large batch.
-func (l *loop) isLarge(bytes int) bool {
-	return bytes >= l.limits.reference && l.isAudience()
+func (o *output) isLarge(bytes int) bool {
+	return bytes >= o.limits.reference && o.mayRefer()
 }

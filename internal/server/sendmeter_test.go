@@ -50,8 +50,8 @@ func (k *pricedKernel) spend(mode sendMode, bytes int) {
 func TestLoopFindsTheCheaperMode(t *testing.T) {
 	const size = 128 * wire.Size
 	f := newFanOut(t, 8, raw)
-	f.loop.limits.audience = 4
-	if !f.loop.isAudience() {
+	f.loop.output.limits.members = 4
+	if !f.loop.output.mayRefer() {
 		testenv.Lacks(t, "memory that can be sent by reference")
 	}
 	k := &pricedKernel{kernel: f.loop.kernel}
@@ -90,8 +90,8 @@ func TestForcedMode(t *testing.T) {
 	for _, mode := range []sendMode{references, copies} {
 		t.Run(mode.String(), func(t *testing.T) {
 			f := newFanOut(t, 8, raw)
-			f.loop.limits.audience = 4
-			if !f.loop.isAudience() {
+			f.loop.output.limits.members = 4
+			if !f.loop.output.mayRefer() {
 				testenv.Lacks(t, "memory that can be sent by reference")
 			}
 			k := &pricedKernel{kernel: f.loop.kernel}
@@ -112,8 +112,8 @@ func TestForcedMode(t *testing.T) {
 // A loop also measures what it sends of others' messages, and of no small batches.
 func TestMeterOfOthersMessages(t *testing.T) {
 	f := newFanOut(t, 8, raw)
-	f.loop.limits.audience = 4
-	if !f.loop.isAudience() {
+	f.loop.output.limits.members = 4
+	if !f.loop.output.mayRefer() {
 		testenv.Lacks(t, "memory that can be sent by reference")
 	}
 	k := &pricedKernel{kernel: f.loop.kernel}

@@ -196,7 +196,7 @@ func newPollers(n int) ([]*netpoll.Poller, error) {
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
-	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), write: maxWrite, reference: minReference, audience: minAudience, lap: lapSize}
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), send: standardSend}
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}

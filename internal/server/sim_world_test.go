@@ -133,11 +133,12 @@ func (w *world) begin() {
 		stall: simStallTimeout,
 		peer:  simPeerTimeout,
 		ping:  pingInterval,
-		write: wire.Size << w.rng.IntN(12),
-
-		reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
-		audience:  w.rng.IntN(8),
-		lap:       1 + w.rng.IntN(64<<10),
+		send: sendLimits{
+			write:     wire.Size << w.rng.IntN(12),
+			reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
+			members:   w.rng.IntN(8),
+			lap:       1 + w.rng.IntN(64<<10),
+		},
 	}
 	for range w.config.loops {
 		k := &simKernel{world: w}

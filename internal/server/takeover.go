@@ -107,7 +107,7 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 	}
 	c.state = waitingForEnd
 	a.removeFromSets(p)
-	a.loop.keep(c, a.message[:])
+	c.keep(&a.loop.system, a.message[:])
 	if errno := a.loop.kernel.Remove(c.fd); errno != 0 {
 		a.loop.end(c, causeErrno("epoll_ctl", errno))
 	}
@@ -132,7 +132,7 @@ func (a *acceptor) admitWaiting() {
 			continue // it was closed meanwhile
 		}
 		copy(a.message[:], c.incomplete())
-		a.loop.keep(c, nil)
+		c.keep(&a.loop.system, nil)
 		if errno := a.loop.register(c, 0); errno != 0 {
 			a.loop.end(c, causeErrno("epoll_ctl", errno))
 			continue

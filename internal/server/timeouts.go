@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/websocket"
 )
 
 // checkTimeouts ends what has lasted too long, as far as the loop's members are
@@ -21,9 +20,6 @@ const (
 	// pingInterval is how often each WebSocket is sent a ping, unless Config says
 	// otherwise. Some proxies close what is silent for a minute.
 	pingInterval = 30 * time.Second
-	// maxUnanswered is how many pings a client may leave unanswered: as many as
-	// take about as long as keep-alive does.
-	maxUnanswered = 4
 	// maxPingChecks is how many of them are looked at in one wake-up.
 	maxPingChecks = 256
 )
@@ -56,16 +52,12 @@ func (l *loop) checkPing(c *conn) {
 	if c.state != member || !c.isWebSocket() {
 		return
 	}
-	f := &l.partialOf(c).frames
 	switch {
 	case c.paused || c.lag != nil || c.userTimeoutOff:
-		f.unanswered = 0
-		l.dropPartial(c)
-	case f.unanswered == maxUnanswered:
+		c.forgetPings(&l.system)
+	case !c.addPing(&l.system):
 		l.end(c, causeNoPong)
 	default:
-		f.unanswered++
-		f.outLen = len(websocket.AppendPing(f.out[:f.outLen]))
 		l.write(c, l.room.log.Head())
 	}
 }

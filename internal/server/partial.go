@@ -1,0 +1,68 @@
+//go:build linux
+
+package server
+
+import "sop-chat/internal/wire"
+
+// A partial is what a loop keeps for a connection while something is incomplete:
+// the beginning of a message, or, while echoing, the end of an echo; and of a
+// WebSocket its frames.
+type partial struct {
+	message wire.Message
+	have    int // bytes of it that were received, or are yet to be sent
+	frames  frames
+}
+
+// incomplete returns the bytes of the incomplete message, or of the echo.
+func (c *conn) incomplete() []byte {
+	if c.partial == nil {
+		return nil
+	}
+	return c.partial.message[:c.partial.have]
+}
+
+// frames returns the frames of a connection; nil if nothing is incomplete.
+func (c *conn) frames() *frames {
+	if c.partial == nil {
+		return nil
+	}
+	return &c.partial.frames
+}
+
+// keep stores the bytes of an incomplete message, in place of those before.
+func (c *conn) keep(s *system, rest []byte) {
+	if len(rest) > 0 {
+		p := c.makePartial(s)
+		p.have = copy(p.message[:], rest)
+	} else if c.partial != nil {
+		c.partial.have = 0
+		c.dropPartial(s)
+	}
+}
+
+// makePartial returns the partial of a connection, which it has from now on until
+// dropPartial.
+func (c *conn) makePartial(s *system) *partial {
+	if c.partial == nil {
+		if last := len(s.partials) - 1; last >= 0 {
+			c.partial, s.partials = s.partials[last], s.partials[:last]
+		} else {
+			c.partial = new(partial)
+		}
+	}
+	return c.partial
+}
+
+// dropPartial gives the partial of a connection back if nothing is incomplete, or the
+// connection is closed. A few are kept for reuse.
+func (c *conn) dropPartial(s *system) {
+	if c.partial == nil || c.state != closed && (c.partial.have > 0 || !c.partial.frames.isIdle()) {
+		return
+	}
+	const kept = 64
+	if len(s.partials) < kept {
+		c.partial.have, c.partial.frames = 0, frames{}
+		s.partials = append(s.partials, c.partial)
+	}
+	c.partial = nil
+}

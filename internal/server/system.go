@@ -1,0 +1,19 @@
+//go:build linux
+
+package server
+
+import "sop-chat/internal/websocket"
+
+// A system is what a loop and all below it share: the calls on the operating
+// system, the time, and memory that is needed within one call only.
+type system struct {
+	kernel kernel
+	clock
+
+	partials  []*partial // for reuse
+	controls  websocket.Spares
+	stretches [][]byte          // of the log
+	framed    [][]byte          // header and stretches
+	header    [maxPreamble]byte // of a frame that is sent at once
+	control   [websocket.MaxControlFrame]byte
+}
