@@ -89,7 +89,7 @@ func newAcceptor(l *loop, loops []*loop, listeners []int, q *handoffQueue, lim a
 		}
 	}
 	l.acceptor = a
-	l.room.identities.wake = l.kernel.Wake
+	l.audience.room.identities.wake = l.kernel.Wake
 	q.open(l.kernel.Wake)
 	return a, 0
 }
@@ -125,7 +125,7 @@ func (a *acceptor) handle(events []netpoll.Event) {
 func (a *acceptor) accept(listener int) {
 	failed := 0
 	for i := range maxAccepts {
-		if i > 0 && a.loop.room.full() {
+		if i > 0 && a.loop.audience.room.full() {
 			// The next client may have seen another leave before the loop has.
 			// The next wait reports both.
 			return
@@ -197,7 +197,7 @@ func (a *acceptor) add(from Adopted) {
 	if len(from.Received) > 0 {
 		c.makePartial(&a.loop.system).frames.received = from.Received
 	}
-	if a.loop.room.full() && !(from.Client != 0 && a.loop.room.identities.has(from.Client)) {
+	if a.loop.audience.room.full() && !(from.Client != 0 && a.loop.audience.room.identities.has(from.Client)) {
 		a.loop.end(c, causeFull)
 		return
 	}
@@ -243,7 +243,7 @@ func (a *acceptor) unregister(c *conn) {
 		return
 	}
 	if p.join != nil {
-		a.loop.release(p.join)
+		a.loop.audience.release(p.join)
 	}
 	a.remove(c)
 }

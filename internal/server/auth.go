@@ -50,16 +50,16 @@ func (a *acceptor) read(c *conn) {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 	c.Name = string(m.TrimmedName())
 	switch {
-	case !m.HasKey(a.loop.room.key):
+	case !m.HasKey(a.loop.audience.room.key):
 		a.refuse(c, m, causeKey)
 	case !a.takeOver(a.byConn[c]):
-	case !a.loop.room.enter():
+	case !a.loop.audience.room.enter():
 		a.refuse(c, m, causeFull)
 	default:
-		a.loop.assigned.Add(1)
-		a.loop.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())})
+		a.loop.inbox.assigned.Add(1)
+		a.loop.audience.room.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.loop.wall)
 		p := a.byConn[c]
-		a.loop.kernel.Tune(c.fd, p.remote, a.loop.limits.peer)
+		a.loop.kernel.Tune(c.fd, p.remote, a.loop.audience.limits.peer)
 		c.state = echoing
 		a.removeFromSets(p)
 		a.joinLog(p)
@@ -67,7 +67,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 			f := &c.makePartial(&a.loop.system).frames
 			b := f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls)
 			if c.framing == numbered {
-				b = appendWelcome(b, a.loop.room.log.Number(p.join.Position()), a.loop.wall, p.epoch, p.known)
+				b = appendWelcome(b, a.loop.audience.room.log.Number(p.join.Position()), a.loop.wall, p.epoch, p.known)
 			} else {
 				b = websocket.AppendHeader(b, wire.Size)
 			}
@@ -80,7 +80,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 // joinLog sets where a connection's messages begin: after the last that it has, or
 // with those that are replayed.
 func (a *acceptor) joinLog(p *pendingConn) {
-	log := a.loop.room.log
+	log := a.loop.audience.room.log
 	if !p.returns {
 		p.join = log.JoinBack(func() {})
 		return
@@ -90,7 +90,7 @@ func (a *acceptor) joinLog(p *pendingConn) {
 }
 
 func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
-	a.loop.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words})
+	a.loop.audience.room.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words}, a.loop.wall)
 	a.loop.end(c, why)
 }
 
@@ -107,7 +107,7 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			c.keep(&a.loop.system, echo)
-			a.loop.arm(c)
+			a.arm(c)
 			return
 		default:
 			a.loop.end(c, causeErrno("write", errno))
@@ -124,21 +124,22 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) {
 func (a *acceptor) assign(c *conn, join *broadcast.Cursor) {
 	to := a.choose()
 	if c.framing == numbered {
-		a.loop.room.identities.assign(c, to)
+		a.loop.audience.room.identities.assign(c, &to.inbox)
 	}
 	if to == a.loop {
-		to.admit(c, join)
+		to.audience.admit(c, join)
 		return
 	}
 	if errno := a.loop.kernel.Remove(c.fd); errno != 0 {
-		a.loop.release(join)
+		a.loop.audience.release(join)
 		a.loop.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
 	a.loop.conns[c.fd] = nil
-	a.loop.assigned.Add(-1)
-	to.assigned.Add(1)
-	to.enqueue(c, join)
+	a.loop.inbox.assigned.Add(-1)
+	to.inbox.assigned.Add(1)
+	to.inbox.put(assignment{c, join})
+	to.inbox.wake()
 }
 
 // choose returns the loop to assign the next member to: the first that has too
@@ -146,13 +147,20 @@ func (a *acceptor) assign(c *conn, join *broadcast.Cursor) {
 func (a *acceptor) choose() *loop {
 	fewest := a.loops[0]
 	for _, l := range a.loops {
-		n := l.assigned.Load()
+		n := l.inbox.assigned.Load()
 		if n < a.limits.minMembers {
 			return l
 		}
-		if n < fewest.assigned.Load() {
+		if n < fewest.inbox.assigned.Load() {
 			fewest = l
 		}
 	}
 	return fewest
+}
+
+// arm makes the poller wait for what the connection's state calls for.
+func (a *acceptor) arm(c *conn) {
+	if out := c.arm(a.loop.kernel); out.kind == ended {
+		a.loop.end(c, out.cause)
+	}
 }

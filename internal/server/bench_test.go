@@ -86,10 +86,10 @@ func (f *fanOut) join(framing framing) receiver {
 	if errno := f.loop.register(c, netpoll.Readable); errno != 0 {
 		f.t.Fatal(errno)
 	}
-	f.loop.room.enter()
-	f.loop.assigned.Add(1)
-	f.loop.admit(c, f.loop.room.log.Join(func() {}))
-	f.loop.leaveReleased()
+	f.loop.audience.room.enter()
+	f.loop.inbox.assigned.Add(1)
+	f.loop.audience.admit(c, f.loop.audience.room.log.Join(func() {}))
+	f.loop.audience.advance()
 	return receiver{c, fds[1]}
 }
 
@@ -109,7 +109,7 @@ func (f *fanOut) send(messages []byte) {
 	if n, err := unix.Write(f.sender, messages); n != len(messages) {
 		f.t.Fatalf("sent %d bytes: %v", n, err)
 	}
-	log := f.loop.room.log
+	log := f.loop.audience.room.log
 	for want := log.Head() + broadcast.Position(len(messages)); log.Head() < want; {
 		f.turn()
 	}
@@ -152,7 +152,7 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 		for _, framing := range framings {
 			t.Run(framing.what+", "+test.what, func(t *testing.T) {
 				f := newFanOut(t, test.receivers, framing.framing)
-				f.loop.output.limits.reference, f.loop.output.limits.members = test.by, 1
+				f.loop.audience.output.limits.reference, f.loop.audience.output.limits.members = test.by, 1
 				messages := fanOutMessages(test.size / wire.Size)
 				for range 10_000 / (test.size / wire.Size) { // through all segments it will use
 					f.send(messages)
@@ -209,14 +209,14 @@ func BenchmarkLap(b *testing.B) {
 	} {
 		b.Run(test.what, func(b *testing.B) {
 			l := newFanOut(b, 1, raw).loop
-			l.room.sending.chooser.rest = test.rest
-			l.room.sending.chooser.limits.skip = 1 << 62
-			l.room.sending.add(references, 1, 0)
+			l.audience.room.sending.chooser.rest = test.rest
+			l.audience.room.sending.chooser.limits.skip = 1 << 62
+			l.audience.room.sending.add(references, 1, 0)
 			b.ReportAllocs()
 			for b.Loop() {
-				l.output.beginLap()
-				l.output.meter.writes, l.output.meter.large, l.output.meter.bytes = 1, 1, 1
-				l.output.endLap()
+				l.audience.output.beginLap()
+				l.audience.output.meter.writes, l.audience.output.meter.large, l.audience.output.meter.bytes = 1, 1, 1
+				l.audience.output.endLap()
 			}
 		})
 	}

@@ -2,7 +2,71 @@
 
 package server
 
-import "time"
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// endings are connections to be closed when what they sent has been published.
+type endings []ending
+
+// An ending is such a connection.
+type ending struct {
+	conn  *conn
+	was   state
+	cause cause
+}
+
+// add has a connection closed, unless it is to be already. From here on it is neither
+// read nor written.
+func (e *endings) add(c *conn, why cause) {
+	if c.state != closed {
+		*e = append(*e, ending{c, c.state, why})
+		c.state = closed
+	}
+}
+
+// end ends a connection in whatever state it is.
+func (l *loop) end(c *conn, why cause) {
+	if l.acceptor != nil {
+		l.acceptor.unregister(c)
+	}
+	l.ended.add(c, why)
+}
+
+// closeEnded closes the connections that ended.
+func (l *loop) closeEnded() {
+	for _, e := range l.ended {
+		l.close(e)
+	}
+	clear(l.ended)
+	l.ended = l.ended[:0]
+}
+
+// close closes a connection in both directions and gives back all that belongs
+// to it.
+func (l *loop) close(e ending) {
+	c, room := e.conn, l.audience.room
+	if c.fd < len(l.conns) && l.conns[c.fd] == c {
+		l.conns[c.fd] = nil
+	}
+	l.prepareClose(e)
+	l.kernel.Close(c.fd) // whatever it returns: the descriptor is gone
+	if c.framing == numbered {
+		room.identities.leave(c)
+	}
+	c.dropPartial(&l.system)
+	l.audience.remove(c)
+	if e.was >= echoing {
+		l.inbox.assigned.Add(-1)
+		room.leave()
+		room.announce(broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
+	}
+	l.log(e.cause.level, "connection ended", c, slog.String("reason", e.cause.words))
+}
 
 // What close does to bytes that are under way depends on which side has not read
 // them. If bytes of the client are unread at the server, the kernel resets the
@@ -24,7 +88,7 @@ const lingerTimeout = 10 * time.Second
 func (l *loop) prepareClose(e ending) {
 	fd := e.conn.fd
 	isWebSocket := e.conn.isWebSocket() && !e.cause.reset && !e.cause.failed
-	if isWebSocket && !e.lagged { // or the socket has no space
+	if isWebSocket && e.conn.lag == nil { // or the socket has no space
 		e.conn.sendClose(&l.system, e.was, e.cause)
 	}
 	switch {
@@ -50,4 +114,30 @@ func (l *loop) discard(fd int) {
 			return
 		}
 	}
+}
+
+// shutdown closes every connection.
+func (l *loop) shutdown() {
+	l.admitAssigned()
+	if l.acceptor != nil {
+		l.acceptor.closeAdopted()
+	}
+	for _, c := range l.conns {
+		if c != nil {
+			l.end(c, causeShutdown)
+		}
+	}
+	l.closeEnded()
+	l.audience.advance()
+}
+
+func (l *loop) log(level slog.Level, msg string, c *conn, attrs ...slog.Attr) {
+	if !l.logger.Enabled(context.Background(), level) {
+		return
+	}
+	about := []slog.Attr{slog.Uint64("connection", c.ID), slog.String("address", c.Addr.String())}
+	if c.state != pending && c.Name != "" {
+		about = append(about, slog.String("name", c.Name))
+	}
+	l.logger.LogAttrs(context.Background(), level, msg, append(about, attrs...)...)
 }

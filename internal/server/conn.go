@@ -58,10 +58,10 @@ type conn struct {
 
 	fd             int
 	generation     uint32
-	index          int32            // in the loop's members; -1 if it is not among them
+	index          int32            // in the audience's members; -1 if it is not among them
 	interest       netpoll.Interest // what the poller waits for
 	state          state
-	paused         bool // not read for now; it is in the loop's list of paused members
+	paused         bool // not read for now; it is in the audience's list of paused members
 	userTimeoutOff bool // its window is closed, so TCP_USER_TIMEOUT is off
 	framing        framing
 

@@ -12,49 +12,49 @@ type drainingConn struct {
 // member was paused, stop being a reader of the room at once. So it does not hold
 // the others up, and a room that it held itself goes on. What it had sent before
 // is still read and published; then it ends.
-func (l *loop) startDraining(c *conn, why cause) {
+func (a *audience) startDraining(c *conn, why cause) {
 	if c.state != member {
 		return
 	}
-	l.endLag(c)
+	a.endLag(c)
 	c.state = draining
 	// Otherwise epoll would report it all the time, also while the room is held
 	// and it may not be read.
-	if errno := l.kernel.Remove(c.fd); errno != 0 {
-		l.end(c, causeErrno("epoll_ctl", errno))
+	if errno := a.kernel.Remove(c.fd); errno != 0 {
+		a.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	l.draining = append(l.draining, drainingConn{c, why})
+	a.draining = append(a.draining, drainingConn{c, why})
 }
 
 // drain reads from the draining connections, and ends those that have no more.
-func (l *loop) drain() {
-	if len(l.draining) == 0 || !l.retryAt.IsZero() {
+func (a *audience) drain() {
+	if len(a.draining) == 0 || !a.retryAt.IsZero() {
 		return
 	}
-	kept := l.draining[:0]
-	for _, d := range l.draining {
-		if l.drainOne(d) {
+	kept := a.draining[:0]
+	for _, d := range a.draining {
+		if a.drainOne(d) {
 			kept = append(kept, d)
 		}
 	}
-	clear(l.draining[len(kept):])
-	l.draining = kept
+	clear(a.draining[len(kept):])
+	a.draining = kept
 }
 
 // drainOne reads once and reports whether there may be more.
-func (l *loop) drainOne(d drainingConn) bool {
-	most := l.mayRead(d.conn)
+func (a *audience) drainOne(d drainingConn) bool {
+	most := a.mayRead(d.conn)
 	if most == 0 {
-		l.shares.wait(l.now)
+		a.shares.wait(a.now)
 		return true
 	}
-	out, why := l.take(d.conn, most), d.cause
+	out, why := a.take(d.conn, most), d.cause
 	switch {
 	case out.kind == done:
 		return true
 	case out.kind == short:
-		l.backOff()
+		a.backOff()
 		return true
 	case why != cause{}:
 	case out.kind == blocked:
@@ -62,6 +62,6 @@ func (l *loop) drainOne(d drainingConn) bool {
 	default:
 		why = out.cause
 	}
-	l.end(d.conn, why)
+	a.end(d.conn, why)
 	return false
 }

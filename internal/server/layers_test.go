@@ -26,9 +26,10 @@ var layers = []struct {
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
 	{"conn", []string{"conn", "state", "lag", "input"}},
+	{"audience", []string{"audience", "limits", "shares", "drainingConn", "ending", "endings", "room", "identities", "identity", "inbox", "assignment"}},
 	{"loop", []string{
-		"loop", "acceptor", "room", "identities", "identity", "Adopted", "handoffQueue", "Descriptors", "limits", "acceptorLimits", "pendingConn", "assignment", "ending",
-		"pendingSet", "source", "network", "ranking", "ranked", "drainingConn", "shares", "Server", "Config",
+		"loop", "acceptor", "acceptorLimits", "pendingConn", "Adopted", "handoffQueue", "Descriptors", "pendingSet", "source", "network", "ranking", "ranked",
+		"Server", "Config",
 	}},
 }
 

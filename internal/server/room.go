@@ -4,6 +4,7 @@ package server
 
 import (
 	"sync/atomic"
+	"time"
 
 	"sop-chat/internal/broadcast"
 )
@@ -49,3 +50,14 @@ func (r *room) leave() { r.taken.Add(-1) }
 
 // full reports whether no slot is left.
 func (r *room) full() bool { return r.slots > 0 && r.taken.Load() >= r.slots }
+
+// announce announces a notice to the followers of the room. It costs nothing
+// while there are none: thousands of clients may come and go.
+func (r *room) announce(n broadcast.Notice, at time.Time) {
+	if !r.log.Followed() {
+		return
+	}
+	kept := n
+	kept.Time = at
+	r.log.Announce(&kept)
+}

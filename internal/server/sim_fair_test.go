@@ -76,7 +76,7 @@ func talkDuringFlood(t *testing.T, seed uint64) {
 	w.config = simConfig{first: 1, loops: 1 + w.rng.IntN(3), backlog: 256 << 10 << w.rng.IntN(5)}
 	w.begin()
 	for _, l := range w.loops {
-		l.output.limits.write = maxWrite
+		l.audience.output.limits.write = maxWrite
 	}
 	defer reportFailure(t, seed)
 

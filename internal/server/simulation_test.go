@@ -256,11 +256,11 @@ func (w *world) check() {
 			if c.state == member || c.state == draining {
 				members++
 			}
-			if c.state == member && (l.cursor == nil || c.cursor < l.cursor.Position()) {
-				w.failf("the log is kept from %d, and %s is at %d", l.cursor.Position(), c.Name, c.cursor)
+			if c.state == member && (l.audience.cursor == nil || c.cursor < l.audience.cursor.Position()) {
+				w.failf("the log is kept from %d, and %s is at %d", l.audience.cursor.Position(), c.Name, c.cursor)
 			}
 		}
-		for _, a := range l.inbox {
+		for _, a := range l.inbox.waiting {
 			if a.join != nil {
 				assigned++
 			}
@@ -300,7 +300,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 	}
 	held := w.room.log.Held()
 	for _, l := range w.loops {
-		for _, c := range l.members {
+		for _, c := range l.audience.members {
 			if c.state == member && c.lag == nil && c.pongDue() {
 				w.failf("%s is owed a pong", c.Name)
 			}
@@ -327,7 +327,7 @@ func (w *world) hasSentItsShare(s *socket) bool {
 	for _, l := range w.loops {
 		if s.fd < len(l.conns) && l.conns[s.fd] != nil {
 			c := l.conns[s.fd]
-			return w.room.log.Pressed() && (l.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !l.shares.tickAt.IsZero())
+			return w.room.log.Pressed() && (l.audience.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !l.audience.shares.tickAt.IsZero())
 		}
 	}
 	return false
@@ -503,7 +503,7 @@ func (w *world) shutdown() {
 		w.failf("%d slots are left taken", taken)
 	}
 	for i, l := range w.loops {
-		if n := l.assigned.Load(); n != 0 {
+		if n := l.inbox.assigned.Load(); n != 0 {
 			w.failf("loop %d believes that it has %d members", i, n)
 		}
 	}

@@ -24,8 +24,8 @@ type identities struct {
 type identity struct {
 	id   uint64
 	conn *conn
-	loop *loop // of conn; nil until it is a member
-	next *conn // waits for the end of conn
+	loop *inbox // of the loop of conn; nil until it is a member
+	next *conn  // waits for the end of conn
 }
 
 func newIdentities() *identities {
@@ -34,7 +34,7 @@ func newIdentities() *identities {
 
 // claim gives an identity to a connection. If another has it, that is returned, with
 // its loop, and has to be ended; and one that waited for the same, too.
-func (s *identities) claim(id uint64, c *conn) (former *conn, of *loop, waiting *conn) {
+func (s *identities) claim(id uint64, c *conn) (former *conn, of *inbox, waiting *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.byID[id]
@@ -58,7 +58,7 @@ func (s *identities) has(id uint64) bool {
 }
 
 // assign notes to which loop a connection was assigned.
-func (s *identities) assign(c *conn, to *loop) {
+func (s *identities) assign(c *conn, to *inbox) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := s.byConn[c]; i != nil {
@@ -101,7 +101,7 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 		return true
 	}
 	c := p.conn
-	former, of, waiting := a.loop.room.identities.claim(p.client, c)
+	former, of, waiting := a.loop.audience.room.identities.claim(p.client, c)
 	if former == nil {
 		return true
 	}
@@ -117,17 +117,18 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 	switch of {
 	case nil:
 		a.loop.end(former, causeReplaced) // it has not had its echo
-	case a.loop:
-		of.startDraining(former, causeReplaced)
+	case &a.loop.inbox:
+		a.loop.audience.startDraining(former, causeReplaced)
 	default:
-		of.enqueue(former, nil)
+		of.put(assignment{conn: former})
+		of.wake()
 	}
 	return false
 }
 
 // admitWaiting lets in the clients whose former connections have ended.
 func (a *acceptor) admitWaiting() {
-	for _, c := range a.loop.room.identities.takeReady() {
+	for _, c := range a.loop.audience.room.identities.takeReady() {
 		if c.state != waitingForEnd {
 			continue // it was closed meanwhile
 		}

@@ -13,8 +13,8 @@ func TestIdentities(t *testing.T) {
 	s, woken := newIdentities(), 0
 	s.wake = func() { woken++ }
 	first, second, third, other := new(conn), new(conn), new(conn), new(conn)
-	of := new(loop)
-	expect := func(c *conn, wantFormer *conn, wantOf *loop, wantWaiting *conn) {
+	of := new(inbox)
+	expect := func(c *conn, wantFormer *conn, wantOf *inbox, wantWaiting *conn) {
 		t.Helper()
 		if former, loop, waiting := s.claim(7, c); former != wantFormer || loop != wantOf || waiting != wantWaiting {
 			t.Errorf("the former is %p of loop %p, and %p waited; want %p, %p, %p", former, loop, waiting, wantFormer, wantOf, wantWaiting)

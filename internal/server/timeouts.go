@@ -8,12 +8,12 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// checkTimeouts ends what has lasted too long, as far as the loop's members are
+// checkTimeouts ends what has lasted too long, as far as the members are
 // concerned.
-func (l *loop) checkTimeouts() {
-	l.checkStalls()
-	l.checkWindows()
-	l.checkPings()
+func (a *audience) checkTimeouts() {
+	a.checkStalls()
+	a.checkWindows()
+	a.checkPings()
 }
 
 const (
@@ -28,37 +28,37 @@ const (
 // answer the last ones. Keep-alive does not find those: at the far end of the
 // connection may be a proxy. A client that does not read, or is not read because the
 // room is held, is merely slow.
-func (l *loop) checkPings() {
-	if l.webSockets == 0 {
-		l.checkPingsAt = time.Time{}
+func (a *audience) checkPings() {
+	if a.webSockets == 0 {
+		a.checkPingsAt = time.Time{}
 		return
 	}
-	rounds := len(l.members)/maxPingChecks + 1
-	pause := l.limits.ping / time.Duration(rounds)
-	if l.checkPingsAt.IsZero() {
-		l.checkPingsAt = l.now.Add(pause)
+	rounds := len(a.members)/maxPingChecks + 1
+	pause := a.limits.ping / time.Duration(rounds)
+	if a.checkPingsAt.IsZero() {
+		a.checkPingsAt = a.now.Add(pause)
 	}
-	if l.now.Before(l.checkPingsAt) {
+	if a.now.Before(a.checkPingsAt) {
 		return
 	}
-	l.checkPingsAt = l.now.Add(pause)
-	for range min((len(l.members)+rounds-1)/rounds, len(l.members)) {
-		l.pingIndex = (l.pingIndex + 1) % len(l.members)
-		l.checkPing(l.members[l.pingIndex])
+	a.checkPingsAt = a.now.Add(pause)
+	for range min((len(a.members)+rounds-1)/rounds, len(a.members)) {
+		a.pingIndex = (a.pingIndex + 1) % len(a.members)
+		a.checkPing(a.members[a.pingIndex])
 	}
 }
 
-func (l *loop) checkPing(c *conn) {
+func (a *audience) checkPing(c *conn) {
 	if c.state != member || !c.isWebSocket() {
 		return
 	}
 	switch {
 	case c.paused || c.lag != nil || c.userTimeoutOff:
-		c.forgetPings(&l.system)
-	case !c.addPing(&l.system):
-		l.end(c, causeNoPong)
+		c.forgetPings(a.system)
+	case !c.addPing(a.system):
+		a.end(c, causeNoPong)
 	default:
-		l.write(c, l.room.log.Head())
+		a.write(c, a.room.log.Head())
 	}
 }
 
@@ -68,61 +68,61 @@ const stallChecks = 8
 
 // checkStalls disconnects members that have held or pressed the room for too
 // long.
-func (l *loop) checkStalls() {
-	log := l.room.log
-	held, due := log.Held(), !l.checkStallsAt.IsZero() && !l.now.Before(l.checkStallsAt)
-	begins := log.Pressed() && l.checkStallsAt.IsZero()
-	if held == l.wasHeld && !begins && !due { // a hold's time is counted from its beginning to its end
+func (a *audience) checkStalls() {
+	log := a.room.log
+	held, due := log.Held(), !a.checkStallsAt.IsZero() && !a.now.Before(a.checkStallsAt)
+	begins := log.Pressed() && a.checkStallsAt.IsZero()
+	if held == a.wasHeld && !begins && !due { // a hold's time is counted from its beginning to its end
 		return
 	}
-	l.wasHeld = held
-	for c, stall := range l.stalls {
+	a.wasHeld = held
+	for c, stall := range a.stalls {
 		if c.lag == nil { // or it is checked below
-			stall.Check(log, c.cursor, l.now, l.limits.stall)
+			stall.Check(log, c.cursor, a.now, a.limits.stall)
 		}
-		if stall.IsClear(l.now) {
-			delete(l.stalls, c)
+		if stall.IsClear(a.now) {
+			delete(a.stalls, c)
 		}
 	}
 	// Backwards: one that catches up or ends is replaced by one already seen.
-	for i := len(l.lagging) - 1; i >= 0; i-- {
-		c := l.lagging[i]
+	for i := len(a.lagging) - 1; i >= 0; i-- {
+		c := a.lagging[i]
 		// epoll reports a socket as writable only when a third of its buffer is
 		// free. A client that reads less at a time makes progress all the same.
 		if due && !c.lag.deferred {
-			l.write(c, log.Head())
+			a.write(c, log.Head())
 		}
 		if c.lag != nil {
-			l.checkStall(c)
-		} else if stall := l.stalls[c]; stall != nil { // it has caught up, or its time would go on
-			stall.Check(log, c.cursor, l.now, l.limits.stall)
+			a.checkStall(c)
+		} else if stall := a.stalls[c]; stall != nil { // it has caught up, or its time would go on
+			stall.Check(log, c.cursor, a.now, a.limits.stall)
 		}
 	}
 	switch {
 	case !log.Pressed():
-		l.checkStallsAt = time.Time{}
+		a.checkStallsAt = time.Time{}
 	case begins || due:
-		l.checkStallsAt = l.now.Add(max(l.limits.stall/stallChecks, time.Millisecond))
+		a.checkStallsAt = a.now.Add(max(a.limits.stall/stallChecks, time.Millisecond))
 	}
 }
 
-func (l *loop) checkStall(c *conn) {
-	stall := l.stalls[c]
+func (a *audience) checkStall(c *conn) {
+	stall := a.stalls[c]
 	if stall == nil {
-		if !l.room.log.Presses(c.cursor) {
+		if !a.room.log.Presses(c.cursor) {
 			return
 		}
 		stall = new(broadcast.Stall)
-		if l.stalls == nil {
-			l.stalls = make(map[*conn]*broadcast.Stall)
+		if a.stalls == nil {
+			a.stalls = make(map[*conn]*broadcast.Stall)
 		}
-		l.stalls[c] = stall
+		a.stalls[c] = stall
 	}
-	switch stall.Check(l.room.log, c.cursor, l.now, l.limits.stall) {
+	switch stall.Check(a.room.log, c.cursor, a.now, a.limits.stall) {
 	case broadcast.TookTooLittle:
-		l.end(c, causeTookTooLittle(l.limits.stall))
+		a.end(c, causeTookTooLittle(a.limits.stall))
 	case broadcast.HeldTooLong:
-		l.end(c, causeHeldTooLong(l.limits.stall))
+		a.end(c, causeHeldTooLong(a.limits.stall))
 	}
 }
 
@@ -140,36 +140,36 @@ const (
 // window is closed and a peer that is gone. So the timeout is off while the
 // window is closed. A peer that vanishes then is found by the kernel's own, much
 // longer rule.
-func (l *loop) checkWindows() {
-	if len(l.members) == 0 || l.limits.peer == 0 {
-		l.checkWindowsAt = time.Time{}
+func (a *audience) checkWindows() {
+	if len(a.members) == 0 || a.limits.peer == 0 {
+		a.checkWindowsAt = time.Time{}
 		return
 	}
-	rounds := len(l.members)/maxWindowChecks + 1
-	pause := l.limits.peer / windowChecks / time.Duration(rounds)
-	if l.checkWindowsAt.IsZero() {
-		l.checkWindowsAt = l.now.Add(pause)
+	rounds := len(a.members)/maxWindowChecks + 1
+	pause := a.limits.peer / windowChecks / time.Duration(rounds)
+	if a.checkWindowsAt.IsZero() {
+		a.checkWindowsAt = a.now.Add(pause)
 	}
-	if l.now.Before(l.checkWindowsAt) {
+	if a.now.Before(a.checkWindowsAt) {
 		return
 	}
-	l.checkWindowsAt = l.now.Add(pause)
-	for range min(maxWindowChecks, len(l.members)) {
-		l.windowIndex = (l.windowIndex + 1) % len(l.members)
-		l.checkWindow(l.members[l.windowIndex])
+	a.checkWindowsAt = a.now.Add(pause)
+	for range min(maxWindowChecks, len(a.members)) {
+		a.windowIndex = (a.windowIndex + 1) % len(a.members)
+		a.checkWindow(a.members[a.windowIndex])
 	}
 }
 
-func (l *loop) checkWindow(c *conn) {
+func (a *audience) checkWindow(c *conn) {
 	if c.state != member {
 		return
 	}
-	if closed := l.kernel.WindowClosed(c.fd); closed != c.userTimeoutOff {
+	if closed := a.kernel.WindowClosed(c.fd); closed != c.userTimeoutOff {
 		c.userTimeoutOff = closed
-		timeout := l.limits.peer
+		timeout := a.limits.peer
 		if closed {
 			timeout = 0
 		}
-		l.kernel.SetUserTimeout(c.fd, timeout)
+		a.kernel.SetUserTimeout(c.fd, timeout)
 	}
 }

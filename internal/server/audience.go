@@ -1,0 +1,234 @@
+//go:build linux
+
+package server
+
+import (
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/netpoll"
+)
+
+// An audience is what one room has at one loop: its members there. It reads and
+// publishes what they send, and writes them what is new. To the log it is one reader,
+// whose cursor is at that of the member furthest back. It belongs to the loop's
+// goroutine.
+type audience struct {
+	*system
+	room   *room
+	output output
+	limits limits
+	batch  *broadcast.Batch // the loop's; empty after publish
+	ended  *endings         // the loop's
+
+	cursor     *broadcast.Cursor  // nil while there are no members
+	written    broadcast.Position // every member that doesn't lag has everything before it
+	members    []*conn            // in no order
+	webSockets int                // of the members, how many are
+
+	authors  []*conn // whose messages are in the batch
+	unread   []*conn // with bytes that were received before the server got them
+	paused   []*conn // not read for now
+	draining []drainingConn
+	shares   shares
+
+	lagging   []*conn // have yet to receive something
+	ready     []*conn // of those, the ones to write to in this wake-up
+	spareLags []*lag  // for reuse
+
+	released []*broadcast.Cursor // join cursors that are to leave, see release
+
+	retryAt        time.Time                  // when to retry what failed for a shortage; zero if nothing did
+	stalls         map[*conn]*broadcast.Stall // of the members that have one
+	wasHeld        bool                       // whether the room was held at their last check
+	checkStallsAt  time.Time                  // zero while the room is not pressed
+	checkPingsAt   time.Time                  // next check whether they answer pings
+	pingIndex      int
+	checkWindowsAt time.Time // zero while there is nothing to check
+	windowIndex    int       // of the member whose window was checked last
+}
+
+// begin begins a wake-up.
+func (a *audience) begin() {
+	log := a.room.log
+	a.shares.begin(log.Pressed(), log.Space(), a.now)
+	a.resume()
+}
+
+// admit makes a connection that the loop has registered a member. It receives
+// what was published since its join cursor was set.
+func (a *audience) admit(c *conn, join *broadcast.Cursor) {
+	if a.cursor == nil {
+		a.cursor = a.room.log.Join(a.kernel.Wake)
+		a.written = a.cursor.Position()
+	}
+	c.state = member
+	c.cursor = join.Position()
+	c.index = int32(len(a.members))
+	a.members = append(a.members, c)
+	a.output.members = len(a.members)
+	if c.isWebSocket() {
+		a.webSockets++
+	}
+	a.room.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender}, a.wall)
+	a.release(join)
+	if c.hasReceived() || c.hasEnded() {
+		a.unread = append(a.unread, c)
+	}
+	if c.framing == numbered {
+		c.catchUp(a.system, a.room.log)
+	}
+	if c.cursor < a.room.log.Head() || c.pongDue() || c.isBehind() { // and perhaps nothing new will come
+		a.beginLag(c)
+		a.markReady(c)
+	}
+	a.arm(c)
+}
+
+// handle does what an event of a member calls for.
+func (a *audience) handle(c *conn, e *netpoll.Event) {
+	switch {
+	case e.Broken || e.Ended && c.paused:
+		a.startDraining(c, cause{})
+	case e.Readable:
+		a.read(c)
+	}
+	if e.Writable && c.lag != nil {
+		a.markReady(c)
+	}
+}
+
+// publish appends what was read to the room's log.
+func (a *audience) publish() {
+	if a.batch.Len() == 0 {
+		return
+	}
+	a.output.beginPublish(a.batch.Len())
+	log := a.room.log
+	log.Append(a.batch, a.wall)
+	log.Wake(a.cursor)
+	end := log.End()
+	for _, c := range a.authors {
+		c.lastOwn = end
+	}
+	clear(a.authors)
+	a.authors = a.authors[:0]
+}
+
+// flush writes every member what it has yet to receive, straight out of the log.
+func (a *audience) flush() {
+	head := a.room.log.Head()
+	a.output.beginFlush(int(head-a.written), len(a.ready))
+	for _, c := range a.ready {
+		if c.lag != nil {
+			c.lag.ready = false
+			a.write(c, head)
+		}
+	}
+	clear(a.ready)
+	a.ready = a.ready[:0]
+	if a.written != head {
+		for _, c := range a.members {
+			if c.lag == nil && c.cursor < head {
+				a.write(c, head)
+			}
+		}
+		a.written = head
+	}
+	a.output.endLap()
+}
+
+// write sends a member the log up to head, as far as its socket takes it. The rest is
+// sent when the socket is writable again, and nobody waits for that. One that is no
+// member any more is sent nothing.
+func (a *audience) write(c *conn, head broadcast.Position) {
+	if c.state != member {
+		return
+	}
+	switch out := c.write(&a.output, head); out.kind {
+	case done:
+		a.endLag(c)
+		a.arm(c)
+	case blocked:
+		a.awaitWritable(c)
+	case short:
+		a.deferWrite(c)
+	case ended:
+		a.startDraining(c, out.cause)
+	}
+}
+
+// advance ends a wake-up: it moves the cursor to the member that is furthest back, and
+// has the join cursors leave that the cursor replaces. An audience without members has
+// no cursor: nothing wakes its loop, and the log keeps nothing for it.
+func (a *audience) advance() {
+	switch {
+	case a.cursor == nil:
+	case len(a.members) == 0:
+		a.cursor.Leave()
+		a.cursor = nil
+	default:
+		oldest := a.written
+		for _, c := range a.lagging {
+			oldest = min(oldest, c.cursor)
+		}
+		if oldest != a.cursor.Position() {
+			a.cursor.Advance(oldest)
+		}
+	}
+	for _, join := range a.released {
+		join.Leave()
+	}
+	clear(a.released)
+	a.released = a.released[:0]
+}
+
+// release has a join cursor leave the log in the next advance: until then the cursor
+// has not moved back to keep what the member has yet to receive.
+func (a *audience) release(join *broadcast.Cursor) { a.released = append(a.released, join) }
+
+// arm makes the poller wait for what the connection's state calls for.
+func (a *audience) arm(c *conn) {
+	if out := c.arm(a.kernel); out.kind == ended {
+		a.end(c, out.cause)
+	}
+}
+
+// end has a member closed when what it sent has been published. From here on it is
+// neither read nor written.
+func (a *audience) end(c *conn, why cause) { a.ended.add(c, why) }
+
+// remove removes a connection that is closed.
+func (a *audience) remove(c *conn) {
+	a.endLag(c)
+	delete(a.stalls, c)
+	delete(a.shares.marks, c)
+	if c.index < 0 {
+		return
+	}
+	last := len(a.members) - 1
+	moved := a.members[last]
+	a.members[c.index] = moved
+	moved.index = c.index
+	a.members[last] = nil
+	a.members = a.members[:last]
+	a.output.members = last
+	if c.isWebSocket() {
+		a.webSockets--
+	}
+}
+
+// hasMore reports whether there is more to do at once.
+func (a *audience) hasMore() bool {
+	return len(a.draining) > 0 && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero() || a.mustReadReceived()
+}
+
+// deadline returns when the audience has to run at the latest; zero is whenever
+// something happens.
+func (a *audience) deadline() time.Time {
+	at := earliest(a.retryAt, a.checkStallsAt, a.checkWindowsAt, a.checkPingsAt)
+	if !a.room.log.Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
+		at = earliest(at, a.shares.tickAt)
+	}
+	return at
+}
