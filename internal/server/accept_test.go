@@ -39,7 +39,7 @@ func TestAcceptIsRefused(t *testing.T) {
 			k.calls = 0
 			l.update(l.now.Add(shortagePause), l.now)
 			l.acceptor.resumeAccept()
-			l.acceptor.accept(listenerFD)
+			l.acceptAt(listenerFD)
 			if k.calls == 0 || k.calls > maxAccepts {
 				t.Errorf("%v: tried %d times in one wake-up, want 1 to %d", errno, k.calls, maxAccepts)
 			}

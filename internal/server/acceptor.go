@@ -4,6 +4,7 @@ package server
 
 import (
 	"container/list"
+	"log/slog"
 	"net/netip"
 	"syscall"
 	"time"
@@ -18,13 +19,20 @@ import (
 const maxAccepts = 64
 
 // An acceptor takes connections in: it accepts them, reads their authentication
-// messages, sends the echo, and assigns those that know the key to the loops. It
-// belongs to the first loop, so that pending connections are counted in one
-// place. Beyond a bound they are evicted, see evict.go.
+// messages, sends the echo, and assigns those that know the key to the loops, by
+// their inboxes. It belongs to the first loop, so that pending connections are
+// counted in one place. Beyond a bound they are evicted, see evict.go.
 type acceptor struct {
-	loop      *loop
-	loops     []*loop // to which members are assigned
+	*system
+	room    *room
+	logger  *slog.Logger
+	table   *table   // its loop's
+	ended   *endings // its loop's
+	inbox   *inbox   // its loop's
+	inboxes []*inbox // of all loops
+
 	listeners []int
+	failures  int // of accept, in this wake-up
 	limits    acceptorLimits
 
 	handoff *handoffQueue // of connections that no listener accepted
@@ -40,6 +48,7 @@ type acceptor struct {
 	message      wire.Message // the one being read
 
 	descriptorsShort bool      // they have been short before, so they are counted
+	spaceMade        bool      // a late connection was evicted for the next one
 	resumeAt         time.Time // when to accept again after a pause; zero if there is none
 	pauseReported    bool
 }
@@ -49,7 +58,8 @@ type acceptorLimits struct {
 	pending, pendingPerAddress int // 0: none
 	descriptors                Descriptors
 	authTimeout                time.Duration
-	minMembers                 int32 // minMembers
+	peer                       time.Duration // Config.PeerTimeout
+	minMembers                 int32         // minMembers
 }
 
 // minMembers is how many members a loop is assigned before another loop gets
@@ -73,91 +83,57 @@ type pendingConn struct {
 	inAll, inLate *list.Element // of the acceptor's sets; nil if it is not in them
 }
 
-func newAcceptor(l *loop, loops []*loop, listeners []int, q *handoffQueue, lim acceptorLimits) (*acceptor, syscall.Errno) {
-	a := &acceptor{
-		loop:      l,
-		loops:     loops,
-		listeners: listeners,
-		handoff:   q,
-		limits:    lim,
-		conns:     list.New(),
-		byConn:    make(map[*conn]*pendingConn),
+// handle does what an event of a connection calls for that is no member yet.
+func (a *acceptor) handle(c *conn) {
+	switch c.state {
+	case pending:
+		a.read(c)
+	case echoing:
+		a.sendEcho(c, c.incomplete())
 	}
-	for _, fd := range listeners {
-		if errno := l.kernel.Add(fd, listenerGeneration, netpoll.Readable); errno != 0 {
-			return nil, errno
-		}
-	}
-	l.acceptor = a
-	l.audience.room.identities.wake = l.kernel.Wake
-	q.open(l.kernel.Wake)
-	return a, 0
 }
 
-// handle does the acceptor's share of a wake-up.
-func (a *acceptor) handle(events []netpoll.Event) {
-	a.admitWaiting()
-	a.loop.closeEnded()
-	for i := range events {
-		c := a.loop.lookup(&events[i])
-		if c == nil || c.state > echoing {
-			continue
-		}
-		switch c.state {
-		case pending:
-			a.read(c)
-		case echoing:
-			a.sendEcho(c, c.incomplete())
-		}
+// accept accepts a connection that waits at a listener, the i-th in this wake-up, and
+// reports whether to try again. Before that, connections that have ended have to be
+// closed, so that the next one can have the descriptor of one that was evicted.
+func (a *acceptor) accept(listener, i int) (more bool) {
+	switch {
+	case i == 0:
+		a.failures = 0
+	case a.room.full():
+		// The next client may have seen another leave before the loop has.
+		// The next wait reports both.
+		return false
 	}
-	a.resumeAccept()
-	for i := range events {
-		if events[i].Generation == listenerGeneration {
-			a.accept(events[i].FD)
-		}
-	}
-	a.adopt()
-	a.expire()
-	a.evictLate()
-}
-
-// accept accepts the connections that wait at a listener.
-func (a *acceptor) accept(listener int) {
-	failed := 0
-	for i := range maxAccepts {
-		if i > 0 && a.loop.audience.room.full() {
-			// The next client may have seen another leave before the loop has.
-			// The next wait reports both.
-			return
-		}
-		if a.outOfDescriptors() {
+	if !a.spaceMade && a.outOfDescriptors() {
+		if a.spaceMade = a.evictOneLate(); !a.spaceMade {
 			a.pauseAccept(syscall.EMFILE)
-			return
 		}
-		fd, addr, errno := a.loop.kernel.Accept(listener)
-		switch errno {
-		case 0:
-			a.add(Adopted{FD: fd, Peer: addr, Remote: addr.Addr()})
-			a.loop.closeEnded() // frees the descriptor of one that was evicted or refused
-		case syscall.EAGAIN:
-			return
-		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM,
-			syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.ENONET,
-			syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
-			// One connection that is gone already, see accept(2); the next may
-			// be fine. This many in a row mean that the call itself is refused.
-			if failed++; failed == maxAccepts {
-				a.pauseAccept(errno)
-			}
-		default:
-			if a.evictFor(errno) {
-				a.loop.closeEnded()
-				continue
-			}
-			a.pauseAccept(errno)
-			return
+		return a.spaceMade
+	}
+	a.spaceMade = false
+	fd, addr, errno := a.kernel.Accept(listener)
+	switch errno {
+	case 0:
+		a.add(Adopted{FD: fd, Peer: addr, Remote: addr.Addr()})
+		return true
+	case syscall.EAGAIN:
+		return false
+	case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM,
+		syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.ENONET,
+		syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
+		// One connection that is gone already, see accept(2); the next may
+		// be fine. This many in a row mean that the call itself is refused.
+		if a.failures++; a.failures < maxAccepts {
+			return true
+		}
+	default:
+		if a.evictFor(errno) {
+			return true
 		}
 	}
+	a.pauseAccept(errno)
+	return false
 }
 
 // pauseAccept stops accepting for a while. Clients that connect meanwhile wait
@@ -165,25 +141,25 @@ func (a *acceptor) accept(listener int) {
 func (a *acceptor) pauseAccept(errno syscall.Errno) {
 	if !a.pauseReported {
 		a.pauseReported = true
-		a.loop.logger.Warn("can't accept connections; new ones wait until some end",
+		a.logger.Warn("can't accept connections; new ones wait until some end",
 			"reason", causeErrno("accept", errno).words)
 	}
-	a.resumeAt = a.loop.now.Add(shortagePause)
+	a.resumeAt = a.now.Add(shortagePause)
 	for _, fd := range a.listeners {
 		// If this fails, accept is called and fails once more, no worse.
-		a.loop.kernel.Modify(fd, listenerGeneration, 0)
+		a.kernel.Modify(fd, listenerGeneration, 0)
 	}
 }
 
 // resumeAccept begins to accept again once the pause is over.
 func (a *acceptor) resumeAccept() {
-	if a.resumeAt.IsZero() || a.loop.now.Before(a.resumeAt) {
+	if a.resumeAt.IsZero() || a.now.Before(a.resumeAt) {
 		return
 	}
 	a.resumeAt = time.Time{}
 	for _, fd := range a.listeners {
-		if a.loop.kernel.Modify(fd, listenerGeneration, netpoll.Readable) != 0 {
-			a.resumeAt = a.loop.now.Add(shortagePause)
+		if a.kernel.Modify(fd, listenerGeneration, netpoll.Readable) != 0 {
+			a.resumeAt = a.now.Add(shortagePause)
 		}
 	}
 }
@@ -195,14 +171,14 @@ func (a *acceptor) add(from Adopted) {
 	c := &conn{fd: from.FD, index: -1, framing: from.framing()}
 	c.ID, c.Addr = a.lastID, from.Peer
 	if len(from.Received) > 0 {
-		c.makePartial(&a.loop.system).frames.received = from.Received
+		c.makePartial(a.system).frames.received = from.Received
 	}
-	if a.loop.audience.room.full() && !(from.Client != 0 && a.loop.audience.room.identities.has(from.Client)) {
-		a.loop.end(c, causeFull)
+	if a.room.full() && !(from.Client != 0 && a.room.identities.has(from.Client)) {
+		a.end(c, causeFull)
 		return
 	}
-	if errno := a.loop.register(c, netpoll.Readable); errno != 0 {
-		a.loop.end(c, causeErrno("epoll_ctl", errno))
+	if errno := a.table.register(a.kernel, c, netpoll.Readable); errno != 0 {
+		a.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
 	p := a.push(c)
@@ -226,7 +202,7 @@ func (a *acceptor) push(c *conn) *pendingConn {
 	if last := len(a.spare) - 1; last >= 0 {
 		p, a.spare = a.spare[last], a.spare[:last]
 	}
-	p.conn, p.since = c, a.loop.now
+	p.conn, p.since = c, a.now
 	p.element = a.conns.PushBack(p)
 	a.byConn[c] = p
 	if a.firstInGrace == nil {
@@ -235,27 +211,29 @@ func (a *acceptor) push(c *conn) *pendingConn {
 	return p
 }
 
-// unregister removes a connection that ended, if it is not a member yet, and
-// releases its join cursor.
-func (a *acceptor) unregister(c *conn) {
-	p := a.byConn[c]
-	if p == nil {
-		return
+// end has a connection closed that is no member yet.
+func (a *acceptor) end(c *conn, why cause) {
+	a.ended.add(c, why)
+	a.drop(c)
+}
+
+// drop removes a connection that has ended, if it is not a member yet.
+func (a *acceptor) drop(c *conn) {
+	if p := a.byConn[c]; p != nil {
+		if p.join != nil {
+			p.join.Leave()
+		}
+		a.remove(p)
 	}
-	if p.join != nil {
-		a.loop.audience.release(p.join)
-	}
-	a.remove(c)
 }
 
 // remove removes a connection from the acceptor's lists.
-func (a *acceptor) remove(c *conn) {
-	p := a.byConn[c]
+func (a *acceptor) remove(p *pendingConn) {
 	a.removeFromSets(p)
 	if a.firstInGrace == p.element {
 		a.firstInGrace = p.element.Next()
 	}
-	delete(a.byConn, c)
+	delete(a.byConn, p.conn)
 	a.conns.Remove(p.element)
 	const kept = 64
 	if len(a.spare) < kept {
@@ -267,15 +245,9 @@ func (a *acceptor) remove(c *conn) {
 // deadline returns when the acceptor has to run at the latest; zero is whenever
 // something happens.
 func (a *acceptor) deadline() time.Time {
-	at := a.resumeAt
-	if late := a.nextLateAt(); at.IsZero() || !late.IsZero() && late.Before(at) {
-		at = late
-	}
+	at := earliest(a.resumeAt, a.nextLateAt())
 	if first := a.conns.Front(); first != nil {
-		due := first.Value.(*pendingConn).since.Add(a.limits.authTimeout)
-		if at.IsZero() || due.Before(at) {
-			at = due
-		}
+		at = earliest(at, first.Value.(*pendingConn).since.Add(a.limits.authTimeout))
 	}
 	return at
 }
@@ -284,9 +256,9 @@ func (a *acceptor) deadline() time.Time {
 func (a *acceptor) expire() {
 	for first := a.conns.Front(); first != nil; first = a.conns.Front() {
 		p := first.Value.(*pendingConn)
-		if a.loop.now.Before(p.since.Add(a.limits.authTimeout)) {
+		if a.now.Before(p.since.Add(a.limits.authTimeout)) {
 			return
 		}
-		a.loop.end(p.conn, causeTimeout)
+		a.end(p.conn, causeTimeout)
 	}
 }

@@ -36,7 +36,7 @@ type audience struct {
 	ready     []*conn // of those, the ones to write to in this wake-up
 	spareLags []*lag  // for reuse
 
-	released []*broadcast.Cursor // join cursors that are to leave, see release
+	joins []*broadcast.Cursor // of new members: they keep what the cursor does from advance on
 
 	retryAt        time.Time                  // when to retry what failed for a shortage; zero if nothing did
 	stalls         map[*conn]*broadcast.Stall // of the members that have one
@@ -46,6 +46,14 @@ type audience struct {
 	pingIndex      int
 	checkWindowsAt time.Time // zero while there is nothing to check
 	windowIndex    int       // of the member whose window was checked last
+}
+
+// limits bound what an audience does.
+type limits struct {
+	stall time.Duration // Config.StallTimeout
+	peer  time.Duration // Config.PeerTimeout
+	ping  time.Duration // Config.PingInterval
+	send  sendLimits
 }
 
 // begin begins a wake-up.
@@ -71,7 +79,7 @@ func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 		a.webSockets++
 	}
 	a.room.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender}, a.wall)
-	a.release(join)
+	a.joins = append(a.joins, join)
 	if c.hasReceived() || c.hasEnded() {
 		a.unread = append(a.unread, c)
 	}
@@ -159,7 +167,7 @@ func (a *audience) write(c *conn, head broadcast.Position) {
 }
 
 // advance ends a wake-up: it moves the cursor to the member that is furthest back, and
-// has the join cursors leave that the cursor replaces. An audience without members has
+// has the join cursors leave that it replaces. An audience without members has
 // no cursor: nothing wakes its loop, and the log keeps nothing for it.
 func (a *audience) advance() {
 	switch {
@@ -176,16 +184,12 @@ func (a *audience) advance() {
 			a.cursor.Advance(oldest)
 		}
 	}
-	for _, join := range a.released {
+	for _, join := range a.joins {
 		join.Leave()
 	}
-	clear(a.released)
-	a.released = a.released[:0]
+	clear(a.joins)
+	a.joins = a.joins[:0]
 }
-
-// release has a join cursor leave the log in the next advance: until then the cursor
-// has not moved back to keep what the member has yet to receive.
-func (a *audience) release(join *broadcast.Cursor) { a.released = append(a.released, join) }
 
 // arm makes the poller wait for what the connection's state calls for.
 func (a *audience) arm(c *conn) {
@@ -218,14 +222,12 @@ func (a *audience) remove(c *conn) {
 	}
 }
 
-// hasMore reports whether there is more to do at once.
-func (a *audience) hasMore() bool {
-	return len(a.draining) > 0 && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero() || a.mustReadReceived()
-}
-
 // deadline returns when the audience has to run at the latest; zero is whenever
 // something happens.
 func (a *audience) deadline() time.Time {
+	if a.mustDrain() || a.mustReadReceived() {
+		return a.now // so that the loop does not wait
+	}
 	at := earliest(a.retryAt, a.checkStallsAt, a.checkWindowsAt, a.checkPingsAt)
 	if !a.room.log.Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
 		at = earliest(at, a.shares.tickAt)

@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -22,24 +21,24 @@ func (a *acceptor) read(c *conn) {
 	have := copy(m[:], c.incomplete())
 	for reads := 0; ; reads++ {
 		if reads >= maxAuthReads && len(c.received()) == 0 {
-			c.keep(&a.loop.system, m[:have])
+			c.keep(a.system, m[:have])
 			return
 		}
-		in, errno := c.receive(&a.loop.system, m[have:])
+		in, errno := c.receive(a.system, m[have:])
 		switch {
 		case errno == syscall.EAGAIN:
-			c.keep(&a.loop.system, m[:have]) // a ping is answered before the echo
+			c.keep(a.system, m[:have]) // a ping is answered before the echo
 		case errno != 0:
-			a.loop.end(c, causeErrno("read", errno))
+			a.end(c, causeErrno("read", errno))
 		case in.came == 0 && c.violation() != "":
-			a.loop.end(c, causeViolation(c.violation()))
+			a.end(c, causeViolation(c.violation()))
 		case in.came == 0:
-			a.loop.end(c, causeSilent(have))
+			a.end(c, causeSilent(have))
 		default:
 			if have += in.data; have < wire.Size {
 				continue
 			}
-			c.keep(&a.loop.system, nil)
+			c.keep(a.system, nil)
 			a.authenticate(c, m)
 		}
 		return
@@ -50,28 +49,21 @@ func (a *acceptor) read(c *conn) {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 	c.Name = string(m.TrimmedName())
 	switch {
-	case !m.HasKey(a.loop.audience.room.key):
+	case !m.HasKey(a.room.key):
 		a.refuse(c, m, causeKey)
 	case !a.takeOver(a.byConn[c]):
-	case !a.loop.audience.room.enter():
+	case !a.room.enter():
 		a.refuse(c, m, causeFull)
 	default:
-		a.loop.inbox.assigned.Add(1)
-		a.loop.audience.room.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.loop.wall)
+		a.inbox.assigned.Add(1)
+		a.room.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
 		p := a.byConn[c]
-		a.loop.kernel.Tune(c.fd, p.remote, a.loop.audience.limits.peer)
+		a.kernel.Tune(c.fd, p.remote, a.limits.peer)
 		c.state = echoing
 		a.removeFromSets(p)
 		a.joinLog(p)
 		if c.isWebSocket() {
-			f := &c.makePartial(&a.loop.system).frames
-			b := f.decoder.AppendPong(f.out[:f.outLen], &a.loop.controls)
-			if c.framing == numbered {
-				b = appendWelcome(b, a.loop.audience.room.log.Number(p.join.Position()), a.loop.wall, p.epoch, p.known)
-			} else {
-				b = websocket.AppendHeader(b, wire.Size)
-			}
-			f.outLen = len(b)
+			c.beginEcho(a.system, a.room.log.Number(p.join.Position()), p.epoch, p.known)
 		}
 		a.sendEcho(c, m[:])
 	}
@@ -80,7 +72,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) {
 // joinLog sets where a connection's messages begin: after the last that it has, or
 // with those that are replayed.
 func (a *acceptor) joinLog(p *pendingConn) {
-	log := a.loop.audience.room.log
+	log := a.room.log
 	if !p.returns {
 		p.join = log.JoinBack(func() {})
 		return
@@ -90,8 +82,8 @@ func (a *acceptor) joinLog(p *pendingConn) {
 }
 
 func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
-	a.loop.audience.room.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words}, a.loop.wall)
-	a.loop.end(c, why)
+	a.room.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words}, a.wall)
+	a.end(c, why)
 }
 
 // sendEcho sends what is left of the echo. The connection becomes a member only
@@ -100,67 +92,66 @@ func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
 // loop the connection is assigned to.
 func (a *acceptor) sendEcho(c *conn, echo []byte) {
 	for len(echo) > 0 {
-		n, errno := c.sendBehind(&a.loop.system, echo)
+		n, errno := c.sendBehind(a.system, echo)
 		switch errno {
 		case 0:
 			echo = echo[n:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			c.keep(&a.loop.system, echo)
-			a.arm(c)
+			c.keep(a.system, echo)
+			if out := c.arm(a.kernel); out.kind == ended {
+				a.end(c, out.cause)
+			}
 			return
 		default:
-			a.loop.end(c, causeErrno("write", errno))
+			a.end(c, causeErrno("write", errno))
 			return
 		}
 	}
-	c.keep(&a.loop.system, nil)
-	join := a.byConn[c].join
-	a.remove(c)
-	a.assign(c, join)
+	c.keep(a.system, nil)
+	a.assign(a.byConn[c])
 }
 
-// assign makes a connection that has its echo a member of one of the loops.
-func (a *acceptor) assign(c *conn, join *broadcast.Cursor) {
-	to := a.choose()
-	if c.framing == numbered {
-		a.loop.audience.room.identities.assign(c, &to.inbox)
-	}
-	if to == a.loop {
-		to.audience.admit(c, join)
-		return
-	}
-	if errno := a.loop.kernel.Remove(c.fd); errno != 0 {
-		a.loop.audience.release(join)
-		a.loop.end(c, causeErrno("epoll_ctl", errno))
-		return
-	}
-	a.loop.conns[c.fd] = nil
-	a.loop.inbox.assigned.Add(-1)
-	to.inbox.assigned.Add(1)
-	to.inbox.put(assignment{c, join})
-	to.inbox.wake()
-}
-
-// choose returns the loop to assign the next member to: the first that has too
-// few members to be worth another loop, or else the one that has the fewest.
-func (a *acceptor) choose() *loop {
-	fewest := a.loops[0]
-	for _, l := range a.loops {
-		n := l.inbox.assigned.Load()
-		if n < a.limits.minMembers {
-			return l
+// assign has a connection that has its echo become a member of one of the loops.
+func (a *acceptor) assign(p *pendingConn) {
+	c, to := p.conn, a.choose()
+	if to != a.inbox {
+		if errno := a.kernel.Remove(c.fd); errno != 0 {
+			a.end(c, causeErrno("epoll_ctl", errno))
+			return
 		}
-		if n < fewest.inbox.assigned.Load() {
-			fewest = l
+		a.table.remove(c)
+		a.inbox.assigned.Add(-1)
+		to.assigned.Add(1)
+	}
+	if c.framing == numbered {
+		a.room.identities.assign(c, to)
+	}
+	a.put(to, assignment{c, p.join})
+	a.remove(p)
+}
+
+// put puts an assignment into an inbox. The acceptor's own loop looks there anyhow,
+// when the acceptor is done.
+func (a *acceptor) put(to *inbox, what assignment) {
+	to.put(what)
+	if to != a.inbox {
+		to.wake()
+	}
+}
+
+// choose returns the inbox of the loop to assign the next member to: the first that has
+// too few members to be worth another loop, or else the one that has the fewest.
+func (a *acceptor) choose() *inbox {
+	fewest := a.inboxes[0]
+	for _, b := range a.inboxes {
+		n := b.assigned.Load()
+		if n < a.limits.minMembers {
+			return b
+		}
+		if n < fewest.assigned.Load() {
+			fewest = b
 		}
 	}
 	return fewest
-}
-
-// arm makes the poller wait for what the connection's state calls for.
-func (a *acceptor) arm(c *conn) {
-	if out := c.arm(a.loop.kernel); out.kind == ended {
-		a.loop.end(c, out.cause)
-	}
 }

@@ -41,7 +41,7 @@ func TestPendingPings(t *testing.T) {
 	if k.reads == 0 || k.reads > maxAuthReads {
 		t.Errorf("it was read %d times at once, want 1 to %d", k.reads, maxAuthReads)
 	}
-	if c := l.conns[s.fd]; c == nil || c.state != pending {
+	if c := l.table.conns[s.fd]; c == nil || c.state != pending {
 		t.Fatal("it is not pending any more")
 	} else if c.partial == nil || c.partial.frames.outLen > websocket.MaxControlFrame {
 		t.Error("its pongs pile up")

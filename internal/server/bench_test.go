@@ -83,7 +83,7 @@ func (f *fanOut) join(framing framing) receiver {
 	c := &conn{fd: fds[0], index: -1, framing: framing}
 	c.ID = uint64(len(f.receivers) + 1)
 	c.Name, c.Addr = fanOutName, netip.AddrPort{}
-	if errno := f.loop.register(c, netpoll.Readable); errno != 0 {
+	if errno := f.loop.table.register(f.loop.kernel, c, netpoll.Readable); errno != 0 {
 		f.t.Fatal(errno)
 	}
 	f.loop.audience.room.enter()

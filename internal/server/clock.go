@@ -43,3 +43,13 @@ func (c *clock) systemTime(t time.Time) time.Time {
 	}
 	return t.Add(c.stood)
 }
+
+// earliest returns the earliest of some times that is not zero.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}

@@ -29,14 +29,6 @@ func (e *endings) add(c *conn, why cause) {
 	}
 }
 
-// end ends a connection in whatever state it is.
-func (l *loop) end(c *conn, why cause) {
-	if l.acceptor != nil {
-		l.acceptor.unregister(c)
-	}
-	l.ended.add(c, why)
-}
-
 // closeEnded closes the connections that ended.
 func (l *loop) closeEnded() {
 	for _, e := range l.ended {
@@ -50,15 +42,16 @@ func (l *loop) closeEnded() {
 // to it.
 func (l *loop) close(e ending) {
 	c, room := e.conn, l.audience.room
-	if c.fd < len(l.conns) && l.conns[c.fd] == c {
-		l.conns[c.fd] = nil
-	}
+	l.table.remove(c)
 	l.prepareClose(e)
 	l.kernel.Close(c.fd) // whatever it returns: the descriptor is gone
 	if c.framing == numbered {
 		room.identities.leave(c)
 	}
 	c.dropPartial(&l.system)
+	if l.acceptor != nil {
+		l.acceptor.drop(c)
+	}
 	l.audience.remove(c)
 	if e.was >= echoing {
 		l.inbox.assigned.Add(-1)
@@ -122,9 +115,9 @@ func (l *loop) shutdown() {
 	if l.acceptor != nil {
 		l.acceptor.closeAdopted()
 	}
-	for _, c := range l.conns {
+	for _, c := range l.table.conns {
 		if c != nil {
-			l.end(c, causeShutdown)
+			l.ended.add(c, causeShutdown)
 		}
 	}
 	l.closeEnded()

@@ -65,3 +65,8 @@ func (a *audience) drainOne(d drainingConn) bool {
 	a.end(d.conn, why)
 	return false
 }
+
+// mustDrain reports whether there is a draining connection that may be read.
+func (a *audience) mustDrain() bool {
+	return len(a.draining) > 0 && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
+}

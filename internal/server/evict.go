@@ -57,7 +57,7 @@ func (a *acceptor) nextFD() int {
 	if len(a.listeners) == 0 {
 		return 0
 	}
-	fd, errno := a.loop.kernel.NextFD(a.listeners[0])
+	fd, errno := a.kernel.NextFD(a.listeners[0])
 	if errno != 0 {
 		return math.MaxInt // there is none
 	}
@@ -65,19 +65,21 @@ func (a *acceptor) nextFD() int {
 }
 
 // outOfDescriptors reports whether the next connection would get a descriptor
-// that is not for connections. A late connection is evicted then. Nothing else
-// is: clients have the rest, and the new connection may well be refused.
+// that is not for connections.
 func (a *acceptor) outOfDescriptors() bool {
-	if !a.descriptorsShort || a.nextFD() < a.limits.descriptors.Full {
-		return false
-	}
+	return a.descriptorsShort && a.nextFD() >= a.limits.descriptors.Full
+}
+
+// evictOneLate evicts a late connection and reports whether it did. Nothing else may be
+// evicted for lack of descriptors that are for connections: clients have the rest, and
+// the new connection may well be refused.
+func (a *acceptor) evictOneLate() bool {
 	for a.late.size > 0 {
 		if a.evict(a.late.victim()) {
-			a.loop.closeEnded()
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // evictFor evicts a pending connection if errno is for lack of descriptors, and
@@ -100,7 +102,7 @@ func (a *acceptor) evict(p *pendingConn) bool {
 	c := p.conn
 	now := a.readOn(c)
 	if now == pending {
-		a.loop.end(c, causeEvicted)
+		a.end(c, causeEvicted)
 	}
 	return now == pending || now == closed
 }
@@ -109,10 +111,10 @@ func (a *acceptor) evict(p *pendingConn) bool {
 // pending, waitingForEnd, closed or echoing. Echoing stands for member, too: a member may
 // belong to another loop by now, so only the acceptor's own lists are read.
 func (a *acceptor) readOn(c *conn) state {
-	ended := len(a.loop.ended)
+	ended := len(*a.ended)
 	a.read(c)
 	switch p := a.byConn[c]; {
-	case slices.ContainsFunc(a.loop.ended[ended:], func(e ending) bool { return e.conn == c }):
+	case slices.ContainsFunc((*a.ended)[ended:], func(e ending) bool { return e.conn == c }):
 		return closed
 	case p != nil && c.state == waitingForEnd:
 		return waitingForEnd
@@ -126,7 +128,7 @@ func (a *acceptor) readOn(c *conn) state {
 func (a *acceptor) evictLate() {
 	for a.firstInGrace != nil {
 		p := a.firstInGrace.Value.(*pendingConn)
-		if a.loop.now.Before(p.since.Add(grace)) {
+		if a.now.Before(p.since.Add(grace)) {
 			return
 		}
 		a.firstInGrace = a.firstInGrace.Next()

@@ -114,6 +114,19 @@ func (c *conn) sendControl(s *system) outcome {
 	return outcome{}
 }
 
+// beginEcho adds what comes before a client's echo to what is to be sent: a pong if one
+// is due, and the header. The client's messages begin with a number.
+func (c *conn) beginEcho(s *system, number, epoch, known uint64) {
+	f := &c.makePartial(s).frames
+	b := f.decoder.AppendPong(f.out[:f.outLen], &s.controls)
+	if c.framing == numbered {
+		b = appendWelcome(b, number, s.wall, epoch, known)
+	} else {
+		b = websocket.AppendHeader(b, wire.Size)
+	}
+	f.outLen = len(b)
+}
+
 // sendBehind sends bytes behind what has to go before them, such as the header of
 // their frame, and returns how many of them were sent.
 func (c *conn) sendBehind(s *system, b []byte) (int, syscall.Errno) {

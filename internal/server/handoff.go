@@ -112,25 +112,26 @@ func (s *Server) closeHandoff() {
 	}
 }
 
-// adopt adds the connections that were handed over before the loop last waited.
-// Those handed over since are left until it has waited once more: their clients
-// may have seen another leave before the loop has.
-func (a *acceptor) adopt() {
-	for _, c := range a.adopted {
-		a.add(c)
-		a.loop.closeEnded()
+// adopt adds a connection that was handed over before the loop last waited, and reports
+// whether there may be another. Those handed over since are left until it has waited
+// once more: their clients may have seen another leave before the loop has.
+func (a *acceptor) adopt() (more bool) {
+	if len(a.adopted) > 0 {
+		next := a.adopted[0]
+		a.adopted = a.adopted[1:]
+		a.add(next)
+		return true
 	}
-	a.adopted = nil
-	var more bool
 	if a.adopted, more = a.handoff.take(maxAccepts); len(a.adopted) > 0 || more {
-		a.loop.kernel.Wake()
+		a.kernel.Wake()
 	}
+	return false
 }
 
 // closeAdopted closes the connections that were handed over and not yet added.
 func (a *acceptor) closeAdopted() {
 	for _, c := range slices.Concat(a.adopted, a.handoff.close()) {
-		a.loop.kernel.Close(c.FD)
+		a.kernel.Close(c.FD)
 	}
 	a.adopted = nil
 }

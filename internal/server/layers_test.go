@@ -26,11 +26,18 @@ var layers = []struct {
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
 	{"conn", []string{"conn", "state", "lag", "input"}},
-	{"audience", []string{"audience", "limits", "shares", "drainingConn", "ending", "endings", "room", "identities", "identity", "inbox", "assignment"}},
-	{"loop", []string{
-		"loop", "acceptor", "acceptorLimits", "pendingConn", "Adopted", "handoffQueue", "Descriptors", "pendingSet", "source", "network", "ranking", "ranked",
-		"Server", "Config",
+	{"room", []string{"room", "identities", "identity", "inbox", "assignment", "ending", "endings", "table"}},
+	{"audience", []string{"audience", "limits", "shares", "drainingConn"}},
+	{"acceptor", []string{
+		"acceptor", "acceptorLimits", "Adopted", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
 	}},
+	{"loop", []string{"loop", "Server", "Config"}},
+}
+
+// mayName reports whether what is declared in one layer may name what is in another.
+// The acceptor and the audience are beside one another, and know nothing of each other.
+func mayName(from, to int) bool {
+	return to <= from && !(layers[from].name == "acceptor" && layers[to].name == "audience")
 }
 
 // callbacks are the only functions that are kept in a field: each wakes a loop, from
@@ -39,7 +46,7 @@ var callbacks = []string{"wake"}
 
 // Calls go from the loop down to the kernel, and never up.
 func TestLayers(t *testing.T) {
-	files, info, pkg := checkTypes(t)
+	decls, info, pkg := checkTypes(t)
 	layer := map[types.Object]int{}
 	for i, l := range layers {
 		for _, name := range l.types {
@@ -57,46 +64,46 @@ func TestLayers(t *testing.T) {
 			}
 		}
 	}
-	var decls []ast.Decl
-	for _, f := range files {
-		decls = append(decls, f.Decls...)
-	}
-	// highest returns the highest layer that is named in a node, and the name.
-	highest := func(n ast.Node) (top int, name string) {
+	// named returns the layers that are named in a node, and a name from each.
+	named := func(n ast.Node) map[int]string {
+		names := map[int]string{}
 		ast.Inspect(n, func(n ast.Node) bool {
 			if id, isIdent := n.(*ast.Ident); isIdent {
 				obj := info.ObjectOf(id)
 				if f, isFunc := obj.(*types.Func); isFunc && f.Signature().Recv() != nil {
 					obj = typeNameOf(f.Signature().Recv().Type())
 				}
-				if i := layer[obj]; i > top {
-					top, name = i, id.Name
+				if i, known := layer[obj]; known {
+					names[i] = id.Name
 				}
 			}
 			return true
 		})
-		return top, name
+		return names
 	}
-	for changed := true; changed; { // a function is in the layer of what it names
+	for changed := true; changed; { // a function is in the highest layer of what it names
 		changed = false
 		for _, d := range decls {
 			if f, isFunc := d.(*ast.FuncDecl); isFunc && f.Recv == nil {
-				if top, _ := highest(f); top > layer[info.Defs[f.Name]] {
-					layer[info.Defs[f.Name]], changed = top, true
+				for i := range named(f) {
+					if obj := info.Defs[f.Name]; i > layer[obj] {
+						layer[obj], changed = i, true
+					}
 				}
 			}
 		}
 	}
 	check := func(owner types.Object, n ast.Node, what string) {
-		if top, name := highest(n); top > layer[owner] {
-			t.Errorf("%s is in layer %s, and names %s of layer %s", what, layers[layer[owner]].name, name, layers[top].name)
+		for i, name := range named(n) {
+			if !mayName(layer[owner], i) {
+				t.Errorf("%s is in layer %s, and names %s of layer %s", what, layers[layer[owner]].name, name, layers[i].name)
+			}
 		}
 	}
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if d.Recv != nil {
-				owner := typeNameOf(info.Defs[d.Name].(*types.Func).Signature().Recv().Type())
+			if owner := ownerOf(d, info); owner != nil {
 				check(owner, d, owner.Name()+"."+d.Name.Name)
 			}
 		case *ast.GenDecl:
@@ -107,6 +114,29 @@ func TestLayers(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The loop alone closes connections, in one function; and those that no acceptor took.
+func TestOneFunctionCloses(t *testing.T) {
+	decls, info, pkg := checkTypes(t)
+	closing, _, _ := types.LookupFieldOrMethod(pkg.Scope().Lookup("kernel").Type(), false, pkg, "Close")
+	var found []string
+	for _, d := range decls {
+		f, isFunc := d.(*ast.FuncDecl)
+		if !isFunc {
+			continue
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if id, isIdent := n.(*ast.Ident); isIdent && info.Uses[id] == closing {
+				found = append(found, ownerOf(f, info).Name()+"."+f.Name.Name)
+			}
+			return true
+		})
+	}
+	slices.Sort(found)
+	if want := []string{"acceptor.closeAdopted", "loop.close"}; !slices.Equal(found, want) {
+		t.Errorf("descriptors are closed by %q, want %q", found, want)
 	}
 }
 
@@ -128,8 +158,9 @@ func checkCallbacks(t *testing.T, s *ast.TypeSpec) {
 	}
 }
 
-// checkTypes returns the package as far as it is known without its imports.
-func checkTypes(t *testing.T) ([]*ast.File, *types.Info, *types.Package) {
+// checkTypes returns what the package declares, and its types as far as they are known
+// without its imports.
+func checkTypes(t *testing.T) (decls []ast.Decl, info *types.Info, pkg *types.Package) {
 	t.Helper()
 	paths, err := filepath.Glob("*.go")
 	if err != nil {
@@ -144,12 +175,12 @@ func checkTypes(t *testing.T) ([]*ast.File, *types.Info, *types.Package) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, f)
+		files, decls = append(files, f), append(decls, f.Decls...)
 	}
-	info := &types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
+	info = &types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: noImporter{}, Error: func(error) {}}
-	pkg, _ := config.Check("server", set, files, info) // fails for want of the imports
-	return files, info, pkg
+	pkg, _ = config.Check("server", set, files, info) // fails for want of the imports
+	return decls, info, pkg
 }
 
 type noImporter struct{}
@@ -162,4 +193,12 @@ func typeNameOf(t types.Type) types.Object {
 		t = p.Elem()
 	}
 	return t.(*types.Named).Obj()
+}
+
+// ownerOf returns the type a method belongs to; nil for a function.
+func ownerOf(f *ast.FuncDecl, info *types.Info) types.Object {
+	if f.Recv == nil {
+		return nil
+	}
+	return typeNameOf(info.Defs[f.Name].(*types.Func).Signature().Recv().Type())
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"container/list"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -16,22 +17,15 @@ import (
 const (
 	// maxEvents is how many events a loop takes in one wake-up.
 	maxEvents = 1024
-	// maxStretches is how many pieces of the log one write sends at most.
-	maxStretches = 256
 	// batchSize is how much a loop reads before it publishes, in bytes. It
 	// fits a core's own cache together with the segments it is copied to.
 	batchSize = 4 * maxRead
 )
 
-// The generations that no connection has. The poller keeps 0 for itself.
-const (
-	listenerGeneration = 1 + iota
-	firstGeneration
-)
-
 // A loop serves its connections from one goroutine: it waits for events, reads
 // what came, publishes it, and writes everybody what is new. Nothing in it
-// blocks but the wait. Loops share nothing but the room.
+// blocks but the wait. Loops share nothing but the room, and the inboxes in which the
+// acceptor puts connections for them.
 //
 //	loop      one wake-up: events in, connections closed
 //	 ├─ acceptor  listeners and pending connections; the first loop's
@@ -47,32 +41,21 @@ type loop struct {
 	stop     *atomic.Bool // set: close everything and return
 	acceptor *acceptor    // nil in all loops but the first
 	audience audience
+	events   []netpoll.Event
 	batch    *broadcast.Batch
+	table    table
 	inbox    inbox
-
-	conns      []*conn // by descriptor; nil where there is none of this loop
-	generation uint32
-	events     []netpoll.Event
-	ended      endings // to be closed, see closeEnded
-}
-
-// limits bound what a loop does.
-type limits struct {
-	stall time.Duration // Config.StallTimeout
-	peer  time.Duration // Config.PeerTimeout
-	ping  time.Duration // Config.PingInterval
-	send  sendLimits
+	ended    endings
 }
 
 func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
 	l := &loop{
-		system:     system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
-		logger:     logger,
-		inbox:      inbox{wake: k.Wake},
-		stop:       stop,
-		batch:      broadcast.NewBatch(batchSize),
-		generation: firstGeneration,
-		events:     make([]netpoll.Event, maxEvents),
+		system: system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
+		logger: logger,
+		inbox:  inbox{wake: k.Wake},
+		stop:   stop,
+		batch:  broadcast.NewBatch(batchSize),
+		events: make([]netpoll.Event, maxEvents),
 	}
 	l.audience = audience{
 		system:  &l.system,
@@ -84,6 +67,35 @@ func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bo
 		written: r.log.Head(),
 	}
 	return l
+}
+
+// addAcceptor gives the loop the acceptor, which assigns connections to all loops.
+func (l *loop) addAcceptor(loops []*loop, listeners []int, q *handoffQueue, lim acceptorLimits) syscall.Errno {
+	a := &acceptor{
+		system:    &l.system,
+		room:      l.audience.room,
+		logger:    l.logger,
+		table:     &l.table,
+		ended:     &l.ended,
+		inbox:     &l.inbox,
+		listeners: listeners,
+		handoff:   q,
+		limits:    lim,
+		conns:     list.New(),
+		byConn:    make(map[*conn]*pendingConn),
+	}
+	for _, to := range loops {
+		a.inboxes = append(a.inboxes, &to.inbox)
+	}
+	for _, fd := range listeners {
+		if errno := l.kernel.Add(fd, listenerGeneration, netpoll.Readable); errno != 0 {
+			return errno
+		}
+	}
+	l.acceptor = a
+	a.room.identities.wake = l.kernel.Wake
+	q.open(l.kernel.Wake)
+	return 0
 }
 
 // run runs the loop until the server stops. It returns an error only if waiting
@@ -114,7 +126,7 @@ func (l *loop) run() error {
 //	           ▼                 also while reading, when the batch is full
 //	  close    │  closeEnded     frees slots and descriptors
 //	           ▼
-//	  accept   │  acceptor       authenticate, accept, adopt, expire, evict
+//	  accept   │  accept         authenticate, accept, adopt, expire, evict
 //	           ▼
 //	  write    │  flush          up to the head, to each member behind it
 //	           │  checkTimeouts  disconnects members that hold others up
@@ -140,7 +152,7 @@ func (l *loop) turn() (running bool, err error) {
 	l.admitAssigned()
 	events := l.events[:n]
 	for i := range events {
-		if c := l.lookup(&events[i]); c != nil && c.state >= member {
+		if c := l.table.lookup(&events[i]); c != nil && c.state >= member {
 			l.audience.handle(c, &events[i])
 		}
 	}
@@ -149,8 +161,7 @@ func (l *loop) turn() (running bool, err error) {
 	l.audience.publish()
 	l.closeEnded() // before new connections come in: it frees slots
 	if l.acceptor != nil {
-		l.acceptor.handle(events)
-		l.closeEnded()
+		l.accept(events)
 	}
 	l.audience.flush()
 	l.audience.checkTimeouts()
@@ -159,39 +170,46 @@ func (l *loop) turn() (running bool, err error) {
 	return true, nil
 }
 
+// accept does the acceptor's share of a wake-up.
+func (l *loop) accept(events []netpoll.Event) {
+	a := l.acceptor
+	a.admitWaiting()
+	l.closeEnded()
+	for i := range events {
+		if c := l.table.lookup(&events[i]); c != nil {
+			a.handle(c)
+		}
+	}
+	a.resumeAccept()
+	for i := range events {
+		if events[i].Generation == listenerGeneration {
+			l.acceptAt(events[i].FD)
+		}
+	}
+	for a.adopt() {
+		l.closeEnded()
+	}
+	a.expire()
+	a.evictLate()
+	l.admitAssigned() // to this loop
+	l.closeEnded()
+}
+
+// acceptAt accepts the connections that wait at a listener.
+func (l *loop) acceptAt(listener int) {
+	for i := 0; i < maxAccepts && l.acceptor.accept(listener, i); i++ {
+		l.closeEnded()
+	}
+}
+
 // deadline returns until when the loop may wait, by its own clock; zero is for as
 // long as nothing happens.
 func (l *loop) deadline() time.Time {
-	if l.audience.hasMore() {
-		return l.now // so that it does not wait
-	}
 	at := l.audience.deadline()
 	if l.acceptor != nil {
 		at = earliest(at, l.acceptor.deadline())
 	}
 	return at
-}
-
-// earliest returns the earliest of some times that is not zero.
-func earliest(times ...time.Time) (first time.Time) {
-	for _, t := range times {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
-}
-
-// lookup returns the connection an event is about, or nil if it is about a
-// listener or a connection that has been closed.
-func (l *loop) lookup(e *netpoll.Event) *conn {
-	if e.FD >= len(l.conns) {
-		return nil
-	}
-	if c := l.conns[e.FD]; c != nil && c.generation == e.Generation {
-		return c
-	}
-	return nil
 }
 
 // admitAssigned admits the connections that were assigned to the loop.
@@ -201,26 +219,13 @@ func (l *loop) admitAssigned() {
 			l.audience.startDraining(a.conn, causeReplaced)
 			continue
 		}
-		if errno := l.register(a.conn, netpoll.Readable); errno != 0 {
-			l.audience.release(a.join)
-			l.end(a.conn, causeErrno("epoll_ctl", errno))
-			continue
+		if !l.table.has(a.conn) {
+			if errno := l.table.register(l.kernel, a.conn, netpoll.Readable); errno != 0 {
+				a.join.Leave()
+				l.ended.add(a.conn, causeErrno("epoll_ctl", errno))
+				continue
+			}
 		}
 		l.audience.admit(a.conn, a.join)
 	}
-}
-
-// register adds a connection to the loop and its poller.
-func (l *loop) register(c *conn, want netpoll.Interest) syscall.Errno {
-	if c.fd >= len(l.conns) {
-		l.conns = append(l.conns, make([]*conn, c.fd+1-len(l.conns))...)
-	}
-	l.generation = max(l.generation+1, firstGeneration) // it may wrap around
-	c.generation = l.generation
-	c.interest = want
-	errno := l.kernel.Add(c.fd, c.generation, want)
-	if errno == 0 {
-		l.conns[c.fd] = c
-	}
-	return errno
 }

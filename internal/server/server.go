@@ -200,11 +200,12 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	for _, p := range pollers {
 		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
 	}
-	_, errno := newAcceptor(s.loops[0], s.loops, s.listeners, &s.handoff, acceptorLimits{
+	errno := s.loops[0].addAcceptor(s.loops, s.listeners, &s.handoff, acceptorLimits{
 		pending:           s.config.MaxPending,
 		pendingPerAddress: s.config.MaxPendingPerAddress,
 		descriptors:       s.config.Descriptors,
 		authTimeout:       s.config.AuthTimeout,
+		peer:              s.config.PeerTimeout,
 		minMembers:        minMembers,
 	})
 	if errno != 0 {

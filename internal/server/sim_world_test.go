@@ -144,10 +144,11 @@ func (w *world) begin() {
 		k := &simKernel{world: w}
 		w.loops = append(w.loops, newLoop(k, w.room, logger, limits, &w.stop))
 	}
-	_, errno := newAcceptor(w.loops[0], w.loops, []int{listenerFD}, &w.handoff, acceptorLimits{
+	errno := w.loops[0].addAcceptor(w.loops, []int{listenerFD}, &w.handoff, acceptorLimits{
 		pending:           w.config.pending,
 		pendingPerAddress: w.config.perAddress,
 		authTimeout:       simAuthTimeout,
+		peer:              simPeerTimeout,
 		minMembers:        w.rng.Int32N(4),
 	})
 	if errno != 0 {

@@ -246,7 +246,7 @@ func (w *world) alive() int {
 func (w *world) check() {
 	members, assigned := 0, int64(0)
 	for _, l := range w.loops {
-		for _, c := range l.conns {
+		for _, c := range l.table.conns {
 			if c == nil {
 				continue
 			}
@@ -325,8 +325,8 @@ func (w *world) rest(reads func(*simClient) bool) {
 // pressed: it has no share left, or has one again since the last tick.
 func (w *world) hasSentItsShare(s *socket) bool {
 	for _, l := range w.loops {
-		if s.fd < len(l.conns) && l.conns[s.fd] != nil {
-			c := l.conns[s.fd]
+		if s.fd < len(l.table.conns) && l.table.conns[s.fd] != nil {
+			c := l.table.conns[s.fd]
 			return w.room.log.Pressed() && (l.audience.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !l.audience.shares.tickAt.IsZero())
 		}
 	}
@@ -335,14 +335,14 @@ func (w *world) hasSentItsShare(s *socket) bool {
 
 // waitsForEnd reports whether the client's former connection has yet to end.
 func (w *world) waitsForEnd(s *socket) bool {
-	conns := w.loops[0].conns
+	conns := w.loops[0].table.conns
 	return s.fd < len(conns) && conns[s.fd] != nil && conns[s.fd].state == waitingForEnd
 }
 
 // waiting returns how many connections have not authenticated.
 func (w *world) waiting() int {
 	n := 0
-	for _, c := range w.loops[0].conns {
+	for _, c := range w.loops[0].table.conns {
 		if c != nil && c.state == pending {
 			n++
 		}
@@ -406,7 +406,7 @@ func (w *world) checkSettled() {
 	if n := w.waiting(); n > 0 {
 		w.failf("%d connections still wait to authenticate", n)
 	}
-	for _, c := range w.loops[0].conns {
+	for _, c := range w.loops[0].table.conns {
 		if c != nil && c.state == waitingForEnd {
 			w.failf("%s still waits for the end of its former connection", c.Name)
 		}

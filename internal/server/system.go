@@ -17,3 +17,6 @@ type system struct {
 	header    [maxPreamble]byte // of a frame that is sent at once
 	control   [websocket.MaxControlFrame]byte
 }
+
+// maxStretches is how many pieces of the log one write sends at most.
+const maxStretches = 256

@@ -101,41 +101,37 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 		return true
 	}
 	c := p.conn
-	former, of, waiting := a.loop.audience.room.identities.claim(p.client, c)
+	former, of, waiting := a.room.identities.claim(p.client, c)
 	if former == nil {
 		return true
 	}
 	c.state = waitingForEnd
 	a.removeFromSets(p)
-	c.keep(&a.loop.system, a.message[:])
-	if errno := a.loop.kernel.Remove(c.fd); errno != 0 {
-		a.loop.end(c, causeErrno("epoll_ctl", errno))
+	c.keep(a.system, a.message[:])
+	if errno := a.kernel.Remove(c.fd); errno != 0 {
+		a.end(c, causeErrno("epoll_ctl", errno))
 	}
 	if waiting != nil {
-		a.loop.end(waiting, causeReplaced)
+		a.end(waiting, causeReplaced)
 	}
-	switch of {
-	case nil:
-		a.loop.end(former, causeReplaced) // it has not had its echo
-	case &a.loop.inbox:
-		a.loop.audience.startDraining(former, causeReplaced)
-	default:
-		of.put(assignment{conn: former})
-		of.wake()
+	if of == nil {
+		a.end(former, causeReplaced) // it has not had its echo
+	} else {
+		a.put(of, assignment{conn: former})
 	}
 	return false
 }
 
 // admitWaiting lets in the clients whose former connections have ended.
 func (a *acceptor) admitWaiting() {
-	for _, c := range a.loop.audience.room.identities.takeReady() {
+	for _, c := range a.room.identities.takeReady() {
 		if c.state != waitingForEnd {
 			continue // it was closed meanwhile
 		}
 		copy(a.message[:], c.incomplete())
-		c.keep(&a.loop.system, nil)
-		if errno := a.loop.register(c, 0); errno != 0 {
-			a.loop.end(c, causeErrno("epoll_ctl", errno))
+		c.keep(a.system, nil)
+		if errno := a.table.register(a.kernel, c, 0); errno != 0 {
+			a.end(c, causeErrno("epoll_ctl", errno))
 			continue
 		}
 		a.authenticate(c, &a.message)
