@@ -40,10 +40,10 @@ type acceptor struct {
 
 	conns        *list.List // of *pendingConn, oldest first
 	byConn       map[*conn]*pendingConn
-	spare        []*pendingConn // for reuse
-	all          pendingSet     // the connections whose state is pending
-	late         pendingSet     // of those, the ones past their grace
-	firstInGrace *list.Element  // of conns, the first within its grace; nil if there is none
+	spares       spares[pendingConn]
+	all          pendingSet    // the connections whose state is pending
+	late         pendingSet    // of those, the ones past their grace
+	firstInGrace *list.Element // of conns, the first within its grace; nil if there is none
 	lastID       uint64
 	message      wire.Message // the one being read
 
@@ -106,7 +106,9 @@ func (a *acceptor) accept(listener, i int) (more bool) {
 		return false
 	}
 	if !a.spaceMade && a.outOfDescriptors() {
-		if a.spaceMade = a.evictOneLate(); !a.spaceMade {
+		// Nothing but late connections is evicted: clients have the rest of the
+		// descriptors, and the new connection may well be refused.
+		if a.spaceMade = a.evictFrom(&a.late); !a.spaceMade {
 			a.pauseAccept(syscall.EMFILE)
 		}
 		return a.spaceMade
@@ -127,8 +129,8 @@ func (a *acceptor) accept(listener, i int) (more bool) {
 		if a.failures++; a.failures < maxAccepts {
 			return true
 		}
-	default:
-		if a.evictFor(errno) {
+	case syscall.EMFILE, syscall.ENFILE:
+		if a.evictFrom(&a.all) {
 			return true
 		}
 	}
@@ -187,7 +189,7 @@ func (a *acceptor) add(from Adopted) {
 		p.epoch, p.known, p.client = from.Epoch, from.Known, from.Client
 		p.returns = from.Known > 0 || from.SinceFirst
 	}
-	switch a.readOn(c) { // most have sent their message by now
+	switch a.read(c) { // most have sent their message by now
 	case closed:
 		return
 	case pending:
@@ -198,10 +200,7 @@ func (a *acceptor) add(from Adopted) {
 
 // push appends a connection to the pending ones, as the newest.
 func (a *acceptor) push(c *conn) *pendingConn {
-	p := new(pendingConn)
-	if last := len(a.spare) - 1; last >= 0 {
-		p, a.spare = a.spare[last], a.spare[:last]
-	}
+	p := a.spares.take()
 	p.conn, p.since = c, a.now
 	p.element = a.conns.PushBack(p)
 	a.byConn[c] = p
@@ -211,10 +210,11 @@ func (a *acceptor) push(c *conn) *pendingConn {
 	return p
 }
 
-// end has a connection closed that is no member yet.
-func (a *acceptor) end(c *conn, why cause) {
+// end has a connection closed that is no member yet, and returns its state.
+func (a *acceptor) end(c *conn, why cause) state {
 	a.ended.add(c, why)
 	a.drop(c)
+	return closed
 }
 
 // drop removes a connection that has ended, if it is not a member yet.
@@ -235,11 +235,8 @@ func (a *acceptor) remove(p *pendingConn) {
 	}
 	delete(a.byConn, p.conn)
 	a.conns.Remove(p.element)
-	const kept = 64
-	if len(a.spare) < kept {
-		*p = pendingConn{}
-		a.spare = append(a.spare, p)
-	}
+	*p = pendingConn{}
+	a.spares.put(p)
 }
 
 // deadline returns when the acceptor has to run at the latest; zero is whenever

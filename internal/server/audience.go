@@ -32,20 +32,18 @@ type audience struct {
 	draining []drainingConn
 	shares   shares
 
-	lagging   []*conn // have yet to receive something
-	ready     []*conn // of those, the ones to write to in this wake-up
-	spareLags []*lag  // for reuse
+	lagging []*conn // have yet to receive something
+	ready   []*conn // of those, the ones to write to in this wake-up
+	lags    spares[lag]
 
 	joins []*broadcast.Cursor // of new members: they keep what the cursor does from advance on
 
-	retryAt        time.Time                  // when to retry what failed for a shortage; zero if nothing did
-	stalls         map[*conn]*broadcast.Stall // of the members that have one
-	wasHeld        bool                       // whether the room was held at their last check
-	checkStallsAt  time.Time                  // zero while the room is not pressed
-	checkPingsAt   time.Time                  // next check whether they answer pings
-	pingIndex      int
-	checkWindowsAt time.Time // zero while there is nothing to check
-	windowIndex    int       // of the member whose window was checked last
+	retryAt       time.Time                  // when to retry what failed for a shortage; zero if nothing did
+	stalls        map[*conn]*broadcast.Stall // of the members that have one
+	wasHeld       bool                       // whether the room was held at their last check
+	checkStallsAt time.Time                  // zero while the room is not pressed
+	pings         rotation                   // checks whether clients answer pings
+	windows       rotation                   // checks whether members' windows are closed
 }
 
 // limits bound what an audience does.
@@ -111,7 +109,7 @@ func (a *audience) publish() {
 	if a.batch.Len() == 0 {
 		return
 	}
-	a.output.beginPublish(a.batch.Len())
+	a.output.measure(a.batch.Len(), 0)
 	log := a.room.log
 	log.Append(a.batch, a.wall)
 	log.Wake(a.cursor)
@@ -126,7 +124,7 @@ func (a *audience) publish() {
 // flush writes every member what it has yet to receive, straight out of the log.
 func (a *audience) flush() {
 	head := a.room.log.Head()
-	a.output.beginFlush(int(head-a.written), len(a.ready))
+	a.output.measure(int(head-a.written), len(a.ready))
 	for _, c := range a.ready {
 		if c.lag != nil {
 			c.lag.ready = false
@@ -157,10 +155,12 @@ func (a *audience) write(c *conn, head broadcast.Position) {
 	case done:
 		a.endLag(c)
 		a.arm(c)
-	case blocked:
-		a.awaitWritable(c)
-	case short:
-		a.deferWrite(c)
+	case blocked, short:
+		a.beginLag(c)
+		if c.lag.deferred = out.kind == short; c.lag.deferred {
+			a.backOff()
+		}
+		a.arm(c)
 	case ended:
 		a.startDraining(c, out.cause)
 	}
@@ -228,7 +228,7 @@ func (a *audience) deadline() time.Time {
 	if a.mustDrain() || a.mustReadReceived() {
 		return a.now // so that the loop does not wait
 	}
-	at := earliest(a.retryAt, a.checkStallsAt, a.checkWindowsAt, a.checkPingsAt)
+	at := earliest(a.retryAt, a.checkStallsAt, a.windows.at, a.pings.at)
 	if !a.room.log.Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
 		at = earliest(at, a.shares.tickAt)
 	}

@@ -15,58 +15,59 @@ import (
 const maxAuthReads = 32
 
 // read reads a pending connection's authentication message, and not a byte
-// beyond it: what follows is read by the loop it will be assigned to.
-func (a *acceptor) read(c *conn) {
+// beyond it: what follows is read by the loop it will be assigned to. It returns the
+// state of the connection after that. Echoing stands for member, too: another loop may
+// have the connection by then, so that its state can't be read.
+func (a *acceptor) read(c *conn) state {
 	m := &a.message
 	have := copy(m[:], c.incomplete())
 	for reads := 0; ; reads++ {
 		if reads >= maxAuthReads && len(c.received()) == 0 {
 			c.keep(a.system, m[:have])
-			return
+			return pending
 		}
 		in, errno := c.receive(a.system, m[have:])
 		switch {
 		case errno == syscall.EAGAIN:
 			c.keep(a.system, m[:have]) // a ping is answered before the echo
+			return pending
 		case errno != 0:
-			a.end(c, causeErrno("read", errno))
+			return a.end(c, causeErrno("read", errno))
 		case in.came == 0 && c.violation() != "":
-			a.end(c, causeViolation(c.violation()))
+			return a.end(c, causeViolation(c.violation()))
 		case in.came == 0:
-			a.end(c, causeSilent(have))
-		default:
-			if have += in.data; have < wire.Size {
-				continue
-			}
-			c.keep(a.system, nil)
-			a.authenticate(c, m)
+			return a.end(c, causeSilent(have))
 		}
-		return
+		if have += in.data; have == wire.Size {
+			c.keep(a.system, nil)
+			return a.authenticate(c, m)
+		}
 	}
 }
 
-// authenticate decides on a connection whose authentication message is complete.
-func (a *acceptor) authenticate(c *conn, m *wire.Message) {
+// authenticate decides on a connection whose authentication message is complete. It
+// returns what read does.
+func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	c.Name = string(m.TrimmedName())
+	p := a.byConn[c]
 	switch {
 	case !m.HasKey(a.room.key):
-		a.refuse(c, m, causeKey)
-	case !a.takeOver(a.byConn[c]):
+		return a.refuse(c, m, causeKey)
+	case !a.takeOver(p):
+		return c.state
 	case !a.room.enter():
-		a.refuse(c, m, causeFull)
-	default:
-		a.inbox.assigned.Add(1)
-		a.room.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
-		p := a.byConn[c]
-		a.kernel.Tune(c.fd, p.remote, a.limits.peer)
-		c.state = echoing
-		a.removeFromSets(p)
-		a.joinLog(p)
-		if c.isWebSocket() {
-			c.beginEcho(a.system, a.room.log.Number(p.join.Position()), p.epoch, p.known)
-		}
-		a.sendEcho(c, m[:])
+		return a.refuse(c, m, causeFull)
 	}
+	a.inbox.assigned.Add(1)
+	a.room.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
+	a.kernel.Tune(c.fd, p.remote, a.limits.peer)
+	c.state = echoing
+	a.removeFromSets(p)
+	a.joinLog(p)
+	if c.isWebSocket() {
+		c.beginEcho(a.system, a.room.log.Number(p.join.Position()), p.epoch, p.known)
+	}
+	return a.sendEcho(c, m[:])
 }
 
 // joinLog sets where a connection's messages begin: after the last that it has, or
@@ -81,16 +82,16 @@ func (a *acceptor) joinLog(p *pendingConn) {
 	p.known = min(p.known, log.Number(log.Head())-1) // of those that there are
 }
 
-func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) {
+func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) state {
 	a.room.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words}, a.wall)
-	a.end(c, why)
+	return a.end(c, why)
 }
 
 // sendEcho sends what is left of the echo. The connection becomes a member only
 // when all of it is written, so nothing can come before it. What is published
 // meanwhile is kept by the join cursor, so nothing is missed after it, whichever
-// loop the connection is assigned to.
-func (a *acceptor) sendEcho(c *conn, echo []byte) {
+// loop the connection is assigned to. It returns what read does.
+func (a *acceptor) sendEcho(c *conn, echo []byte) state {
 	for len(echo) > 0 {
 		n, errno := c.sendBehind(a.system, echo)
 		switch errno {
@@ -100,25 +101,24 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) {
 		case syscall.EAGAIN:
 			c.keep(a.system, echo)
 			if out := c.arm(a.kernel); out.kind == ended {
-				a.end(c, out.cause)
+				return a.end(c, out.cause)
 			}
-			return
+			return echoing
 		default:
-			a.end(c, causeErrno("write", errno))
-			return
+			return a.end(c, causeErrno("write", errno))
 		}
 	}
 	c.keep(a.system, nil)
-	a.assign(a.byConn[c])
+	return a.assign(a.byConn[c])
 }
 
-// assign has a connection that has its echo become a member of one of the loops.
-func (a *acceptor) assign(p *pendingConn) {
+// assign has a connection that has its echo become a member of one of the loops. It
+// returns what read does.
+func (a *acceptor) assign(p *pendingConn) state {
 	c, to := p.conn, a.choose()
 	if to != a.inbox {
 		if errno := a.kernel.Remove(c.fd); errno != 0 {
-			a.end(c, causeErrno("epoll_ctl", errno))
-			return
+			return a.end(c, causeErrno("epoll_ctl", errno))
 		}
 		a.table.remove(c)
 		a.inbox.assigned.Add(-1)
@@ -129,6 +129,7 @@ func (a *acceptor) assign(p *pendingConn) {
 	}
 	a.put(to, assignment{c, p.join})
 	a.remove(p)
+	return echoing
 }
 
 // put puts an assignment into an inbox. The acceptor's own loop looks there anyhow,

@@ -2,6 +2,8 @@
 
 package server
 
+import "slices"
+
 // A drainingConn is a connection in the state draining, and why it will end.
 type drainingConn struct {
 	conn  *conn
@@ -29,33 +31,25 @@ func (a *audience) startDraining(c *conn, why cause) {
 
 // drain reads from the draining connections, and ends those that have no more.
 func (a *audience) drain() {
-	if len(a.draining) == 0 || !a.retryAt.IsZero() {
-		return
+	if a.retryAt.IsZero() {
+		a.draining = slices.DeleteFunc(a.draining, a.drainOne)
 	}
-	kept := a.draining[:0]
-	for _, d := range a.draining {
-		if a.drainOne(d) {
-			kept = append(kept, d)
-		}
-	}
-	clear(a.draining[len(kept):])
-	a.draining = kept
 }
 
-// drainOne reads once and reports whether there may be more.
+// drainOne reads once and reports whether the connection has ended.
 func (a *audience) drainOne(d drainingConn) bool {
 	most := a.mayRead(d.conn)
 	if most == 0 {
 		a.shares.wait(a.now)
-		return true
+		return false
 	}
 	out, why := a.take(d.conn, most), d.cause
 	switch {
 	case out.kind == done:
-		return true
+		return false
 	case out.kind == short:
 		a.backOff()
-		return true
+		return false
 	case why != cause{}:
 	case out.kind == blocked:
 		why = d.conn.causeEnd()
@@ -63,7 +57,7 @@ func (a *audience) drainOne(d drainingConn) bool {
 		why = out.cause
 	}
 	a.end(d.conn, why)
-	return false
+	return true
 }
 
 // mustDrain reports whether there is a draining connection that may be read.

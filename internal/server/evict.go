@@ -4,8 +4,6 @@ package server
 
 import (
 	"math"
-	"slices"
-	"syscall"
 	"time"
 )
 
@@ -70,26 +68,10 @@ func (a *acceptor) outOfDescriptors() bool {
 	return a.descriptorsShort && a.nextFD() >= a.limits.descriptors.Full
 }
 
-// evictOneLate evicts a late connection and reports whether it did. Nothing else may be
-// evicted for lack of descriptors that are for connections: clients have the rest, and
-// the new connection may well be refused.
-func (a *acceptor) evictOneLate() bool {
-	for a.late.size > 0 {
-		if a.evict(a.late.victim()) {
-			return true
-		}
-	}
-	return false
-}
-
-// evictFor evicts a pending connection if errno is for lack of descriptors, and
-// reports whether it did.
-func (a *acceptor) evictFor(errno syscall.Errno) bool {
-	for errno == syscall.EMFILE || errno == syscall.ENFILE {
-		if a.all.size == 0 {
-			return false
-		}
-		if a.evict(a.all.victim()) {
+// evictFrom evicts a connection of a set and reports whether it did.
+func (a *acceptor) evictFrom(s *pendingSet) bool {
+	for s.size > 0 {
+		if a.evict(s.victim()) {
 			return true
 		}
 	}
@@ -99,29 +81,11 @@ func (a *acceptor) evictFor(errno syscall.Errno) bool {
 // evict ends a pending connection and reports whether it did. A connection that
 // has sent its key since it was last read is let in instead.
 func (a *acceptor) evict(p *pendingConn) bool {
-	c := p.conn
-	now := a.readOn(c)
+	now := a.read(p.conn)
 	if now == pending {
-		a.end(c, causeEvicted)
+		now = a.end(p.conn, causeEvicted)
 	}
-	return now == pending || now == closed
-}
-
-// readOn reads from a pending connection and returns its state after that:
-// pending, waitingForEnd, closed or echoing. Echoing stands for member, too: a member may
-// belong to another loop by now, so only the acceptor's own lists are read.
-func (a *acceptor) readOn(c *conn) state {
-	ended := len(*a.ended)
-	a.read(c)
-	switch p := a.byConn[c]; {
-	case slices.ContainsFunc((*a.ended)[ended:], func(e ending) bool { return e.conn == c }):
-		return closed
-	case p != nil && c.state == waitingForEnd:
-		return waitingForEnd
-	case p != nil && p.join == nil:
-		return pending
-	}
-	return echoing
+	return now == closed
 }
 
 // evictLate holds the connections past their grace to the bounds.

@@ -4,26 +4,11 @@ package server
 
 // A lag is what a loop keeps for a member whose socket took less than there was.
 type lag struct {
-	index    int  // in the audience's lagging
-	ready    bool // it is in the audience's list of members to be written to again
-	deferred bool // the kernel lacked memory for the write; the socket may have space
-}
-
-// awaitWritable has the rest written to c when its socket is writable.
-func (a *audience) awaitWritable(c *conn) {
-	a.beginLag(c)
-	c.lag.deferred = false
-	a.arm(c)
-}
-
-// deferWrite has the rest written to c when the kernel may have memory for it
-// again. Until then epoll might report its socket as writable all the time, so
-// the loop does not wait for that.
-func (a *audience) deferWrite(c *conn) {
-	a.beginLag(c)
-	c.lag.deferred = true
-	a.backOff()
-	a.arm(c)
+	index int  // in the audience's lagging
+	ready bool // it is in the audience's list of members to be written to again
+	// deferred: the kernel lacked memory for the write. The socket may have space, so that
+	// epoll might report it as writable all the time, and is not asked.
+	deferred bool
 }
 
 // retryDeferred marks the members whose writes were deferred as ready.
@@ -48,11 +33,7 @@ func (a *audience) beginLag(c *conn) {
 	if c.lag != nil {
 		return
 	}
-	if last := len(a.spareLags) - 1; last >= 0 {
-		c.lag, a.spareLags = a.spareLags[last], a.spareLags[:last]
-	} else {
-		c.lag = new(lag)
-	}
+	c.lag = a.lags.take()
 	c.lag.index = len(a.lagging)
 	a.lagging = append(a.lagging, c)
 }
@@ -68,11 +49,7 @@ func (a *audience) endLag(c *conn) {
 	moved.lag.index = c.lag.index
 	a.lagging[last] = nil
 	a.lagging = a.lagging[:last]
-
-	const kept = 64
-	if len(a.spareLags) < kept {
-		*c.lag = lag{}
-		a.spareLags = append(a.spareLags, c.lag)
-	}
+	*c.lag = lag{}
+	a.lags.put(c.lag)
 	c.lag = nil
 }

@@ -22,12 +22,12 @@ var layers = []struct {
 	types []string
 }{
 	{"kernel", []string{
-		"kernel", "fileMemory", "system", "clock", "cause", "outcome", "outcomeKind", "partial", "frames", "flatFrame", "framing",
+		"kernel", "fileMemory", "system", "clock", "cause", "outcome", "outcomeKind", "spares", "partial", "frames", "flatFrame", "framing",
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
 	{"conn", []string{"conn", "state", "lag", "input"}},
 	{"room", []string{"room", "identities", "identity", "inbox", "assignment", "ending", "endings", "table"}},
-	{"audience", []string{"audience", "limits", "shares", "drainingConn"}},
+	{"audience", []string{"audience", "limits", "rotation", "shares", "drainingConn"}},
 	{"acceptor", []string{
 		"acceptor", "acceptorLimits", "Adopted", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
 	}},

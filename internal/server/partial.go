@@ -44,25 +44,18 @@ func (c *conn) keep(s *system, rest []byte) {
 // dropPartial.
 func (c *conn) makePartial(s *system) *partial {
 	if c.partial == nil {
-		if last := len(s.partials) - 1; last >= 0 {
-			c.partial, s.partials = s.partials[last], s.partials[:last]
-		} else {
-			c.partial = new(partial)
-		}
+		c.partial = s.partials.take()
 	}
 	return c.partial
 }
 
 // dropPartial gives the partial of a connection back if nothing is incomplete, or the
-// connection is closed. A few are kept for reuse.
+// connection is closed.
 func (c *conn) dropPartial(s *system) {
 	if c.partial == nil || c.state != closed && (c.partial.have > 0 || !c.partial.frames.isIdle()) {
 		return
 	}
-	const kept = 64
-	if len(s.partials) < kept {
-		c.partial.have, c.partial.frames = 0, frames{}
-		s.partials = append(s.partials, c.partial)
-	}
+	c.partial.have, c.partial.frames = 0, frames{}
+	s.partials.put(c.partial)
 	c.partial = nil
 }

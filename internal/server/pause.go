@@ -94,19 +94,14 @@ func (a *audience) resume() {
 		return
 	}
 	a.shares.tickAt = time.Time{}
-	kept := a.paused[:0]
-	for _, c := range a.paused {
-		if c.state == member && a.shares.left(c) == 0 {
-			kept = append(kept, c)
-			continue
-		}
-		c.paused = false
-		if c.state == member {
+	a.paused = slices.DeleteFunc(a.paused, func(c *conn) bool {
+		c.paused = c.state == member && a.shares.left(c) == 0
+		if c.state == member && !c.paused {
 			a.arm(c)
 		}
-	}
-	clear(a.paused[len(kept):])
-	if a.paused = kept; len(kept) > 0 {
+		return !c.paused
+	})
+	if len(a.paused) > 0 {
 		a.shares.wait(a.now)
 	}
 }
@@ -114,15 +109,10 @@ func (a *audience) resume() {
 // readReceived reads from the members of which something had come before the server
 // got them, and which epoll does not report for that.
 func (a *audience) readReceived() {
-	kept := a.unread[:0]
-	for _, c := range a.unread {
+	a.unread = slices.DeleteFunc(a.unread, func(c *conn) bool {
 		a.read(c)
-		if c.hasReceived() {
-			kept = append(kept, c)
-		}
-	}
-	clear(a.unread[len(kept):])
-	a.unread = kept
+		return !c.hasReceived()
+	})
 }
 
 // mustReadReceived reports whether there is such a member that may be read.

@@ -67,16 +67,9 @@ type sendMeter struct {
 	cpu    time.Duration
 }
 
-// beginPublish begins to measure if a batch of that many bytes is large.
-func (o *output) beginPublish(bytes int) {
-	if !o.meter.running && o.isLarge(bytes) {
-		o.beginLap()
-	}
-}
-
-// beginFlush begins to measure if there is much to send, which others may have
-// published, or if many members that lag can take more.
-func (o *output) beginFlush(bytes, ready int) {
+// measure begins to measure if a batch of that many bytes is large, whoever published
+// it, or if many members that lag can take more.
+func (o *output) measure(bytes, ready int) {
 	if !o.meter.running && (o.isLarge(bytes) || ready >= o.limits.members && o.mayRefer()) {
 		o.beginLap()
 	}

@@ -10,7 +10,7 @@ type system struct {
 	kernel kernel
 	clock
 
-	partials  []*partial // for reuse
+	partials  spares[partial]
 	controls  websocket.Spares
 	stretches [][]byte          // of the log
 	framed    [][]byte          // header and stretches

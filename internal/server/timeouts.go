@@ -16,35 +16,53 @@ func (a *audience) checkTimeouts() {
 	a.checkPings()
 }
 
-const (
-	// pingInterval is how often each WebSocket is sent a ping, unless Config says
-	// otherwise. Some proxies close what is silent for a minute.
-	pingInterval = 30 * time.Second
-	// maxPingChecks is how many of them are looked at in one wake-up.
-	maxPingChecks = 256
-)
+// A rotation checks each member once in an interval, a few of them in one wake-up.
+type rotation struct {
+	at   time.Time // when to go on; zero while there is nothing to check
+	last int       // index of the member that was checked last
+}
+
+// mostChecks is how many members are checked in one wake-up.
+const mostChecks = 256
+
+// due returns how many of the members are to be checked now. If interval is 0, none is.
+func (r *rotation) due(members int, interval time.Duration, now time.Time) int {
+	if members == 0 || interval == 0 {
+		r.at = time.Time{}
+		return 0
+	}
+	rounds := members/mostChecks + 1
+	isDue := !r.at.IsZero() && !now.Before(r.at)
+	if isDue || r.at.IsZero() {
+		r.at = now.Add(interval / time.Duration(rounds))
+	}
+	if !isDue {
+		return 0
+	}
+	return (members + rounds - 1) / rounds
+}
+
+// next returns the next member to check.
+func (r *rotation) next(members []*conn) *conn {
+	r.last = (r.last + 1) % len(members)
+	return members[r.last]
+}
+
+// pingInterval is how often each WebSocket is sent a ping, unless Config says
+// otherwise. Some proxies close what is silent for a minute.
+const pingInterval = 30 * time.Second
 
 // checkPings sends pings to WebSockets and disconnects those whose clients did not
 // answer the last ones. Keep-alive does not find those: at the far end of the
 // connection may be a proxy. A client that does not read, or is not read because the
 // room is held, is merely slow.
 func (a *audience) checkPings() {
+	interval := a.limits.ping
 	if a.webSockets == 0 {
-		a.checkPingsAt = time.Time{}
-		return
+		interval = 0
 	}
-	rounds := len(a.members)/maxPingChecks + 1
-	pause := a.limits.ping / time.Duration(rounds)
-	if a.checkPingsAt.IsZero() {
-		a.checkPingsAt = a.now.Add(pause)
-	}
-	if a.now.Before(a.checkPingsAt) {
-		return
-	}
-	a.checkPingsAt = a.now.Add(pause)
-	for range min((len(a.members)+rounds-1)/rounds, len(a.members)) {
-		a.pingIndex = (a.pingIndex + 1) % len(a.members)
-		a.checkPing(a.members[a.pingIndex])
+	for range a.pings.due(len(a.members), interval, a.now) {
+		a.checkPing(a.pings.next(a.members))
 	}
 }
 
@@ -126,13 +144,9 @@ func (a *audience) checkStall(c *conn) {
 	}
 }
 
-const (
-	// windowChecks is how often a member's window is checked within the time
-	// after which the kernel would give the connection up.
-	windowChecks = 4
-	// maxWindowChecks is how many windows are checked in one wake-up.
-	maxWindowChecks = 256
-)
+// windowChecks is how often a member's window is checked within the time after which
+// the kernel would give the connection up.
+const windowChecks = 4
 
 // checkWindows keeps TCP_USER_TIMEOUT from ending a connection whose peer is
 // alive but does not read, such as a program that shows a modal dialog. The
@@ -141,22 +155,8 @@ const (
 // window is closed. A peer that vanishes then is found by the kernel's own, much
 // longer rule.
 func (a *audience) checkWindows() {
-	if len(a.members) == 0 || a.limits.peer == 0 {
-		a.checkWindowsAt = time.Time{}
-		return
-	}
-	rounds := len(a.members)/maxWindowChecks + 1
-	pause := a.limits.peer / windowChecks / time.Duration(rounds)
-	if a.checkWindowsAt.IsZero() {
-		a.checkWindowsAt = a.now.Add(pause)
-	}
-	if a.now.Before(a.checkWindowsAt) {
-		return
-	}
-	a.checkWindowsAt = a.now.Add(pause)
-	for range min(maxWindowChecks, len(a.members)) {
-		a.windowIndex = (a.windowIndex + 1) % len(a.members)
-		a.checkWindow(a.members[a.windowIndex])
+	for range a.windows.due(len(a.members), a.limits.peer/windowChecks, a.now) {
+		a.checkWindow(a.windows.next(a.members))
 	}
 }
 
