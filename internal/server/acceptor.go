@@ -183,11 +183,16 @@ func (a *acceptor) add(from Adopted) {
 		a.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}
-	p := a.push(c)
-	p.remote = from.Remote
+	p := a.spares.take()
+	p.conn, p.since, p.remote = c, a.now, from.Remote
 	if from.Numbered { // or it was not asked which client it is, and what it has
 		p.epoch, p.known, p.client = from.Epoch, from.Known, from.Client
 		p.returns = from.Known > 0 || from.SinceFirst
+	}
+	p.element = a.conns.PushBack(p)
+	a.byConn[c] = p
+	if a.firstInGrace == nil {
+		a.firstInGrace = p.element
 	}
 	switch a.read(c) { // most have sent their message by now
 	case closed:
@@ -196,18 +201,6 @@ func (a *acceptor) add(from Adopted) {
 		p.inAll = a.all.add(p)
 	}
 	a.makeSpace(from.FD)
-}
-
-// push appends a connection to the pending ones, as the newest.
-func (a *acceptor) push(c *conn) *pendingConn {
-	p := a.spares.take()
-	p.conn, p.since = c, a.now
-	p.element = a.conns.PushBack(p)
-	a.byConn[c] = p
-	if a.firstInGrace == nil {
-		a.firstInGrace = p.element
-	}
-	return p
 }
 
 // end has a connection closed that is no member yet, and returns its state.

@@ -85,8 +85,7 @@ func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 		c.catchUp(a.system, a.room.log)
 	}
 	if c.cursor < a.room.log.Head() || c.pongDue() || c.isBehind() { // and perhaps nothing new will come
-		a.beginLag(c)
-		a.markReady(c)
+		a.writeSoon(c)
 	}
 	a.arm(c)
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"slices"
 	"syscall"
 
 	"sop-chat/internal/broadcast"
@@ -26,19 +27,19 @@ func (a *acceptor) read(c *conn) state {
 			c.keep(a.system, m[:have])
 			return pending
 		}
-		in, errno := c.receive(a.system, m[have:])
+		came, r, errno := c.receive(a.system, m[have:])
 		switch {
 		case errno == syscall.EAGAIN:
 			c.keep(a.system, m[:have]) // a ping is answered before the echo
 			return pending
 		case errno != 0:
 			return a.end(c, causeErrno("read", errno))
-		case in.came == 0 && c.violation() != "":
+		case came == 0 && c.violation() != "":
 			return a.end(c, causeViolation(c.violation()))
-		case in.came == 0:
+		case came == 0:
 			return a.end(c, causeSilent(have))
 		}
-		if have += in.data; have == wire.Size {
+		if have += r.Data; have == wire.Size {
 			c.keep(a.system, nil)
 			return a.authenticate(c, m)
 		}
@@ -144,15 +145,10 @@ func (a *acceptor) put(to *inbox, what assignment) {
 // choose returns the inbox of the loop to assign the next member to: the first that has
 // too few members to be worth another loop, or else the one that has the fewest.
 func (a *acceptor) choose() *inbox {
-	fewest := a.inboxes[0]
 	for _, b := range a.inboxes {
-		n := b.assigned.Load()
-		if n < a.limits.minMembers {
+		if b.assigned.Load() < a.limits.minMembers {
 			return b
 		}
-		if n < fewest.assigned.Load() {
-			fewest = b
-		}
 	}
-	return fewest
+	return slices.MinFunc(a.inboxes, func(b, c *inbox) int { return int(b.assigned.Load() - c.assigned.Load()) })
 }

@@ -18,9 +18,3 @@ type Descriptors struct {
 	// pending one that is past its grace can be evicted.
 	Full int
 }
-
-// evicts reports whether a new connection has a pending one evicted, if next is
-// the number of the next descriptor and pending that of pending connections.
-func (d Descriptors) evicts(next, pending int) bool {
-	return next >= d.Short && pending > d.ForPending
-}

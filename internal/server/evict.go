@@ -26,16 +26,10 @@ const (
 	burstFactor = 16
 )
 
-// overBurst reports whether there are more pending connections than a burst may
-// bring.
-func (a *acceptor) overBurst() bool {
-	return a.limits.pending > 0 && a.all.size > burstFactor*a.limits.pending
-}
-
 // makeSpace evicts as many connections as a new one, on descriptor fd, leaves no
 // space for. The new one itself is the last to be chosen.
 func (a *acceptor) makeSpace(fd int) {
-	for a.overBurst() {
+	for a.limits.pending > 0 && a.all.size > burstFactor*a.limits.pending {
 		a.evict(a.all.victim())
 	}
 	d := a.limits.descriptors
@@ -45,7 +39,7 @@ func (a *acceptor) makeSpace(fd int) {
 	if a.descriptorsShort = a.descriptorsShort || fd >= d.Short; !a.descriptorsShort {
 		return
 	}
-	for next := a.nextFD(); d.evicts(next, a.all.size) && !a.evict(a.all.victim()); {
+	for next := a.nextFD(); next >= d.Short && a.all.size > d.ForPending && !a.evict(a.all.victim()); {
 	}
 }
 

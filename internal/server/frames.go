@@ -46,10 +46,7 @@ func (f *frames) isIdle() bool {
 }
 
 // hasEnded reports whether the client has ended its WebSocket.
-func (c *conn) hasEnded() bool {
-	f := c.frames()
-	return f != nil && f.ended
-}
+func (c *conn) hasEnded() bool { return c.partial != nil && c.partial.frames.ended }
 
 // violation returns the rule of WebSockets that the client broke; "" if it broke
 // none.
@@ -61,10 +58,7 @@ func (c *conn) violation() string {
 }
 
 // pongDue reports whether a ping of the client is unanswered.
-func (c *conn) pongDue() bool {
-	f := c.frames()
-	return f != nil && f.decoder.PongDue()
-}
+func (c *conn) pongDue() bool { return c.partial != nil && c.partial.frames.decoder.PongDue() }
 
 // maxUnanswered is how many pings a client may leave unanswered: as many as take about
 // as long as keep-alive does.
@@ -258,9 +252,7 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 	s.kernel.Send(c.fd, s.framed)
 }
 
-func (c *conn) hasReceived() bool {
-	return c.state == member && len(c.received()) > 0
-}
+func (c *conn) hasReceived() bool { return c.state == member && len(c.received()) > 0 }
 
 // received returns what was read from the connection before the server got it, and
 // is next.

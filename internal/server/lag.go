@@ -28,6 +28,12 @@ func (a *audience) markReady(c *conn) {
 	}
 }
 
+// writeSoon has c written to in this wake-up, whether it lags or not.
+func (a *audience) writeSoon(c *conn) {
+	a.beginLag(c)
+	a.markReady(c)
+}
+
 // beginLag adds c to the lagging members.
 func (a *audience) beginLag(c *conn) {
 	if c.lag != nil {

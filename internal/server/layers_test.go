@@ -25,7 +25,7 @@ var layers = []struct {
 		"kernel", "fileMemory", "system", "clock", "cause", "outcome", "outcomeKind", "spares", "partial", "frames", "flatFrame", "framing",
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
-	{"conn", []string{"conn", "state", "lag", "input"}},
+	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{"room", "identities", "identity", "inbox", "assignment", "ending", "endings", "table"}},
 	{"audience", []string{"audience", "limits", "rotation", "shares", "drainingConn"}},
 	{"acceptor", []string{

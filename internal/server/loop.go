@@ -102,11 +102,8 @@ func (l *loop) addAcceptor(loops []*loop, listeners []int, q *handoffQueue, lim 
 // itself fails, which no client can cause.
 func (l *loop) run() error {
 	for {
-		switch running, err := l.turn(); {
-		case err != nil:
+		if running, err := l.turn(); err != nil || !running {
 			return err
-		case !running:
-			return nil
 		}
 	}
 }

@@ -99,10 +99,7 @@ func (c *conn) catchUp(s *system, log *broadcast.Log) {
 }
 
 // isBehind reports whether the client has yet to be told that it has caught up.
-func (c *conn) isBehind() bool {
-	f := c.frames()
-	return f != nil && f.target > 0
-}
+func (c *conn) isBehind() bool { return c.partial != nil && c.partial.frames.target > 0 }
 
 // hasCaughtUp reports, once, that the client has caught up.
 func (c *conn) hasCaughtUp() bool {

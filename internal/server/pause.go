@@ -22,8 +22,7 @@ func (a *audience) read(c *conn) {
 	switch out := a.take(c, most); out.kind {
 	case done:
 		if (c.pongDue() || c.isBehind()) && c.lag == nil {
-			a.beginLag(c)
-			a.markReady(c)
+			a.writeSoon(c)
 		}
 	case short:
 		a.backOff()

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -19,57 +20,49 @@ const maxRead = 64 << 10
 func (c *conn) read(s *system, log *broadcast.Log, space []byte, most int) (came, whole int, out outcome) {
 	have := copy(space, c.incomplete())
 	space = space[:min(maxRead, have+most)]
-	in, errno := c.receive(s, space[have:])
+	came, r, errno := c.receive(s, space[have:])
 	switch {
 	case errno != 0:
 		return 0, 0, failed("read", errno)
-	case in.came == 0:
+	case came == 0:
 		return 0, 0, outcome{ended, c.causeEnd()}
-	case in.empty && c.framing == numbered && c.state == member && !c.isBehind():
+	case r.Empty && c.framing == numbered && c.state == member && !c.isBehind():
 		c.catchUp(s, log)
 	}
-	whole = wire.Whole(have + in.data)
-	c.keep(s, space[whole:have+in.data])
+	whole = wire.Whole(have + r.Data)
+	c.keep(s, space[whole:have+r.Data])
 	if c.hasEnded() {
 		out = outcome{ended, c.causeEnd()}
 	}
-	return in.came, whole, out
+	return came, whole, out
 }
 
-// An input is what a connection received at once.
-type input struct {
-	came  int  // bytes
-	data  int  // bytes of messages, in place of what came
-	empty bool // there was a frame without messages
-}
-
-// receive reads once from a connection into b. Of a WebSocket, bytes may come and
-// none of them be of a message. At the end of the stream nothing comes, and there is no
-// error; also when a WebSocket was closed before.
-func (c *conn) receive(s *system, b []byte) (in input, errno syscall.Errno) {
+// receive reads once from a connection into b, and returns how many bytes came, and what
+// they were: whatever the framing, as of a WebSocket. At the end of the stream nothing
+// comes, and there is no error; also when a WebSocket was closed before.
+func (c *conn) receive(s *system, b []byte) (came int, r websocket.Received, errno syscall.Errno) {
 	if c.hasEnded() {
-		return input{}, 0
+		return 0, r, 0
 	}
-	var came int
 	if early := c.received(); len(early) > 0 {
 		came = copy(b, early)
 		c.partial.frames.received = early[came:]
 	} else if came, errno = s.kernel.Read(c.fd, b); errno == syscall.EINTR {
 		return c.receive(s, b)
 	} else if errno != 0 || came == 0 {
-		return input{}, errno
+		return 0, r, errno
 	}
 	if !c.isWebSocket() {
-		return input{came: came, data: came}, 0
+		return came, websocket.Received{Data: came}, 0
 	}
 	f := &c.makePartial(s).frames
 	f.unanswered = 0
-	r := f.decoder.Decode(b[:came], &s.controls)
+	r = f.decoder.Decode(b[:came], &s.controls)
 	if r.Close != 0 {
 		f.ended, f.status, f.violation = true, r.Close, r.Violation
 	}
 	c.dropPartial(s)
-	return input{came, r.Data, r.Empty}, 0
+	return came, r, 0
 }
 
 // causeEnd is for a connection that the client has ended.

@@ -154,44 +154,30 @@ func (s *Server) Addrs() []netip.AddrPort {
 // and the log, and returns nil. It returns an error only if the system refuses
 // what every loop needs.
 func (s *Server) Serve(ctx context.Context) error {
+	var pollers []*netpoll.Poller
 	defer s.room.log.Close()
-	defer s.closeHandoff()
-	defer func() {
-		for _, fd := range s.listeners {
-			netpoll.Close(fd)
-		}
-	}()
-	pollers, err := newPollers(s.config.Loops)
-	if err != nil {
-		return err
-	}
 	defer func() {
 		for _, p := range pollers {
 			p.Destroy()
 		}
+		for _, fd := range s.listeners {
+			netpoll.Close(fd)
+		}
 	}()
-	defer s.closeHandoff() // so that it wakes no loop whose poller is gone
+	defer s.closeHandoff() // before the pollers are gone, which it may wake
+	for range s.config.Loops {
+		p, err := netpoll.New()
+		if err != nil {
+			return err
+		}
+		pollers = append(pollers, p)
+	}
 	if err := s.prepare(pollers); err != nil {
 		return err
 	}
 	unhook := context.AfterFunc(ctx, s.stop)
 	defer unhook()
 	return s.run()
-}
-
-func newPollers(n int) ([]*netpoll.Poller, error) {
-	var pollers []*netpoll.Poller
-	for range n {
-		p, err := netpoll.New()
-		if err != nil {
-			for _, p := range pollers {
-				p.Destroy()
-			}
-			return nil, err
-		}
-		pollers = append(pollers, p)
-	}
-	return pollers, nil
 }
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.
