@@ -27,7 +27,7 @@ type acceptor struct {
 	room    *room
 	logger  *slog.Logger
 	table   *table   // its loop's
-	ended   *endings // its loop's
+	endings *endings // its loop's
 	inbox   *inbox   // its loop's
 	inboxes []*inbox // of all loops
 
@@ -205,7 +205,7 @@ func (a *acceptor) add(from Adopted) {
 
 // end has a connection closed that is no member yet, and returns its state.
 func (a *acceptor) end(c *conn, why cause) state {
-	a.ended.add(c, why)
+	a.endings.add(c, why)
 	a.drop(c)
 	return closed
 }

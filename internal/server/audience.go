@@ -15,11 +15,11 @@ import (
 // goroutine.
 type audience struct {
 	*system
-	room   *room
-	output output
-	limits limits
-	batch  *broadcast.Batch // the loop's; empty after publish
-	ended  *endings         // the loop's
+	room    *room
+	output  output
+	limits  limits
+	batch   *broadcast.Batch // the loop's; empty after publish
+	endings *endings         // the loop's
 
 	cursor     *broadcast.Cursor  // nil while there are no members
 	written    broadcast.Position // every member that doesn't lag has everything before it
@@ -199,7 +199,7 @@ func (a *audience) arm(c *conn) {
 
 // end has a member closed when what it sent has been published. From here on it is
 // neither read nor written.
-func (a *audience) end(c *conn, why cause) { a.ended.add(c, why) }
+func (a *audience) end(c *conn, why cause) { a.endings.add(c, why) }
 
 // remove removes a connection that is closed.
 func (a *audience) remove(c *conn) {

@@ -31,11 +31,11 @@ func (e *endings) add(c *conn, why cause) {
 
 // closeEnded closes the connections that ended.
 func (l *loop) closeEnded() {
-	for _, e := range l.ended {
+	for _, e := range l.endings {
 		l.close(e)
 	}
-	clear(l.ended)
-	l.ended = l.ended[:0]
+	clear(l.endings)
+	l.endings = l.endings[:0]
 }
 
 // close closes a connection in both directions and gives back all that belongs
@@ -117,7 +117,7 @@ func (l *loop) shutdown() {
 	}
 	for _, c := range l.table.conns {
 		if c != nil {
-			l.ended.add(c, causeShutdown)
+			l.endings.add(c, causeShutdown)
 		}
 	}
 	l.closeEnded()

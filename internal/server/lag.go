@@ -2,7 +2,7 @@
 
 package server
 
-// A lag is what a loop keeps for a member whose socket took less than there was.
+// A lag is what is kept for a member whose socket took less than there was.
 type lag struct {
 	index int  // in the audience's lagging
 	ready bool // it is in the audience's list of members to be written to again

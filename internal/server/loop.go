@@ -45,7 +45,7 @@ type loop struct {
 	batch    *broadcast.Batch
 	table    table
 	inbox    inbox
-	ended    endings
+	endings  endings
 }
 
 func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
@@ -63,7 +63,7 @@ func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bo
 		output:  output{system: &l.system, log: r.log, memory: r.memory, sending: &r.sending, logger: logger, limits: lim.send},
 		limits:  lim,
 		batch:   l.batch,
-		ended:   &l.ended,
+		endings: &l.endings,
 		written: r.log.Head(),
 	}
 	return l
@@ -76,7 +76,7 @@ func (l *loop) addAcceptor(loops []*loop, listeners []int, q *handoffQueue, lim 
 		room:      l.audience.room,
 		logger:    l.logger,
 		table:     &l.table,
-		ended:     &l.ended,
+		endings:   &l.endings,
 		inbox:     &l.inbox,
 		listeners: listeners,
 		handoff:   q,
@@ -219,7 +219,7 @@ func (l *loop) admitAssigned() {
 		if !l.table.has(a.conn) {
 			if errno := l.table.register(l.kernel, a.conn, netpoll.Readable); errno != 0 {
 				a.join.Leave()
-				l.ended.add(a.conn, causeErrno("epoll_ctl", errno))
+				l.endings.add(a.conn, causeErrno("epoll_ctl", errno))
 				continue
 			}
 		}

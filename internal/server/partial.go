@@ -4,7 +4,7 @@ package server
 
 import "sop-chat/internal/wire"
 
-// A partial is what a loop keeps for a connection while something is incomplete:
+// A partial is what is kept for a connection while something is incomplete:
 // the beginning of a message, or, while echoing, the end of an echo; and of a
 // WebSocket its frames.
 type partial struct {

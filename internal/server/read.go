@@ -38,8 +38,8 @@ func (c *conn) read(s *system, log *broadcast.Log, space []byte, most int) (came
 }
 
 // receive reads once from a connection into b, and returns how many bytes came, and what
-// they were: whatever the framing, as of a WebSocket. At the end of the stream nothing
-// comes, and there is no error; also when a WebSocket was closed before.
+// was found in them. Of a raw connection, all of them are of messages. At the end of the
+// stream nothing comes, and there is no error; also when a WebSocket was closed before.
 func (c *conn) receive(s *system, b []byte) (came int, r websocket.Received, errno syscall.Errno) {
 	if c.hasEnded() {
 		return 0, r, 0
