@@ -82,18 +82,14 @@ func (q *handoffQueue) open(wake func()) {
 	wake()
 }
 
-// take returns at most that many connections, and reports whether there are
-// more.
-func (q *handoffQueue) take(most int) (taken []Adopted, more bool) {
+// take returns at most that many connections.
+func (q *handoffQueue) take(most int) []Adopted {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(most, len(q.waiting))
-	taken, q.waiting = q.waiting[:n:n], q.waiting[n:]
-	if len(q.waiting) == 0 {
-		q.waiting = nil
-		return taken, false
-	}
-	return taken, true
+	taken := slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	return taken
 }
 
 // close has later connections be closed at once, and returns those that wait.
@@ -122,7 +118,7 @@ func (a *acceptor) adopt() (more bool) {
 		a.add(next)
 		return true
 	}
-	if a.adopted, more = a.handoff.take(maxAccepts); len(a.adopted) > 0 || more {
+	if a.adopted = a.handoff.take(maxAccepts); len(a.adopted) > 0 {
 		a.kernel.Wake()
 	}
 	return false
