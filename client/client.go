@@ -81,12 +81,13 @@ type Client struct {
 	outgoing  []byte
 	unacked   unacked
 
-	receiving turn
-	received  []byte // of buffer, not yet handed out
-	buffer    []byte
-	recvErr   error         // why nothing more can be received
-	ended     chan struct{} // closed when recvErr is set
-	caughtUp  chan struct{} // closed when all that was said before was received
+	messages *stream[Message]
+	received []byte // of buffer, not yet handed out
+	buffer   []byte
+	waiting  atomic.Int64  // how many messages are in received
+	recvErr  error         // why nothing more can be received
+	ended    chan struct{} // closed when recvErr is set
+	caughtUp chan struct{} // closed when all that was said before was received
 }
 
 // readSize is how many bytes are read at once, at most.
@@ -178,14 +179,14 @@ func join(ctx context.Context, addr, name, key string, o options) (*Client, erro
 		o.state.Client = rand.Uint64()
 	}
 	c := &Client{
-		id:        o.state.Client,
-		name:      name,
-		strict:    o.strict,
-		sending:   newTurn(),
-		receiving: newTurn(),
-		ended:     make(chan struct{}),
-		caughtUp:  make(chan struct{}),
+		id:       o.state.Client,
+		name:     name,
+		strict:   o.strict,
+		sending:  newTurn(),
+		ended:    make(chan struct{}),
+		caughtUp: make(chan struct{}),
 	}
+	c.messages = newStream(c.next)
 	joinOver := c.joinTCP
 	if isURL(addr) {
 		joinOver = c.joinPage
@@ -270,10 +271,11 @@ func (c *Client) Name() string { return c.name }
 // may be called inside a loop over Receive, to do something before that waits
 // again.
 func (c *Client) Buffered() int {
+	kept := c.messages.buffered()
 	if c.room != nil {
-		return c.room.buffered()
+		return kept + c.room.buffered()
 	}
-	return len(c.received) / wire.Size
+	return kept + int(c.waiting.Load())
 }
 
 // Probe makes the peer's kernel answer within some seconds, or the connection ends.

@@ -6,3 +6,9 @@ import "time"
 func WithSilence(d time.Duration) Option {
 	return func(o *options) { o.silence = d }
 }
+
+// MaxKept is how many messages Finish keeps for a loop over Receive.
+const MaxKept = maxKept
+
+// Kept returns how many there are.
+func (c *Client) Kept() int { return c.messages.buffered() }

@@ -15,36 +15,16 @@ import (
 // Otherwise the last pair has one: a ClosedError if the server closed the
 // connection or it broke, net.ErrClosed after Close, or ctx's error once ctx is
 // done. After a loop was left, or its ctx is done, another Receive goes on where it
-// stopped.
+// stopped. The loop's body may call any method, Finish too: the loop then goes on with
+// the messages that came until the end.
 //
 // It is an iterator and not a channel, so that there is nothing between the caller
 // and the socket: no goroutine to stop, no buffer whose messages are lost when the
 // caller leaves the loop, no second place for the error. A slow caller slows down
 // the senders, through TCP, and does not use more memory.
 func (c *Client) Receive(ctx context.Context) iter.Seq2[Message, error] {
-	return func(yield func(Message, error) bool) {
-		if err := c.receiving.acquire(ctx); err != nil {
-			yield(Message{}, err)
-			return
-		}
-		defer c.receiving.release()
-		for {
-			m, err := c.next(ctx)
-			switch {
-			case errors.Is(err, errEnd):
-				return
-			case err != nil:
-				yield(Message{}, err)
-				return
-			case !yield(m, nil):
-				return
-			}
-		}
-	}
+	return c.messages.all(ctx)
 }
-
-// errEnd is the end of a connection that both sides have closed in order.
-var errEnd = errors.New("the connection has ended as it should")
 
 // next returns the next message.
 func (c *Client) next(ctx context.Context) (Message, error) {
@@ -58,6 +38,7 @@ func (c *Client) next(ctx context.Context) (Message, error) {
 	}
 	m := wire.Message(c.received[:wire.Size])
 	c.received = c.received[wire.Size:]
+	c.waiting.Store(int64(len(c.received) / wire.Size))
 	return Message{Name: string(m.Name()), Text: string(m.Text())}, nil
 }
 
@@ -77,6 +58,7 @@ func (c *Client) read(ctx context.Context) error {
 	resume()
 	c.buffer = c.buffer[:rest+n]
 	c.received = c.buffer
+	c.waiting.Store(int64(len(c.received) / wire.Size))
 	if err == nil || n > 0 { // the next call returns the error
 		return nil
 	}
@@ -108,19 +90,4 @@ func (c *Client) setRecvErr(err error) {
 		c.failed.Store(true)
 	}
 	close(c.ended)
-}
-
-// discard reads to the end.
-func (c *Client) discard(ctx context.Context) {
-	for c.room != nil {
-		if _, err := c.next(ctx); err != nil {
-			return
-		}
-	}
-	for {
-		c.received = nil
-		if err := c.read(ctx); err != nil {
-			return
-		}
-	}
 }

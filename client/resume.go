@@ -73,6 +73,6 @@ func (c *Client) Resumed() bool { return c.room != nil && c.room.resumed }
 
 // CaughtUp returns a channel that is closed when Receive has returned all that was in
 // the room when the client joined, and not if the connection ends before. Receive or
-// Finish must be under way for that. Over plain TCP it is closed from the beginning,
+// Finish must be under way for that, so wait for it on another goroutine. Over plain TCP it is closed from the beginning,
 // because nothing is known of it.
 func (c *Client) CaughtUp() <-chan struct{} { return c.caughtUp }

@@ -97,8 +97,8 @@ var errFinished = errors.New("the client has finished sending")
 // Finish ends the connection in order: it closes the sending direction, and returns
 // when the server has taken everything and has closed the connection. Through a page
 // it waits until everything is acknowledged, and then closes the connection. Messages that
-// come meanwhile are discarded, unless a Receive is under way: it yields them, and
-// then ends without an error.
+// come meanwhile are discarded, unless a loop over Receive is under way: it yields them,
+// and then ends without an error. Finish may be called inside that loop.
 //
 // Finish fails if the connection ends otherwise, and once ctx is done. In either
 // case the connection is closed, and the last messages may not have arrived.
@@ -107,18 +107,9 @@ func (c *Client) Finish(ctx context.Context) error {
 	if err := c.finishSending(ctx); err != nil {
 		return err
 	}
-	select {
-	case <-c.receiving:
-		c.discard(ctx)
-		c.receiving.release()
-	case <-c.ended: // by a Receive that is under way
-	case <-ctx.Done():
-	}
-	select {
-	case <-c.ended:
-	default:
+	if err := c.messages.drain(ctx, c.ended); err != nil {
 		c.failed.Store(true)
-		return context.Cause(ctx)
+		return err
 	}
 	if errors.Is(c.recvErr, errEnd) {
 		return nil
