@@ -10,11 +10,36 @@ import (
 )
 
 // A RefusedError says that the server closed the connection instead of admitting
-// the client. The protocol does not say which of the two reasons it was.
-type RefusedError struct{ Addr string }
+// the client.
+type RefusedError struct {
+	Addr   string
+	Reason Refusal
+}
+
+// A Refusal is why a server refuses a client. Through a page it is known, unless the
+// server is older than this package. Over plain TCP it is always UnknownRefusal: there
+// the server just closes the connection, whether the key is wrong or the room is full.
+type Refusal int
+
+// The reasons of a RefusedError.
+const (
+	UnknownRefusal Refusal = iota // the key is wrong, or the room is full
+	WrongKey
+	RoomFull
+)
+
+func (r Refusal) String() string {
+	switch r {
+	case WrongKey:
+		return "the key is wrong"
+	case RoomFull:
+		return "the room is full"
+	}
+	return "the key is wrong, or the room is full"
+}
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s did not let us in: the key is wrong, or the room is full", e.Addr)
+	return fmt.Sprintf("%s did not let us in: %v", e.Addr, e.Reason)
 }
 
 // A NotAChatError says that the server did not answer with the echo of the name

@@ -20,9 +20,12 @@ func (c *Client) joinPage(ctx context.Context, addr string, first *wire.Message,
 	resume := interrupt(ctx, c.conn.SetDeadline)
 	admitted, err := c.socket.authenticate(first)
 	resume()
+	refused, isRefused := errors.AsType[*RefusedError](err)
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case isRefused:
+		err = &RefusedError{Addr: addr, Reason: refused.Reason}
 	case endOfStream(err):
 		err = &RefusedError{Addr: addr}
 	case err == nil && admitted.echo != *first:

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -36,10 +37,11 @@ type page struct {
 	kept     int           // how many it sends to clients that come back
 	replay   int           // and to others
 	history  bool
-	gone     uint64 // numbers up to this one are not in the history any more
-	busy     int    // how many requests for the history are refused first
-	broken   int    // the one whose connection breaks, and the next one's
-	held     bool   // nothing is read, or sent
+	gone     uint64               // numbers up to this one are not in the history any more
+	busy     int                  // how many requests for the history are refused first
+	broken   int                  // the one whose connection breaks, and the next one's
+	refusal  websocket.StatusCode // with which it refuses all clients, if it is set
+	held     bool                 // nothing is read, or sent
 	members  map[*pageMember]bool
 	requests atomic.Int32 // for the history
 }
@@ -122,8 +124,8 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	first := wire.Message(b)
-	if !first.HasKey("key") {
-		conn.Close(websocket.StatusNormalClosure, "")
+	if p.refusal != 0 || !first.HasKey("key") {
+		conn.Close(cmp.Or(p.refusal, 4401), "")
 		return
 	}
 	m := &pageMember{name: string(first.TrimmedName()), conn: conn}

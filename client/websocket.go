@@ -46,6 +46,12 @@ const (
 	frameBuffer = readSize
 )
 
+// The status codes with which a server refuses a client, see docs/web.md.
+const (
+	statusWrongKey websocket.StatusCode = 4401
+	statusRoomFull websocket.StatusCode = 4503
+)
+
 // dialWebSocket asks the page at addr for a WebSocket.
 func dialWebSocket(ctx context.Context, addr string, o options) (*webSocket, error) {
 	var l *link
@@ -143,8 +149,8 @@ func plainError(err error) error {
 	return err
 }
 
-// authenticate sends the first message and reads the admission. It returns io.EOF if
-// the server ends the connection instead.
+// authenticate sends the first message and reads the admission. It returns a
+// RefusedError without an address, or io.EOF, if the server ends the connection instead.
 func (w *webSocket) authenticate(first *wire.Message) (a admission, err error) {
 	// If the server has closed the connection, reading fails, too.
 	writeErr := w.write(first[:])
@@ -247,6 +253,10 @@ func ending(err error) error {
 	switch closed.Code {
 	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusRcvd:
 		return io.EOF
+	case statusWrongKey:
+		return &RefusedError{Reason: WrongKey}
+	case statusRoomFull:
+		return &RefusedError{Reason: RoomFull}
 	}
 	return fmt.Errorf("the server ended it with the code %d %q", int(closed.Code), closed.Reason)
 }

@@ -155,7 +155,7 @@ func (e *admission) ended(number int, cause error) error {
 	case connecting:
 		return fmt.Errorf("client %d can't connect to %v: %w", number, e.addrs[0], cause)
 	}
-	if closed, ok := errors.AsType[*closeError](cause); ok && closed.code != normalClosure {
+	if closed, ok := errors.AsType[*closeError](cause); ok && !closed.isRefusal() {
 		return fmt.Errorf("client %d was not let in: %w", number, closed)
 	}
 	e.refused = true

@@ -274,9 +274,13 @@ func (t *webSocketTransport) answer(number int, opcode byte, payload []byte) err
 	return nil
 }
 
-// normalClosure is the code of a WebSocket that ends as it should, RFC 6455
-// section 7.4.1.
-const normalClosure = 1000
+// The codes of a WebSocket that ends as it should, RFC 6455 section 7.4.1, and of one
+// that is refused, docs/web.md. A server that is older refuses with the first.
+const (
+	normalClosure = 1000
+	wrongKey      = 4401
+	roomFull      = 4503
+)
 
 // A closeError says that the server ended a WebSocket, and why.
 type closeError struct {
@@ -293,6 +297,11 @@ func (e *closeError) Error() string {
 		text += fmt.Sprintf(" (%q)", e.reason)
 	}
 	return text
+}
+
+// isRefusal reports whether the server may have closed because of the key or the limit.
+func (e *closeError) isRefusal() bool {
+	return e.code == normalClosure || e.code == wrongKey || e.code == roomFull
 }
 
 // answerClose answers a close frame, which says that nothing else will come.

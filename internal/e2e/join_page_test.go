@@ -210,7 +210,7 @@ func TestJoinPage(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("guess"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startJoinAt(t, address, "--key-file", wrong).ends(1, address+" did not let us in: the key is wrong, or the room is full")
+	startJoinAt(t, address, "--key-file", wrong).ends(1, address+" did not let us in: the key is wrong")
 }
 
 // Over TCP the client recognises what is replayed after a restart: it repeats nothing,

@@ -143,16 +143,17 @@ func TestChat(t *testing.T) {
 	}
 }
 
-// A wrong key and a full room end a browser without an echo.
+// A wrong key and a full room end a browser without an echo, and with a code that says
+// which of the two it is.
 func TestRefused(t *testing.T) {
 	r := start(t, server.Config{MaxClients: 1}, Config{})
 	web := r.open(t, nil)
 	m := message("eve", "guess")
 	web.send(m[:])
-	web.expectClose(websocket.StatusNormalClosure)
+	web.expectClose(4401)
 	r.join(t, "alice")
 	web = r.open(t, nil)
-	web.expectClose(websocket.StatusNormalClosure)
+	web.expectClose(4503)
 }
 
 // maxFrame is how many bytes a frame may have.

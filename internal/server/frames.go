@@ -233,12 +233,24 @@ func (c *conn) sendFramed(o *output, stretches [][]byte, total int, end broadcas
 	return n - len(header), errno
 }
 
+// The status codes with which a WebSocket is refused, of those that RFC 6455, section
+// 7.4.2, leaves to applications.
+const (
+	wrongKey websocket.Status = 4401
+	roomFull websocket.Status = 4503
+)
+
 // sendClose ends a WebSocket with a close frame, which says why, as far as the
 // socket takes it. It can't be inside another frame, nor inside an echo.
 func (c *conn) sendClose(s *system, was state, why cause) {
 	status, reason := websocket.NormalClosure, "the server closed the connection"
-	if why == causeShutdown {
+	switch why {
+	case causeShutdown:
 		status, reason = websocket.GoingAway, why.words
+	case causeKey:
+		status, reason = wrongKey, why.words
+	case causeFull:
+		status, reason = roomFull, why.words
 	}
 	if f := c.frames(); f != nil {
 		if f.end != 0 || f.outLen > 0 || was == echoing && c.partial.have > 0 {
