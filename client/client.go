@@ -13,15 +13,12 @@
 //		…
 //	}
 //
-// When the network is gone, a connection ends within half a minute, and the texts
-// that have not arrived are known:
-//
-//	for _, text := range c.Unacknowledged() {
-//		… // send it over the next connection
-//	}
+// A Client is one connection. When the network is gone, it ends within half a minute,
+// and the texts that have not arrived are known, see Unacknowledged. Stay joins again by
+// itself, and sends those again.
 //
 // With the address of a page, such as "http://localhost:8080", messages have numbers
-// and times, and a program that joins again continues where it was, see Resume.
+// and times, and a program that joins again continues where it was, see Resume and Stay.
 //
 // The module has no path yet that it could be fetched by. Until it has (make
 // module gives it one), another module uses a copy of the source:
@@ -29,8 +26,7 @@
 //	go mod edit -require=sop-chat@v0.0.0 -replace=sop-chat=../sop-chat
 //	go mod tidy # after import "sop-chat/client"
 //
-// It knows the protocol and nothing of terminals. It does not join again by
-// itself: after an error, call Dial again.
+// It knows the protocol and nothing of terminals.
 package client
 
 import (
@@ -103,6 +99,8 @@ type options struct {
 	silence time.Duration
 	state   State
 	own     bool
+	queue   int           // of a session
+	pause   time.Duration // likewise, before it joins again
 }
 
 // WithTLS makes the connection a TLS one. A config without a ServerName gets

@@ -12,3 +12,8 @@ const MaxKept = maxKept
 
 // Kept returns how many there are.
 func (c *Client) Kept() int { return c.messages.buffered() }
+
+// WithPause sets how long a Session waits before it joins again for the first time.
+func WithPause(d time.Duration) Option {
+	return func(o *options) { o.pause = d }
+}

@@ -17,6 +17,8 @@ type room struct {
 
 	mu      sync.Mutex
 	members []net.Conn
+	replay  bool // all messages are sent to clients that join
+	log     []wire.Message
 	all     sync.WaitGroup
 }
 
@@ -44,6 +46,37 @@ func serve(l net.Listener, key string) *room {
 
 func (r *room) addr() string { return r.Addr().String() }
 
+// say sends a message that no member has sent.
+func (r *room) say(name, text string) {
+	m, err := wire.New(name, text)
+	if err != nil {
+		panic(err)
+	}
+	r.forward(nil, &m)
+}
+
+// disconnect closes all connections.
+func (r *room) disconnect() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, member := range r.members {
+		member.Close()
+	}
+	r.members = nil
+}
+
+// said returns the texts of a member.
+func (r *room) said(name string) (texts []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.log {
+		if string(m.Name()) == name {
+			texts = append(texts, string(m.Text()))
+		}
+	}
+	return texts
+}
+
 // stop closes all connections and waits until all goroutines have ended.
 func (r *room) stop() {
 	r.Close()
@@ -63,6 +96,11 @@ func (r *room) serve(conn net.Conn) {
 	}
 	r.mu.Lock()
 	conn.Write(m[:])
+	if r.replay {
+		for _, m := range r.log {
+			conn.Write(m[:])
+		}
+	}
 	r.members = append(r.members, conn)
 	r.mu.Unlock()
 	for {
@@ -79,6 +117,7 @@ func (r *room) serve(conn net.Conn) {
 func (r *room) forward(from net.Conn, m *wire.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.log = append(r.log, *m)
 	for _, member := range r.members {
 		if member != from {
 			member.Write(m[:])
