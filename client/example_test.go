@@ -42,9 +42,11 @@ func Example() {
 	// Output: alice: hello, everybody
 }
 
-// An echo bot answers every message. The one in examples/echobot is a complete
-// program.
+// An echo bot answers every message, except those of bots: an answer begins with a mark,
+// and what begins with the mark gets no answer, so that two bots don't answer each other
+// for ever. The one in examples/echobot is a complete program, which stays in the room.
 func Example_echoBot() {
+	const mark = "[bot] "
 	room := newRoom("secret")
 	defer room.stop()
 	ctx := context.Background()
@@ -60,7 +62,12 @@ func Example_echoBot() {
 			if err != nil {
 				return
 			}
-			if err := bot.Send(ctx, message.Name+" says: "+message.Text); err != nil {
+			if message.Old || strings.HasPrefix(message.Text, mark) {
+				continue
+			}
+			// One message, because the next would not begin with the mark.
+			answer := client.Split(mark + message.Name + " says: " + message.Text)[0]
+			if err := bot.Send(ctx, answer); err != nil {
 				return
 			}
 		}
@@ -79,7 +86,7 @@ func Example_echoBot() {
 	}
 	bot.Finish(ctx)
 	<-done
-	// Output: echo: alice says: is there an echo?
+	// Output: echo: [bot] alice says: is there an echo?
 }
 
 // A wrong key and a full room look the same to a client.

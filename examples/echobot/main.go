@@ -2,16 +2,21 @@
 //
 //	SOP_CHAT_KEY=secret go run ./examples/echobot http://localhost:8080
 //
-// To "echo hello" it answers "hello". It ends with Ctrl+C or with the room.
+// To "echo hello" it answers "[bot] hello". It stays in the room until Ctrl+C: when the
+// connection ends, it joins again. What was said while it was away it does not answer.
 //
-// The address is that of the server's page (--web), where the bot is told what was said
-// before it came, which it does not answer. It also runs over plain TCP, as with
+// The address is that of the server's page (--web). It also runs over plain TCP, as with
 // localhost:9000. There nothing tells what a server with --replay repeats to those that
-// join, so each time the bot starts it answers that, too.
+// join, so the bot answers nothing that comes right after it has joined.
+//
+// Every answer begins with a mark, and what begins with the mark gets no answer. So no
+// number of bots that obey this rule, under whatever names and with whatever commands,
+// answer each other for ever. Whoever copies the bot should copy the rule.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -34,27 +39,43 @@ func main() {
 }
 
 func run(ctx context.Context, addr, key string) error {
-	bot, err := client.Dial(ctx, addr, "echo", key)
+	bot, err := client.Stay(ctx, addr, "echo", key)
 	if err != nil {
 		return err
 	}
 	defer bot.Close()
-	return answer(ctx, bot)
+	return serve(ctx, bot, echo)
 }
 
-// answer answers messages until the connection ends or ctx is done.
-func answer(ctx context.Context, bot *client.Client) error {
-	for message, err := range bot.Receive(ctx) {
+// echo answers what begins with its command.
+func echo(m client.Message) (answer string, ok bool) {
+	return strings.CutPrefix(m.Text, "echo ")
+}
+
+// mark begins the answers of bots.
+const mark = "[bot] "
+
+// serve answers messages until the session ends or ctx is done.
+func serve(ctx context.Context, bot *client.Session, answer func(client.Message) (string, bool)) error {
+	for event, err := range bot.Events(ctx) {
 		if err != nil {
 			return err
 		}
-		said, isForUs := strings.CutPrefix(message.Text, "echo ")
-		// Another bot of this name would answer for ever.
-		if !isForUs || message.Old || message.Name == bot.Name() {
-			continue
-		}
-		if err := bot.Send(ctx, said); err != nil {
-			return err
+		switch e := event.(type) {
+		case client.Disconnected:
+			fmt.Fprintf(os.Stderr, "echobot: %v; joining again\n", e.Err)
+		case client.Message:
+			if e.Old || strings.HasPrefix(e.Text, mark) {
+				continue
+			}
+			text, ok := answer(e)
+			if !ok {
+				continue
+			}
+			// One message, because the next would not begin with the mark.
+			if err := bot.Send(client.Split(mark + text)[0]); err != nil && !errors.Is(err, client.ErrQueueFull) {
+				return err
+			}
 		}
 	}
 	return nil
