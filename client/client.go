@@ -20,6 +20,27 @@
 // With the address of a page, such as "http://localhost:8080", messages have numbers
 // and times, and a program that joins again continues where it was, see Resume and Stay.
 //
+// # Compatibility
+//
+// From the first tagged version on, within a major version:
+//
+//   - A program that compiles goes on compiling, and what the documentation of an
+//     exported name says stays true, unless security or the protocol demands otherwise.
+//     The changelog says so then.
+//   - Errors can be told apart by their types and fields, and with errors.Is.
+//   - A stored State can be given to Resume of a later version.
+//   - It talks to servers of the protocol, of any version. What only newer servers or
+//     pages know is reported as unknown, or fails with a HandshakeError.
+//
+// Not promised are the words of errors, what String methods return, timeouts, the lengths
+// of pauses and how many messages are buffered or remembered. Structs may get fields, so
+// name the fields in literals, and don't rely on comparing them with ==. There may be more
+// kinds of Event, so let a switch ignore others; more values of Refusal; and more options
+// and methods, so don't embed a Client or Session where a new method would be in the way.
+// Packages below internal are not for other modules.
+//
+// # Use
+//
 // The module has no path yet that it could be fetched by. Until it has (make
 // module gives it one), another module uses a copy of the source:
 //

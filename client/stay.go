@@ -38,14 +38,16 @@ type Session struct {
 	options         []Option
 	strict          bool
 
-	events  *stream[Event]
-	queue   *queue
-	ctx     context.Context // done when the session is closed
-	cancel  context.CancelFunc
-	ended   chan struct{} // closed when err is set
-	err     error         // why there are no more events
-	record  record        // of what came over TCP; own belongs to mu
-	ready   []Event       // to be returned first
+	events *stream[Event]
+	queue  *queue
+	ctx    context.Context // done when the session is closed
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when err is set
+
+	// With the turn of events:
+	err     error   // why there are no more
+	record  record  // of what came over TCP; its own messages with mu
+	ready   []Event // to be returned first
 	state   State
 	again   bool      // the next connection is not the first
 	pauses  pauses    // since the last connection
@@ -55,7 +57,7 @@ type Session struct {
 	stop    func()    // ends it
 
 	mu      sync.Mutex
-	conn    *Client // nil between connections
+	conn    *Client // nil between connections; changed only with the turn of events
 	acked   int     // messages of conn that the queue has removed
 	sendErr error   // with which its sender failed
 	closed  bool
