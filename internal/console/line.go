@@ -11,11 +11,12 @@ import (
 // in the same way as here.
 
 // AppendLine appends the line "name: text" for a message, as a Console without
-// times and colours prints it. Blanks around the name should be cut off.
+// times and colours prints it, except that tabs and most backslashes of the text
+// are as they were written. Blanks around the name should be cut off.
 func AppendLine(dst, name, text []byte) []byte {
 	dst = appendName(dst, name)
 	dst = append(dst, ": "...)
-	dst = Escape(dst, text)
+	dst = AppendReadable(dst, text)
 	return append(dst, '\n')
 }
 
@@ -23,22 +24,18 @@ func AppendLine(dst, name, text []byte) []byte {
 // and without a beginning that only lines have that are no messages.
 func AppendName(dst, name []byte) []byte { return appendName(dst, name) }
 
-// AppendClaim appends the name with which a client joined and the other one under which
-// it writes, as a Console prints them.
-func AppendClaim(dst, from, name []byte) []byte {
-	dst = appendQuoted(dst, string(from))
-	dst = append(dst, ` writes as "`...)
-	dst = escapeQuoted(dst, name)
-	return append(dst, '"')
-}
+// AppendQuoted appends a name between quotes.
+func AppendQuoted(dst, name []byte) []byte { return appendQuoted(dst, string(name)) }
 
 // AppendClaimLine appends the line for a message under another name than its sender
 // joined with.
 func AppendClaimLine(dst, from, name, text []byte) []byte {
 	dst = append(dst, "! "...)
-	dst = AppendClaim(dst, from, name)
+	dst = AppendQuoted(dst, from)
+	dst = append(dst, " writes as "...)
+	dst = AppendQuoted(dst, name)
 	dst = append(dst, ": "...)
-	dst = Escape(dst, text)
+	dst = AppendReadable(dst, text)
 	return append(dst, '\n')
 }
 

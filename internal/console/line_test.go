@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A client's lines are those of the console.
+// A client's lines are those of the console, except for tabs and most backslashes.
 func TestAppendLine(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"alice", "hello", "alice: hello\n"},
@@ -16,6 +16,9 @@ func TestAppendLine(t *testing.T) {
 		{"!", "hi", `\x21: hi` + "\n"},
 		{"alice: no", "hi", `alice\x3a no: hi` + "\n"},
 		{"\u202eecila", "\xff", `\u{202e}ecila: \xff` + "\n"},
+		{`a\b`, `C:\Users\bob` + "\t" + `^\d+\s*$`, `a\\b: C:\Users\bob` + "\t" + `^\d+\s*$` + "\n"},
+		{"alice", `C:\new \x1b \x1 \u{1} \u1 \\host\`, `alice: C:\\new \\x1b \x1 \\u{1} \u1 \\\host\` + "\n"},
+		{"alice", "\\\n\\\x1b", `alice: \\\n\\\x1b` + "\n"},
 	} {
 		if got := string(AppendLine(nil, []byte(test.name), []byte(test.text))); got != test.want {
 			t.Errorf("%q: %q is shown as\n%swant\n%s", test.name, test.text, got, test.want)

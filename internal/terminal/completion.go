@@ -43,8 +43,9 @@ func (s *scrollback) speakers(prefix string) (names []string) {
 	prefix = strings.ToLower(prefix)
 	for i := len(s.entries) - 1; i >= 0 && i >= len(s.entries)-maxSearched; i-- {
 		e := &s.entries[i]
-		if e.kind != own && e.name != "" && strings.HasPrefix(strings.ToLower(e.name), prefix) && !slices.Contains(names, e.name) {
-			names = append(names, e.name)
+		name := e.name.text
+		if e.kind != own && name != "" && strings.HasPrefix(strings.ToLower(name), prefix) && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names

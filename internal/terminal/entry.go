@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"bytes"
 	"strings"
 	"time"
 
@@ -21,15 +20,15 @@ const (
 	notice    kind = "-" // this program's
 )
 
-// An entry is a message or a notice on the screen. Its texts are safe to show;
-// line breaks are the only control characters in them.
+// An entry is a message or a notice on the screen.
 type entry struct {
-	kind   kind
-	at     time.Time
-	name   string // empty for a notice
-	colour uint8  // the name's colour
-	action bool   // "/me": the text is what the name does
-	text   string
+	kind    kind
+	at      time.Time
+	name    shown // empty for a notice
+	claimed shown // the name it writes under, if that is not the one it joined with
+	colour  uint8 // the name's colour
+	action  bool  // "/me": the text is what the name does
+	text    shown
 }
 
 // maxLines is how many lines another client's message may have. In a longer one
@@ -40,16 +39,15 @@ const maxLines = 40
 // newMessage returns an entry for any name and text.
 func newMessage(k kind, at time.Time, name, text string) entry {
 	name = strings.TrimSpace(name)
-	e := entry{kind: k, at: at, colour: console.Colour(name)}
-	e.name = string(console.AppendName(nil, []byte(name)))
+	e := entry{kind: k, at: at, name: showName(name), colour: console.Colour(name)}
 	// XEP-0245 defines /me; clients that don't know it show it as it is.
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {
 		e.action, text = true, doing
 	}
 	if k != own && k != unsent && strings.Count(text, "\n") >= maxLines {
-		e.text = string(console.Escape(nil, []byte(text)))
+		e.text = showLine(text)
 	} else {
-		e.text = safe(text)
+		e.text = showText(text)
 	}
 	return e
 }
@@ -57,30 +55,13 @@ func newMessage(k kind, at time.Time, name, text string) entry {
 // newClaim returns an entry for a message of a client that joined with another name
 // than it writes under.
 func newClaim(at time.Time, from, name, text string) entry {
-	e := newMessage(doubtful, at, name, text)
-	e.colour = console.Colour(from)
-	e.name = string(console.AppendClaim(nil, []byte(from), []byte(strings.TrimSpace(name))))
+	e := newMessage(doubtful, at, from, text)
+	e.name, e.claimed = showQuoted(from), showQuoted(strings.TrimSpace(name))
 	return e
 }
 
 func newNotice(at time.Time, text string) entry {
-	return entry{kind: notice, at: at, text: safe(text)}
-}
-
-// safe escapes a text as the server's console does, except for line breaks.
-func safe(text string) string {
-	var dst []byte
-	for line := range strings.Lines(text) {
-		content, broken := strings.CutSuffix(line, "\n")
-		if broken {
-			content = strings.TrimSuffix(content, "\r")
-		}
-		dst = console.Escape(dst, []byte(content))
-		if broken {
-			dst = append(dst, '\n')
-		}
-	}
-	return string(bytes.TrimSuffix(dst, []byte("\n")))
+	return entry{kind: notice, at: at, text: showText(text)}
 }
 
 // mentions reports whether a text has a name in it, as a word of its own, in

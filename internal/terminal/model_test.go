@@ -152,7 +152,7 @@ func TestSay(t *testing.T) {
 func TestReceive(t *testing.T) {
 	u := newUser(t, 80, 24)
 	u.hears(" bob ", "\x1b[2J\a\u202eevil\u2028\\")
-	u.shows(`12:04   bob: \x1b[2J\x07\u{202e}evil\u{2028}\\`)
+	u.shows(`12:04   bob: \x1b[2J\x07\u{202e}evil\u{2028}\`)
 	u.hears("bob", "/me waves")
 	u.shows("12:04   * bob waves")
 	u.hears("* bob", "waves")

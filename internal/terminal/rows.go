@@ -27,6 +27,7 @@ const (
 var (
 	faint   = lipgloss.NewStyle().Faint(true)
 	bold    = lipgloss.NewStyle().Bold(true)
+	regular = lipgloss.NewStyle()
 	inverse = lipgloss.NewStyle().Reverse(true)
 )
 
@@ -36,32 +37,47 @@ func (e *entry) rows(width int) []string {
 	if width < minWidthForTime {
 		indent, head = nameAt-markAt, ""
 	}
-	body, nameBegin, nameEnd := e.body()
+	body := e.body()
 	rest := strings.Repeat(" ", indent+hanging)
 
 	// The first row is not indented, so it is wider than the others.
-	spans := wrapHanging(body, width-indent, width-indent-hanging)
+	spans := wrapHanging(body.text, width-indent, width-indent-hanging)
 	rows := make([]string, len(spans))
 	for i, s := range spans {
 		lead := rest
 		if i == 0 {
 			lead = faint.Render(head) + e.mark() + " "
 		}
-		rows[i] = lead + e.styled(body, s, nameBegin, nameEnd)
+		rows[i] = lead + body.row(s)
 	}
 	return rows
 }
 
-// body returns the text after the mark, and where in it the name begins and ends.
-func (e *entry) body() (body string, nameBegin, nameEnd int) {
-	switch {
-	case e.kind == notice:
-		return e.text, 0, 0
-	case e.action:
-		const star = "* "
-		return star + e.name + " " + e.text, len(star), len(star) + len(e.name)
+// body returns what is shown after the mark.
+func (e *entry) body() (b body) {
+	if e.kind == notice {
+		b.show(e.text, faint)
+		return b
 	}
-	return e.name + ": " + e.text, 0, len(e.name)
+	style, name := regular, lipgloss.NewStyle().Foreground(lipgloss.ANSIColor(e.colour)).Bold(e.kind == own)
+	if e.kind == unsent {
+		style, name = faint, faint
+	}
+	if e.action {
+		b.write("* ", style)
+	}
+	b.show(e.name, name)
+	if e.claimed.text != "" {
+		b.write(" writes as ", style)
+		b.show(e.claimed, style) // without a colour, which would help the claim
+	}
+	if e.action {
+		b.write(" ", style)
+	} else {
+		b.write(": ", style)
+	}
+	b.show(e.text, style)
+	return b
 }
 
 func (e *entry) mark() string {
@@ -72,20 +88,6 @@ func (e *entry) mark() string {
 		return faint.Render(string(e.kind))
 	}
 	return string(e.kind)
-}
-
-// styled returns a row of the body, with the name in it in its colour.
-func (e *entry) styled(body string, s span, nameBegin, nameEnd int) string {
-	if e.kind == notice || e.kind == unsent {
-		return faint.Render(body[s.begin:s.end])
-	}
-	begin := min(max(nameBegin, s.begin), s.end)
-	end := min(max(nameEnd, s.begin), s.end)
-	if begin >= end {
-		return body[s.begin:s.end]
-	}
-	name := lipgloss.NewStyle().Foreground(lipgloss.ANSIColor(e.colour)).Bold(e.kind == own)
-	return body[s.begin:begin] + name.Render(body[begin:end]) + body[end:s.end]
 }
 
 // wrapHanging is wrap with another width for the first row.

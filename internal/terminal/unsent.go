@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"sop-chat/internal/console"
 	"sop-chat/internal/english"
 )
 
@@ -25,7 +24,7 @@ func (e *UnsentError) Error() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(`"` + cut(string(console.Escape(nil, []byte(text))), longest) + `"`)
+		b.WriteString(`"` + cut(readable(text), longest) + `"`)
 	}
 	if more := len(e.Texts) - most; more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)

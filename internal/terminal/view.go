@@ -60,7 +60,7 @@ func (m *model) statusLine() string {
 		notes = append(notes, budget)
 	}
 	right := cut(strings.Join(notes, ", "), m.width-1)
-	left := cut(" "+string(safe(m.status())), max(0, m.width-columns(right)-2))
+	left := cut(" "+readable(m.status()), max(0, m.width-columns(right)-2))
 	gap := max(0, m.width-columns(left)-columns(right)-1)
 	return inverse.Render(left + strings.Repeat(" ", gap) + right + " ")
 }
@@ -70,5 +70,5 @@ func (m *model) title() string {
 	if m.mentions > 0 {
 		title = fmt.Sprintf("(%d) %s", m.mentions, title)
 	}
-	return safe(title)
+	return readable(title)
 }

@@ -109,10 +109,10 @@ func FuzzRows(f *testing.F) {
 		width = 10 + int(uint(width)%200)
 		for _, k := range []kind{others, own, unsent, mentioned, doubtful} {
 			e := newMessage(k, noon, name, text)
-			if e.name == "" || strings.ContainsFunc(e.name, func(r rune) bool {
+			if e.name.text == "" || strings.ContainsFunc(e.name.text, func(r rune) bool {
 				return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 			}) {
-				t.Fatalf("nobody can see all of the name %+q", e.name)
+				t.Fatalf("nobody can see all of the name %+q", e.name.text)
 			}
 			for i, row := range e.rows(width) {
 				shown := sgr.ReplaceAllString(row, "")

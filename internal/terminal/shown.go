@@ -1,0 +1,99 @@
+package terminal
+
+import (
+	"strings"
+
+	"sop-chat/internal/console"
+)
+
+// tabStop is how far the stops are apart to which tabs reach.
+const tabStop = 4
+
+// A shown is a text as it is on the screen. Line breaks are the only control
+// characters in it. What was written as it is, is told from escapes, which stand for
+// what can't be shown, by where the escapes are.
+type shown struct {
+	text    string
+	escapes []span // in order
+}
+
+// showName shows a name as it begins a row.
+func showName(name string) shown {
+	var b showing
+	b.add(console.AppendName(nil, []byte(name)))
+	return b.shown()
+}
+
+// showQuoted shows a name between quotes.
+func showQuoted(name string) shown {
+	var b showing
+	b.add(console.AppendQuoted(nil, []byte(name)))
+	return b.shown()
+}
+
+// showText shows a text of any number of lines.
+func showText(text string) shown {
+	var b showing
+	for line := range strings.Lines(strings.TrimSuffix(text, "\n")) {
+		content, broken := strings.CutSuffix(line, "\n")
+		if broken {
+			content = strings.TrimSuffix(content, "\r")
+		}
+		b.addLine(content)
+		if broken {
+			b.text = append(b.text, '\n')
+		}
+	}
+	return b.shown()
+}
+
+// showLine shows a text in one line, with its line breaks as \n.
+func showLine(text string) shown {
+	var b showing
+	b.addLine(text)
+	return b.shown()
+}
+
+// A showing is a shown that is being built.
+type showing struct {
+	text    []byte
+	escapes []span
+}
+
+func (b *showing) shown() shown { return shown{string(b.text), b.escapes} }
+
+// add adds what package console has escaped.
+func (b *showing) add(escaped []byte) {
+	for part, isEscape := range console.Parts(escaped) {
+		b.addPart(part, isEscape)
+	}
+}
+
+func (b *showing) addPart(part []byte, isEscape bool) {
+	begin := len(b.text)
+	b.text = append(b.text, part...)
+	if isEscape {
+		b.escapes = append(b.escapes, span{begin, len(b.text)})
+	}
+}
+
+// addLine adds a line of a text, with blanks in place of tabs.
+func (b *showing) addLine(line string) {
+	taken, counted := 0, len(b.text) // columns, up to a place
+	for part, isEscape := range console.Parts(console.Escape(nil, []byte(line))) {
+		if !isEscape || string(part) != `\t` {
+			b.addPart(part, isEscape)
+			continue
+		}
+		taken += columns(string(b.text[counted:]))
+		blanks := tabStop - taken%tabStop
+		b.text = append(b.text, strings.Repeat(" ", blanks)...)
+		taken, counted = taken+blanks, len(b.text)
+	}
+}
+
+// readable shows a text in one line where escapes can't have a style.
+func readable(text string) string {
+	shown := console.AppendReadable(nil, []byte(text))
+	return strings.ReplaceAll(string(shown), "\t", " ")
+}
