@@ -30,12 +30,25 @@ func (b *body) write(text string, style lipgloss.Style) {
 
 // show adds a text of a client. Escapes are reversed, so that nothing that was
 // written looks like one.
-func (b *body) show(s shown, style lipgloss.Style) {
+func (b *body) show(s shown, style lipgloss.Style, withLinks bool) {
 	at := 0
-	for _, e := range s.escapes {
-		b.write(s.text[at:e.begin], style)
-		b.write(s.text[e.begin:e.end], style.Reverse(true))
-		at = e.end
+	escapes, links := s.escapes, s.links
+	if !withLinks {
+		links = nil
+	}
+	for len(escapes) > 0 || len(links) > 0 {
+		var next span
+		special := style
+		if len(links) == 0 || len(escapes) > 0 && escapes[0].begin < links[0].begin {
+			next, special = escapes[0], style.Reverse(true)
+			escapes = escapes[1:]
+		} else {
+			next, special = links[0].span, style.Underline(true).Hyperlink(links[0].target, links[0].id())
+			links = links[1:]
+		}
+		b.write(s.text[at:next.begin], style)
+		b.write(s.text[next.begin:next.end], special)
+		at = next.end
 	}
 	b.write(s.text[at:], style)
 }
@@ -49,4 +62,12 @@ func (b *body) row(s span) string {
 		}
 	}
 	return row.String()
+}
+
+// wrapped returns the text in rows.
+func (b *body) wrapped(width int) (rows []string) {
+	for _, s := range wrap(b.text, width) {
+		rows = append(rows, b.row(s))
+	}
+	return rows
 }

@@ -23,6 +23,7 @@ func commands() []command {
 		{"me", " TEXT", "says what you do: /me waves", (*model).me},
 		{"clear", "", "empties the screen", (*model).clear},
 		{"mouse", "", "leaves the mouse to the terminal, to select text, or takes it back", (*model).toggleMouse},
+		{"plain", "", "shows texts alone, to select and copy them with the mouse, or all again", (*model).togglePlain},
 		{"quit", "", "leaves", (*model).quit},
 	}
 }

@@ -31,22 +31,32 @@ var (
 	inverse = lipgloss.NewStyle().Reverse(true)
 )
 
-// rows returns an entry as the rows of a screen, each at most width wide.
-func (e *entry) rows(width int) []string {
+// A layout says how entries are laid out.
+type layout struct {
+	width int
+	bare  bool // to be copied from, see togglePlain
+	links bool // the terminal knows links
+}
+
+// rows returns an entry as the rows of a screen, each at most as wide as it.
+func (e *entry) rows(l layout) []string {
+	if l.bare {
+		return e.bareRows(l)
+	}
 	indent, head := nameAt, e.at.Format(timeLayout)+" "
-	if width < minWidthForTime {
+	if l.width < minWidthForTime {
 		indent, head = nameAt-markAt, ""
 	}
-	body := e.body()
+	body := e.body(l)
 	rest := strings.Repeat(" ", indent+hanging)
 
 	// The first row is not indented, so it is wider than the others.
-	spans := wrapHanging(body.text, width-indent, width-indent-hanging)
+	spans := wrapHanging(body.text, l.width-indent, l.width-indent-hanging)
 	rows := make([]string, len(spans))
 	for i, s := range spans {
 		lead := rest
 		if i == 0 {
-			lead = faint.Render(head) + e.mark() + " "
+			lead = faint.Render(head) + e.markStyle().Render(string(e.kind)) + " "
 		}
 		rows[i] = lead + body.row(s)
 	}
@@ -54,40 +64,54 @@ func (e *entry) rows(width int) []string {
 }
 
 // body returns what is shown after the mark.
-func (e *entry) body() (b body) {
+func (e *entry) body(l layout) (b body) {
 	if e.kind == notice {
-		b.show(e.text, faint)
+		b.show(e.text, faint, l.links)
 		return b
 	}
-	style, name := regular, lipgloss.NewStyle().Foreground(lipgloss.ANSIColor(e.colour)).Bold(e.kind == own)
-	if e.kind == unsent {
-		style, name = faint, faint
-	}
-	if e.action {
-		b.write("* ", style)
-	}
-	b.show(e.name, name)
-	if e.claimed.text != "" {
-		b.write(" writes as ", style)
-		b.show(e.claimed, style) // without a colour, which would help the claim
-	}
+	style := e.style()
+	e.showName(&b, style)
 	if e.action {
 		b.write(" ", style)
 	} else {
 		b.write(": ", style)
 	}
-	b.show(e.text, style)
+	b.show(e.text, style, l.links)
 	return b
 }
 
-func (e *entry) mark() string {
+// showName adds the name, and what else stands before the text.
+func (e *entry) showName(b *body, style lipgloss.Style) {
+	name := style
+	if e.kind != unsent {
+		name = style.Foreground(lipgloss.ANSIColor(e.colour)).Bold(style.GetBold() || e.kind == own)
+	}
+	if e.action {
+		b.write("* ", style)
+	}
+	b.show(e.name, name, false)
+	if e.claimed.text != "" {
+		b.write(" writes as ", style)
+		b.show(e.claimed, style, false) // without a colour, which would help the claim
+	}
+}
+
+// style returns the style of the text.
+func (e *entry) style() lipgloss.Style {
+	if e.kind == unsent {
+		return faint
+	}
+	return regular
+}
+
+func (e *entry) markStyle() lipgloss.Style {
 	switch e.kind {
 	case mentioned, doubtful:
-		return bold.Render(string(e.kind))
+		return bold
 	case notice, unsent:
-		return faint.Render(string(e.kind))
+		return faint
 	}
-	return string(e.kind)
+	return regular
 }
 
 // wrapHanging is wrap with another width for the first row.

@@ -130,3 +130,50 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 		})
 	}
 }
+
+// A terminal that knows links gets them, each with its end. Others get none.
+func TestRunLinks(t *testing.T) {
+	for kind, want := range map[string]bool{"xterm-256color": true, "linux": false} {
+		t.Run(kind, func(t *testing.T) {
+			keys, terminal, err := pty.Open()
+			if err != nil {
+				testenv.Lacks(t, "pseudo-terminals: "+err.Error())
+			}
+			defer keys.Close()
+			defer terminal.Close()
+			shown := new(terminalScreen)
+			go io.Copy(shown, keys)
+			srv := startServer(t)
+			bob := srv.Join(t, "bob")
+			d := dialer(srv.Addr.String(), "alice")
+			ctx, cancel := context.WithCancel(t.Context())
+			end := make(chan error, 1)
+			c := dial(t, d)
+			go func() {
+				end <- Run(ctx, c, Options{
+					Dial: d, Name: "alice", Room: srv.Addr.String(), In: terminal, Out: terminal,
+					Environment: []string{"TERM=" + kind},
+				})
+			}()
+			shown.waitFor(t, "joined ")
+			bob.Send("https://example.org/ \x1b]8;;http://evil.example\x07")
+			shown.waitFor(t, "https://example.org/")
+			shown.waitFor(t, "]8;;http://evil.example")
+			cancel()
+			if err := <-end; err != nil {
+				t.Error(err)
+			}
+			shown.waitFor(t, "\x1b[?1049l")
+			shown.mu.Lock()
+			defer shown.mu.Unlock()
+			const begin, finish = "\x1b]8;id=", "\x1b]8;;\x07"
+			text := shown.text.String()
+			if strings.Contains(text, begin) != want || strings.LastIndex(text, begin) > strings.LastIndex(text, finish) {
+				t.Errorf("it printed %q", text)
+			}
+			if strings.Contains(text, "\x1b]8;;http") {
+				t.Error("a message has made a link of its own")
+			}
+		})
+	}
+}

@@ -13,7 +13,8 @@ type scrollback struct {
 	first   int // the number of entries[0]
 	unsent  []entry
 
-	width, height int
+	layout layout
+	height int
 
 	// While it does not follow, bottom is the last row that is shown.
 	scrolled bool
@@ -55,14 +56,27 @@ func (s *scrollback) at(number int) *entry {
 	return &s.unsent[i-len(s.entries)]
 }
 
-func (s *scrollback) rowsOf(number int) []string { return s.at(number).rows(s.width) }
+func (s *scrollback) rowsOf(number int) []string { return s.at(number).rows(s.layout) }
 
 // resize changes the size. The entry at the bottom stays there.
 func (s *scrollback) resize(width, height int) {
-	if s.width == width && s.height == height {
+	l := s.layout
+	l.width = width
+	s.layOut(l, height)
+}
+
+// setBare changes the layout. The entry at the bottom stays there.
+func (s *scrollback) setBare(bare bool) {
+	l := s.layout
+	l.bare = bare
+	s.layOut(l, s.height)
+}
+
+func (s *scrollback) layOut(l layout, height int) {
+	if s.layout == l && s.height == height {
 		return
 	}
-	s.width, s.height = width, height
+	s.layout, s.height = l, height
 	if s.scrolled {
 		s.bottom.row = min(s.bottom.row, len(s.rowsOf(s.bottom.entry))-1)
 		s.fill()

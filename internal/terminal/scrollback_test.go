@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sgr matches the sequences that change colour or weight.
-var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+// sgr matches the sequences that change colour or weight, or begin or end a link.
+var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m|\x1b\]8;[ -:<-~]*;[!-~]*\x07`)
 
 // allRows returns all rows of a scrollback, and for each the number of its entry.
 // They are what the scrollback is compared with.

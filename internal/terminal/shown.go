@@ -15,6 +15,7 @@ const tabStop = 4
 type shown struct {
 	text    string
 	escapes []span // in order
+	links   []link // in order; no escape is in one
 }
 
 // showName shows a name as it begins a row.
@@ -44,14 +45,14 @@ func showText(text string) shown {
 			b.text = append(b.text, '\n')
 		}
 	}
-	return b.shown()
+	return b.withLinks()
 }
 
 // showLine shows a text in one line, with its line breaks as \n.
 func showLine(text string) shown {
 	var b showing
 	b.addLine(text)
-	return b.shown()
+	return b.withLinks()
 }
 
 // A showing is a shown that is being built.
@@ -60,7 +61,13 @@ type showing struct {
 	escapes []span
 }
 
-func (b *showing) shown() shown { return shown{string(b.text), b.escapes} }
+func (b *showing) shown() shown { return shown{text: string(b.text), escapes: b.escapes} }
+
+func (b *showing) withLinks() shown {
+	s := b.shown()
+	s.links = findLinks(s.text, s.escapes)
+	return s
+}
 
 // add adds what package console has escaped.
 func (b *showing) add(escaped []byte) {

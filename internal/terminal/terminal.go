@@ -57,6 +57,7 @@ func Run(ctx context.Context, c *client.Client, o Options) error {
 func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) tea.Model) error {
 	s := newSession(o.Dial)
 	m := newModel(o.Name, o.Room, s)
+	m.log.layout.links = knowsLinks(o.Environment)
 	var program *tea.Program
 	var panicked atomic.Pointer[error]
 	suspension := newSuspension()

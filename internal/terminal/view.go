@@ -12,10 +12,19 @@ import (
 //	│ messages    the rest
 //	│ status      one row
 //	└ > input     as many rows as it needs, a third at most
+//
+// The view to copy from has no status.
 func (m *model) resize(width, height int) {
 	m.width, m.height = width, height
 	m.input.resize(width, height/3)
-	m.log.resize(width, max(0, height-1-m.input.area.Height()))
+	m.log.resize(width, max(0, height-m.statusRows()-m.input.area.Height()))
+}
+
+func (m *model) statusRows() int {
+	if m.log.layout.bare {
+		return 0
+	}
+	return 1
 }
 
 // View draws the model.
@@ -27,19 +36,21 @@ func (m *model) View() tea.View {
 		screen.WriteString(row)
 		screen.WriteByte('\n')
 	}
-	screen.WriteString(m.statusLine())
-	screen.WriteByte('\n')
+	if m.statusRows() > 0 {
+		screen.WriteString(m.statusLine())
+		screen.WriteByte('\n')
+	}
 	screen.WriteString(m.input.area.View())
 
 	v := tea.NewView(screen.String())
 	v.AltScreen = true
 	v.ReportFocus = true
 	v.WindowTitle = m.title()
-	if !m.mouseOff {
+	if !m.mouseOff && !m.log.layout.bare {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
 	if v.Cursor = m.input.area.Cursor(); v.Cursor != nil {
-		v.Cursor.Y += m.log.height + 1
+		v.Cursor.Y += m.log.height + m.statusRows()
 	}
 	return v
 }

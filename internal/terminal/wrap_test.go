@@ -104,6 +104,7 @@ func FuzzRows(f *testing.F) {
 	f.Add("alice", "hello", 80)
 	f.Add("alice\u034f", "\u0301", 40)
 	f.Add("* a", "/me \x1b[2J\n\n\t日本語", 20)
+	f.Add("alice", "https://a.example/\x07\x1b]8;;https://b.example\x07 http://ż.example/ż (http://a/b\\c)", 15)
 	f.Add(" \u202e: ", "👨‍👩‍👧‍👦\xff", 9)
 	f.Fuzz(func(t *testing.T, name, text string, width int) {
 		width = 10 + int(uint(width)%200)
@@ -114,7 +115,7 @@ func FuzzRows(f *testing.F) {
 			}) {
 				t.Fatalf("nobody can see all of the name %+q", e.name.text)
 			}
-			for i, row := range e.rows(width) {
+			for i, row := range e.rows(layout{width: width, links: true}) {
 				shown := sgr.ReplaceAllString(row, "")
 				if strings.ContainsFunc(shown, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {
 					t.Fatalf("a control in %q", shown)
