@@ -26,9 +26,12 @@ const (
 // long as the palette is.
 func colourOf(name string) string { return colours[shade(name)] }
 
-// Colour returns a name's colour, of the 256 that terminals know. A client that
-// uses it shows everybody as the server's console does.
-func Colour(name string) uint8 { return palette[shade(name)] }
+// Palette returns the colours of names, of the 256 that terminals know.
+func Palette() []uint8 { return palette[:] }
+
+// Shade returns which of them a name has. A client that uses it shows most people as
+// the server's console does.
+func Shade(name string) int { return int(shade(name)) }
 
 func shade(name string) uint32 {
 	const offset, prime = 2166136261, 16777619 // FNV-1a

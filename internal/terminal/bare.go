@@ -1,6 +1,10 @@
 package terminal
 
-import tea "charm.land/bubbletea/v2"
+import (
+	"math"
+
+	tea "charm.land/bubbletea/v2"
+)
 
 // togglePlain begins or ends the view to copy from: it has no status line, the texts
 // begin in the first column, below who wrote them, and the mouse is the terminal's.
@@ -16,7 +20,7 @@ func (m *model) togglePlain(string) tea.Cmd {
 }
 
 // bareRows is rows for the view to copy from. The first row says who wrote the text,
-// and is bold, which no text can be.
+// with the whole name, and is bold, which no text can be.
 func (e *entry) bareRows(l layout) []string {
 	var head, text body
 	head.write(e.at.Format(timeLayout)+" ", faint)
@@ -25,7 +29,7 @@ func (e *entry) bareRows(l layout) []string {
 		head.show(e.text, faint, l.links)
 		return head.wrapped(l.width)
 	}
-	e.showName(&head, bold)
+	e.showName(&head, bold, math.MaxInt)
 	text.show(e.text, e.style(), l.links)
 	return append(head.wrapped(l.width), text.wrapped(l.width)...)
 }

@@ -113,5 +113,8 @@ func (m *model) addEntry(e entry) {
 		}
 		m.day = day
 	}
+	if e.kind != notice {
+		e.colour = m.colours.of(e.speaker)
+	}
 	m.log.add(e)
 }

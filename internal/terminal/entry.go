@@ -3,8 +3,6 @@ package terminal
 import (
 	"strings"
 	"time"
-
-	"sop-chat/internal/console"
 )
 
 // A kind says where an entry comes from. It is the mark in front of the entry; a
@@ -24,9 +22,10 @@ const (
 type entry struct {
 	kind    kind
 	at      time.Time
-	name    shown // empty for a notice
+	speaker string // as it was sent, or joined with; empty for a notice
+	name    shown
 	claimed shown // the name it writes under, if that is not the one it joined with
-	colour  uint8 // the name's colour
+	colour  uint8 // the name's, given by the model
 	action  bool  // "/me": the text is what the name does
 	text    shown
 }
@@ -39,7 +38,7 @@ const maxLines = 40
 // newMessage returns an entry for any name and text.
 func newMessage(k kind, at time.Time, name, text string) entry {
 	name = strings.TrimSpace(name)
-	e := entry{kind: k, at: at, name: showName(name), colour: console.Colour(name)}
+	e := entry{kind: k, at: at, speaker: name, name: showName(name)}
 	// XEP-0245 defines /me; clients that don't know it show it as it is.
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {
 		e.action, text = true, doing

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"sop-chat/client"
 	"sop-chat/internal/english"
@@ -38,6 +39,7 @@ type model struct {
 	state       state
 	lastFailure string // why joining again has failed, as it was last said
 	log         scrollback
+	colours     colours
 	unsentTexts []string // of log.unsent
 	record      record   // only of what came over TCP
 	input       input
@@ -63,7 +65,7 @@ type state struct {
 var _ tea.Model = (*model)(nil)
 
 func newModel(name, room string, p backend) *model {
-	m := &model{name: name, room: room, backend: p, now: time.Now, input: newInput()}
+	m := &model{name: name, room: room, backend: p, now: time.Now, input: newInput(), colours: newColours(colorprofile.ANSI256)}
 	m.resize(80, 24)
 	return m
 }

@@ -22,6 +22,7 @@ const (
 	nameAt          = markAt + 2
 	hanging         = 2 // by how much the other rows are indented
 	minWidthForTime = 30
+	minName         = 8 // columns; a longer name has a third of the screen at most
 )
 
 var (
@@ -70,7 +71,7 @@ func (e *entry) body(l layout) (b body) {
 		return b
 	}
 	style := e.style()
-	e.showName(&b, style)
+	e.showName(&b, style, max(minName, l.width/3))
 	if e.action {
 		b.write(" ", style)
 	} else {
@@ -81,19 +82,21 @@ func (e *entry) body(l layout) (b body) {
 }
 
 // showName adds the name, and what else stands before the text.
-func (e *entry) showName(b *body, style lipgloss.Style) {
+func (e *entry) showName(b *body, style lipgloss.Style, width int) {
 	name := style
 	if e.kind != unsent {
-		name = style.Foreground(lipgloss.ANSIColor(e.colour)).Bold(style.GetBold() || e.kind == own)
+		name = e.nameStyle(style)
 	}
 	if e.action {
 		b.write("* ", style)
 	}
-	b.show(e.name, name, false)
-	if e.claimed.text != "" {
-		b.write(" writes as ", style)
-		b.show(e.claimed, style, false) // without a colour, which would help the claim
+	if e.claimed.text == "" {
+		b.show(e.name.cut(width, ""), name, false)
+		return
 	}
+	b.show(e.name.cut(width, `"`), name, false)
+	b.write(" writes as ", style)
+	b.show(e.claimed.cut(width, `"`), style, false) // without a colour, which would help the claim
 }
 
 // style returns the style of the text.

@@ -18,6 +18,25 @@ type shown struct {
 	links   []link // in order; no escape is in one
 }
 
+// cut returns the beginning of a text without links that fits into a width, with an
+// ellipsis, and an end that it keeps. The ellipsis counts as an escape.
+func (s shown) cut(width int, end string) shown {
+	if columns(s.text) <= width {
+		return s
+	}
+	n := fitting(s.text, width-1-len(end))
+	var escapes []span
+	for _, e := range s.escapes {
+		if e.end <= n {
+			escapes = append(escapes, e)
+		} else if e.begin < n {
+			n = e.begin
+		}
+	}
+	escapes = append(escapes, span{n, n + len(ellipsis)})
+	return shown{text: s.text[:n] + ellipsis + end, escapes: escapes}
+}
+
 // showName shows a name as it begins a row.
 func showName(name string) shown {
 	var b showing

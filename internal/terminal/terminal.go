@@ -18,6 +18,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"sop-chat/client"
 )
@@ -57,6 +58,8 @@ func Run(ctx context.Context, c *client.Client, o Options) error {
 func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) tea.Model) error {
 	s := newSession(o.Dial)
 	m := newModel(o.Name, o.Room, s)
+	profile := colorprofile.Detect(o.Out, o.Environment)
+	m.colours = newColours(profile)
 	m.log.layout.links = knowsLinks(o.Environment)
 	var program *tea.Program
 	var panicked atomic.Pointer[error]
@@ -65,7 +68,7 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 	program = tea.NewProgram(guard{wrap(m), func(err error) {
 		panicked.CompareAndSwap(nil, &err)
 		go program.Quit() // from within it, that would wait for itself
-	}}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment),
+	}}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment), tea.WithColorProfile(profile),
 		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond), tea.WithFilter(suspension.filter))
 	go suspension.watch(program)
 	defer context.AfterFunc(ctx, program.Quit)()

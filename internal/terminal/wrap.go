@@ -87,18 +87,22 @@ func cut(text string, width int) string {
 	if columns(text) <= width {
 		return text
 	}
-	const mark = "…"
-	used, end := 1, 0
-	for end < len(text) {
-		size, w := cluster(text[end:])
-		if used+w > width {
-			break
-		}
-		used += w
-		end += size
-	}
 	if width < 1 {
 		return ""
 	}
-	return text[:end] + mark
+	return text[:fitting(text, width-1)] + ellipsis
+}
+
+const ellipsis = "…" // one column
+
+// fitting returns the length of the beginning of a text that fits into a width.
+func fitting(text string, width int) (n int) {
+	for n < len(text) {
+		size, w := cluster(text[n:])
+		if width -= w; width < 0 {
+			break
+		}
+		n += size
+	}
+	return n
 }
