@@ -81,13 +81,15 @@ func (s *screen) resize(columns, rows int) {
 // What differs from run to run.
 var (
 	timeOfRow = regexp.MustCompile(`(?m)^\d\d:\d\d `)
+	dayOfRow  = regexp.MustCompile(`(?m)- \w+day, \d+ \w+ \d{4}$`)
 	countdown = regexp.MustCompile(`reconnecting in \d+ s`)
 )
 
-// text returns the text on the screen, with times and the port masked.
+// text returns the text on the screen, with times, days and the port masked.
 func (s *screen) text() string {
 	s.t.Helper()
 	shown := timeOfRow.ReplaceAllString(s.tmux("capture-pane", "-p"), "HH:MM ")
+	shown = dayOfRow.ReplaceAllString(shown, "- DAY")
 	shown = countdown.ReplaceAllString(shown, "reconnecting in N s")
 	return strings.ReplaceAll(shown, fmt.Sprint(":", s.srv.port), ":PPPPP")
 }

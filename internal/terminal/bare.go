@@ -24,12 +24,12 @@ func (m *model) togglePlain(string) tea.Cmd {
 func (e *entry) bareRows(l layout) []string {
 	var head, text body
 	head.write(e.at.Format(timeLayout)+" ", faint)
-	head.write(string(e.kind)+" ", e.markStyle())
+	head.write(string(e.kind)+" ", e.markStyle(l))
 	if e.kind == notice {
 		head.show(e.text, faint, l.links)
 		return head.wrapped(l.width)
 	}
-	e.showName(&head, bold, math.MaxInt)
-	text.show(e.text, e.style(), l.links)
+	e.showName(&head, bold, l, math.MaxInt)
+	text.show(e.text, e.style(l), l.links)
 	return append(head.wrapped(l.width), text.wrapped(l.width)...)
 }

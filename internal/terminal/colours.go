@@ -65,7 +65,10 @@ func (c *colours) free(preferred int) int {
 	panic("more colours are taken than there are speakers")
 }
 
-// nameStyle returns the style of a name in its colour.
-func (e *entry) nameStyle(style lipgloss.Style) lipgloss.Style {
-	return style.Foreground(lipgloss.ANSIColor(e.colour)).Bold(style.GetBold() || e.kind == own)
+// nameStyle returns the style of a name beside a text of some style.
+func (e *entry) nameStyle(style lipgloss.Style, l layout) lipgloss.Style {
+	if e.kind == unsent || e.kind == mentioned && l.basic && !l.bare {
+		return style
+	}
+	return style.Foreground(lipgloss.ANSIColor(e.colour)).Bold(style.GetBold() || e.kind == own || e.kind == mentioned)
 }

@@ -79,6 +79,7 @@ func (m *model) me(doing string) tea.Cmd {
 
 func (m *model) clear(string) tea.Cmd {
 	m.log.clear()
+	m.day = ""
 	return nil
 }
 
@@ -105,12 +106,11 @@ func (m *model) quit(string) tea.Cmd {
 // addNotice shows a notice.
 func (m *model) addNotice(text string) { m.addEntry(newNotice(m.now(), text)) }
 
-// addEntry shows an entry, and before it the day if that has changed.
+// addEntry shows an entry, and before it the day if that has changed, or if it is the
+// first message.
 func (m *model) addEntry(e entry) {
-	if day := e.at.Format(time.DateOnly); day != m.day {
-		if m.day != "" {
-			m.log.add(newNotice(e.at, e.at.Format("Monday, 2 January 2006")))
-		}
+	if day := e.at.Format(time.DateOnly); day != m.day && (m.day != "" || e.kind != notice) {
+		m.log.add(newNotice(e.at, e.at.Format("Monday, 2 January 2006")))
 		m.day = day
 	}
 	if e.kind != notice {

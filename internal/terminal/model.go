@@ -43,7 +43,7 @@ type model struct {
 	unsentTexts []string // of log.unsent
 	record      record   // only of what came over TCP
 	input       input
-	day         string // of the last entry
+	day         string // that was shown last; none before the first message
 	failure     error  // why the program ends by itself
 
 	width, height int

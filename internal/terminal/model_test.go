@@ -330,7 +330,7 @@ func TestReconnecting(t *testing.T) {
 		t.Errorf("the same is said %d times", n)
 	}
 	u.happens(joined{}, sent{texts: 1})
-	u.shows("back in the room\n12:04 › alice: kept", " alice at localhost:9000")
+	u.shows("back in the room\n12:04 - Sunday, 1 March 2026\n12:04 › alice: kept", " alice at localhost:9000")
 	u.showsNot("not sent")
 }
 
@@ -365,11 +365,48 @@ func TestScrolling(t *testing.T) {
 	u.shows("alice: typed")
 }
 
-// A new day is announced.
+// The day is above the first message, and wherever it changes.
 func TestDay(t *testing.T) {
 	u := newUser(t, 80, 24)
-	u.happens(received{at: noon.Add(24 * time.Hour), name: "bob", text: "good morning"})
-	u.shows("12:04 - Monday, 2 March 2026\n12:04   bob: good morning")
+	u.showsNot("2026")
+	yesterday := noon.Add(-24 * time.Hour)
+	u.happens(received{at: yesterday, name: "bob", text: "one", from: "bob", known: true, replayed: true})
+	u.hears("bob", "two")
+	u.hears("bob", "three")
+	u.now = func() time.Time { return noon.Add(24 * time.Hour) }
+	u.addNotice("four")
+	u.shows(`12:04 - joined localhost:9000 as alice; /help shows what you can do
+12:04 - Saturday, 28 February 2026
+12:04   bob: one
+12:04 - Sunday, 1 March 2026
+12:04   bob: two
+12:04   bob: three
+12:04 - Monday, 2 March 2026
+12:04 - four
+`)
+	u.types("/clear", "<enter>")
+	u.showsNot("2026")
+	u.happens(received{at: noon.Add(24 * time.Hour), name: "bob", text: "five"})
+	u.shows("12:04 - Monday, 2 March 2026\n12:04   bob: five\n")
+}
+
+// All rows of a message with the user's name are highlighted, with any number of
+// colours, and no others.
+func TestHighlight(t *testing.T) {
+	for basic, begin := range map[bool]string{false: "38;5;16;48;5;229m", true: "\x1b[30;43m"} {
+		u := newUser(t, 40, 14)
+		u.log.layout.basic = basic
+		u.hears("bob", "hello")
+		if strings.Contains(u.View().Content, begin) {
+			t.Error("a message without alice is highlighted")
+		}
+		u.hears("bob", "hello alice, "+strings.Repeat("word ", 10))
+		for _, want := range []string{begin + "@ ", begin + "hello alice, word word", begin + "word word"} {
+			if content := u.View().Content; !strings.Contains(content, want) {
+				t.Errorf("with basic colours %v there is no %q in\n%q", basic, want, content)
+			}
+		}
+	}
 }
 
 // The screen has as many rows as the terminal, none too wide, at every size and

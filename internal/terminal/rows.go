@@ -30,6 +30,11 @@ var (
 	bold    = lipgloss.NewStyle().Bold(true)
 	regular = lipgloss.NewStyle()
 	inverse = lipgloss.NewStyle().Reverse(true)
+
+	// A row with the user's name. It sets both colours, so that it can be read on any
+	// background; on the first all colours of names can be read, too.
+	highlight      = lipgloss.NewStyle().Foreground(lipgloss.ANSIColor(16)).Background(lipgloss.ANSIColor(229))
+	highlightBasic = lipgloss.NewStyle().Foreground(lipgloss.Black).Background(lipgloss.Yellow)
 )
 
 // A layout says how entries are laid out.
@@ -37,6 +42,7 @@ type layout struct {
 	width int
 	bare  bool // to be copied from, see togglePlain
 	links bool // the terminal knows links
+	basic bool // it has 16 colours
 }
 
 // rows returns an entry as the rows of a screen, each at most as wide as it.
@@ -57,7 +63,7 @@ func (e *entry) rows(l layout) []string {
 	for i, s := range spans {
 		lead := rest
 		if i == 0 {
-			lead = faint.Render(head) + e.markStyle().Render(string(e.kind)) + " "
+			lead = faint.Render(head) + e.markStyle(l).Render(string(e.kind)+" ")
 		}
 		rows[i] = lead + body.row(s)
 	}
@@ -70,8 +76,8 @@ func (e *entry) body(l layout) (b body) {
 		b.show(e.text, faint, l.links)
 		return b
 	}
-	style := e.style()
-	e.showName(&b, style, max(minName, l.width/3))
+	style := e.style(l)
+	e.showName(&b, style, l, max(minName, l.width/3))
 	if e.action {
 		b.write(" ", style)
 	} else {
@@ -82,11 +88,8 @@ func (e *entry) body(l layout) (b body) {
 }
 
 // showName adds the name, and what else stands before the text.
-func (e *entry) showName(b *body, style lipgloss.Style, width int) {
-	name := style
-	if e.kind != unsent {
-		name = e.nameStyle(style)
-	}
+func (e *entry) showName(b *body, style lipgloss.Style, l layout, width int) {
+	name := e.nameStyle(style, l)
 	if e.action {
 		b.write("* ", style)
 	}
@@ -100,16 +103,23 @@ func (e *entry) showName(b *body, style lipgloss.Style, width int) {
 }
 
 // style returns the style of the text.
-func (e *entry) style() lipgloss.Style {
-	if e.kind == unsent {
+func (e *entry) style(l layout) lipgloss.Style {
+	switch {
+	case e.kind == unsent:
 		return faint
+	case e.kind == mentioned && l.basic:
+		return highlightBasic
+	case e.kind == mentioned:
+		return highlight
 	}
 	return regular
 }
 
-func (e *entry) markStyle() lipgloss.Style {
+func (e *entry) markStyle(l layout) lipgloss.Style {
 	switch e.kind {
-	case mentioned, doubtful:
+	case mentioned:
+		return e.style(l).Bold(!l.basic) // bold black is grey in many terminals
+	case doubtful:
 		return bold
 	case notice, unsent:
 		return faint

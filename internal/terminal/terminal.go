@@ -60,6 +60,7 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 	m := newModel(o.Name, o.Room, s)
 	profile := colorprofile.Detect(o.Out, o.Environment)
 	m.colours = newColours(profile)
+	m.log.layout.basic = profile == colorprofile.ANSI
 	m.log.layout.links = knowsLinks(o.Environment)
 	var program *tea.Program
 	var panicked atomic.Pointer[error]
