@@ -13,8 +13,6 @@ func (m *model) togglePlain(string) tea.Cmd {
 	m.log.setBare(bare)
 	if bare {
 		m.addNotice("select with the mouse to copy; /plain again brings the other view back")
-	} else {
-		m.addNotice("/plain is over")
 	}
 	return nil
 }

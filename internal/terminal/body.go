@@ -30,7 +30,7 @@ func (b *body) write(text string, style lipgloss.Style) {
 
 // show adds a text of a client. Escapes are reversed, so that nothing that was
 // written looks like one.
-func (b *body) show(s shown, style lipgloss.Style, withLinks bool) {
+func (b *body) show(s safeText, style lipgloss.Style, withLinks bool) {
 	at := 0
 	escapes, links := s.escapes, s.links
 	if !withLinks {

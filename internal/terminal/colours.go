@@ -9,9 +9,9 @@ import (
 	"sop-chat/internal/console"
 )
 
-// few are those of the 16 colours that can be told from each other in most schemes, and
-// that are no background.
-var few = []uint8{6, 5, 2, 12, 1, 3, 13, 9}
+// basicPalette has those of the 16 colours that can be told from each other in most
+// schemes, and that are no background.
+var basicPalette = []uint8{6, 5, 2, 12, 1, 3, 13, 9}
 
 // maxColoured is how many names have a colour that is remembered.
 const maxColoured = 500
@@ -32,7 +32,7 @@ type coloured struct {
 // newColours returns the colours of a terminal.
 func newColours(p colorprofile.Profile) colours {
 	if p == colorprofile.ANSI {
-		return colours{palette: few}
+		return colours{palette: basicPalette}
 	}
 	return colours{palette: console.Palette()}
 }

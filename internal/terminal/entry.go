@@ -23,11 +23,11 @@ type entry struct {
 	kind    kind
 	at      time.Time
 	speaker string // as it was sent, or joined with; empty for a notice
-	name    shown
-	claimed shown // the name it writes under, if that is not the one it joined with
-	colour  uint8 // the name's, given by the model
-	action  bool  // "/me": the text is what the name does
-	text    shown
+	name    safeText
+	claimed safeText // the name it writes under, if that is not the one it joined with
+	colour  uint8    // the name's, given by the model
+	action  bool     // "/me": the text is what the name does
+	text    safeText
 }
 
 // maxLines is how many lines another client's message may have. In a longer one
@@ -38,15 +38,15 @@ const maxLines = 40
 // newMessage returns an entry for any name and text.
 func newMessage(k kind, at time.Time, name, text string) entry {
 	name = strings.TrimSpace(name)
-	e := entry{kind: k, at: at, speaker: name, name: showName(name)}
+	e := entry{kind: k, at: at, speaker: name, name: safeName(name)}
 	// XEP-0245 defines /me; clients that don't know it show it as it is.
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {
 		e.action, text = true, doing
 	}
 	if k != own && k != unsent && strings.Count(text, "\n") >= maxLines {
-		e.text = showLine(text)
+		e.text = safeLine(text)
 	} else {
-		e.text = showText(text)
+		e.text = safe(text)
 	}
 	return e
 }
@@ -55,12 +55,12 @@ func newMessage(k kind, at time.Time, name, text string) entry {
 // than it writes under.
 func newClaim(at time.Time, from, name, text string) entry {
 	e := newMessage(doubtful, at, from, text)
-	e.name, e.claimed = showQuoted(from), showQuoted(strings.TrimSpace(name))
+	e.name, e.claimed = safeQuoted(from), safeQuoted(strings.TrimSpace(name))
 	return e
 }
 
 func newNotice(at time.Time, text string) entry {
-	return entry{kind: notice, at: at, text: showText(text)}
+	return entry{kind: notice, at: at, text: safe(text)}
 }
 
 // mentions reports whether a text has a name in it, as a word of its own, in

@@ -50,10 +50,10 @@ func TestEscapesAreMarked(t *testing.T) {
 
 // A text that is shown with its escapes where they are is the text that package
 // console shows.
-func TestShownIsEscaped(t *testing.T) {
+func TestSafeTextIsEscaped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.RuneFrom([]rune("ab\\nx\x1b\u202e\u0301日"))).Draw(t, "text")
-		s := showLine(text)
+		s := safeLine(text)
 		var again strings.Builder
 		at := 0
 		doubled := func(literal string) string { return strings.ReplaceAll(literal, `\`, `\\`) }

@@ -9,10 +9,10 @@ import (
 // tabStop is how far the stops are apart to which tabs reach.
 const tabStop = 4
 
-// A shown is a text as it is on the screen. Line breaks are the only control
+// A safeText is a text as it is on the screen. Line breaks are the only control
 // characters in it. What was written as it is, is told from escapes, which stand for
 // what can't be shown, by where the escapes are.
-type shown struct {
+type safeText struct {
 	text    string
 	escapes []span // in order
 	links   []link // in order; no escape is in one
@@ -20,7 +20,7 @@ type shown struct {
 
 // cut returns the beginning of a text without links that fits into a width, with an
 // ellipsis, and an end that it keeps. The ellipsis counts as an escape.
-func (s shown) cut(width int, end string) shown {
+func (s safeText) cut(width int, end string) safeText {
 	if columns(s.text) <= width {
 		return s
 	}
@@ -34,26 +34,26 @@ func (s shown) cut(width int, end string) shown {
 		}
 	}
 	escapes = append(escapes, span{n, n + len(ellipsis)})
-	return shown{text: s.text[:n] + ellipsis + end, escapes: escapes}
+	return safeText{text: s.text[:n] + ellipsis + end, escapes: escapes}
 }
 
-// showName shows a name as it begins a row.
-func showName(name string) shown {
-	var b showing
+// safeName returns a name as it begins a row.
+func safeName(name string) safeText {
+	var b safeBuilder
 	b.add(console.AppendName(nil, []byte(name)))
-	return b.shown()
+	return b.safeText()
 }
 
-// showQuoted shows a name between quotes.
-func showQuoted(name string) shown {
-	var b showing
+// safeQuoted returns a name between quotes.
+func safeQuoted(name string) safeText {
+	var b safeBuilder
 	b.add(console.AppendQuoted(nil, []byte(name)))
-	return b.shown()
+	return b.safeText()
 }
 
-// showText shows a text of any number of lines.
-func showText(text string) shown {
-	var b showing
+// safe returns a text of any number of lines.
+func safe(text string) safeText {
+	var b safeBuilder
 	for line := range strings.Lines(strings.TrimSuffix(text, "\n")) {
 		content, broken := strings.CutSuffix(line, "\n")
 		if broken {
@@ -67,35 +67,35 @@ func showText(text string) shown {
 	return b.withLinks()
 }
 
-// showLine shows a text in one line, with its line breaks as \n.
-func showLine(text string) shown {
-	var b showing
+// safeLine returns a text in one line, with its line breaks as \n.
+func safeLine(text string) safeText {
+	var b safeBuilder
 	b.addLine(text)
 	return b.withLinks()
 }
 
-// A showing is a shown that is being built.
-type showing struct {
+// A safeBuilder builds a safeText.
+type safeBuilder struct {
 	text    []byte
 	escapes []span
 }
 
-func (b *showing) shown() shown { return shown{text: string(b.text), escapes: b.escapes} }
+func (b *safeBuilder) safeText() safeText { return safeText{text: string(b.text), escapes: b.escapes} }
 
-func (b *showing) withLinks() shown {
-	s := b.shown()
+func (b *safeBuilder) withLinks() safeText {
+	s := b.safeText()
 	s.links = findLinks(s.text, s.escapes)
 	return s
 }
 
 // add adds what package console has escaped.
-func (b *showing) add(escaped []byte) {
+func (b *safeBuilder) add(escaped []byte) {
 	for part, isEscape := range console.Parts(escaped) {
 		b.addPart(part, isEscape)
 	}
 }
 
-func (b *showing) addPart(part []byte, isEscape bool) {
+func (b *safeBuilder) addPart(part []byte, isEscape bool) {
 	begin := len(b.text)
 	b.text = append(b.text, part...)
 	if isEscape {
@@ -104,7 +104,7 @@ func (b *showing) addPart(part []byte, isEscape bool) {
 }
 
 // addLine adds a line of a text, with blanks in place of tabs.
-func (b *showing) addLine(line string) {
+func (b *safeBuilder) addLine(line string) {
 	taken, counted := 0, len(b.text) // columns, up to a place
 	for part, isEscape := range console.Parts(console.Escape(nil, []byte(line))) {
 		if !isEscape || string(part) != `\t` {
@@ -118,7 +118,7 @@ func (b *showing) addLine(line string) {
 	}
 }
 
-// readable shows a text in one line where escapes can't have a style.
+// readable returns a text in one line where escapes can't have a style.
 func readable(text string) string {
 	shown := console.AppendReadable(nil, []byte(text))
 	return strings.ReplaceAll(string(shown), "\t", " ")
