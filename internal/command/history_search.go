@@ -25,11 +25,12 @@ const searchExamples = `  sop-chat history search chat.db lunch today
 const searchAbout = `
 QUERY is one or more words. A message is found if it has all of them, in any
 order; upper and lower case, accents and other forms of the same letters make no
-difference. Words between double quotes must follow each other, and a word that
-ends in * stands for all words that begin like it. Each character of Chinese,
-Japanese, Korean, Thai and other scripts without blanks is a word, and so is an
-emoji; without a blank between them, they must follow each other. Matches are
-marked.`
+difference. A word of three letters or more is also found within others, but
+whole words count first. Words between double quotes are whole and must follow
+each other, and a word that ends in * stands for all words that begin like it.
+Each character of Chinese, Japanese, Korean, Thai and other scripts without blanks
+is a word, and so is an emoji; without a blank between them, they must follow each
+other. Matches are marked.`
 
 // newHistorySearch returns the command that finds messages.
 func newHistorySearch(p Process) *cobra.Command {

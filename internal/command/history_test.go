@@ -69,7 +69,8 @@ func TestHistorySearchScripts(t *testing.T) {
 		"重跑":          "alice: «重跑»gen-itgc后",
 		"ข้าว 👍":      "bob: ไปกิน«ข้าว» «👍🏽»",
 		"strasse* 서울": "bob: «Straßenbahn», «서울»에서",
-		"bahn":        "",
+		"bahn":        "bob: Straßen«bahn», 서울에서",
+		`"bahn"`:      "",
 	} {
 		status, stdout, stderr := historyResult(t, path, "search", "FILE", query)
 		_, got, _ := strings.Cut(strings.TrimSpace(stdout), ":0") // the time

@@ -42,7 +42,10 @@ func TestWebSearch(t *testing.T) {
 		}
 		for words, want := range map[string][]string{
 			"number beast":                          {"the ⟨Number⟩ of the ⟨beast⟩"},
-			"see number":                            {"⟨see⟩ https://example.com/⟨number⟩/7, a renumbered \\x1b one\n\t⟨number⟩ := 1"},
+			"see number":                            {"⟨see⟩ https://example.com/⟨number⟩/7, a re⟨number⟩ed \\x1b one\n\t⟨number⟩ := 1"},
+			"numbere":                               {"see https://example.com/number/7, a re⟨numbere⟩d \\x1b one\n\tnumber := 1"},
+			`"numbere"`:                             {},
+			"east":                                  {"the Number of the b⟨east⟩"},
 			`from:"Dr. Max."`:                       {"the Number of the beast"},
 			"NUMBER FROM:carol":                     {},
 			"number since:2099-01-01":               {},

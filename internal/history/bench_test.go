@@ -160,6 +160,10 @@ func benchmarkSize(b *testing.B, messages int) {
 	run("search-common", search(b, inEnglish.words[0], last))
 	run("search-rare", search(b, inEnglish.words[len(inEnglish.words)/2], last))
 	run("search-two", search(b, inEnglish.words[3]+" "+inEnglish.words[40], last))
+	rare := inEnglish.words[len(inEnglish.words)/2]
+	run("search-part", search(b, rare[1:], last))
+	run("search-none", search(b, "nowhere", last))
+	run("search-quoted", search(b, `"nowhere"`, last))
 	run("search-prefix", search(b, inEnglish.words[0][:2]+"*", last))
 	run("search-character", search(b, "一", last))
 	run("search-within-common", search(b, inChinese.words[3]+inChinese.words[0], last))

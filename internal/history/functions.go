@@ -14,7 +14,7 @@ import (
 // write to it.
 const (
 	termsOf = "sop_chat_terms"   // (text): the words of a text, as the index has them
-	matches = "sop_chat_matches" // (text, query): whether a search finds a text
+	matches = "sop_chat_matches" // (text, query, parts): whether a search finds a text, by parts of words if parts is 1
 )
 
 // A connector opens connections that have the functions.
@@ -30,42 +30,42 @@ func (c connector) Driver() driver.Driver                        { return c.driv
 var sqliteDriver = sync.OnceValue(func() *sqlite.Driver {
 	d := new(sqlite.Driver)
 	pool := sync.Pool{New: func() any { return new(words) }}
-	// split calls use with the words of a text that is stored in a message.
-	split := func(text driver.Value, use func(*words) driver.Value) driver.Value {
+	split := func(text string, use func(*words) driver.Value) driver.Value {
 		w := pool.Get().(*words)
 		defer pool.Put(w)
-		switch text := text.(type) {
-		case []byte:
-			w.split(visible(text))
-		case string: // another program has stored it so
-			w.split(visible([]byte(text)))
-		default:
-			w.split("")
-		}
+		w.split(text)
 		return use(w)
 	}
 	d.MustRegisterDeterministicScalarFunction(termsOf, 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-		return split(args[0], func(w *words) driver.Value { return w.terms() }), nil
+		return split(stored(args[0]), func(w *words) driver.Value { return w.terms() }), nil
 	})
-	var last atomic.Pointer[parsed]
-	d.MustRegisterDeterministicScalarFunction(matches, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	var last atomic.Pointer[query]
+	d.MustRegisterDeterministicScalarFunction(matches, 3, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 		text, _ := args[1].([]byte)
-		p := last.Load()
-		if p == nil || p.text != string(text) {
-			q, err := parseQuery(string(text))
-			if err != nil {
+		q := last.Load()
+		if q == nil || q.text != string(text) {
+			var err error
+			if q, err = parseQuery(string(text)); err != nil {
 				return nil, err
 			}
-			p = &parsed{string(text), q}
-			last.Store(p)
+			last.Store(q)
 		}
-		return split(args[0], func(w *words) driver.Value { return p.query.find(w) != nil }), nil
+		within := stored(args[0])
+		if q.isLackedBy(within) {
+			return false, nil
+		}
+		return split(within, func(w *words) driver.Value { return q.isIn(w, args[2] == int64(1)) }), nil
 	})
 	return d
 })
 
-// A parsed is a query and what it was written as.
-type parsed struct {
-	text  string
-	query *query
+// stored returns what people see of a text that is stored in a message.
+func stored(text driver.Value) string {
+	switch text := text.(type) {
+	case []byte:
+		return visible(text)
+	case string: // another program has stored it so
+		return visible([]byte(text))
+	}
+	return ""
 }

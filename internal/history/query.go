@@ -20,6 +20,9 @@ const (
 	// maxPrefixes is how many of them may end in *. Each may match a large part
 	// of the history.
 	maxPrefixes = 8
+	// minPart is how many letters a word has at least that is also looked for within
+	// other words. Shorter ones are within most.
+	minPart = 3
 )
 
 // ErrTooManyWords is what the error of Search wraps if a query has too many words
@@ -27,18 +30,24 @@ const (
 var ErrTooManyWords = errors.New("too many words to search for")
 
 // A query is what a message must have: all of the phrases, in any order.
-type query struct{ phrases []*phrase }
+type query struct {
+	text    string // as it was written
+	phrases []*phrase
+}
 
 // A phrase is words that follow each other.
 type phrase struct {
 	words
 	isPrefix bool // the last word is only the beginning of one
+	// If parts of words are looked for, the first word may be the end of one, and the
+	// last the beginning of one.
+	beginsWithin, endsWithin bool
 }
 
 // parseQuery parses a query. What is between quotes, or between blanks otherwise, is
 // a phrase; each counts once.
 func parseQuery(text string) (*query, error) {
-	var q query
+	q := query{text: text}
 	words, prefixes := 0, 0
 	seen := make(map[string]bool)
 	for i, part := range strings.Split(text, `"`) {
@@ -48,8 +57,11 @@ func parseQuery(text string) (*query, error) {
 			parts = strings.Fields(part)
 		}
 		for _, part := range parts {
-			p := newPhrase(part)
+			p := newPhrase(part, isQuoted)
 			same := p.expression()
+			if p.beginsWithin || p.endsWithin {
+				same += " within" // unlike the same words between quotes
+			}
 			if len(p.all) == 0 || seen[same] {
 				continue
 			}
@@ -72,14 +84,23 @@ func parseQuery(text string) (*query, error) {
 	return &q, nil
 }
 
-func newPhrase(text string) *phrase {
+func newPhrase(text string, isQuoted bool) *phrase {
 	var p phrase
 	text, p.isPrefix = strings.CutSuffix(text, "*")
 	p.split(text)
 	if n := len(p.all); n > 0 && p.all[n-1].isSingle {
 		p.isPrefix = false // nothing begins with it but itself
 	}
+	if n := len(p.all); n > 0 && !isQuoted && !p.isPrefix {
+		p.beginsWithin = utf8.RuneCount(p.at(0)) >= minPart
+		p.endsWithin = utf8.RuneCount(p.at(n-1)) >= minPart
+	}
 	return &p
+}
+
+// hasParts reports whether a query finds more if parts of words are looked for.
+func (q *query) hasParts() bool {
+	return slices.ContainsFunc(q.phrases, func(p *phrase) bool { return p.beginsWithin || p.endsWithin })
 }
 
 // expression returns the query in the language of SQLite's FTS5.
@@ -103,14 +124,15 @@ func (p *phrase) expression() string {
 type span struct{ start, end int }
 
 // find returns where a text has what the query asks for, or nil if it lacks a phrase.
-// w are the words of the text.
-func (q *query) find(w *words) []span {
+// w are the words of the text, with their sources. The query's words may be parts of
+// them if parts is set.
+func (q *query) find(w *words, parts bool) []span {
 	var found []span
 	for _, p := range q.phrases {
 		before := len(found)
 		for i := range w.all {
-			if p.isAt(w, i) {
-				found = append(found, span{w.all[i].start, w.all[i+len(p.all)-1].end})
+			if p.isAt(w, i, parts) {
+				found = p.spans(found, w, i, parts)
 			}
 		}
 		if len(found) == before {
@@ -120,21 +142,66 @@ func (q *query) find(w *words) []span {
 	return found
 }
 
-// isAt reports whether the words of a text from one on are the phrase.
-func (p *phrase) isAt(w *words, from int) bool {
-	if from+len(p.all) > len(w.all) {
-		return false
-	}
-	for i := range p.all {
-		there, is := w.at(from+i), bytes.Equal
-		if p.isPrefix && i == len(p.all)-1 {
-			is = bytes.HasPrefix
+// isIn reports whether find finds anything.
+func (q *query) isIn(w *words, parts bool) bool {
+	for _, p := range q.phrases {
+		i := 0
+		for i < len(w.all) && !p.isAt(w, i, parts) {
+			i++
 		}
-		if !is(there, p.at(i)) {
+		if i == len(w.all) {
 			return false
 		}
 	}
 	return true
+}
+
+// isAt reports whether the words of a text from one on are the phrase.
+func (p *phrase) isAt(w *words, from int, parts bool) bool {
+	if from+len(p.all) > len(w.all) {
+		return false
+	}
+	for i := range p.all {
+		mayBegin := parts && p.beginsWithin && i == 0
+		mayEnd := (p.isPrefix || parts && p.endsWithin) && i == len(p.all)-1
+		is := bytes.Equal
+		switch {
+		case mayBegin && mayEnd:
+			is = bytes.Contains
+		case mayBegin:
+			is = bytes.HasSuffix
+		case mayEnd:
+			is = bytes.HasPrefix
+		}
+		if !is(w.at(from+i), p.at(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// spans adds where in a text the phrase is, which is at the words from one on. Words
+// that only begin like the last one of a prefix are found as a whole.
+func (p *phrase) spans(found []span, w *words, from int, parts bool) []span {
+	first, last := &w.all[from], &w.all[from+len(p.all)-1]
+	if parts && len(p.all) == 1 && p.beginsWithin {
+		for at := first.from; ; {
+			next := bytes.Index(w.folded[at:first.to], p.at(0))
+			if next < 0 {
+				return found
+			}
+			at += next + len(p.at(0))
+			found = append(found, span{w.sources[at-len(p.at(0))].start, w.sources[at-1].end})
+		}
+	}
+	s := span{first.start, last.end}
+	if parts && p.beginsWithin {
+		s.start = w.sources[first.to-len(p.at(0))].start
+	}
+	if parts && p.endsWithin {
+		s.end = w.sources[last.from+len(p.at(len(p.all)-1))-1].end
+	}
+	return append(found, s)
 }
 
 // cut cuts a text where what was found in it begins and ends, see Hit.Parts.

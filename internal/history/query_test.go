@@ -105,8 +105,28 @@ var searches = []struct {
 	{"see you tomorrow", `"see you" tomor*`, "<see you> <tomorrow>"},
 	{"see, you", `"see you"`, "<see, you>"},
 	{"you see", `"see you"`, ""},
-	{"tomorrow", "tomor", ""},
-	{"tomorrow", "morrow", ""},
+	{"tomorrow", `"tomor"`, ""},
+	{"tomorrow", "morrow*", ""},
+
+	// Words of three letters or more are also found within others.
+	{"tomorrow", "tomor", "<tomor>row"},
+	{"tomorrow", "morrow", "to<morrow>"},
+	{"die Straßenbahn und die Bahn", "bahn", "die Straßen<bahn> und die <Bahn>"},
+	{"Straßenbahn", "STRASSEN", "<Straßen>bahn"},
+	{"Straßenbahn", "senb", "Stra<ßenb>ahn"},
+	{"un CAFE\u0301TIER", "feti", "un CA<FE\u0301TI>ER"},
+	{"ﬁnest", "ine", "<ﬁne>st"},
+	{"anananas", "ana", "<ana>n<ana>s"},
+	{"golang", "go", ""},
+	{"golang", "lan ang", "go<lang>"},
+	{"wohin", "ohi \"wohin\"", "<wohin>"},
+	{"wohin", "ohi \"ohin\"", ""},
+	{"the snake_cases", "nake_cas", "the s<nake_cas>es"},
+	{"pecan't", "can't", "pe<can't>"},
+	{"I can tell", "can't", ""},
+	{"重跑gen-itgc后", "跑gen-itg", "重<跑gen-itg>c后"},
+	{"中华regen", "华gen", ""},
+	{"непонятно", "понят", "не<понят>но"},
 	{"a b a b a", `"a b a"`, "<a b a b a>"},
 	{"don't", "don't", "<don't>"},
 	{"snake_case", "case", "snake_<case>"},
@@ -130,14 +150,14 @@ func marked(parts []string) string {
 }
 
 func TestQuery(t *testing.T) {
-	var w words
+	w := words{traces: true}
 	for _, test := range searches {
 		got := ""
 		q, err := parseQuery(test.query)
 		if err == nil {
 			text := visible([]byte(test.text))
 			w.split(text)
-			if found := q.find(&w); found != nil {
+			if found := q.find(&w, true); found != nil {
 				got = marked(cut(text, found))
 			}
 		} else if !errors.Is(err, ErrNoWords) {

@@ -54,6 +54,9 @@ type Filter struct {
 	Before int64
 	// Last selects only that many of them, the last ones. 0 selects all.
 	Last int
+	// ForParts is how long Search may look for parts of words, if Last is set. Zero is
+	// as long as it takes.
+	ForParts time.Duration
 }
 
 // where returns the conditions that a selected row of message m meets, whose

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"database/sql"
 	"iter"
 	"math"
 	"slices"
@@ -21,26 +22,66 @@ type Hit struct {
 // first. Words between quotes must follow each other, and a word that ends in *
 // matches all words that begin like it. Each character of Chinese, Japanese,
 // Korean, Thai and other scripts without blanks counts as a word, and so does an
-// emoji; those without a blank between them must follow each other. Each hit is
-// valid until the next. If reading fails, the error comes last.
+// emoji; those without a blank between them must follow each other.
+//
+// Words of three letters or more that are not between quotes are also found within
+// others. If the filter limits how many messages are selected, those with whole
+// words come before those with parts of words; see Filter.ForParts.
+//
+// Each hit is valid until the next. If reading fails, the error comes last.
 func (r *Reader) Search(ctx context.Context, text string, f Filter) (iter.Seq2[*Hit, error], error) {
 	q, err := parseQuery(text)
 	if err != nil {
 		return nil, err
 	}
+	if f, err = r.sequencesOf(ctx, f); err != nil {
+		return nil, r.file.explain(err)
+	}
+	switch {
+	case !q.hasParts():
+		return r.whole(ctx, q, f)
+	case f.Last == 0:
+		return r.hits(ctx, q, looking(q, true), f), nil
+	}
+	whole, err := r.whole(ctx, q, f)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(*Hit, error) bool) {
+		var found []Hit
+		for h, err := range whole {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			found = append(found, *h)
+		}
+		found, err := r.addParts(ctx, q, f, found)
+		for i := range found {
+			if !yield(&found[i], nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}, nil
+}
+
+// whole returns the hits that have the words of a query as they are.
+func (r *Reader) whole(ctx context.Context, q *query, f Filter) (iter.Seq2[*Hit, error], error) {
 	first, last, err := r.unindexed(ctx)
 	if err != nil {
 		return nil, r.file.explain(err)
 	}
-	index := section{"search CROSS JOIN message m ON m.sequence = search.rowid", "search.rowid", "search MATCH ?", q.expression()}
-	// The query is passed as a blob, since a text would end at its first zero.
-	scan := section{"message m", "m.sequence", matches + "(m.text, ?)", []byte(text)}
+	index := section{"search CROSS JOIN message m ON m.sequence = search.rowid", "search.rowid", "search MATCH ?", []any{q.expression()}}
 	hits := func(s section, after, before int64) iter.Seq2[*Hit, error] {
 		return r.hits(ctx, q, s, f.between(after, before))
 	}
 	if first > last {
 		return hits(index, 0, math.MaxInt64), nil
 	}
+	scan := looking(q, false)
 	older, between, newer := hits(index, 0, first), hits(scan, first-1, last+1), hits(index, last, math.MaxInt64)
 	if f.Last == 0 {
 		return func(yield func(*Hit, error) bool) {
@@ -95,34 +136,51 @@ func newest(most int, sequences ...iter.Seq2[*Hit, error]) iter.Seq2[*Hit, error
 type section struct {
 	source, sequence string // the tables, and the column by which they are read
 	condition        string
-	argument         any
+	arguments        []any
+}
+
+// looking returns the section of messages that are found by looking at each. The
+// query's words may be parts of theirs if parts is set.
+func looking(q *query, parts bool) section {
+	// The query is passed as a blob, since a text would end at its first zero.
+	return section{"message m", "m.sequence", matches + "(m.text, ?, ?)", []any{[]byte(q.text), parts}}
 }
 
 // hits returns the hits that a filter selects.
 func (r *Reader) hits(ctx context.Context, q *query, s section, f Filter) iter.Seq2[*Hit, error] {
 	where, args := f.where(s.sequence)
 	statement := "SELECT " + columnsOf("m") + " FROM " + s.source + " WHERE " + where
-	if !f.Since.IsZero() {
-		// Unlike a time, the order of the messages can use this.
-		statement += " AND " + s.sequence + " >= (SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?)"
-		args = append(args, f.Since.UnixNano())
-	}
 	statement += " AND " + s.condition + " ORDER BY " + s.sequence
-	args = append(args, s.argument)
+	args = append(args, s.arguments...)
 	if f.Last > 0 {
 		statement = "SELECT * FROM (" + statement + " DESC LIMIT ?) ORDER BY sequence"
 		args = append(args, f.Last)
 	}
-	var w words
+	w, parts := words{traces: true}, q.hasParts()
 	return each(ctx, r.file, statement, args, func(h *Hit, row row) error {
 		if err := h.scan(row); err != nil {
 			return err
 		}
 		text := string(h.Wire.Text())
 		w.split(text)
-		h.Parts = cut(text, q.find(&w))
+		h.Parts = cut(text, q.find(&w, parts))
 		return nil
 	})
+}
+
+// sequencesOf returns a filter that selects the same messages, and says so by their
+// sequences if it excludes those from before a time. Unlike a time, the order of the
+// messages can use that.
+func (r *Reader) sequencesOf(ctx context.Context, f Filter) (Filter, error) {
+	if f.Since.IsZero() {
+		return f, nil
+	}
+	var first sql.NullInt64
+	err := r.file.conn.QueryRowContext(ctx, "SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?", f.Since.UnixNano()).Scan(&first)
+	if !first.Valid {
+		first.Int64 = math.MaxInt64
+	}
+	return f.between(first.Int64-1, math.MaxInt64), err
 }
 
 // between returns the filter for messages between two sequences alone.

@@ -150,7 +150,8 @@ func TestSearchModel(t *testing.T) {
 }
 
 // modelFinds reports whether a query finds a text: a text is its words between
-// slashes, and has a phrase if it contains that.
+// slashes, and has a phrase if it contains that. Without the slash at its beginning or
+// end, the phrase is also found within words.
 func modelFinds(query, text string) bool {
 	text, _, _ = strings.Cut(text, "\x00")
 	return modelFindsIn(query, modelWords(text))
@@ -166,12 +167,18 @@ func modelFindsIn(query, in string) bool {
 		for _, p := range phrases {
 			p, isPrefix := strings.CutSuffix(p, "*")
 			words := modelWords(p)
-			last, _ := lastRune(words)
-			if isPrefix && !modelIsSingle(last) {
-				words = strings.TrimSuffix(words, "/")
-			}
 			if words == "" {
 				continue
+			}
+			each := strings.Split(strings.Trim(words, "/"), "/")
+			last, _ := lastRune(words)
+			isPrefix = isPrefix && !modelIsSingle(last)
+			isWhole := i%2 == 1 || isPrefix
+			if !isWhole && len([]rune(each[0])) >= 3 {
+				words = strings.TrimPrefix(words, "/")
+			}
+			if isPrefix || !isWhole && len([]rune(each[len(each)-1])) >= 3 {
+				words = strings.TrimSuffix(words, "/")
 			}
 			if some = true; !strings.Contains(in, words) {
 				return false

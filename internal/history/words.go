@@ -23,9 +23,11 @@ type word struct {
 
 // words are those of a text, in order. The zero value has none.
 type words struct {
-	all    []word
-	folded []byte // without case, accents, and other forms of the same letters
-	open   bool   // the last word goes on
+	all     []word
+	folded  []byte // without case, accents, and other forms of the same letters
+	open    bool   // the last word goes on
+	traces  bool   // split keeps sources
+	sources []span // where each byte of folded comes from in the text
 }
 
 // at returns the folded form of a word. It is valid until the next split.
@@ -43,7 +45,7 @@ func (w *words) terms() string {
 
 // split replaces w by the words of a text.
 func (w *words) split(text string) {
-	w.all, w.folded, w.open = w.all[:0], w.folded[:0], false
+	w.all, w.folded, w.open, w.sources = w.all[:0], w.folded[:0], false, w.sources[:0]
 	for at := 0; at < len(text); {
 		for normal := at + norm.NFKC.QuickSpanString(text[at:]); at < normal; {
 			if c := text[at]; c < utf8.RuneSelf {
@@ -76,7 +78,7 @@ func (w *words) addASCII(c byte, at int) {
 	}
 	w.extend(at, at+1)
 	w.folded = append(w.folded, c)
-	w.all[len(w.all)-1].to = len(w.folded)
+	w.folds(at, at+1)
 }
 
 // add adds a character in the form NFKC, which the text has from start to end in
@@ -90,6 +92,7 @@ func (w *words) add(r rune, start, end int) {
 		w.open = false
 		w.extend(start, end)
 		w.folded = utf8.AppendRune(w.folded, r)
+		w.folds(start, end)
 		w.all[len(w.all)-1].isSingle = true
 		w.open = false
 	case isIgnored(r):
@@ -97,11 +100,10 @@ func (w *words) add(r rune, start, end int) {
 	case unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) || unicode.Is(unicode.Co, r):
 		w.extend(start, end)
 		w.fold(r)
+		w.folds(start, end)
 	default:
 		w.open = false
-		return
 	}
-	w.all[len(w.all)-1].to = len(w.folded)
 }
 
 // extend adds a part of the text to the last word, or begins another.
@@ -111,6 +113,15 @@ func (w *words) extend(start, end int) {
 		w.open = true
 	}
 	w.all[len(w.all)-1].end = end
+}
+
+// folds notes that the folded form of the last word goes on to here, with a part of
+// the text.
+func (w *words) folds(start, end int) {
+	w.all[len(w.all)-1].to = len(w.folded)
+	for w.traces && len(w.sources) < len(w.folded) {
+		w.sources = append(w.sources, span{start, end})
+	}
 }
 
 // fold adds the folded form of a letter.

@@ -29,13 +29,14 @@ const (
 	slotsEach  = 2               // of them for one address
 	mayWait    = 5 * time.Second // for a slot
 	mayRead    = 2 * time.Second // what takes longer is interrupted
+	mayLook    = 1 * time.Second // for parts of words, after whole ones were found
 
 	retryAfter = "5" // seconds, which the page waits before it asks again
 )
 
 var (
 	errBusy    = errors.New("others are reading the history; try again in a few seconds")
-	errTooLong = errors.New("it takes too long; look for fewer or longer words")
+	errTooLong = errors.New("it takes too long; look for fewer or longer words, or for some days only")
 )
 
 // about says what the room offers besides chatting. It needs no key, and says
@@ -52,10 +53,11 @@ type archive struct {
 	config          Config
 	pages, searches *slots // paging does not wait for searches
 	mayRead         time.Duration
+	mayLook         time.Duration
 }
 
 func newArchive(c Config) *archive {
-	return &archive{c, newSlots(slotsInAll, slotsEach), newSlots(slotsInAll, slotsEach), mayRead}
+	return &archive{c, newSlots(slotsInAll, slotsEach), newSlots(slotsInAll, slotsEach), mayRead, mayLook}
 }
 
 // A message is one as the page gets it.
@@ -89,19 +91,23 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isSearch(r.URL.Query()) {
 		slots = a.searches
 	}
+	filter.ForParts = a.mayLook
 	messages, err := a.readInTurn(r, slots, filter)
+	var incomplete *history.IncompleteError
 	switch {
 	case errors.Is(err, history.ErrNoWords), errors.Is(err, history.ErrTooManyWords):
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, errBusy), errors.Is(err, errTooLong):
 		w.Header().Set("Retry-After", retryAfter)
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	case errors.As(err, &incomplete):
+		sendMessages(w, messages, incomplete.Since)
 	case r.Context().Err() != nil: // nobody waits for the answer
 	case err != nil:
 		a.config.Logger.Warn("a browser can't be shown what was said", "reason", err)
 		http.Error(w, "the history can't be read", http.StatusInternalServerError)
 	default:
-		sendMessages(w, messages)
+		sendMessages(w, messages, time.Time{})
 	}
 }
 
@@ -202,7 +208,7 @@ func (a *archive) read(ctx context.Context, f history.Filter, words string, hasW
 	messages := []message{}
 	for hit, err := range hits {
 		if err != nil {
-			return nil, err
+			return messages, err
 		}
 		m := newMessage(&hit.Message)
 		for _, part := range hit.Parts {
@@ -225,8 +231,9 @@ func newMessage(m *history.Message) message {
 }
 
 // sendMessages sends messages one by one: in JSON they could be many times as
-// large as they are, and browsers may take their time.
-func sendMessages(w http.ResponseWriter, messages []message) {
+// large as they are, and browsers may take their time. If partsSince is not zero,
+// parts of words were looked for only in messages from that time on.
+func sendMessages(w http.ResponseWriter, messages []message, partsSince time.Time) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	between := ""
@@ -238,7 +245,11 @@ func sendMessages(w http.ResponseWriter, messages []message) {
 		}
 		between = ","
 	}
-	io.WriteString(w, "]}\n")
+	io.WriteString(w, "]")
+	if !partsSince.IsZero() {
+		fmt.Fprintf(w, `,"partsSince":%d`, partsSince.UnixMilli())
+	}
+	io.WriteString(w, "}\n")
 }
 
 func sendJSON(w http.ResponseWriter, value any) {

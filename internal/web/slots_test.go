@@ -129,6 +129,13 @@ func TestArchiveRefuses(t *testing.T) {
 	if status, said := ask(a, "?q="+url.QueryEscape("a* b* c* d* e* f* g* h* i*")); status != http.StatusBadRequest || !strings.Contains(said, "9 end in *") {
 		t.Errorf("many beginnings: status %d, %s", status, said)
 	}
+	a.mayLook = time.Nanosecond
+	for query, sequence := range map[string]string{"?q=10": `"sequence":10,`, "?q=umber": ""} {
+		status, said := ask(a, query)
+		if isSaid := strings.Contains(said, `],"partsSince":`); status != http.StatusOK || isSaid != (sequence == "") || !strings.Contains(said, sequence) {
+			t.Errorf("%q, with no time to look for parts of words: status %d, %s", query, status, said)
+		}
+	}
 	a.mayRead = time.Nanosecond
 	for _, query := range []string{"", "?q=number"} {
 		if status, said := ask(a, query); status != http.StatusServiceUnavailable || !strings.Contains(said, "takes too long") {

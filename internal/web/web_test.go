@@ -197,6 +197,8 @@ func TestArchive(t *testing.T) {
 		"?q=number":                     {200, 200, 51, 250, ""},
 		"?q=" + url.QueryEscape(`"7 <`): {200, 1, 7, 7, ""},
 		"?q=nothing":                    {200, 0, 0, 0, ""},
+		"?q=umber":                      {200, 200, 51, 250, ""},
+		"?q=%22umber%22":                {200, 0, 0, 0, ""},
 		"?q=" + url.QueryEscape("重跑 itgc strasse* 👍"): {200, 200, 51, 250, ""},
 		"?q=":           {status: 400},
 		"?from=alice":   {200, 200, 51, 250, ""},

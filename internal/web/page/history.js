@@ -30,12 +30,14 @@ export class History {
 
   // between returns the last messages of those with numbers between after and before,
   // the first first. There are 100 at most.
-  between(after, before) {
-    return this.#get(after > 0 ? { after, before } : { before });
+  async between(after, before) {
+    const { messages } = await this.#get(after > 0 ? { after, before } : { before });
+    return messages;
   }
 
   // search returns the last messages with some words, from a name, and between two times,
-  // the first first. What matches is every second one of their parts.
+  // the first first: {messages, partsSince}. What matches is every second one of their
+  // parts. If partsSince is set, parts of words were only looked for since then.
   search({ words, ...rest }) {
     return this.#get(words === undefined ? rest : { q: words, ...rest });
   }
@@ -49,14 +51,17 @@ export class History {
     if (!response.ok) {
       throw new Failure(response, (await response.text()).trim());
     }
-    const { messages } = await response.json();
-    return messages.map(({ sequence, time, name, from, text, parts }) => ({
-      number: sequence,
-      time: new Date(time),
-      name,
-      from,
-      text,
-      parts,
-    }));
+    const { messages, partsSince } = await response.json();
+    return {
+      messages: messages.map(({ sequence, time, name, from, text, parts }) => ({
+        number: sequence,
+        time: new Date(time),
+        name,
+        from,
+        text,
+        parts,
+      })),
+      partsSince: partsSince && new Date(partsSince),
+    };
   }
 }

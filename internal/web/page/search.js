@@ -59,13 +59,16 @@ export class Search {
 
   async #find(text) {
     this.forget();
-    const hits = await this.#ask((history) => history.search(parse(text)));
-    if (!hits) {
+    const answer = await this.#ask((history) => history.search(parse(text)));
+    if (!answer) {
       return;
     }
+    const { messages: hits, partsSince } = answer;
     const n = hits.length;
-    this.#found.textContent =
-      n === 0 ? "Nothing was found." : n === 1 ? "1 message" : `${n} messages, the newest first`;
+    const words = n === 0 ? "Nothing was found" : n === 1 ? "1 message" : `${n} messages, the newest first`;
+    this.#found.textContent = partsSince
+      ? `${words}. Before ${when(partsSince)} only whole words were looked for.`
+      : words;
     this.#hits = hits.reverse().map((hit) => this.#hit(hit));
     this.#showHits();
     this.#list.scrollTop = 0;
@@ -73,10 +76,7 @@ export class Search {
 
   #hit(hit) {
     const article = element(this.#received(hit));
-    article.querySelector("time").textContent = hit.time.toLocaleString(undefined, {
-      dateStyle: "medium",
-      timeStyle: "short",
-    });
+    article.querySelector("time").textContent = when(hit.time);
     markParts(article.querySelector(".text"), hit.parts);
     const button = document.createElement("button");
     button.type = "button";
@@ -150,6 +150,8 @@ export class Search {
     });
   }
 }
+
+const when = (time) => time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 // parse returns what a search asks for: {words, from, since, until}. The days since and
 // until are part of what is searched.
