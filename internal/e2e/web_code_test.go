@@ -110,3 +110,58 @@ func TestWebCommands(t *testing.T) {
 	p.wait("the action under another name", `[...document.querySelectorAll(".action")].some((m) =>
 		m.querySelector(".remark")?.textContent === "writes as “carol”" && m.querySelector(".text").textContent === "* bob writes as another")`)
 }
+
+// A block of code that is longer than a message is a block in each of those that it becomes,
+// wherever it is cut.
+func TestWebCodeCut(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWeb(t)
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	eval[bool](p, `Promise.all([import("/code.js"), import("/fence.js")]).then(([c, f]) => {
+		window.cut = (text) => f.split(text).map((part) => {
+			const element = document.createElement("div");
+			c.showWithCode(element, part);
+			const blocks = [...element.querySelectorAll("pre")].map((e) => e.textContent);
+			element.querySelectorAll(".code").forEach((e) => e.remove());
+			return { bytes: new TextEncoder().encode(part).length, blocks, words: element.textContent };
+		});
+		return true;
+	})`)
+	type part struct {
+		Bytes  int
+		Blocks []string
+		Words  string
+	}
+	line := "x := \"ä\" + f(1)"
+	for before := 395; before < 450; before++ {
+		for _, n := range []int{1, 4, 40} {
+			words, code := strings.Repeat("word ", before/5)+strings.Repeat("w", before%5), strings.TrimSuffix(strings.Repeat(line+"\n", n), "\n")
+			var blocks, said []string
+			for _, got := range eval[[]part](p, fmt.Sprintf("cut(%s)", quoted(words+"\n```go\n"+code+"\n```\nand so on"))) {
+				if got.Bytes > 448 {
+					t.Errorf("after %d bytes, a part has %d", before, got.Bytes)
+				}
+				blocks = append(blocks, got.Blocks...)
+				said = append(said, strings.Fields(got.Words)...)
+			}
+			if got := strings.Join(blocks, "\n"); got != code {
+				t.Errorf("after %d bytes, the code is %q, want %q", before, got, code)
+			}
+			if got, want := strings.Join(said, " "), strings.Join(strings.Fields(words), " ")+" and so on"; got != want {
+				t.Errorf("after %d bytes, the words are %q, want %q", before, got, want)
+			}
+		}
+	}
+
+	p.say("look:\n```\n" + strings.Repeat(line+"\n", 40) + "```")
+	for range 2 {
+		m := bob.receive()
+		if text := "\n" + string(m.Text()); strings.Count(text, "\n```") != 2 {
+			t.Errorf("a message is %q", text)
+		}
+	}
+	p.wait("blocks", `document.querySelectorAll(".message.own .code").length === 2`)
+}

@@ -1,8 +1,8 @@
 // Code in a text: what is between lines of ```, and lines that are indented or have tabs.
 
+import { fence } from "./fence.js";
 import { showWithLinks } from "./links.js";
 
-const fence = /^```(?:[\w+#.-]*[ \t]*\r?\n)?([\s\S]*?)(?:```[ \t]*(?:\r?\n|(?![\s\S]))|(?![\s\S]))/gm;
 const indented = /^(?:\t| {2,}).*\S|\S.*\t/;
 const opening = /[{([]\s*$|\):\s*$/; // the end of a line before indented ones
 const closing = /^[})\]]/; // the beginning of one behind them

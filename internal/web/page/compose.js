@@ -2,8 +2,9 @@
 
 import { ask } from "./ask.js";
 import { interpret } from "./commands.js";
+import { split } from "./fence.js";
 import { tab } from "./storage.js";
-import { bytes, split, textSize } from "./wire.js";
+import { bytes, textSize } from "./wire.js";
 
 const mostUnasked = 5; // messages that one text may become without a question
 const nearly = textSize - 48; // bytes from which on their number is shown

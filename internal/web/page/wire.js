@@ -100,23 +100,23 @@ function decodeByCharacter(bytes) {
   return text;
 }
 
-// split cuts a text into parts that fit a message: at a line break or a blank, which is
-// left out, if there is one in the last half of a part, else between characters as people
-// see them. An emoji or a letter with its accents stays whole, unless it alone is longer
-// than a message.
-export function split(text) {
+// cutText cuts a text into parts of limit bytes at most: at a line break or a blank, which
+// is left out, if there is one in the last half of a part, else between characters as
+// people see them. An emoji or a letter with its accents stays whole, unless it alone is
+// longer than that.
+export function cutText(text, limit) {
   const parts = [];
   let part = "";
   let length = 0;
-  for (const piece of pieces(text)) {
+  for (const piece of pieces(text, limit)) {
     const more = bytes(piece);
-    if (length + more > textSize && /^(?:\s|\r\n)$/.test(piece)) {
+    if (length + more > limit && (/^\r?\n$/.test(piece) || (/^\s$/.test(piece) && lineEnd(part) < 0))) {
       parts.push(part);
       part = "";
       length = 0;
       continue;
     }
-    while (length + more > textSize) {
+    while (length + more > limit) {
       const [head, rest] = cut(part);
       parts.push(head);
       part = rest;
@@ -131,21 +131,23 @@ export function split(text) {
   return parts;
 }
 
-// cut returns the two parts of a text that is as long as a message may be.
+// lineEnd returns where the last line break in the last half of a text is, or -1.
+function lineEnd(text) {
+  const at = text.lastIndexOf("\n");
+  return at > text.length / 2 ? at : -1;
+}
+
+// cut returns the two parts of a text that is as long as it may be.
 function cut(text) {
-  for (const blank of [/\r?\n(?=[^\n]*$)/, /\s(?=\S*$)/]) {
-    const match = blank.exec(text);
-    if (match?.index > text.length / 2) {
-      return [text.slice(0, match.index), text.slice(match.index + match[0].length)];
-    }
-  }
-  return [text, ""];
+  const end = lineEnd(text);
+  const at = end < 0 ? text.search(/\s\S*$/) : end;
+  return at > text.length / 2 ? [text.slice(0, at).replace(/\r$/, ""), text.slice(at + 1)] : [text, ""];
 }
 
 // pieces returns what must not be cut.
-function* pieces(text) {
+function* pieces(text, limit) {
   for (const piece of graphemes(text)) {
-    if (bytes(piece) <= textSize) {
+    if (bytes(piece) <= limit) {
       yield piece;
     } else {
       yield* piece; // by code points
