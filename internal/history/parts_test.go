@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -129,5 +130,34 @@ func TestSearchPartsInTime(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// Looking for parts of words ends with its context, too.
+func TestSearchPartsInterrupted(t *testing.T) {
+	path, _, _ := partsFile(t)
+	r := openReader(t, path)
+	for _, last := range []int{0, 100} {
+		ctx, cancel := context.WithCancel(t.Context())
+		hits, err := r.Search(ctx, "bahn", Filter{Last: last})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		for _, err = range hits {
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the last %d: %v", last, err)
+		}
+	}
+	q, err := parseQuery("bahn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	hits, err := r.addParts(ctx, q, Filter{Last: 100, ForParts: time.Hour}, nil)
+	if len(hits) > 0 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%d hits, %v", len(hits), err)
 	}
 }
