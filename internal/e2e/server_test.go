@@ -39,6 +39,7 @@ type setup struct {
 	port    int      // if not any free one
 	belongs *os.File // the terminal it belongs to, if not that of the tests
 	wrapper []string // a command that ends by executing its arguments
+	program string   // the server, if not the one that all tests run
 }
 
 // start runs a server with flags, and returns when it says that it listens.
@@ -65,7 +66,10 @@ func (s setup) launch(t testing.TB) *server {
 	if s.key == nil {
 		s.key = []string{key}
 	}
-	argv := slices.Concat(s.wrapper, []string{binary}, s.flags, []string{strconv.Itoa(s.port)}, s.key)
+	if s.program == "" {
+		s.program = binary
+	}
+	argv := slices.Concat(s.wrapper, []string{s.program}, s.flags, []string{strconv.Itoa(s.port)}, s.key)
 	srv := &server{t: t, port: s.port, stdout: new(output), stderr: new(output), done: make(chan struct{})}
 	srv.cmd = exec.Command(argv[0], argv[1:]...)
 	srv.cmd.Env = environment(s.env...)

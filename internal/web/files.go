@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"mime"
 	"net/http"
 	"path"
@@ -28,6 +30,12 @@ type file struct {
 	zipped  []byte // the content, compressed by gzip
 }
 
+// The names of two files that differ from the others.
+const (
+	index  = "index.html" // is found at the page's own address
+	worker = "worker.js"  // is told what the others are
+)
+
 // files returns the files of the page.
 func files() []*file {
 	entries, err := page.ReadDir("page")
@@ -35,25 +43,52 @@ func files() []*file {
 		panic("web: " + err.Error()) // they are part of the program
 	}
 	var files []*file
+	hashes := map[string]string{} // by the address relative to the page's
 	for _, e := range entries {
-		content, err := page.ReadFile("page/" + e.Name())
-		if err != nil {
-			panic("web: " + err.Error())
+		name := e.Name()
+		if name == worker {
+			continue
 		}
+		content := read(name)
 		hash := sha256.Sum256(content)
-		f := &file{
-			path:    "/" + e.Name(),
-			kind:    kind(e.Name()),
-			tag:     `"` + base64.RawURLEncoding.EncodeToString(hash[:12]),
-			content: content,
-			zipped:  compress(content),
+		address, pattern := name, "/"+name
+		if name == index {
+			address, pattern = ".", "/{$}"
 		}
-		if e.Name() == "index.html" {
-			f.path = "/{$}"
-		}
-		files = append(files, f)
+		hashes[address] = "sha256-" + base64.StdEncoding.EncodeToString(hash[:])
+		files = append(files, newFile(pattern, name, content))
 	}
-	return files
+	return append(files, newFile("/"+worker, worker, append(shell(hashes), read(worker)...)))
+}
+
+func read(name string) []byte {
+	content, err := page.ReadFile("page/" + name)
+	if err != nil {
+		panic("web: " + err.Error())
+	}
+	return content
+}
+
+func newFile(pattern, name string, content []byte) *file {
+	hash := sha256.Sum256(content)
+	return &file{
+		path:    pattern,
+		kind:    kind(name),
+		tag:     `"` + base64.RawURLEncoding.EncodeToString(hash[:12]),
+		content: content,
+		zipped:  compress(content),
+	}
+}
+
+// shell returns the line that tells the service worker which files there are, each
+// with its hash as in subresource integrity, and their version.
+func shell(hashes map[string]string) []byte {
+	list, err := json.Marshal(hashes) // in the order of their names
+	if err != nil {
+		panic("web: " + err.Error()) // they are strings
+	}
+	version := sha256.Sum256(list)
+	return fmt.Appendf(nil, "const shell = {version: \"%x\", files: %s};\n", version[:8], list)
 }
 
 func compress(content []byte) []byte {
@@ -91,8 +126,10 @@ func kind(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".webmanifest":
+		return "application/manifest+json"
 	default:
-		return mime.TypeByExtension(ext) // of html and css Go knows it
+		return mime.TypeByExtension(ext) // of html, css and png Go knows it
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image/png"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -64,8 +66,8 @@ func TestPage(t *testing.T) {
 			}
 		}
 	}
-	if total >= 125_000 || sent >= 100_000 {
-		t.Errorf("the page is %d bytes, and %d compressed, want less than 125,000 and 100,000", total, sent)
+	if total >= 135_000 || sent >= 60_000 {
+		t.Errorf("the page is %d bytes, and %d compressed, want less than 135,000 and 60,000", total, sent)
 	}
 	index, err := fs.ReadFile(page, "page/index.html")
 	if err != nil {
@@ -76,11 +78,65 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// The service worker is told of every file of the page but itself, and by which hash the
+// content can be told.
+func TestWorker(t *testing.T) {
+	h := Handler(config())
+	script, err := io.ReadAll(get(t, h, "/worker.js").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, rest, _ := strings.Cut(string(script), "\n")
+	list := regexp.MustCompile(`^const shell = \{version: "[0-9a-f]{16}", files: (\{.*\})\};$`).FindStringSubmatch(line)
+	if list == nil || !strings.HasPrefix(rest, "// The service worker") {
+		t.Fatalf("the worker begins with %.200q", script)
+	}
+	var hashes map[string]string
+	if err := json.Unmarshal([]byte(list[1]), &hashes); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range hashes {
+		content, err := io.ReadAll(get(t, h, "/"+strings.TrimPrefix(name, ".")).Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(content); "sha256-"+base64.StdEncoding.EncodeToString(sum[:]) != want {
+			t.Errorf("the hash of %s is not %s", name, want)
+		}
+	}
+	if entries, _ := page.ReadDir("page"); len(hashes) != len(entries)-1 {
+		t.Errorf("it is told of %d files, want %d", len(hashes), len(entries)-1)
+	}
+}
+
+// The icons that the manifest names are there, in the sizes that it says.
+func TestManifest(t *testing.T) {
+	h := Handler(config())
+	var manifest struct {
+		Icons []struct{ Src, Sizes, Type string }
+	}
+	if err := json.NewDecoder(get(t, h, "/app.webmanifest").Body).Decode(&manifest); err != nil || len(manifest.Icons) != 3 {
+		t.Fatalf("the manifest has %d icons (%v), want 3", len(manifest.Icons), err)
+	}
+	for _, icon := range manifest.Icons {
+		resp := get(t, h, "/"+icon.Src)
+		if got := resp.Header.Get("Content-Type"); got != icon.Type {
+			t.Errorf("%s is %q, want %q", icon.Src, got, icon.Type)
+		}
+		if icon.Type != "image/png" {
+			continue
+		}
+		if picture, err := png.DecodeConfig(resp.Body); err != nil || fmt.Sprintf("%dx%d", picture.Width, picture.Height) != icon.Sizes {
+			t.Errorf("%s has a size of %d by %d (%v), want %s", icon.Src, picture.Width, picture.Height, err, icon.Sizes)
+		}
+	}
+}
+
 // Every answer, also a refusal, says what a browser may do with it, and a file
 // is sent once.
 func TestHeaders(t *testing.T) {
 	h := Handler(config())
-	for path, status := range map[string]int{"/": 200, "/app.js": 200, "/style.css": 200, "/icon.svg": 200, "/index.html": 404, "/page/app.js": 404, "/api/room": 200, "/ws": 426, "/api/messages": 404} {
+	for path, status := range map[string]int{"/": 200, "/app.js": 200, "/style.css": 200, "/icon.svg": 200, "/worker.js": 200, "/app.webmanifest": 200, "/icon-512.png": 200, "/index.html": 404, "/page/app.js": 404, "/api/room": 200, "/ws": 426, "/api/messages": 404} {
 		resp := get(t, h, path)
 		if resp.StatusCode != status {
 			t.Errorf("%s: status %d, want %d", path, resp.StatusCode, status)
@@ -100,8 +156,13 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s has no tag", path)
 		}
 	}
-	if got := get(t, h, "/app.js").Header.Get("Content-Type"); got != "text/javascript; charset=utf-8" {
-		t.Errorf("a script is %q", got)
+	for path, want := range map[string]string{
+		"/app.js": "text/javascript; charset=utf-8", "/worker.js": "text/javascript; charset=utf-8",
+		"/app.webmanifest": "application/manifest+json", "/icon-512.png": "image/png",
+	} {
+		if got := get(t, h, path).Header.Get("Content-Type"); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
 	}
 }
 

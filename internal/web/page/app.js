@@ -8,6 +8,7 @@ import { Banner } from "./banner.js";
 import { Compose } from "./compose.js";
 import { History } from "./history.js";
 import { Invitation } from "./invitation.js";
+import { keepFiles } from "./kept.js";
 import { Log, missingWords } from "./log.js";
 import { mentions } from "./mention.js";
 import { received } from "./message.js";
@@ -396,3 +397,11 @@ if (before) {
 } else {
   $("name").focus();
 }
+
+// Once the page is there, its files are kept for when the server is away.
+function isUntouched() {
+  return $("room").hidden
+    ? $("name").value === (settings.get("name") ?? "") && $("key").value === (tab.get("key") ?? "")
+    : session.unacknowledged.length === 0 && compose.isEmpty;
+}
+addEventListener("load", () => keepFiles($("away"), isUntouched));
