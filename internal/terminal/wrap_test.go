@@ -139,6 +139,12 @@ func FuzzRows(f *testing.F) {
 					t.Fatalf("row %q has %d columns", shown, columns(shown))
 				}
 			}
+			for _, row := range e.rows(layout{width: width, bare: true, links: true}) {
+				shown := sgr.ReplaceAllString(row, "")
+				if strings.ContainsFunc(shown, unicode.IsControl) || columns(shown) > width && !isOne(shown) {
+					t.Fatalf("to copy from, there is the row %q", shown)
+				}
+			}
 		}
 	})
 }
