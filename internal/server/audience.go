@@ -183,6 +183,11 @@ func (a *audience) advance() {
 			a.cursor.Advance(oldest)
 		}
 	}
+	a.leaveJoins()
+}
+
+// leaveJoins has the join cursors of new members leave the log.
+func (a *audience) leaveJoins() {
 	for _, join := range a.joins {
 		join.Leave()
 	}

@@ -89,7 +89,7 @@ func (f *fanOut) join(framing framing) receiver {
 	f.loop.audience.room.enter()
 	f.loop.inbox.assigned.Add(1)
 	f.loop.audience.admit(c, f.loop.audience.room.log.Join(func() {}))
-	f.loop.audience.advance()
+	f.loop.audience.leaveJoins()
 	return receiver{c, fds[1]}
 }
 
