@@ -24,8 +24,9 @@ type Message struct {
 	// is not known. Different clients can join with the same name.
 	From string
 	// Old says that the message may have been sent before this client joined: it was
-	// replayed, or missed and caught up on. It is always false over plain TCP, where
-	// nothing tells a replay from what is said now.
+	// replayed, or missed and caught up on. Over plain TCP nothing tells a replay from
+	// what is said now: a Client never sets it there, and a Session does for what comes
+	// right after joining, see Stay.
 	Old bool
 	// Own says that this client sent the message, over this connection or over the one
 	// of Resume, and that the server has taken it now. See WithOwn.
