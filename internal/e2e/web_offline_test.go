@@ -40,7 +40,7 @@ func TestWebOffline(t *testing.T) {
 		p.wait("another second", `(window.first ??= document.getElementById("trouble").textContent) !== document.getElementById("trouble").textContent`)
 		const inside = `(() => {
 			const { left, right } = document.getElementById("banner").getBoundingClientRect();
-			const all = [...document.querySelectorAll("#banner, #banner *, #room > header *")].filter((e) => e.offsetParent && !e.closest(".unseen"));
+			const all = [...document.querySelectorAll("#banner, #banner *, #room > header *")].filter((e) => e.checkVisibility() && !e.closest(".unseen"));
 			return left === 0 && right === document.documentElement.clientWidth && all.every((e) =>
 				e.scrollWidth <= e.clientWidth || e.clientWidth === 0) && all.every((e) => e.getBoundingClientRect().right <= innerWidth);
 		})()`

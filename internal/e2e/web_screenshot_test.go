@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -15,13 +16,19 @@ import (
 // prefer has the page in one of the system's colour schemes.
 func (p *page) prefer(scheme string) {
 	p.t.Helper()
+	p.emulate("prefers-color-scheme", scheme, "prefers-reduced-motion", "reduce")
+}
+
+// emulate has the system say what the page is to look like: names of media features,
+// and their values.
+func (p *page) emulate(features ...string) {
+	p.t.Helper()
+	var params emulation.SetEmulatedMediaParams
+	for pair := range slices.Chunk(features, 2) {
+		params.Features = append(params.Features, &emulation.MediaFeature{Name: pair[0], Value: pair[1]})
+	}
 	p.do(func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
-		_, err = cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: scheme},
-				{Name: "prefers-reduced-motion", Value: "reduce"},
-			},
-		})
+		_, err = cdp.Call(ctx, t, emulation.SetEmulatedMedia, params)
 		return none, err
 	})
 }

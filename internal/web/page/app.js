@@ -13,6 +13,7 @@ import { Log, missingWords } from "./log.js";
 import { mentions } from "./mention.js";
 import { received } from "./message.js";
 import { Older } from "./older.js";
+import { Recent } from "./recent.js";
 import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { settings, tab } from "./storage.js";
@@ -22,6 +23,7 @@ import { bytes, nameSize, textSize } from "./wire.js";
 const $ = (id) => document.getElementById(id);
 const isMention = (message) => !message.own && mentions(message.text, me);
 const log = new Log($("messages"), $("new"), isMention);
+const recent = new Recent($("recent"), $("speakers"));
 const alerts = new Alerts($("notify"), $("sound"), $("only-mentions"));
 const compose = new Compose($("compose"), $("text"), $("length"), say, (answer) => log.note(answer));
 const session = new Session({
@@ -152,6 +154,7 @@ function failed(why) {
   rememberNow();
   rememberUnsent();
   log.clearAll();
+  recent.clear();
   forgetHistory();
   banner.left();
   invitation.setIn(false);
@@ -202,7 +205,7 @@ async function learnAbout(again) {
       hasHistory = about.history;
       $("open-search").hidden = !hasHistory;
       history = hasHistory ? new History(key) : null;
-      older = history ? new Older(history, log, $("messages"), session, me, again) : null;
+      older = history ? new Older(history, log, $("messages"), session, recent, me, again) : null;
       return;
     }
     await wait(5000);
@@ -219,6 +222,7 @@ function message(m, isNew) {
   const item = received(m, me);
   const isNews = isNew && !item.own;
   log.add(item, isNews);
+  recent.spoke(item);
   if (isNews) {
     alerts.arrived(item, isMention(item));
   }
@@ -319,6 +323,7 @@ $("leave").addEventListener("click", async () => {
   invitation.setIn(false);
   tab.remove("joined");
   log.clearAll();
+  recent.clear();
   forgetHistory();
   search.forget();
   $("settings").open = false;
@@ -346,15 +351,16 @@ function markUnsent() {
 // written returns a message of this page that has not arrived.
 const written = (text) => ({ name: me, text, time: new Date(), own: true, unsent: true });
 
-// Escape closes the settings, or goes to the last message. What is typed anywhere goes to
+// Escape closes a menu, or goes to the last message. What is typed anywhere goes to
 // the box, but for what a control takes itself.
 addEventListener("keydown", (event) => {
   if ($("room").hidden || document.querySelector("dialog[open]") || event.isComposing || event.keyCode === 229) {
     return;
   }
-  if (event.key === "Escape" && $("settings").open) {
-    $("settings").open = false;
-    $("settings").querySelector("summary").focus();
+  const menu = document.querySelector("#room details[open]");
+  if (event.key === "Escape" && menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
   } else if (event.key === "Escape") {
     log.toBottom();
     compose.focus();

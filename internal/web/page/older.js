@@ -14,6 +14,7 @@ export class Older {
   #log;
   #list;
   #session;
+  #recent;
   #me;
   #isLoaded; // there is as much as one needs before one scrolls up
   #isUnwritten = false; // the newest was not there when it was asked for
@@ -23,11 +24,12 @@ export class Older {
   #isFailing = false; // which was said
   #timer = 0; // runs while nothing is asked for
 
-  constructor(history, log, list, session, me, isLoaded) {
+  constructor(history, log, list, session, recent, me, isLoaded) {
     this.#history = history;
     this.#log = log;
     this.#list = list;
     this.#session = session;
+    this.#recent = recent;
     this.#me = me;
     this.#isLoaded = isLoaded;
     this.#wait(writing);
@@ -93,6 +95,9 @@ export class Older {
     this.#isLoaded = true;
     this.#first = page.length === 0 ? before : 1;
     const items = page.map((m) => received({ ...m, own: this.#session.isOwn(m.number) }, this.#me));
+    for (const item of items) {
+      this.#recent.spoke(item);
+    }
     const missing = last === 0 ? 0 : this.#session.countOthers(last + 1, before - 1);
     this.#log.prepend(items, missing > 0 ? missingWords(missing) : "");
   }
