@@ -129,3 +129,39 @@ func TestWebNames(t *testing.T) {
 		}
 	}
 }
+
+// What is said about a message's name stays beside it, however long the text is.
+func TestWebRemarkBesideName(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	path := historyFile(t)
+	srv := startWeb(t, "--history", path)
+	p := b.open(srv.link(), desktop)
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	bob.send(message("carol", strings.Repeat("long words ", 30)))
+	p.hears("bob", strings.Repeat("long words ", 30))
+	const gaps = `(() => {
+		const m = document.querySelector("%s .message");
+		const [name, remark, time] = [".name", ".remark", "time"].map((s) => {
+			const range = document.createRange(); // of the letters alone
+			range.selectNodeContents(m.querySelector(s));
+			return range.getBoundingClientRect();
+		});
+		return [remark.left - name.right, time.left - remark.right, time.top - remark.bottom].map(Math.round);
+	})()`
+	check := func(where string) {
+		t.Helper()
+		if got := eval[[]int](p, fmt.Sprintf(gaps, where)); got[0] > 15 || got[1] > 15 || got[2] > 0 {
+			t.Errorf("in %s the remark is %d pixels from the name, and the time %d from that, %d below", where, got[0], got[1], got[2])
+		}
+	}
+	check("#messages")
+	p.wait("what the room offers", `!document.getElementById("open-search").hidden`)
+	eventually(t, "it is kept", func() bool { return lastOf(t, path) == 1 })
+	p.click("#open-search")
+	p.fill("#words", "long")
+	p.click("#find .main")
+	p.wait("the message to be found", `document.querySelector("#hits .context")`)
+	check("#hits")
+}
