@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/terminal": {
 		"sop-chat/client", "sop-chat/internal/console", "sop-chat/internal/english", "golang.org/x/sys/unix", "charm.land/bubbletea/v2",
-		"charm.land/bubbles/v2/key", "charm.land/bubbles/v2/textarea", "charm.land/lipgloss/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi",
+		"charm.land/lipgloss/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi",
 	},
 	"internal/qrcode":   {"rsc.io/qr"},
 	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/server"},

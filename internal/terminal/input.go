@@ -3,8 +3,6 @@ package terminal
 import (
 	"strings"
 
-	"charm.land/bubbles/v2/key"
-	"charm.land/bubbles/v2/textarea"
 	tea "charm.land/bubbletea/v2"
 
 	"sop-chat/client"
@@ -16,76 +14,116 @@ const (
 	maxInput     = 16 << 10 // bytes that can be in the input
 	maxInputRows = 8        // that the input has on the screen
 	lowBudget    = 64       // bytes left, from which on they are counted
-	prompt       = "> "
 )
 
 // An input is where the user types: a text of one or more lines, with the history
 // of inputs and the completion of names.
 type input struct {
-	area       textarea.Model
+	draft      draft
 	history    history
 	completion completion
 }
 
-func newInput() input {
-	area := textarea.New()
-	area.ShowLineNumbers = false
-	area.CharLimit = 0
-	area.MaxWidth = 0
-	area.DynamicHeight = true
-	area.MinHeight = 1
-	area.MaxContentHeight = maxInput
-	area.SetStyles(textarea.Styles{})
-	area.SetVirtualCursor(false)
-	area.SetPromptFunc(len(prompt), func(p textarea.PromptInfo) string {
-		if p.LineNumber == 0 {
-			return prompt
-		}
-		return strings.Repeat(" ", len(prompt))
-	})
-	// Keys that have another meaning here, or none that is useful.
-	area.KeyMap.InsertNewline = key.NewBinding(key.WithKeys("shift+enter", "alt+enter", "ctrl+j"))
-	for _, binding := range []*key.Binding{
-		&area.KeyMap.PageUp, &area.KeyMap.PageDown, &area.KeyMap.Paste, &area.KeyMap.CopySelection,
-		&area.KeyMap.InputBegin, &area.KeyMap.InputEnd,
-	} {
-		binding.SetEnabled(false)
-	}
-	area.Focus()
-	return input{area: area}
-}
+func newInput() input { return input{draft: draft{column: -1}} }
 
-func (i *input) text() string { return i.area.Value() }
+func (i *input) text() string { return i.draft.text }
 
 func (i *input) set(text string) {
-	i.area.SetValue(text)
-	i.area.MoveToEnd()
+	i.draft.editor = editor{text: text, cursor: len(text)}
+	i.draft.column = -1
 }
 
 // resize sets the width and the maximum number of rows.
 func (i *input) resize(width, rows int) {
-	i.area.MaxHeight = max(1, min(rows, maxInputRows))
-	i.area.SetWidth(width)
+	i.draft.resize(width, max(1, min(rows, maxInputRows)))
 }
 
-func (i *input) update(msg tea.Msg) tea.Cmd {
-	var cmd tea.Cmd
-	i.area, cmd = i.area.Update(msg)
-	return cmd
+// edit handles a key as shells do.
+func (i *input) edit(key tea.KeyPressMsg) {
+	d := &i.draft
+	column := d.column
+	d.column = -1
+	switch key.String() {
+	case "left", "ctrl+b":
+		d.cursor = d.left()
+	case "right", "ctrl+f":
+		d.cursor = d.right()
+	case "alt+left", "ctrl+left", "alt+b":
+		d.cursor = d.wordLeft()
+	case "alt+right", "ctrl+right", "alt+f":
+		d.cursor = d.wordRight()
+	case "up", "down":
+		d.column = column
+		d.moveRows(map[string]int{"up": -1, "down": 1}[key.String()])
+	case "home", "ctrl+a":
+		d.cursor = d.lineBegin(d.cursor)
+	case "end", "ctrl+e":
+		d.cursor = d.lineEnd()
+	case "shift+enter", "alt+enter", "ctrl+j":
+		i.insert("\n")
+	default:
+		if !i.erase(key.String()) {
+			i.insert(key.Text)
+		}
+	}
 }
 
-// paste inserts as much of a text as there is space for, without control
-// characters, and reports whether that was all of it.
-func (i *input) paste(text string) bool {
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ").Replace(text)
-	text = console.Harmless(text)
+// erase handles a key that deletes, and reports whether it is one. Those for a line
+// delete the line break at its edge.
+func (i *input) erase(key string) bool {
+	d := &i.draft
+	begin, end := d.cursor, d.cursor
+	switch key {
+	case "backspace", "shift+backspace", "ctrl+h":
+		begin = d.left()
+	case "delete", "ctrl+d":
+		end = d.right()
+	case "ctrl+w", "alt+backspace", "ctrl+backspace":
+		begin = d.wordLeft()
+	case "alt+d", "alt+delete", "ctrl+delete":
+		end = d.wordRight()
+	case "ctrl+u":
+		if begin = d.lineBegin(d.cursor); begin == end {
+			begin = d.left()
+		}
+	case "ctrl+k":
+		if end = d.lineEnd(); begin == end {
+			end = d.right()
+		}
+	default:
+		return false
+	}
+	d.remove(begin, end)
+	return true
+}
+
+// insert inserts as much of a text as there is space for, without control
+// characters except for tabs, and reports whether that was all of it.
+func (i *input) insert(text string) bool {
+	text = harmless(text)
 	room := max(0, maxInput-len(i.text()))
 	all := len(text) <= room
 	if !all {
 		text = strings.ToValidUTF8(text[:room], "")
 	}
-	i.update(tea.PasteMsg{Content: text})
+	i.draft.insert(text)
 	return all
+}
+
+// paste inserts a text whose lines may end in any way.
+func (i *input) paste(text string) bool {
+	i.draft.column = -1
+	return i.insert(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text))
+}
+
+// harmless returns a text that can't act on the terminal, once tabs are drawn as
+// blanks.
+func harmless(text string) string {
+	fields := strings.Split(text, "\t")
+	for i := range fields {
+		fields[i] = console.Harmless(fields[i])
+	}
+	return strings.Join(fields, "\t")
 }
 
 // recall shows the input that was typed before (-1) or after (+1), and reports
@@ -96,15 +134,6 @@ func (i *input) recall(by int) bool {
 		return true
 	}
 	return false
-}
-
-// atEdge reports whether the cursor is in the first row (-1) or the last (+1).
-func (i *input) atEdge(by int) bool {
-	line := i.area.LineInfo()
-	if by < 0 {
-		return i.area.Line() == 0 && line.RowOffset == 0
-	}
-	return i.area.Line() == i.area.LineCount()-1 && line.RowOffset >= line.Height-1
 }
 
 // budget says how many bytes are left when few are, or how many messages a long

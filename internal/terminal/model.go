@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
 
 	"sop-chat/client"
 	"sop-chat/internal/english"
@@ -128,8 +129,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if !m.state.online {
 			cmd = tickLater()
 		}
-	default:
-		cmd = m.input.update(msg)
+	case tea.ModeReportMsg:
+		if msg.Mode == ansi.ModeUnicodeCore {
+			m.input.draft.graphemes = msg.Value == ansi.ModeReset || msg.Value == ansi.ModeSet || msg.Value == ansi.ModePermanentlySet
+		}
 	}
 	m.resize(m.width, m.height)
 	return m, cmd

@@ -91,7 +91,11 @@ func (u *user) types(keys ...string) {
 		"<end>": {Code: tea.KeyEnd}, "<esc>": {Code: tea.KeyEscape},
 		"<ctrl+c>": {Code: 'c', Mod: tea.ModCtrl}, "<ctrl+d>": {Code: 'd', Mod: tea.ModCtrl},
 		"<ctrl+home>": {Code: tea.KeyHome, Mod: tea.ModCtrl}, "<ctrl+p>": {Code: 'p', Mod: tea.ModCtrl},
-		"<f1>": {Code: tea.KeyF1}, "<backspace>": {Code: tea.KeyBackspace},
+		"<f1>": {Code: tea.KeyF1}, "<backspace>": {Code: tea.KeyBackspace}, "<delete>": {Code: tea.KeyDelete},
+		"<left>": {Code: tea.KeyLeft}, "<right>": {Code: tea.KeyRight},
+		"<alt+left>": {Code: tea.KeyLeft, Mod: tea.ModAlt}, "<alt+right>": {Code: tea.KeyRight, Mod: tea.ModAlt},
+		"<alt+d>": {Code: 'd', Mod: tea.ModAlt}, "<ctrl+a>": {Code: 'a', Mod: tea.ModCtrl},
+		"<ctrl+k>": {Code: 'k', Mod: tea.ModCtrl}, "<ctrl+u>": {Code: 'u', Mod: tea.ModCtrl}, "<ctrl+w>": {Code: 'w', Mod: tea.ModCtrl},
 	}
 	for _, text := range keys {
 		if key, ok := named[text]; ok {
@@ -298,9 +302,9 @@ func TestPaste(t *testing.T) {
 	if len(u.backend.queued) > 0 {
 		t.Fatal("pasting sends")
 	}
-	u.shows("3 messages")
+	u.shows("2 messages", "\n      line\n") // after the prompt
 	u.types("<enter>")
-	if want := strings.TrimSuffix(strings.Repeat("    line\n", 100), "\n"); !slices.Equal(u.backend.queued, []string{want}) {
+	if want := strings.TrimSuffix(strings.Repeat("\tline\n", 100), "\n"); !slices.Equal(u.backend.queued, []string{want}) {
 		t.Errorf("posted %q", u.backend.queued)
 	}
 	u.happens(sent{texts: 1})
@@ -420,7 +424,7 @@ func TestSizes(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {40, 10}, {200, 60}, {20, 5}, {1, 1}, {3, 2}, {80, 3}} {
 		u.update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 		content := u.View().Content
-		if rows := strings.Count(content, "\n") + 1; rows > max(size[1], 2) {
+		if rows := strings.Count(content, "\n") + 1; rows > size[1] {
 			t.Errorf("%v: %d rows", size, rows)
 		}
 		for line := range strings.Lines(sgr.ReplaceAllString(content, "")) {

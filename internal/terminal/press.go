@@ -20,7 +20,7 @@ func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
 			m.refused = false
 		})
 	case "ctrl+d":
-		return m.leaveOr(empty, func() { m.input.update(key) })
+		return m.leaveOr(empty, func() { m.input.edit(key) })
 	case "ctrl+z":
 		return tea.Suspend
 	case "ctrl+l":
@@ -71,15 +71,16 @@ func (m *model) edit(key tea.KeyPressMsg, empty bool) tea.Cmd {
 			return nil
 		}
 	case "up":
-		if m.input.atEdge(-1) && m.input.recall(-1) {
+		if m.input.draft.atEdge(-1) && m.input.recall(-1) {
 			return nil
 		}
 	case "down":
-		if m.input.atEdge(1) && m.input.recall(1) {
+		if m.input.draft.atEdge(1) && m.input.recall(1) {
 			return nil
 		}
 	}
-	return m.input.update(key)
+	m.input.edit(key)
+	return nil
 }
 
 // leaveOr leaves if the input is empty, and calls other otherwise.

@@ -10,18 +10,18 @@ import (
 // resize divides the screen:
 //
 //	│ messages    the rest
-//	│ status      one row
+//	│ status      one row, unless there is no other
 //	└ > input     as many rows as it needs, a third at most
 //
 // The view to copy from has no status.
 func (m *model) resize(width, height int) {
 	m.width, m.height = width, height
 	m.input.resize(width, height/3)
-	m.log.resize(width, max(0, height-m.statusRows()-m.input.area.Height()))
+	m.log.resize(width, max(0, height-m.statusRows()-m.input.draft.height()))
 }
 
 func (m *model) statusRows() int {
-	if m.log.layout.bare {
+	if m.log.layout.bare || m.height < 2 {
 		return 0
 	}
 	return 1
@@ -40,7 +40,7 @@ func (m *model) View() tea.View {
 		screen.WriteString(m.statusLine())
 		screen.WriteByte('\n')
 	}
-	screen.WriteString(m.input.area.View())
+	screen.WriteString(m.input.draft.view())
 
 	v := tea.NewView(screen.String())
 	v.AltScreen = true
@@ -49,9 +49,9 @@ func (m *model) View() tea.View {
 	if !m.mouseOff && !m.log.layout.bare {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
-	if v.Cursor = m.input.area.Cursor(); v.Cursor != nil {
-		v.Cursor.Y += m.log.height + m.statusRows()
-	}
+	at := m.input.draft.cursorPosition()
+	v.Cursor = tea.NewCursor(at.X, m.log.height+m.statusRows()+at.Y)
+	v.Cursor.Blink = false
 	return v
 }
 
