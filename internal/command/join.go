@@ -66,6 +66,16 @@ escaped. When the input ends, the client leaves as soon as the server has taken
 everything, with status 0. If the connection ends before, the status is 1. When
 nobody reads the output any more, as with '| head', the client leaves too.
 
+With --stay, for services, the client goes on until a signal ends it. The end of
+the input does not, nor that of the connection, nor that there is no server,
+network or address at the start, nor a refusal because the room is full: it tries
+to join again, at least every 30 s, says so on standard error, and sends then
+what was not acknowledged. It ends by itself with status 1 if something else
+than a sop-chat server answers at first, or one whose certificate is not valid,
+and if the input has a zero byte; and with status 0 when nobody reads the output.
+Over TCP a wrong key can't be told from a full room: the client says that it is
+one of the two, and keeps trying.
+
 Ctrl+C ends the client with status 130 (in the full screen, where it is a key
 like others, with 0).`
 
@@ -92,7 +102,7 @@ func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.json, "json", "", "false", truth,
 		`Prints a JSON object for each message, with time, name and text. Implies --plain.`)
 	define(flags, &o.stay, "stay", "", "false", truth,
-		`Goes on printing when the input has ended, for services and background jobs. Implies --plain.`)
+		`Stays in the room, for services: joins again whenever the connection ends, and goes on when the input has ended. Implies --plain.`)
 }
 
 // completeAddress completes what an address begins with.
@@ -204,25 +214,20 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 	if err := o.askKey(ctx, p); err != nil {
 		return err
 	}
-	screen := !o.plain && canFillScreen(p)
-	var options []client.Option
-	if screen {
-		options = append(options, client.WithOwn())
-	}
-	c, err := o.dial(ctx, options...)
-	if err != nil {
-		return err
-	}
-	if screen {
-		err = terminal.Run(ctx, c, terminal.Options{
-			Dial: o.dial, Name: o.name, Room: o.place(),
-			In: p.Stdin, Out: p.Stdout, Environment: terminalEnvironment(p),
+	plain := terminal.PlainOptions{JSON: o.json, In: p.Stdin, Out: p.Stdout}
+	var err error
+	switch {
+	case o.stay:
+		err = terminal.Stay(ctx, terminal.StayOptions{
+			PlainOptions: plain, Dial: o.dial, Ends: isPermanent, Name: o.name, Room: o.place(), Notices: p.Stderr,
 		})
-		if err == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
+	case o.plain || !canFillScreen(p):
+		var c *client.Client
+		if c, err = o.dial(ctx); err == nil {
+			err = terminal.Plain(ctx, c, plain)
 		}
-	} else {
-		err = terminal.Plain(ctx, c, terminal.PlainOptions{JSON: o.json, Stay: o.stay, In: p.Stdin, Out: p.Stdout})
+	default:
+		err = o.fillScreen(ctx, p)
 	}
 	if unsent, ok := errors.AsType[*terminal.UnsentError](err); ok && ctx.Err() != nil {
 		// The status reports the signal, and this the messages that were not sent.
@@ -231,6 +236,38 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// fillScreen runs the full-screen client.
+func (o *joinOptions) fillScreen(ctx context.Context, p Process) error {
+	c, err := o.dial(ctx, client.WithOwn())
+	if err != nil {
+		return err
+	}
+	err = terminal.Run(ctx, c, terminal.Options{
+		Dial: o.dial, Name: o.name, Room: o.place(),
+		In: p.Stdin, Out: p.Stdout, Environment: terminalEnvironment(p),
+	})
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+// isPermanent reports whether trying to join again would not help: something else
+// answers at the address, which is then the wrong one. If the client has been in the
+// room, the address is right. A refusal may be due to a full room.
+func isPermanent(err error, joined bool) bool {
+	if joined {
+		return false
+	}
+	if handshake, ok := errors.AsType[*client.HandshakeError](err); ok {
+		return handshake.Status/100 == 3 || handshake.Status/100 == 4 // 5xx is a proxy without a server
+	}
+	_, notAChat := errors.AsType[*client.NotAChatError](err)
+	_, wrongCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	return notAChat || wrongCertificate || noTLS
 }
 
 // canFillScreen reports whether standard input and output are a terminal that can

@@ -196,6 +196,53 @@ func TestJoinSignals(t *testing.T) {
 	stays.ends(143, "")
 }
 
+// With --stay the client needs no server when it starts, and outlives any that is killed.
+func TestJoinStay(t *testing.T) {
+	t.Parallel()
+	s := setup{port: freePort(t)}
+	address := fmt.Sprintf("127.0.0.1:%d", s.port)
+	alice := startJoinAt(t, address, "--stay")
+	alice.stderr.waitForLine(t, "nobody listens at "+address, "trying again")
+	io.WriteString(alice.in, "early\n")
+	alice.in.Close()
+	for i := range 2 {
+		srv := s.start(t)
+		srv.stdout.waitForLine(t, `"alice" joined`)
+		alice.stderr.waitForLine(t, "joined "+address+" as alice")
+		if i == 0 {
+			srv.stdout.waitForLine(t, "alice: early")
+		}
+		bob := join(t, srv, "bob")
+		bob.say(fmt.Sprint("over connection ", i))
+		alice.stdout.waitForLine(t, fmt.Sprint("bob: over connection ", i))
+		srv.kill()
+		alice.stderr.waitForLine(t, "joining again")
+	}
+	alice.cmd.Process.Signal(syscall.SIGTERM)
+	<-alice.done
+	if got := alice.cmd.ProcessState.ExitCode(); got != 143 {
+		t.Errorf("status %d: %s", got, alice.stderr)
+	}
+
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	go func() {
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(c, strings.Repeat("printer\n", wire.Size/8))
+			io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	startJoinAt(t, other.Addr().String(), "--stay").ends(1, "is not a sop-chat server")
+}
+
 // Errors are reported in one line, with what to do.
 func TestJoinFailures(t *testing.T) {
 	t.Parallel()

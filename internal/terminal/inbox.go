@@ -14,6 +14,7 @@ type inbox struct {
 	mu      sync.Mutex
 	events  []event
 	changed chan struct{} // holds a token while there are events
+	taken   chan struct{} // holds a token after events were taken
 }
 
 // An event is one of the types below.
@@ -68,7 +69,7 @@ const (
 )
 
 func newInbox() *inbox {
-	return &inbox{changed: make(chan struct{}, 1)}
+	return &inbox{changed: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 }
 
 // maxMessages is how many messages are kept, here and on the screen.
@@ -121,5 +122,22 @@ func (b *inbox) empty() []event {
 	defer b.mu.Unlock()
 	events := b.events
 	b.events = nil
+	notify(b.taken)
 	return events
+}
+
+// wait waits until fewer than maxMessages events are there, or ctx is done.
+func (b *inbox) wait(ctx context.Context) {
+	for b.len() >= maxMessages && ctx.Err() == nil {
+		select {
+		case <-b.taken:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (b *inbox) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.events)
 }

@@ -18,8 +18,6 @@ import (
 type PlainOptions struct {
 	// JSON prints objects instead of "name: text".
 	JSON bool
-	// Stay goes on receiving when the input has ended.
-	Stay bool
 	// In is read for lines to send, Out gets a line for each message.
 	In  io.Reader
 	Out io.Writer
@@ -60,9 +58,6 @@ func plain(ctx context.Context, c *client.Client, o PlainOptions) error {
 	for {
 		select {
 		case err := <-sent:
-			if err == nil && o.Stay {
-				continue
-			}
 			return finish(ctx, c, printed, err)
 		case err := <-printed:
 			if errors.Is(err, errBrokenPipe) {
@@ -110,26 +105,39 @@ func printMessages(c *client.Client, o PlainOptions) error {
 		if err != nil {
 			return err
 		}
-		if o.JSON {
-			lines = appendObject(lines, json, m)
-		} else {
-			lines = appendLine(lines, m)
-		}
+		lines = o.append(lines, json, m)
 		if c.Buffered() > 0 {
 			continue
 		}
-		if _, err := o.Out.Write(lines); err != nil {
-			if IsBrokenPipe(err) {
-				return errBrokenPipe
-			}
-			if file, is := errors.AsType[*fs.PathError](err); is {
-				err = file.Err // without the name that Go has for it
-			}
-			return fmt.Errorf("standard output can't be written: %w", err)
+		if err := o.print(lines); err != nil {
+			return err
 		}
 		lines = lines[:0]
 	}
 	return nil
+}
+
+// print writes to the output. It returns errBrokenPipe if nobody reads it any more.
+func (o PlainOptions) print(lines []byte) error {
+	_, err := o.Out.Write(lines)
+	if err == nil {
+		return nil
+	}
+	if IsBrokenPipe(err) {
+		return errBrokenPipe
+	}
+	if file, is := errors.AsType[*fs.PathError](err); is {
+		err = file.Err // without the name that Go has for it
+	}
+	return fmt.Errorf("standard output can't be written: %w", err)
+}
+
+// append appends a message as the output has it.
+func (o PlainOptions) append(dst []byte, json console.JSONWriter, m client.Message) []byte {
+	if o.JSON {
+		return appendObject(dst, json, m)
+	}
+	return appendLine(dst, m)
 }
 
 func appendObject(dst []byte, json console.JSONWriter, m client.Message) []byte {
@@ -149,11 +157,16 @@ func appendLine(dst []byte, m client.Message) []byte {
 
 // sendLines sends each line of the input.
 func sendLines(ctx context.Context, c *client.Client, in io.Reader) error {
+	return eachLine(in, func(line string) error { return c.Send(ctx, line) })
+}
+
+// eachLine calls send for each line of the input, until it fails.
+func eachLine(in io.Reader, send func(line string) error) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxLine+1)
 	lines.Split(splitLines)
 	for n := 1; lines.Scan(); n++ {
-		err := c.Send(ctx, lines.Text())
+		err := send(lines.Text())
 		if zero, ok := errors.AsType[*client.ZeroByteError](err); ok {
 			return fmt.Errorf("line %d of the input was not sent: %w", n, zero)
 		}

@@ -86,22 +86,6 @@ func TestPlainJSON(t *testing.T) {
 	s.ends(nil)
 }
 
-// With Stay the end of the input does not end Plain.
-func TestPlainStay(t *testing.T) {
-	srv := startServer(t)
-	bob := srv.Join(t, "bob")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	s := runScript(t, ctx, dial(t, dialer(srv.Addr.String(), "alice")), PlainOptions{Stay: true})
-	io.WriteString(s.in, "hello\n")
-	s.in.Close()
-	bob.Expect("alice", "hello")
-	bob.Send("hi")
-	s.prints("bob: hi")
-	stop := errors.New("stop")
-	cancel(stop)
-	s.ends(stop)
-}
-
 // It is an error if the connection ends before the input.
 func TestPlainServerEnds(t *testing.T) {
 	srv := startServer(t)

@@ -149,29 +149,44 @@ func suffixes(a, b []said, followed int) []bool {
 	return found
 }
 
+// A fresh message came right after joining again and is no replay of what is in the
+// record. If it is own, it is one of those that may have arrived.
+type fresh struct {
+	received
+	own bool
+}
+
+// fresh returns what a burst has besides a replay. What is own is in the
+// record then, the rest is not.
+func (r *record) fresh(b burst, me string) (messages []fresh) {
+	came := make([]said, len(b.messages))
+	for i, m := range b.messages {
+		came[i] = said{m.name, m.text}
+	}
+	known := r.overlap(came, me)
+	pending := r.pendingMessages(me)
+	for i, s := range came {
+		own := len(pending) > 0 && s == pending[0]
+		if own {
+			pending = pending[1:]
+			r.add(s, me)
+		}
+		if i >= known {
+			messages = append(messages, fresh{b.messages[i], own})
+		}
+	}
+	return messages
+}
+
 // showBurst shows what came right after joining again, except for what is on the screen
 // already. It reports whether the rest mentions the user.
 func (m *model) showBurst(b burst) (mentionsUser bool) {
-	came := make([]said, len(b.messages))
-	for i, r := range b.messages {
-		came[i] = said{r.name, r.text}
-	}
-	known := m.record.overlap(came, m.name)
-	pending := m.record.pendingMessages(m.name)
-	for _, s := range came[:known] {
-		if len(pending) > 0 && s == pending[0] {
-			pending = pending[1:]
-			m.record.add(s, m.name)
+	for _, f := range m.record.fresh(b, m.name) {
+		if f.own {
+			m.addEntry(newMessage(own, f.at, m.name, f.text))
+		} else {
+			mentionsUser = m.receive(f.received) || mentionsUser
 		}
-	}
-	for i, r := range b.messages[known:] {
-		if len(pending) > 0 && came[known+i] == pending[0] {
-			pending = pending[1:]
-			m.record.add(came[known+i], m.name)
-			m.addEntry(newMessage(own, r.at, m.name, r.text))
-			continue
-		}
-		mentionsUser = m.receive(r) || mentionsUser
 	}
 	m.record.endReplay()
 	return mentionsUser

@@ -16,6 +16,8 @@ import (
 // that did not arrive are sent again, in order.
 type session struct {
 	dial   Dial
+	ends   func(error) bool // whether no further attempt to join is made; nil if one always is
+	waits  bool             // for the inbox to be taken, so that no message is dropped
 	inbox  *inbox
 	outbox *outbox
 
@@ -40,7 +42,8 @@ func newSession(dial Dial) *session {
 	return s
 }
 
-// start starts the session with its first connection.
+// start starts the session with its first connection, or if that is nil with an
+// attempt to join.
 func (s *session) start(c *client.Client) {
 	go s.guard(func() {
 		defer close(s.done)
@@ -84,6 +87,9 @@ func (s *session) guard(f func()) {
 }
 
 func (s *session) run(c *client.Client) {
+	if c == nil {
+		c = s.join(false)
+	}
 	for c != nil && s.ctx.Err() == nil {
 		s.inbox.add(joined{s.gap(c)})
 		err := s.runConnection(c)
@@ -96,7 +102,7 @@ func (s *session) run(c *client.Client) {
 			return
 		}
 		s.inbox.add(lost{err})
-		c = s.rejoin()
+		c = s.join(true)
 	}
 	if c != nil {
 		c.Close()
@@ -163,6 +169,9 @@ func (s *session) receive(c *client.Client) error {
 	for m, err := range c.Receive(context.Background()) {
 		if err != nil {
 			return err
+		}
+		if s.waits {
+			s.inbox.wait(s.ctx)
 		}
 		if m.Missed > 0 {
 			s.inbox.add(missed{m.Missed})
@@ -281,25 +290,38 @@ func notify(c chan<- struct{}) {
 	}
 }
 
-// rejoin tries to join until it succeeds. It returns nil when the session ends.
-func (s *session) rejoin() *client.Client {
+// join tries to join until it succeeds, after a pause or at once. It returns nil when
+// the session ends.
+func (s *session) join(after bool) *client.Client {
 	var b backoff
 	var failure error
 	for {
-		pause := b.next()
-		s.inbox.add(waiting{err: failure, until: time.Now().Add(pause)})
-		select {
-		case <-time.After(pause):
-		case <-s.resumed:
-			b = backoff{}
-		case <-s.ctx.Done():
+		if after && !s.pause(&b, failure) {
 			return nil
 		}
 		s.inbox.add(joining{})
 		c, err := s.dial(s.ctx, client.WithOwn(), client.Resume(s.state))
-		if err == nil {
+		switch {
+		case err == nil:
 			return c
+		case s.ends != nil && s.ctx.Err() == nil && s.ends(err):
+			s.inbox.add(failed{err})
+			return nil
 		}
-		failure = err
+		after, failure = true, err
 	}
+}
+
+// pause waits before the next attempt to join. It reports false when the session ends.
+func (s *session) pause(b *backoff, failure error) bool {
+	pause := b.next()
+	s.inbox.add(waiting{err: failure, until: time.Now().Add(pause)})
+	select {
+	case <-time.After(pause):
+	case <-s.resumed:
+		*b = backoff{}
+	case <-s.ctx.Done():
+		return false
+	}
+	return true
 }

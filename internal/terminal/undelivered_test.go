@@ -217,7 +217,7 @@ func TestRejoinAfterSleep(t *testing.T) {
 			return nil, errors.New("no network")
 		})
 		done := make(chan struct{})
-		go func() { s.rejoin(); close(done) }()
+		go func() { s.join(true); close(done) }()
 		<-time.After(5 * time.Minute)
 		synctest.Wait()
 		before := attempts.Load()
