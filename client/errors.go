@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"slices"
 	"strings"
 )
@@ -72,10 +74,27 @@ type ClosedError struct {
 var ErrNoAnswer = errors.New("the server does not answer any more")
 
 func (e *ClosedError) Error() string {
-	if errors.Is(e.Err, io.EOF) {
+	switch {
+	case errors.Is(e.Err, io.EOF):
 		return "the server closed the connection"
+	case errors.Is(e.Err, io.ErrUnexpectedEOF):
+		return "the server closed the connection within a message"
+	case endOfStream(e.Err):
+		return "the server broke off the connection"
 	}
-	return fmt.Sprintf("the connection broke: %v", e.Err)
+	return "the connection broke: " + words(e.Err)
+}
+
+// words returns what happened in an error of the network, without the addresses of
+// the two ends and the name of the system call.
+func words(err error) string {
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = e.Err
+	}
+	return err.Error()
 }
 
 func (e *ClosedError) Unwrap() error { return e.Err }

@@ -112,7 +112,7 @@ func (p *past) fetch(ctx context.Context, first, last uint64) (messages []Messag
 	if _, isGone := errors.AsType[*goneError](err); err == nil || isGone {
 		return messages, err
 	}
-	return nil, fmt.Errorf("what was missed can't be fetched: %v", plainError(err))
+	return nil, fmt.Errorf("what was missed can't be fetched: %s", words(plainError(err)))
 }
 
 // get asks for the messages from first to last once.

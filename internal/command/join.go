@@ -229,13 +229,18 @@ func runJoin(ctx context.Context, o joinOptions, p Process) error {
 	default:
 		err = o.fillScreen(ctx, p)
 	}
-	if unsent, ok := errors.AsType[*terminal.UnsentError](err); ok && ctx.Err() != nil {
+	unsent, isUnsent := errors.AsType[*terminal.UnsentError](err)
+	switch {
+	case isUnsent && ctx.Err() != nil:
 		// The status reports the signal, and this the messages that were not sent.
 		unsent.Err = nil
 		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", unsent)
 		return context.Cause(ctx)
+	case isUnsent:
+		unsent.Err = o.explain(unsent.Err)
+		return unsent
 	}
-	return err
+	return o.explain(err)
 }
 
 // fillScreen runs the full-screen client.
@@ -304,11 +309,5 @@ func (o *joinOptions) dial(ctx context.Context, options ...client.Option) (*clie
 	if err == nil || ctx.Err() != nil {
 		return c, err
 	}
-	switch dns, isDNS := errors.AsType[*net.DNSError](err); {
-	case isDNS:
-		return nil, fmt.Errorf("%q can't be looked up: %s", o.host, dns.Err)
-	case isRefusal(err):
-		return nil, fmt.Errorf("nobody listens at %s; is the server running, and the port right?", o.place())
-	}
-	return nil, err
+	return nil, o.explain(err)
 }

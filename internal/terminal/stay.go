@@ -204,7 +204,7 @@ func (s *stay) connection(e event) {
 		}
 		s.joined, s.failure = true, ""
 	case lost:
-		s.notice(fmt.Sprintf("%v; joining again, and lines of the input are sent then", e.err))
+		s.notice(fmt.Sprintf("%s: %v; joining again, and lines of the input are sent then", s.Room, e.err))
 	case waiting:
 		if e.err != nil && e.err.Error() != s.failure { // and not again with each attempt
 			s.failure = e.err.Error()
