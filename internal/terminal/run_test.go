@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +36,12 @@ func (s *terminalScreen) Write(p []byte) (int, error) {
 
 func (s *terminalScreen) waitFor(t testing.TB, text string) {
 	t.Helper()
+	s.wait(t, fmt.Sprintf("there is no %q", text), func(shown string) bool { return strings.Contains(shown, text) })
+}
+
+// wait waits until the output is as it should be.
+func (s *terminalScreen) wait(t testing.TB, otherwise string, ok func(shown string) bool) {
+	t.Helper()
 	deadline := time.After(testTimeout)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
@@ -41,16 +49,35 @@ func (s *terminalScreen) waitFor(t testing.TB, text string) {
 		s.mu.Lock()
 		shown := s.text.String()
 		s.mu.Unlock()
-		if strings.Contains(shown, text) {
+		if ok(shown) {
 			return
 		}
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("there is no %q in %q", text, shown)
+			t.Fatalf("%s in %q", otherwise, shown)
 		}
 	}
 }
+
+// isRestored reports whether a terminal is, after some output, as terminals are for
+// shells: only the cursor is switched on, of all modes that were set.
+func isRestored(shown string) bool {
+	modes := map[string]bool{}
+	for _, m := range setMode.FindAllStringSubmatch(shown, -1) {
+		for mode := range strings.SplitSeq(m[1], ";") {
+			modes[mode] = m[2] == "h"
+		}
+	}
+	for mode, on := range modes {
+		if on != (mode == "25") {
+			return false
+		}
+	}
+	return true
+}
+
+var setMode = regexp.MustCompile(`\x1b\[\?([0-9;]+)([hl])`)
 
 // A panicking model panics in Update when x is pressed, and in View after y.
 type panicking struct {
@@ -79,6 +106,9 @@ func (c *panicking) View() tea.View {
 // The terminal is restored however Run ends, even after a panic.
 func TestRunRestoresTheTerminal(t *testing.T) {
 	reason := errors.New("enough")
+	if isRestored("\x1b[?1049h\x1b[?25l") || isRestored("\x1b[?2004h\x1b[?2004l\x1b[?25l") || isRestored("\x1b[?1002;1006h") {
+		t.Error("the test does not see what is left")
+	}
 	for _, test := range []struct {
 		what string
 		end  func(keys *os.File, cancel context.CancelCauseFunc)
@@ -115,14 +145,15 @@ func TestRunRestoresTheTerminal(t *testing.T) {
 					Environment: []string{"TERM=xterm-256color"},
 				}, func(m tea.Model) tea.Model { return &panicking{Model: m} })
 			}()
-			const enter, leave = "\x1b[?1049h", "\x1b[?1049l"
 			shown.waitFor(t, "joined ")
-			shown.waitFor(t, enter)
+			for _, mode := range []string{"1049", "2004", "1002", "1006", "1004"} { // screen, paste, mouse, focus
+				shown.waitFor(t, "\x1b[?"+mode+"h")
+			}
 			test.end(keys, cancel)
 			if err := <-end; (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("it ended with %v", err)
 			}
-			shown.waitFor(t, leave)
+			shown.wait(t, "the terminal is not restored", isRestored)
 			after, err := term.GetState(int(terminal.Fd()))
 			if err != nil || *after != *before {
 				t.Errorf("the terminal was left in another state: %v", err)
