@@ -195,6 +195,19 @@ func TestScreenPaste(t *testing.T) {
 	}
 }
 
+// Without the brackets around it, a paste of lines is one all the same.
+func TestScreenUnbracketedPaste(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	bob := join(t, srv, "bob")
+	s := startScreen(t, srv, 80, 24)
+	s.tmux("set-buffer", "one\n\ttwo\nthree\n")
+	s.tmux("paste-buffer")
+	s.waitFor("> one\n          two\n  three\n")
+	s.press("Enter")
+	bob.expect(message("alice", "one\n\ttwo\nthree"))
+}
+
 // However the client ends, the status is right and the terminal is restored.
 func TestScreenEnds(t *testing.T) {
 	t.Parallel()

@@ -69,7 +69,7 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 	program = tea.NewProgram(guard{wrap(m), func(err error) {
 		panicked.CompareAndSwap(nil, &err)
 		go program.Quit() // from within it, that would wait for itself
-	}}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment), tea.WithColorProfile(profile),
+	}}, tea.WithInput(newPasteReader(o.In)), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environment), tea.WithColorProfile(profile),
 		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond), tea.WithFilter(suspension.filter))
 	go suspension.watch(program)
 	defer context.AfterFunc(ctx, program.Quit)()
