@@ -19,7 +19,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"help", "", "shows this", (*model).help},
+		{"help", "", "shows this", (*model).showHelp},
 		{"me", " TEXT", "says what you do: /me waves", (*model).me},
 		{"clear", "", "empties the screen", (*model).clear},
 		{"mouse", "", "leaves the mouse to the terminal, to select text, or takes it back", (*model).toggleMouse},
@@ -27,16 +27,6 @@ func commands() []command {
 		{"quit", "", "leaves", (*model).quit},
 	}
 }
-
-const keysHelp = `Enter sends; Alt+Enter, Shift+Enter or Ctrl+J begin a new line
-Up, Down: what you typed before
-Tab completes a name
-PgUp, PgDn, the mouse wheel: scroll; Ctrl+Home, Ctrl+End: to the first, the last
-Esc: to the last; Ctrl+L redraws the screen; Ctrl+Z suspends
-Ctrl+C empties the input; if it is empty, Ctrl+C and Ctrl+D leave
-//text is sent as /text`
-
-const marksHelp = `› yours  … not sent yet  @ has your name in it  ! is not from whom it names, or under your name and not from here`
 
 // command runs the command that an input names. It reports an unknown one, so that
 // a mistyped command is not sent to the room.
@@ -54,17 +44,6 @@ func (m *model) command(input string) tea.Cmd {
 	}
 	first, _, _ := strings.Cut(name, "\n")
 	m.addNotice("there is no command /" + first + "; /help shows all, and // sends a text that begins with /")
-	return nil
-}
-
-func (m *model) help(string) tea.Cmd {
-	for _, c := range commands() {
-		m.addNotice("/" + c.name + c.usage + ": " + c.description)
-	}
-	for line := range strings.Lines(keysHelp) {
-		m.addNotice(strings.TrimSuffix(line, "\n"))
-	}
-	m.addNotice(marksHelp)
 	return nil
 }
 

@@ -44,6 +44,7 @@ type model struct {
 	unsentTexts []string // of log.unsent
 	record      record   // only of what came over TCP
 	input       input
+	help        helpPage
 	day         string // that was shown last; none before the first message
 	failure     error  // why the program ends by itself
 
@@ -112,6 +113,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmd = m.press(msg)
 	case tea.PasteMsg:
 		m.clearMentions()
+		m.help.open = false
 		if !m.input.paste(msg.Content) {
 			m.addNotice(fmt.Sprintf("only a part was pasted: the input holds %d KiB", maxInput>>10))
 		}
@@ -142,11 +144,15 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *model) clearMentions() { m.mentions = 0 }
 
 func (m *model) wheel(msg tea.MouseWheelMsg) {
+	scroll := m.log.scroll
+	if m.help.open {
+		scroll = m.help.scroll
+	}
 	switch msg.Button {
 	case tea.MouseWheelUp:
-		m.log.scroll(-wheelRows)
+		scroll(-wheelRows)
 	case tea.MouseWheelDown:
-		m.log.scroll(wheelRows)
+		scroll(wheelRows)
 	}
 }
 

@@ -212,7 +212,7 @@ func TestCommands(t *testing.T) {
 	for _, c := range commands() {
 		u.shows("/" + c.name + c.usage + ": ")
 	}
-	u.types("/clear", "<enter>")
+	u.types("<esc>", "/clear", "<enter>")
 	u.showsNot("/help shows")
 	if u.View().MouseMode == tea.MouseModeNone {
 		t.Error("the wheel does not scroll")

@@ -8,6 +8,10 @@ import (
 
 // press handles a key.
 func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
+	if m.help.open {
+		m.help.press(key.String())
+		return nil
+	}
 	empty := m.input.text() == ""
 	page := max(1, m.log.height-1)
 	switch key.String() {
@@ -26,7 +30,7 @@ func (m *model) press(key tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+l":
 		return tea.ClearScreen
 	case "f1":
-		return m.help("")
+		return m.showHelp("")
 	case "tab":
 		if text, ok := m.input.completion.complete(m.input.text(), m.log.speakers); ok {
 			m.input.set(text)

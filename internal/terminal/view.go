@@ -16,6 +16,7 @@ import (
 // The view to copy from has no status.
 func (m *model) resize(width, height int) {
 	m.width, m.height = width, height
+	m.help.resize(width, height)
 	m.input.resize(width, height/3)
 	m.log.resize(width, max(0, height-m.statusRows()-m.input.draft.height()))
 }
@@ -48,6 +49,10 @@ func (m *model) View() tea.View {
 	v.WindowTitle = m.title()
 	if !m.mouseOff && !m.log.layout.bare {
 		v.MouseMode = tea.MouseModeCellMotion
+	}
+	if m.help.open {
+		v.Content = m.help.view()
+		return v
 	}
 	at := m.input.draft.cursorPosition()
 	v.Cursor = tea.NewCursor(at.X, m.log.height+m.statusRows()+at.Y)
