@@ -70,11 +70,11 @@ With --stay, for services, the client goes on until a signal ends it. The end of
 the input does not, nor that of the connection, nor that there is no server,
 network or address at the start, nor a refusal because the room is full: it tries
 to join again, at least every 30 s, says so on standard error, and sends then
-what was not acknowledged. It ends by itself with status 1 if something else
-than a sop-chat server answers at first, or one whose certificate is not valid,
-and if the input has a zero byte; and with status 0 when nobody reads the output.
-Over TCP a wrong key can't be told from a full room: the client says that it is
-one of the two, and keeps trying.
+what was not acknowledged. It ends by itself with status 1 if the key is wrong, if
+something else than a sop-chat server answers at first, or one whose certificate
+is not valid, and if the input has a zero byte; and with status 0 when nobody
+reads the output. Over TCP, though, a wrong key can't be told from a full room:
+there the client says that it is one of the two, and keeps trying.
 
 Ctrl+C ends the client with status 130 (in the full screen, where it is a key
 like others, with 0).`
@@ -259,10 +259,13 @@ func (o *joinOptions) fillScreen(ctx context.Context, p Process) error {
 	return err
 }
 
-// isPermanent reports whether trying to join again would not help: something else
-// answers at the address, which is then the wrong one. If the client has been in the
-// room, the address is right. A refusal may be due to a full room.
+// isPermanent reports whether trying to join again would not help: the key is known to
+// be wrong, or something else answers at the address, which is then the wrong one. If
+// the client has been in the room, the address is right.
 func isPermanent(err error, joined bool) bool {
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok {
+		return refused.Reason == client.WrongKey
+	}
 	if joined {
 		return false
 	}

@@ -2,10 +2,17 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"sop-chat/client"
 )
 
 // joinOptionsOf returns the options that the client would have.
@@ -140,6 +147,32 @@ func TestJoinWrongUsage(t *testing.T) {
 		status, stdout, stderr := result(t, process(append([]string{"join"}, test.args...)))
 		if want := "sop-chat: " + test.want + "\nTry 'sop-chat join --help'.\n"; status != 2 || stdout != "" || stderr != want {
 			t.Errorf("%q: status %d, %q\n%swant:\n%s", test.args, status, stdout, stderr, want)
+		}
+	}
+}
+
+// With --stay a wrong key always ends the client, and a wrong address only at the start.
+func TestPermanent(t *testing.T) {
+	for _, test := range []struct {
+		err           error
+		first, joined bool
+	}{
+		{&client.RefusedError{Reason: client.WrongKey}, true, true},
+		{&client.RefusedError{Reason: client.RoomFull}, false, false},
+		{&client.RefusedError{}, false, false},
+		{&client.NotAChatError{}, true, false},
+		{&client.HandshakeError{Status: 404}, true, false},
+		{&client.HandshakeError{Status: 502}, false, false},
+		{fmt.Errorf("TLS: %w", &tls.CertificateVerificationError{Err: errors.New("unknown authority")}), true, false},
+		{fmt.Errorf("TLS: %w", tls.RecordHeaderError{}), true, false},
+		{&net.DNSError{Err: "no such host", IsNotFound: true}, false, false},
+		{syscall.ECONNREFUSED, false, false},
+	} {
+		if got := isPermanent(test.err, false); got != test.first {
+			t.Errorf("%v at the start: %v", test.err, got)
+		}
+		if got := isPermanent(test.err, true); got != test.joined {
+			t.Errorf("%v later: %v", test.err, got)
 		}
 	}
 }

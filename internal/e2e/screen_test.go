@@ -203,7 +203,7 @@ func TestScreenUnbracketedPaste(t *testing.T) {
 	s := startScreen(t, srv, 80, 24)
 	s.tmux("set-buffer", "one\n\ttwo\nthree\n")
 	s.tmux("paste-buffer")
-	s.waitFor("> one\n          two\n  three\n")
+	s.waitFor("> one\n      two\n  three\n")
 	s.press("Enter")
 	bob.expect(message("alice", "one\n\ttwo\nthree"))
 }
