@@ -1,5 +1,5 @@
 // Package terminal is the terminal client: a full-screen one for people (Run), and
-// one of plain lines for scripts (Plain). Both use a client.Client.
+// one of plain lines for scripts (Plain) and services (Stay). All use a client.Client.
 //
 //	keys, mouse, size ──▶ model ──outbox──▶ session ──▶ client.Client
 //	screen ◀──── view ◀── model ◀──inbox─── session ◀── (and again, when it broke)
