@@ -38,5 +38,7 @@ export function split(text) {
 // isOpen tells whether a text ends in code that is not closed.
 function isOpen(text) {
   const last = [...text.matchAll(fence)].at(-1);
-  return last !== undefined && last.index + last[0].length === text.length && !/```[ \t]*\r?\n?$/.test(last[0].slice(3));
+  return (
+    last !== undefined && last.index + last[0].length === text.length && !/```[ \t]*\r?\n?$/.test(last[0].slice(3))
+  );
 }
