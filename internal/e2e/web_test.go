@@ -78,14 +78,14 @@ func TestWebRefused(t *testing.T) {
 	p.fill("#name", "eve")
 	p.fill("#key", "guess")
 	p.click("#join .main")
-	const refused = `document.getElementById("refusal").textContent === "Wrong key, or the room is full."`
-	p.wait("the refusal", refused)
+	const refusal = `document.getElementById("refusal").textContent === `
+	p.wait("the refusal", refusal+quoted("Wrong key."))
 	p.fill("#key", key)
 	p.join("eve")
 	other := b.open(srv.link(), desktop)
 	other.fill("#name", "late")
 	other.click("#join .main")
-	other.wait("the refusal", refused)
+	other.wait("the refusal", refusal+quoted("The room is full. Try again when somebody has left it."))
 	p.click("#settings summary")
 	p.click("#leave")
 	other.wait("a place", `(document.querySelector("#join .main").click(), !document.getElementById("room").hidden)`)

@@ -99,7 +99,7 @@ func TestWebNewInvitation(t *testing.T) {
 	p := b.open(srv.link(), desktop)
 	p.join("alice")
 	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(address+"#key=guess"))
-	const refused = `document.getElementById("refusal").textContent === "Wrong key, or the room is full."`
+	const refused = `document.getElementById("refusal").textContent === "Wrong key."`
 	p.wait("the refusal", refused)
 	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(address+"#key="+key))
 	p.waitJoined("alice")

@@ -143,6 +143,8 @@ function enter(name, withKey, again) {
 }
 
 const failures = {
+  wrongKey: "Wrong key.",
+  roomFull: "The room is full. Try again when somebody has left it.",
   refused: "Wrong key, or the room is full.",
   unreachable: "The server can't be reached. Is it running?",
   unspoken:
@@ -159,10 +161,11 @@ function failed(why) {
   banner.left();
   invitation.setIn(false);
   turnedAway(failures[why]);
-  if (why === "refused") {
+  const isKeyInDoubt = why === "wrongKey" || why === "refused";
+  if (isKeyInDoubt) {
     askForKey(true);
   }
-  $(why === "refused" ? "key" : "name").focus();
+  $(isKeyInDoubt ? "key" : "name").focus();
 }
 
 function turnedAway(words) {
@@ -294,6 +297,8 @@ addEventListener("beforeunload", (event) => {
 });
 
 const reasons = {
+  wrongKey: "The key is wrong",
+  roomFull: "The room is full",
   refused: "The key is wrong, or the room is full",
   unspoken: "The server does not open this page's WebSocket; load the page again",
 };

@@ -9,6 +9,9 @@ import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 // takes all that came over it, before it lets the page in. A copy of the tab has another.
 const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
 
+// refusals are why the server does not let us in, by the code with which it closes.
+const refusals = { 4401: "wrongKey", 4503: "roomFull" };
+
 // A Connection calls the functions of on:
 //
 //	claim()                what the server is told that the page has, {epoch, after}, or null
@@ -19,9 +22,9 @@ const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.to
 //	failed(why)            it was not joined, and is not tried again
 //	lost(pause, why)       the next try is in so many milliseconds
 //
-// Why is "refused" (the key is wrong, or the room is full), "unreachable" (there is
-// nobody to ask), "unspoken" (the server answers, but opens no WebSocket of this
-// subprotocol) or undefined (we were in the room).
+// Why is "wrongKey", "roomFull", "refused" (one of them), "unreachable" (there is nobody
+// to ask), "unspoken" (the server answers, but opens no WebSocket of this subprotocol) or
+// undefined (we were in the room).
 export class Connection {
   #on;
   #watch;
@@ -115,7 +118,7 @@ export class Connection {
     };
     socket.onclose = (event) => {
       if (socket === this.#socket) {
-        this.#closed(why, event.code);
+        this.#closed(why === "refused" ? (refusals[event.code] ?? why) : why, event.code);
       }
     };
     this.#socket = socket;
