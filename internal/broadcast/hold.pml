@@ -239,7 +239,7 @@ inline closeMemory() { // broadcast.Log.closeMemory
 	atomic { lock(mu); if :: closed && readers == 0 -> memory = false :: else fi; mu = false }
 }
 
-inline publish() { // server.loop.publish
+inline publish() { // server.audience.publish
 	if
 	:: batch > 0 ->
 		append();
@@ -253,7 +253,7 @@ inline publish() { // server.loop.publish
 
 inline takeFrom(c) { d_step { unsent = unsent - toSend[c]; batch = batch + toSend[c]; toSend[c] = 0 } }
 
-inline read(c) { // server.loop.read, server.loop.mayRead
+inline read(c) { // server.audience.read, server.audience.mayRead
 	if
 	:: ready[c] && !paused[c] ->
 		if
@@ -300,7 +300,7 @@ proctype loop(byte me) { // server.loop.turn
 			if :: wakes -> woken[me] = false; wakes = false :: else fi; // netpoll.Poller.clearWake
 			if :: stop -> break :: else fi
 		}
-		if // server.loop.resume
+		if // server.audience.resume
 		:: paused[0] || paused[1] ->
 			if
 			:: atomic { !held -> paused[0] = false; paused[1] = false }
@@ -310,7 +310,7 @@ proctype loop(byte me) { // server.loop.turn
 		fi;
 		read(0); read(1);
 		publish();
-		now = head; // server.loop.flush
+		now = head; // server.audience.flush
 #if MEMORY
 		assert(from == now || from >= firstLive);
 #endif
@@ -320,7 +320,7 @@ proctype loop(byte me) { // server.loop.turn
 		:: lags && !writable
 		fi;
 		writable = false; now = 0;
-		if :: to != from -> from = to; advance(me, to) :: else fi // server.loop.advance
+		if :: to != from -> from = to; advance(me, to) :: else fi // server.audience.advance
 	od;
 	leave(me); // server.loop.shutdown
 	running--
