@@ -78,13 +78,19 @@ func newReport(c *Config, way *measurement, memory int64) *Report {
 	way.recorder.close()
 	seconds := (way.end.at - way.begin.at).Seconds()
 	deliveries := float64(way.end.deliveries - way.begin.deliveries)
+	perSecond := func(n float64) float64 {
+		if seconds == 0 {
+			return 0
+		}
+		return n / seconds
+	}
 	r := &Report{
 		Clients:             c.Clients,
 		Senders:             c.Senders,
 		Rate:                c.Rate,
 		Seconds:             seconds,
-		SentPerSecond:       float64(way.end.composed-way.begin.composed) / seconds,
-		DeliveriesPerSecond: deliveries / seconds,
+		SentPerSecond:       perSecond(float64(way.end.composed - way.begin.composed)),
+		DeliveriesPerSecond: perSecond(deliveries),
 		Verified:            way.deliveries,
 		Timeline:            way.recorder.seconds,
 		Warnings:            []string{},
@@ -109,14 +115,14 @@ func newReport(c *Config, way *measurement, memory int64) *Report {
 		cpu := way.end.server - way.begin.server
 		r.Server = &ServerCost{
 			CPUPerDelivery: perDelivery(cpu),
-			CPU:            cpu.Seconds() / seconds,
+			CPU:            perSecond(cpu.Seconds()),
 			BytesPerClient: float64(memory) / float64(c.Clients),
 		}
 	}
 	self := way.end.self - way.begin.self
 	r.Generator = GeneratorCost{
 		CPUPerDelivery: perDelivery(self),
-		CPU:            self.Seconds() / seconds,
+		CPU:            perSecond(self.Seconds()),
 		LateP99:        micros(quantile(way.lateness, 99)),
 	}
 	r.warn()
@@ -140,6 +146,9 @@ const busy = 0.95
 
 // warn notes what makes the figures doubtful.
 func (r *Report) warn() {
+	if r.Seconds == 0 {
+		r.Warnings = append(r.Warnings, "this machine was too busy to look at the time before it was over: measure for longer (--duration)")
+	}
 	serverBusy := r.Server != nil && r.Server.CPU >= busy
 	if r.Generator.CPU >= busy && !serverBusy {
 		r.Warnings = append(r.Warnings, "the generator itself was busy all the time: the server may do more than this")

@@ -126,3 +126,13 @@ func TestWhole(t *testing.T) {
 		}
 	}
 }
+
+// Where the time was over before it was looked at, the figures are 0, and it says why.
+func TestNothingMeasured(t *testing.T) {
+	at := &mark{at: time.Second}
+	c := &Config{Clients: 10, Senders: 1, PID: 1, Duration: time.Second, Dialect: Chat("")}
+	r := newReport(c, &measurement{driver: newDriver(c, sink{}, 1), begin: at, end: at}, 0)
+	if _, err := json.Marshal(r); err != nil || r.DeliveriesPerSecond != 0 || r.Generator.CPU != 0 || len(r.Warnings) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -54,6 +54,10 @@ func Run(ctx context.Context, c *client.Client, o Options) error {
 	return run(ctx, c, o, func(m tea.Model) tea.Model { return m })
 }
 
+// hangupGrace is how long after an error of the terminal its signal may come: one that
+// closes sends SIGHUP, which ends ctx, and says more than that it can't be read.
+const hangupGrace = time.Second
+
 // run is Run, with a wrapper around the model.
 func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) tea.Model) error {
 	s := newSession(o.Dial)
@@ -76,6 +80,13 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 
 	s.start(c)
 	_, err := program.Run()
+	if err != nil {
+		select {
+		case <-ctx.Done():
+			err = nil
+		case <-time.After(hangupGrace):
+		}
+	}
 	leaveErr := s.leave(leaveTimeout + time.Second)
 	switch {
 	case panicked.Load() != nil:
