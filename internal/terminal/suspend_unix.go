@@ -103,7 +103,7 @@ func (s *suspension) stop() {
 // resume ends the program if the terminal could not be taken again.
 func resume(err error) tea.Msg {
 	if err != nil {
-		return eventsMsg{failed{err}}
+		return eventsMsg{failed{terminalError{err}}}
 	}
 	return tea.ResumeMsg{}
 }

@@ -12,7 +12,7 @@ package terminal
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -81,9 +81,12 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 	s.start(c)
 	_, err := program.Run()
 	if err != nil {
+		m.failure = terminalError{err}
+	}
+	if _, ok := errors.AsType[terminalError](m.failure); ok {
 		select {
 		case <-ctx.Done():
-			err = nil
+			m.failure = nil
 		case <-time.After(hangupGrace):
 		}
 	}
@@ -91,10 +94,14 @@ func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) 
 	switch {
 	case panicked.Load() != nil:
 		return *panicked.Load()
-	case err != nil:
-		return fmt.Errorf("the terminal: %w", err)
 	case m.failure != nil:
 		return m.failure
 	}
 	return leaveErr
 }
+
+// A terminalError says that the terminal can't be read, or set.
+type terminalError struct{ error }
+
+func (e terminalError) Error() string { return "the terminal: " + e.error.Error() }
+func (e terminalError) Unwrap() error { return e.error }
