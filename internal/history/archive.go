@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -55,6 +56,7 @@ type Archive struct {
 	lineage  []epoch      // those of the file's messages
 	recorded bool         // the file has them
 	failing  bool         // the file can't be written; the logger has been told
+	progress atomic.Int64 // grows while a call goes on that has not hung
 	hung     <-chan error // returns when a call has ended that hung and used the file; nil if none hangs
 
 	// For forget.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sop-chat/internal/broadcast"
 )
@@ -33,4 +35,25 @@ func TestHangAtTheEnd(t *testing.T) {
 		t.Errorf("the file is closed while a call uses it: %v", err)
 	}
 	answer <- nil
+}
+
+// A disk, or a machine, that is slow at the end and goes on is waited for.
+func TestSlowAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		a := &Archive{}
+		w := a.newWatchdog(ended)
+		defer w.stop()
+		slow := func() error {
+			for range 100 {
+				time.Sleep(closeGrace / 2)
+				a.progress.Add(1)
+			}
+			return nil
+		}
+		if err, done := w.do(slow); !done || err != nil {
+			t.Errorf("it is given up: %v, %v", done, err)
+		}
+	})
 }

@@ -12,7 +12,7 @@ import (
 // many others that they are indexed in several steps.
 func oldTexts() []string {
 	var texts []string
-	for i := range 2*indexBatch + indexBatch/2 {
+	for i := range indexBatch + indexBatch/2 {
 		texts = append(texts, searches[i%len(searches)].text+fmt.Sprint(" ", i))
 	}
 	return texts

@@ -11,12 +11,13 @@ import (
 const (
 	// holdPollInterval is how often a watchdog checks whether the room is held.
 	holdPollInterval = 20 * time.Millisecond
-	// slowAfter is how long the disk may take before that counts as a failure.
+	// slowAfter is how long a call may make no progress before that counts as a failure.
 	slowAfter = 2 * time.Second
 	// closeTimeout is how long writing is tried again when the server ends.
 	closeTimeout = 2 * time.Second
-	// closeGrace is how long a call that has begun may take after that.
-	closeGrace = 100 * time.Millisecond
+	// closeGrace is how long a call that has begun may make no progress after that: a
+	// machine that is only busy loses nothing.
+	closeGrace = 500 * time.Millisecond
 )
 
 // errNoResponse is the error of a disk that hangs.
@@ -48,12 +49,17 @@ func (w *watchdog) stop() { w.poll.Stop() }
 func (w *watchdog) do(what func() error) (err error, ended bool) {
 	done := make(chan error, 1)
 	go func() { done <- what() }()
-	overdue := time.After(slowAfter)
+	patience, progress := slowAfter, w.archive.progress.Load()
+	overdue := time.After(patience)
 	for {
 		select {
 		case err := <-done:
 			return err, true
 		case <-overdue:
+			if now := w.archive.progress.Load(); now != progress {
+				progress, overdue = now, time.After(patience)
+				continue
+			}
 			if w.expired {
 				w.archive.hung = done
 				return errNoResponse, false
@@ -66,7 +72,8 @@ func (w *watchdog) do(what func() error) (err error, ended bool) {
 		case <-w.ctxDone:
 			w.startTimeout()
 		case <-w.timeout:
-			w.timeout, w.expired, overdue = nil, true, time.After(closeGrace)
+			w.timeout, w.expired, patience = nil, true, closeGrace
+			overdue = time.After(patience)
 		}
 	}
 }

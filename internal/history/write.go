@@ -26,8 +26,17 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 			if err := s.put(sequence, e.Time, a.config.Room, e.From, &e.Message); err != nil {
 				return err
 			}
+			a.progress.Add(1)
 		}
-		return s.index(a.last+1, sequence)
+		first, to := a.last+1, sequence-int64(len(entries))
+		for ; to < sequence; first = to + 1 {
+			to = min(to+indexStep, sequence)
+			if err := s.index(first, to); err != nil {
+				return err
+			}
+			a.progress.Add(1)
+		}
+		return nil
 	})
 	if err == nil {
 		a.last, a.missing, a.walPending, a.recorded = sequence, 0, true, true
@@ -35,6 +44,10 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 	}
 	return err
 }
+
+// indexStep is how many messages are indexed in one statement, after which the watchdog
+// sees that it goes on.
+const indexStep = 128
 
 // put inserts a message.
 func (s *store) put(sequence int64, at time.Time, room string, from *broadcast.Sender, m *wire.Message) error {
