@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sop-chat/internal/testenv"
 	"sop-chat/internal/wire"
@@ -204,6 +205,7 @@ func TestScreenUnbracketedPaste(t *testing.T) {
 	s.tmux("set-buffer", "one\n\ttwo\nthree\n")
 	s.tmux("paste-buffer")
 	s.waitFor("> one\n      two\n  three\n")
+	<-time.After(100 * time.Millisecond) // what comes within 20 ms of a paste is a part of it
 	s.press("Enter")
 	bob.expect(message("alice", "one\n\ttwo\nthree"))
 }
