@@ -27,21 +27,6 @@ const (
 	much = 20_000
 )
 
-// eventually waits until ok returns true.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(testTimeout)
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("in vain waited %v for this: %s", testTimeout, what)
-		}
-	}
-}
-
 // A stalledServer admits one client, and then reads only when it is told to.
 type stalledServer struct {
 	net.Listener

@@ -91,17 +91,6 @@ func expectTexts(t testing.TB, s *client.Session, want ...string) {
 	}
 }
 
-// waitFor waits for a condition.
-func waitFor(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for ctx := within(t); !is(); {
-		if ctx.Err() != nil {
-			t.Fatal("in vain waited for " + what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // When the connection ends, a session joins again. It gets what was said meanwhile, and
 // nothing twice; what it sends meanwhile is sent then.
 func TestStay(t *testing.T) {
@@ -117,7 +106,7 @@ func TestStay(t *testing.T) {
 			if err := s.Send(mine); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "the message", func() bool { return slices.Contains(srv.said("alice"), mine) })
+			eventually(t, "the message", func() bool { return slices.Contains(srv.said("alice"), mine) })
 			srv.disconnect()
 			expectTexts(t, s, "disconnected")
 			if err := s.Send("while away"); err != nil {
@@ -223,7 +212,7 @@ func TestStayQueueFull(t *testing.T) {
 		for range s.Events(t.Context()) {
 		}
 	}()
-	waitFor(t, "space", func() bool { return s.Send("more") == nil })
+	eventually(t, "space", func() bool { return s.Send("more") == nil })
 }
 
 // Finish, Send and Close may be called inside the loop over Events. Finish joins again,

@@ -121,9 +121,7 @@ func TestFinishBesideSlowReceive(t *testing.T) {
 		n++
 		select {
 		case inBody <- struct{}{}:
-			for c.Buffered() < 2 { // Finish reads
-				time.Sleep(time.Millisecond)
-			}
+			eventually(t, "Finish reads", func() bool { return c.Buffered() >= 2 })
 		default:
 		}
 	}
@@ -151,8 +149,10 @@ func TestFinishBesideStuckReceive(t *testing.T) {
 		ctx, cancel := context.WithCancel(within(t))
 		go func() {
 			defer cancel()
+			again := time.NewTicker(time.Millisecond)
+			defer again.Stop()
 			for ctx.Err() == nil && c.Kept() < client.MaxKept {
-				time.Sleep(time.Millisecond)
+				<-again.C
 			}
 		}()
 		err := c.Finish(ctx)

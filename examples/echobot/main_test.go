@@ -94,7 +94,7 @@ func TestEchobotReplay(t *testing.T) {
 }
 
 // Bots don't answer each other: of two copies of this one, and of two that answer
-// everything, each answers once what a person says. A person who says the longest text
+// everything, each answers once what a person says. The longest text from a person
 // can't make one say something without the mark.
 func TestEchobotsDoNotLoop(t *testing.T) {
 	everything := func(m client.Message) (string, bool) { return m.Name + " says: " + m.Text, true }

@@ -215,8 +215,8 @@ func (l *Log) place(number uint64) **segment {
 	return &ring[number%uint64(len(ring))]
 }
 
-// growRing has the ring hold twice as many segments. Who still reads the former one
-// finds there what it has read the end of. The caller holds l.mu.
+// growRing has the ring hold twice as many segments. A reader that still uses the former
+// one finds in it all that was in the log when it read the end. The caller holds l.mu.
 func (l *Log) growRing() {
 	former := *l.ring.Load()
 	ring := make([]*segment, min(l.most, max(4, 2*uint64(len(former)))))

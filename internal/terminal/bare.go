@@ -7,7 +7,7 @@ import (
 )
 
 // togglePlain begins or ends the view to copy from: it has no status line, the texts
-// begin in the first column, below who wrote them, and the mouse is the terminal's.
+// begin in the first column, below the writer's name, and the mouse is the terminal's.
 func (m *model) togglePlain(string) tea.Cmd {
 	bare := !m.log.layout.bare
 	m.log.setBare(bare)
@@ -17,8 +17,8 @@ func (m *model) togglePlain(string) tea.Cmd {
 	return nil
 }
 
-// bareRows is rows for the view to copy from. The first row says who wrote the text,
-// with the whole name, and is bold, which no text can be.
+// bareRows is rows for the view to copy from. The first row has the writer's whole name,
+// and is bold, which no text can be.
 func (e *entry) bareRows(l layout) []string {
 	var head, text body
 	head.write(e.at.Format(timeLayout)+" ", faint)

@@ -1,4 +1,4 @@
-// The people that said something recently. Who is in the room the protocol does not say.
+// The people that said something recently. The protocol does not say which are in the room.
 
 import { paint } from "./colours.js";
 import { plainName, showName } from "./text.js";
