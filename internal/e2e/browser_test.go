@@ -147,19 +147,31 @@ func eval[T any](p *page, expression string) T {
 	return value
 }
 
-// wait waits until an expression is true.
+// wait waits until an expression is true, in the page or in one that replaces it: what was
+// asked of a page that is being replaced may never be answered.
 func (p *page) wait(what, expression string) {
 	p.t.Helper()
-	deadline := time.After(testTimeout)
+	ctx, cancel := context.WithTimeout(p.ctx, testTimeout)
+	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for !eval[bool](p, "Boolean("+expression+")") {
+	for {
+		isTrue, err := p.ask(ctx, "Boolean("+expression+")")
+		if isTrue {
+			return
+		}
 		select {
 		case <-again.C:
-		case <-deadline:
-			p.t.Fatalf("in vain waited %v for %s; the page shows:\n%s", testTimeout, what, eval[string](p, "document.body.innerText"))
+		case <-ctx.Done():
+			p.t.Fatalf("in vain waited %v for %s (last: %v); the page shows:\n%s", testTimeout, what, err, eval[string](p, "document.body.innerText"))
 		}
 	}
+}
+
+func (p *page) ask(ctx context.Context, expression string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, testTimeout/10)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[bool](expression, chromedp.EvalAwaitPromise))
 }
 
 // fill replaces what is in a field.

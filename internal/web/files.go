@@ -30,10 +30,11 @@ type file struct {
 	zipped  []byte // the content, compressed by gzip
 }
 
-// The names of two files that differ from the others.
+// The names of files that differ from the others.
 const (
 	index  = "index.html" // is found at the page's own address
-	worker = "worker.js"  // is told what the others are
+	worker = "worker.js"  // is not among those that a browser keeps for when the server is away
+	shell  = "shell.json" // says which those are
 )
 
 // files returns the files of the page.
@@ -46,27 +47,21 @@ func files() []*file {
 	hashes := map[string]string{} // by the address relative to the page's
 	for _, e := range entries {
 		name := e.Name()
-		if name == worker {
-			continue
+		content, err := page.ReadFile("page/" + name)
+		if err != nil {
+			panic("web: " + err.Error())
 		}
-		content := read(name)
-		hash := sha256.Sum256(content)
 		address, pattern := name, "/"+name
 		if name == index {
 			address, pattern = ".", "/{$}"
 		}
-		hashes[address] = "sha256-" + base64.StdEncoding.EncodeToString(hash[:])
+		if name != worker {
+			hash := sha256.Sum256(content)
+			hashes[address] = "sha256-" + base64.StdEncoding.EncodeToString(hash[:])
+		}
 		files = append(files, newFile(pattern, name, content))
 	}
-	return append(files, newFile("/"+worker, worker, append(shell(hashes), read(worker)...)))
-}
-
-func read(name string) []byte {
-	content, err := page.ReadFile("page/" + name)
-	if err != nil {
-		panic("web: " + err.Error())
-	}
-	return content
+	return append(files, newFile("/"+shell, shell, describe(hashes)))
 }
 
 func newFile(pattern, name string, content []byte) *file {
@@ -80,15 +75,15 @@ func newFile(pattern, name string, content []byte) *file {
 	}
 }
 
-// shell returns the line that tells the service worker which files there are, each
-// with its hash as in subresource integrity, and their version.
-func shell(hashes map[string]string) []byte {
+// describe returns what the browser is told of the files that it keeps: each with its hash
+// as in subresource integrity, and the version of all.
+func describe(hashes map[string]string) []byte {
 	list, err := json.Marshal(hashes) // in the order of their names
 	if err != nil {
 		panic("web: " + err.Error()) // they are strings
 	}
 	version := sha256.Sum256(list)
-	return fmt.Appendf(nil, "const shell = {version: \"%x\", files: %s};\n", version[:8], list)
+	return fmt.Appendf(nil, "{\"version\": \"%x\", \"files\": %s}\n", version[:8], list)
 }
 
 func compress(content []byte) []byte {
@@ -124,6 +119,8 @@ func kind(name string) string {
 	switch ext := path.Ext(name); ext {
 	case ".js":
 		return "text/javascript; charset=utf-8"
+	case ".json":
+		return "application/json"
 	case ".svg":
 		return "image/svg+xml"
 	case ".webmanifest":

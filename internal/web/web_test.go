@@ -78,24 +78,21 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// The service worker is told of every file of the page but itself, and by which hash the
+// A browser is told of every file of the page but the service worker, and by which hash the
 // content can be told.
-func TestWorker(t *testing.T) {
+func TestShell(t *testing.T) {
 	h := Handler(config())
-	script, err := io.ReadAll(get(t, h, "/worker.js").Body)
-	if err != nil {
+	var shell struct {
+		Version string            `json:"version"`
+		Files   map[string]string `json:"files"`
+	}
+	if err := json.NewDecoder(get(t, h, "/shell.json").Body).Decode(&shell); err != nil {
 		t.Fatal(err)
 	}
-	line, rest, _ := strings.Cut(string(script), "\n")
-	list := regexp.MustCompile(`^const shell = \{version: "[0-9a-f]{16}", files: (\{.*\})\};$`).FindStringSubmatch(line)
-	if list == nil || !strings.HasPrefix(rest, "// The service worker") {
-		t.Fatalf("the worker begins with %.200q", script)
+	if !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(shell.Version) {
+		t.Errorf("the version is %q", shell.Version)
 	}
-	var hashes map[string]string
-	if err := json.Unmarshal([]byte(list[1]), &hashes); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range hashes {
+	for name, want := range shell.Files {
 		content, err := io.ReadAll(get(t, h, "/"+strings.TrimPrefix(name, ".")).Body)
 		if err != nil {
 			t.Fatal(err)
@@ -104,8 +101,8 @@ func TestWorker(t *testing.T) {
 			t.Errorf("the hash of %s is not %s", name, want)
 		}
 	}
-	if entries, _ := page.ReadDir("page"); len(hashes) != len(entries)-1 {
-		t.Errorf("it is told of %d files, want %d", len(hashes), len(entries)-1)
+	if entries, _ := page.ReadDir("page"); len(shell.Files) != len(entries)-1 {
+		t.Errorf("it is told of %d files, want %d", len(shell.Files), len(entries)-1)
 	}
 }
 
@@ -136,7 +133,7 @@ func TestManifest(t *testing.T) {
 // is sent once.
 func TestHeaders(t *testing.T) {
 	h := Handler(config())
-	for path, status := range map[string]int{"/": 200, "/app.js": 200, "/style.css": 200, "/icon.svg": 200, "/worker.js": 200, "/app.webmanifest": 200, "/icon-512.png": 200, "/index.html": 404, "/page/app.js": 404, "/api/room": 200, "/ws": 426, "/api/messages": 404} {
+	for path, status := range map[string]int{"/": 200, "/app.js": 200, "/style.css": 200, "/icon.svg": 200, "/worker.js": 200, "/shell.json": 200, "/app.webmanifest": 200, "/icon-512.png": 200, "/index.html": 404, "/page/app.js": 404, "/api/room": 200, "/ws": 426, "/api/messages": 404} {
 		resp := get(t, h, path)
 		if resp.StatusCode != status {
 			t.Errorf("%s: status %d, want %d", path, resp.StatusCode, status)

@@ -193,7 +193,7 @@ export class Connection {
 
 // isAnswering tells whether there is a server. A browser does not say why a WebSocket
 // can't be opened.
-export async function isAnswering() {
+async function isAnswering() {
   try {
     return (await fetch("api/room", { cache: "no-store", signal: AbortSignal.timeout(2000) })).ok;
   } catch {

@@ -1,48 +1,29 @@
 // The service worker, which opens the page while the server can't be reached. All that
 // the server answers is passed on as it is, so nobody is shown an older page than it has.
-//
-// The server puts a line before this that declares shell: {version, files}. Files are
-// those of the page, each with its hash. So the worker changes whenever one of them does,
-// and what it keeps is all of one version.
+// It knows nothing of the page's version, so it is not replaced when that is: kept.js
+// keeps the files, all of one version in one cache.
 
 const prefix = `shell ${registration.scope} `; // there may be other rooms below other paths
-const kept = prefix + shell.version;
 const unreachable = [502, 503, 504]; // says a proxy for a server that is away
 
 // opened are the pages that were opened from what is kept. Their files come from there,
 // too, and those of all others from the server, so that no page has files of two versions.
-const opened = new Set();
+const opened = new Map(); // the cache and the addresses in it, by the client's id
 
-addEventListener("install", (event) => event.waitUntil(keep()));
-addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
-
-// keep fetches the files, and nothing else is ever kept. The former worker and its files
-// are not waited for: pages that were opened from those have loaded them.
-async function keep() {
-  const cache = await caches.open(kept);
-  await cache.addAll(Object.entries(shell.files).map(([file, integrity]) => new Request(file, { integrity })));
-  await skipWaiting();
-}
-
-async function forgetOthers() {
-  for (const name of await caches.keys()) {
-    if (name.startsWith(prefix) && name !== kept) {
-      await caches.delete(name);
-    }
-  }
-}
+addEventListener("install", (event) => event.waitUntil(skipWaiting()));
 
 addEventListener("fetch", (event) => {
   const { request, clientId } = event;
   const { origin, pathname } = new URL(request.url);
-  const [before, file] = `${origin}${pathname}`.split(registration.scope);
-  if (request.method !== "GET" || before !== "" || !Object.hasOwn(shell.files, file || ".")) {
+  const address = origin + pathname;
+  const page = opened.get(clientId);
+  if (request.method !== "GET") {
     return;
   }
-  if (request.mode === "navigate" && file === "") {
+  if (request.mode === "navigate" && address === registration.scope) {
     event.respondWith(open(event));
-  } else if (opened.has(clientId)) {
-    event.respondWith(find(file));
+  } else if (page?.files.has(address)) {
+    event.respondWith(find(page.cache, address));
   }
 });
 
@@ -51,16 +32,20 @@ async function open({ request, resultingClientId }) {
   if (response.type !== "error" && !unreachable.includes(response.status)) {
     return response;
   }
-  const index = await find(".");
-  if (index.type === "error") {
-    return response;
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix));
+  for (const name of names.reverse()) {
+    const cache = await caches.open(name);
+    const index = await find(cache, registration.scope);
+    if (index.type !== "error") {
+      opened.set(resultingClientId, { cache, files: new Set((await cache.keys()).map(({ url }) => url)) });
+      const version = name.slice(prefix.length);
+      const text = (await index.text()).replace("<html", `<html data-kept="${version}"`); // so that the page knows it
+      return new Response(text, index);
+    }
   }
-  opened.add(resultingClientId);
-  const text = await index.text();
-  return new Response(text.replace("<html", "<html data-kept"), index); // so that the page knows
+  return response;
 }
 
-async function find(file) {
-  const cache = await caches.open(kept);
-  return (await cache.match(file, { ignoreVary: true })) ?? Response.error();
+async function find(cache, address) {
+  return (await cache.match(address, { ignoreVary: true })) ?? Response.error();
 }
