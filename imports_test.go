@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 		"charm.land/lipgloss/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi",
 	},
 	"internal/qrcode":   {"rsc.io/qr"},
-	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/server"},
+	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/server"},
 	"internal/testenv":  {},
 	"internal/e2e":      {},
 	"internal/command": { // wires all the others together

@@ -78,7 +78,7 @@ func TestEchobot(t *testing.T) {
 func TestEchobotReplay(t *testing.T) {
 	for _, over := range []string{"TCP", "page"} {
 		t.Run(over, func(t *testing.T) {
-			srv := chattest.Start(t, server.Config{Replay: 10})
+			srv := chattest.Start(t, server.Config{}, server.RoomConfig{Replay: 10})
 			addr := srv.Addr.String()
 			if over == "page" {
 				addr = startPage(t, srv)
@@ -142,7 +142,7 @@ func TestEchobotsDoNotLoop(t *testing.T) {
 func startPage(t *testing.T, srv *chattest.Server) string {
 	g := gateway.New(gateway.Config{
 		Adopt: func(c gateway.Client) {
-			srv.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Numbered: c.Agreed, Epoch: 1, Received: c.Received})
+			srv.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Numbered: c.Agreed, Received: c.Received})
 		},
 		Subprotocol: server.Subprotocol,
 	})

@@ -73,7 +73,7 @@ func TestNotLetIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody.Close()
-	full := against(chattest.Start(t, server.Config{MaxClients: 7}), Config{Clients: 20})
+	full := against(chattest.Start(t, server.Config{}, server.RoomConfig{MaxClients: 7}), Config{Clients: 20})
 	wrongKey := against(chattest.Start(t, server.Config{}), Config{Clients: 20})
 	wrongKey.Dialect = Chat("not " + chattest.Key)
 	notThere := wrongKey

@@ -21,12 +21,12 @@ import (
 
 // againstGateway returns a configuration for the WebSockets of a server, which speaks
 // a subprotocol or none.
-func againstGateway(t *testing.T, sc server.Config, subprotocol string, c Config) Config {
+func againstGateway(t *testing.T, room server.RoomConfig, subprotocol string, c Config) Config {
 	t.Helper()
-	s := chattest.Start(t, sc)
+	s := chattest.Start(t, server.Config{}, room)
 	g := gateway.New(gateway.Config{Subprotocol: subprotocol, Adopt: func(c gateway.Client) {
 		s.Adopt(server.Adopted{
-			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Numbered: c.Agreed, Epoch: 1, Received: c.Received,
+			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true, Numbered: c.Agreed, Received: c.Received,
 		})
 	}})
 	mux := http.NewServeMux()
@@ -58,7 +58,7 @@ func TestGateway(t *testing.T) {
 	} {
 		for _, subprotocol := range []string{"", server.Subprotocol} {
 			overBoth(t, cmp.Or(subprotocol, "without numbers")+" "+test.what, func(t *testing.T, over transport) {
-				r, err := run(t.Context(), againstGateway(t, server.Config{}, subprotocol, test.Config), over, 1)
+				r, err := run(t.Context(), againstGateway(t, server.RoomConfig{}, subprotocol, test.Config), over, 1)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -75,8 +75,8 @@ func TestGateway(t *testing.T) {
 
 // What keeps a WebSocket out is reported.
 func TestNotLetInToWebSocket(t *testing.T) {
-	full := againstGateway(t, server.Config{MaxClients: 7}, Numbers, Config{Clients: 20})
-	wrongKey := againstGateway(t, server.Config{}, Numbers, Config{Clients: 20})
+	full := againstGateway(t, server.RoomConfig{MaxClients: 7}, Numbers, Config{Clients: 20})
+	wrongKey := againstGateway(t, server.RoomConfig{}, Numbers, Config{Clients: 20})
 	wrongPath := wrongKey
 	wrongPath.Dialect.WebSocket = &WebSocket{Path: "/other"}
 	wrongKey.Dialect = Chat("not " + chattest.Key)

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/server"
 	"sop-chat/internal/wire"
 )
@@ -32,34 +33,29 @@ const Key = "key"
 type Server struct {
 	*server.Server
 	Addr netip.AddrPort
+	room *server.Room
 	stop context.CancelFunc
 	done chan error
 }
 
-// Start runs a server. What the configuration leaves out has the command line's
-// default, except that there is no limit on clients.
-func Start(t testing.TB, config server.Config) *Server {
+// Start runs a server with a room or several. What the configurations leave out has the
+// command line's default, except that there is no limit on clients.
+func Start(t testing.TB, config server.Config, rooms ...server.RoomConfig) *Server {
 	t.Helper()
-	s := Listen(t, config)
+	s := Listen(t, config, rooms...)
 	s.Serve(t)
 	return s
 }
 
 // Listen returns a server that listens but does not serve yet, so that a test can
-// follow its log first.
-func Listen(t testing.TB, config server.Config) *Server {
+// follow its logs first.
+func Listen(t testing.TB, config server.Config, rooms ...server.RoomConfig) *Server {
 	t.Helper()
-	if config.Key == "" {
-		config.Key = Key
-	}
 	if config.AuthTimeout == 0 {
 		config.AuthTimeout = 10 * time.Second
 	}
 	if config.StallTimeout == 0 {
 		config.StallTimeout = 10 * time.Second
-	}
-	if config.Backlog == 0 {
-		config.Backlog = 32 << 20
 	}
 	srv, err := server.New(config)
 	if err != nil {
@@ -68,8 +64,37 @@ func Listen(t testing.TB, config server.Config) *Server {
 	if err := srv.Listen(netip.MustParseAddrPort("127.0.0.1:0")); err != nil {
 		t.Fatal(err)
 	}
-	return &Server{Server: srv, Addr: srv.Addrs()[0]}
+	s := &Server{Server: srv, Addr: srv.Addrs()[0]}
+	if len(rooms) == 0 {
+		rooms = []server.RoomConfig{{}}
+	}
+	for _, room := range rooms {
+		s.Open(t, room)
+	}
+	return s
 }
+
+// Open opens a room.
+func (s *Server) Open(t testing.TB, config server.RoomConfig) *server.Room {
+	t.Helper()
+	if config.Key == "" {
+		config.Key = Key
+	}
+	if config.Backlog == 0 {
+		config.Backlog = 32 << 20
+	}
+	room, err := s.Server.Open(config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.room == nil {
+		s.room = room
+	}
+	return room
+}
+
+// Log returns the log of the first room.
+func (s *Server) Log() *broadcast.Log { return s.room.Log() }
 
 // Serve begins to serve.
 func (s *Server) Serve(t testing.TB) {
@@ -121,12 +146,27 @@ func (s *Server) Connect(t testing.TB) *Client {
 // Join connects, authenticates with Key, and takes the echo.
 func (s *Server) Join(t testing.TB, name string) *Client {
 	t.Helper()
+	return s.JoinRoom(t, name, Key)
+}
+
+// JoinRoom is Join for the room with a key.
+func (s *Server) JoinRoom(t testing.TB, name, key string) *Client {
+	t.Helper()
 	c := s.Connect(t)
 	c.name = name
-	c.Send(Key)
-	if got := c.Receive(); got != c.message(Key) {
+	c.Send(key)
+	if got := c.Receive(); got != c.message(key) {
 		t.Fatalf("%s: the echo is %q %q", name, got.Name(), got.Text())
 	}
+	return c
+}
+
+// Guess connects, authenticates with a key that may be wrong, and expects nothing.
+func (s *Server) Guess(t testing.TB, name, key string) *Client {
+	t.Helper()
+	c := s.Connect(t)
+	c.name = name
+	c.Send(key)
 	return c
 }
 

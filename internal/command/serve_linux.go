@@ -25,17 +25,12 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 	o.warnOfMaxClients(descriptors, logger)
 	pending, perAddress := o.pendingLimits(descriptors)
 	s, err := server.New(server.Config{
-		Key:                  o.key,
-		MaxClients:           o.maxClients,
 		MaxPending:           pending,
 		MaxPendingPerAddress: perAddress,
 		Descriptors:          shareDescriptors(descriptors),
 		AuthTimeout:          o.authTimeout,
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,
-		Backlog:              o.backlog,
-		Replay:               o.replay,
-		Kept:                 o.kept(),
 		Loops:                o.loopsHere(),
 		Send:                 o.send,
 		Logger:               logger,
@@ -55,15 +50,27 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		return err
 	}
 	defer site.close()
-	keeper, err := keepHistory(ctx, s.Log(), o, logger)
+	keeper, err := openHistory(o, logger)
 	if err != nil {
 		return err
 	}
+	room, err := s.Open(server.RoomConfig{
+		Key:        o.key,
+		MaxClients: o.maxClients,
+		Backlog:    o.backlog,
+		Replay:     o.replay,
+		Kept:       o.kept(),
+		Epochs:     keeper.epochs(),
+	}, func(room *server.Room) error { return keeper.follow(room.Log()) })
+	if err != nil {
+		return errors.Join(err, keeper.close())
+	}
+	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
-	waitConsole := show(s.Log(), o, p, logger)
+	waitConsole := show(room.Log(), o, p, logger)
 	announceStage(p.Stderr, o.stage)
 	invite(p.Stderr, o.port, bound, o.maxClients)
-	site.start(o, keeper.epochs, logger)
+	site.start(o, logger)
 	site.invite(o, p)
 	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
 	err = errors.Join(s.Serve(site.closeFirst(ctx)), keeper.wait())

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"sop-chat/internal/gateway"
-	"sop-chat/internal/history"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
@@ -20,7 +19,6 @@ type website struct {
 	listeners []net.Listener
 	bound     []netip.Addr
 	gateway   *gateway.Gateway
-	epochs    history.Epochs
 	serving   sync.WaitGroup
 	stop      context.CancelFunc
 }
@@ -40,16 +38,13 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 	w.gateway = gateway.New(gateway.Config{
 		Adopt: func(c gateway.Client) {
 			s.Adopt(server.Adopted{
-				FD:         c.FD,
-				Peer:       c.Peer,
-				Remote:     c.Remote,
-				WebSocket:  true,
-				Numbered:   c.Agreed,
-				Epoch:      w.epochs.Current(),
-				Known:      w.epochs.Known(c.Since.Epoch, c.Since.Number),
-				Client:     c.Since.Client,
-				SinceFirst: c.Since.Number == 0 && w.epochs.Has(c.Since.Epoch),
-				Received:   c.Received,
+				FD:        c.FD,
+				Peer:      c.Peer,
+				Remote:    c.Remote,
+				WebSocket: true,
+				Numbered:  c.Agreed,
+				Has:       server.Since(c.Since),
+				Received:  c.Received,
 			})
 		},
 		Subprotocol: server.Subprotocol,
@@ -75,11 +70,10 @@ func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
 }
 
 // start begins to serve the page of a room.
-func (w *website) start(o serveOptions, epochs history.Epochs, logger *slog.Logger) {
+func (w *website) start(o serveOptions, logger *slog.Logger) {
 	if w.gateway == nil {
 		return
 	}
-	w.epochs = epochs
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	w.serving.Go(func() {

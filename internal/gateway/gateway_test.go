@@ -30,17 +30,17 @@ type room struct {
 	url     string
 }
 
-func start(t *testing.T, sc server.Config, gc Config) *room {
+func start(t *testing.T, sc server.Config, gc Config, rooms ...server.RoomConfig) *room {
 	t.Helper()
-	s := chattest.Start(t, sc)
+	if len(rooms) == 0 {
+		rooms = []server.RoomConfig{{}}
+	}
+	rooms[0].Epochs = oneEpoch{}
+	s := chattest.Start(t, sc, rooms...)
 	gc.Adopt = func(c Client) {
-		known := c.Since.Number
-		if c.Since.Epoch != epoch {
-			known = 0
-		}
 		s.Adopt(server.Adopted{
 			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true,
-			Numbered: c.Agreed, Epoch: epoch, Known: known, Client: c.Since.Client, Received: c.Received,
+			Numbered: c.Agreed, Has: server.Since(c.Since), Received: c.Received,
 		})
 	}
 	g := New(gc)
@@ -53,6 +53,19 @@ func start(t *testing.T, sc server.Config, gc Config) *room {
 		h.Close()
 	})
 	return &room{s, g, "ws" + strings.TrimPrefix(h.URL, "http")}
+}
+
+// oneEpoch is a room's epochs: there is one.
+type oneEpoch struct{}
+
+func (oneEpoch) Current() uint64    { return epoch }
+func (oneEpoch) Has(id uint64) bool { return id == epoch }
+
+func (oneEpoch) Known(id, number uint64) uint64 {
+	if id == epoch {
+		return number
+	}
+	return 0
 }
 
 // A browser is a WebSocket's other end.
@@ -146,7 +159,7 @@ func TestChat(t *testing.T) {
 // A wrong key and a full room end a browser without an echo, and with a code that says
 // which of the two it is.
 func TestRefused(t *testing.T) {
-	r := start(t, server.Config{MaxClients: 1}, Config{})
+	r := start(t, server.Config{}, Config{}, server.RoomConfig{MaxClients: 1})
 	web := r.open(t, nil)
 	m := message("eve", "guess")
 	web.send(m[:])
@@ -208,7 +221,7 @@ func TestLastWords(t *testing.T) {
 // A browser that reads nothing holds nobody up for longer than any client may,
 // and gets all until then.
 func TestSlowBrowser(t *testing.T) {
-	r := start(t, server.Config{Backlog: 128 << 10, StallTimeout: 100 * time.Millisecond}, Config{})
+	r := start(t, server.Config{StallTimeout: 100 * time.Millisecond}, Config{}, server.RoomConfig{Backlog: 128 << 10})
 	r.join(t, "slow")
 	alice, bob := r.Join(t, "alice"), r.Join(t, "bob")
 	go func() {

@@ -195,7 +195,7 @@ func TestNothingStays(t *testing.T) {
 
 // A browser that takes nothing is gone seconds after the room has thrown it out.
 func TestDeafBrowserGoes(t *testing.T) {
-	r := start(t, server.Config{Backlog: 128 << 10, StallTimeout: 50 * time.Millisecond}, Config{})
+	r := start(t, server.Config{StallTimeout: 50 * time.Millisecond}, Config{}, server.RoomConfig{Backlog: 128 << 10})
 	before := sockets(t)
 	deaf := r.upgrade(t)
 	deaf.SetReadBuffer(4 << 10)

@@ -96,7 +96,7 @@ func (b *browser) expectFrame(want string) numberedFrame {
 // the gaps, and the sender's name if the message has another. When it comes back, it
 // gets what it missed, and only that.
 func TestNumbers(t *testing.T) {
-	r := start(t, server.Config{Replay: 2, Kept: 4}, Config{Subprotocol: server.Subprotocol})
+	r := start(t, server.Config{}, Config{Subprotocol: server.Subprotocol}, server.RoomConfig{Replay: 2, Kept: 4})
 	alice := r.Join(t, "alice")
 	bob, first := r.numbered(t, "bob", "")
 	if first.number != 1 || first.known != 0 || first.epoch != epoch {
@@ -145,7 +145,7 @@ func TestNumbers(t *testing.T) {
 // a full room, after all that came over that.
 func TestTakeOver(t *testing.T) {
 	for _, loops := range []int{1, 2} {
-		r := start(t, server.Config{MaxClients: 2, Kept: 100, Loops: loops}, Config{Subprotocol: server.Subprotocol})
+		r := start(t, server.Config{Loops: loops}, Config{Subprotocol: server.Subprotocol}, server.RoomConfig{MaxClients: 2, Kept: 100})
 		alice := r.Join(t, "alice")
 		bob, _ := r.numbered(t, "bob", "?client=b0b")
 		bob.expectFrame("1")
@@ -202,7 +202,7 @@ func TestNumbersProbe(t *testing.T) {
 // Without the subprotocol, nobody is asked which client it is or what it has: each
 // connection is one of its own.
 func TestQueryWithoutNumbers(t *testing.T) {
-	r := start(t, server.Config{Kept: 100}, Config{Subprotocol: server.Subprotocol})
+	r := start(t, server.Config{}, Config{Subprotocol: server.Subprotocol}, server.RoomConfig{Kept: 100})
 	alice := r.Join(t, "alice")
 	bob, _ := r.numbered(t, "bob", "")
 	bob.expectFrame("1")

@@ -30,8 +30,9 @@ func TestAcceptIsRefused(t *testing.T) {
 		syscall.EMFILE, syscall.ENOMEM, syscall.ENOSYS,
 	} {
 		w := emptyWorld(1)
-		w.config = simConfig{loops: 1, backlog: 256 << 10}
+		w.config = simConfig{loops: 1}
 		w.begin()
+		w.addRoom(simRoomConfig{first: 1, backlog: 256 << 10})
 		l := w.loops[0]
 		k := &refusingKernel{l.kernel.(*simKernel), errno, 0}
 		l.kernel = k

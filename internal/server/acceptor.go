@@ -24,12 +24,13 @@ const maxAccepts = 64
 // counted in one place. Beyond a bound they are evicted, see evict.go.
 type acceptor struct {
 	*system
-	room    *room
-	logger  *slog.Logger
-	table   *table   // its loop's
-	endings *endings // its loop's
-	inbox   *inbox   // its loop's
-	inboxes []*inbox // of all loops
+	rooms      *rooms
+	identities *identities
+	logger     *slog.Logger
+	table      *table   // its loop's
+	endings    *endings // its loop's
+	inbox      *inbox   // its loop's
+	inboxes    []*inbox // of all loops
 
 	listeners []int
 	failures  int // of accept, in this wake-up
@@ -73,10 +74,9 @@ type pendingConn struct {
 	conn    *conn
 	since   time.Time
 	remote  netip.Addr        // at the far end of its socket
-	epoch   uint64            // to be told; see Adopted
-	known   uint64            // the number of the last message that it has
-	returns bool              // it has all up to known
-	client  uint64            // which one it says it is; 0 if it does not
+	has     Since             // what it says it has of the room; see Adopted
+	room    *Room             // whose key it gave; nil before that
+	waited  bool              // a wake-up, for a slot in the room
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 
@@ -97,10 +97,9 @@ func (a *acceptor) handle(c *conn) {
 // reports whether to try again. Before that, connections that have ended have to be
 // closed, so that the next one can have the descriptor of one that was evicted.
 func (a *acceptor) accept(listener, i int) (more bool) {
-	switch {
-	case i == 0:
+	if i == 0 {
 		a.failures = 0
-	case a.room.full():
+	} else if _, isFull := a.rooms.full(); isFull {
 		// The next client may have seen another leave before the loop has.
 		// The next wait reports both.
 		return false
@@ -170,12 +169,12 @@ func (a *acceptor) resumeAccept() {
 func (a *acceptor) add(from Adopted) {
 	a.pauseReported = false
 	a.lastID++
-	c := &conn{fd: from.FD, index: -1, framing: from.framing()}
+	c := &conn{fd: int32(from.FD), audience: -1, index: -1, framing: from.framing()}
 	c.ID, c.Addr = a.lastID, from.Peer
 	if len(from.Received) > 0 {
 		c.makePartial(a.system).frames.received = from.Received
 	}
-	if a.room.full() && !(from.Client != 0 && a.room.identities.has(from.Client)) {
+	if only, isFull := a.rooms.full(); isFull && !(from.Has.Client != 0 && a.identities.has(only, from.Has.Client)) {
 		a.end(c, causeFull)
 		return
 	}
@@ -186,8 +185,7 @@ func (a *acceptor) add(from Adopted) {
 	p := a.spares.take()
 	p.conn, p.since, p.remote = c, a.now, from.Remote
 	if from.Numbered { // or it was not asked which client it is, and what it has
-		p.epoch, p.known, p.client = from.Epoch, from.Known, from.Client
-		p.returns = from.Known > 0 || from.SinceFirst
+		p.has = from.Has
 	}
 	p.element = a.conns.PushBack(p)
 	a.byConn[c] = p
@@ -205,18 +203,31 @@ func (a *acceptor) add(from Adopted) {
 
 // end has a connection closed that is no member yet, and returns its state.
 func (a *acceptor) end(c *conn, why cause) state {
-	a.endings.add(c, why)
-	a.drop(c)
+	a.endings.addOf(a.drop(c), c, why)
 	return closed
 }
 
-// drop removes a connection that has ended, if it is not a member yet.
-func (a *acceptor) drop(c *conn) {
+// drop removes a connection that has ended, if it is not a member yet. It returns the
+// room whose key it gave, if it did.
+func (a *acceptor) drop(c *conn) (room *Room) {
 	if p := a.byConn[c]; p != nil {
 		if p.join != nil {
 			p.join.Leave()
 		}
+		room = p.room
 		a.remove(p)
+	}
+	return room
+}
+
+// endAllOf ends the connections that are to become members of a room.
+func (a *acceptor) endAllOf(e emptying) {
+	for next := a.conns.Front(); next != nil; {
+		p := next.Value.(*pendingConn)
+		next = next.Next()
+		if p.room == e.room {
+			a.end(p.conn, e.cause)
+		}
 	}
 }
 

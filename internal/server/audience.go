@@ -3,6 +3,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -14,19 +15,13 @@ import (
 // whose cursor is at that of the member furthest back. It belongs to the loop's
 // goroutine.
 type audience struct {
-	*system
-	room    *room
-	output  output
-	limits  limits
-	batch   *broadcast.Batch // the loop's; empty after publish
-	endings *endings         // the loop's
+	*common
+	room *Room
 
-	cursor     *broadcast.Cursor  // nil while there are no members
-	written    broadcast.Position // every member that doesn't lag has everything before it
-	members    []*conn            // in no order
-	webSockets int                // of the members, how many are
+	cursor  *broadcast.Cursor  // nil while there are no members
+	written broadcast.Position // every member that doesn't lag has everything before it
+	members []*conn            // in no order
 
-	authors  []*conn // whose messages are in the batch
 	unread   []*conn // with bytes that were received before the server got them
 	paused   []*conn // not read for now
 	draining []drainingConn
@@ -34,7 +29,6 @@ type audience struct {
 
 	lagging []*conn // have yet to receive something
 	ready   []*conn // of those, the ones to write to in this wake-up
-	lags    spares[lag]
 
 	joins []*broadcast.Cursor // of new members: they keep what the cursor does from advance on
 
@@ -42,8 +36,26 @@ type audience struct {
 	stalls        map[*conn]*broadcast.Stall // of the members that have one
 	wasHeld       bool                       // whether the room was held at their last check
 	checkStallsAt time.Time                  // zero while the room is not pressed
-	pings         rotation                   // checks whether clients answer pings
-	windows       rotation                   // checks whether members' windows are closed
+
+	// For the loop:
+	index    int32       // in its audiences
+	touched  bool        // there is something to do in this wake-up
+	woken    atomic.Bool // the room is in the inbox
+	events   eventList   // of this wake-up
+	due      time.Time   // the deadline, as it is in the schedule
+	position int32       // in the schedule; -1 if it is not there
+}
+
+// common is what all audiences of a loop share: the loop is at one of them at a time.
+type common struct {
+	*system
+	output  output
+	limits  limits
+	batch   *broadcast.Batch // empty after publish
+	endings *endings
+	inbox   *inbox
+	authors []*conn // whose messages are in the batch
+	lags    spares[lag]
 }
 
 // limits bound what an audience does.
@@ -61,22 +73,28 @@ func (a *audience) begin() {
 	a.resume()
 }
 
+// join has the audience read the log. Whoever publishes wakes the loop, and tells it
+// which room has something new.
+func (a *audience) join() {
+	a.cursor = a.room.log.Join(func() {
+		if !a.woken.Swap(true) {
+			a.inbox.wakeFor(a.room)
+		}
+	})
+	a.written = a.cursor.Position()
+}
+
 // admit makes a connection that the loop has registered a member. It receives
 // what was published since its join cursor was set.
 func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 	if a.cursor == nil {
-		a.cursor = a.room.log.Join(a.kernel.Wake)
-		a.written = a.cursor.Position()
+		a.join()
 	}
 	c.state = member
 	c.cursor = join.Position()
 	c.index = int32(len(a.members))
 	a.members = append(a.members, c)
-	a.output.members = len(a.members)
-	if c.isWebSocket() {
-		a.webSockets++
-	}
-	a.room.announce(broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender}, a.wall)
+	announce(a.room.log, broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender}, a.wall)
 	a.joins = append(a.joins, join)
 	if c.hasReceived() || c.hasEnded() {
 		a.unread = append(a.unread, c)
@@ -108,8 +126,9 @@ func (a *audience) publish() {
 	if a.batch.Len() == 0 {
 		return
 	}
-	a.output.measure(a.batch.Len(), 0)
 	log := a.room.log
+	a.turnOutput()
+	a.output.measure(a.batch.Len(), 0)
 	log.Append(a.batch, a.wall)
 	log.Wake(a.cursor)
 	end := log.End()
@@ -123,6 +142,7 @@ func (a *audience) publish() {
 // flush writes every member what it has yet to receive, straight out of the log.
 func (a *audience) flush() {
 	head := a.room.log.Head()
+	a.turnOutput()
 	a.output.measure(int(head-a.written), len(a.ready))
 	for _, c := range a.ready {
 		if c.lag != nil {
@@ -140,8 +160,10 @@ func (a *audience) flush() {
 		}
 		a.written = head
 	}
-	a.output.endLap()
 }
+
+// turnOutput has the loop's output send to this audience.
+func (a *audience) turnOutput() { a.output.turnTo(a.room.log, a.room.memory, len(a.members)) }
 
 // write sends a member the log up to head, as far as its socket takes it. The rest is
 // sent when the socket is writable again, and nobody waits for that. One that is no
@@ -220,11 +242,10 @@ func (a *audience) remove(c *conn) {
 	moved.index = c.index
 	a.members[last] = nil
 	a.members = a.members[:last]
-	a.output.members = last
-	if c.isWebSocket() {
-		a.webSockets--
-	}
 }
+
+// isEmpty reports whether there is nothing left of the audience.
+func (a *audience) isEmpty() bool { return len(a.members) == 0 && a.cursor == nil && len(a.joins) == 0 }
 
 // deadline returns when the audience has to run at the latest; zero is whenever
 // something happens.
@@ -232,7 +253,7 @@ func (a *audience) deadline() time.Time {
 	if a.mustDrain() || a.mustReadReceived() {
 		return a.now // so that the loop does not wait
 	}
-	at := earliest(a.retryAt, a.checkStallsAt, a.windows.at, a.pings.at)
+	at := earliest(a.retryAt, a.checkStallsAt)
 	if !a.room.log.Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
 		at = earliest(at, a.shares.tickAt)
 	}

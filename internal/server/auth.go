@@ -51,41 +51,60 @@ func (a *acceptor) read(c *conn) state {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	c.Name = string(m.TrimmedName())
 	p := a.byConn[c]
-	switch {
-	case !m.HasKey(a.room.key):
-		return a.refuse(c, m, causeKey)
+	switch p.room = a.rooms.find(m.Text()); {
+	case p.room == nil:
+		return a.refuse(p, m, causeKey)
 	case !a.takeOver(p):
 		return c.state
-	case !a.room.enter():
-		return a.refuse(c, m, causeFull)
+	case !p.room.enter():
+		if p.waited {
+			return a.refuse(p, m, causeFull)
+		}
+		// The client may have seen another leave before the loop has. The next wait
+		// reports that.
+		p.waited = true
+		a.wait(p)
+		a.identities.retry(c)
+		return c.state
 	}
-	a.inbox.assigned.Add(1)
-	a.room.announce(broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
-	a.kernel.Tune(c.fd, p.remote, a.limits.peer)
+	a.inbox.count(p.room, 1)
+	announce(p.room.log, broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
+	a.kernel.Tune(int(c.fd), p.remote, a.limits.peer)
 	c.state = echoing
 	a.removeFromSets(p)
-	a.joinLog(p)
+	number, epoch, known := a.joinLog(p)
 	if c.isWebSocket() {
-		c.beginEcho(a.system, a.room.log.Number(p.join.Position()), p.epoch, p.known)
+		c.beginEcho(a.system, number, epoch, known)
 	}
 	return a.sendEcho(c, m[:])
 }
 
 // joinLog sets where a connection's messages begin: after the last that it has, or
-// with those that are replayed.
-func (a *acceptor) joinLog(p *pendingConn) {
-	log := a.room.log
-	if !p.returns {
-		p.join = log.JoinBack(func() {})
-		return
+// with those that are replayed. It returns the number of the first, the epoch, and the
+// number of the last that it has.
+func (a *acceptor) joinLog(p *pendingConn) (number, epoch, known uint64) {
+	log, epochs := p.room.log, p.room.epochs
+	epoch = epochs.Current()
+	if p.conn.framing == numbered {
+		known = epochs.Known(p.has.Epoch, p.has.Number)
 	}
-	p.join = log.JoinAfter(p.known, func() {})
-	p.known = min(p.known, log.Number(log.Head())-1) // of those that there are
+	if known > 0 || p.conn.framing == numbered && p.has.Number == 0 && epochs.Has(p.has.Epoch) {
+		p.join = log.JoinAfter(known, func() {})
+		known = min(known, log.Number(log.Head())-1) // of those that there are
+	} else {
+		p.join = log.JoinBack(func() {})
+	}
+	return log.Number(p.join.Position()), epoch, known
 }
 
-func (a *acceptor) refuse(c *conn, m *wire.Message, why cause) state {
-	a.room.announce(broadcast.Notice{Kind: broadcast.Refused, From: &c.Sender, Key: string(m.Text()), Reason: why.words}, a.wall)
-	return a.end(c, why)
+func (a *acceptor) refuse(p *pendingConn, m *wire.Message, why cause) state {
+	log := a.rooms.refusals()
+	if p.room != nil {
+		log = p.room.log
+	}
+	announce(log, broadcast.Notice{Kind: broadcast.Refused, From: &p.conn.Sender, Key: string(m.Text()), Reason: why.words}, a.wall)
+	p.room = nil // it has no slot there
+	return a.end(p.conn, why)
 }
 
 // sendEcho sends what is left of the echo. The connection becomes a member only
@@ -116,19 +135,19 @@ func (a *acceptor) sendEcho(c *conn, echo []byte) state {
 // assign has a connection that has its echo become a member of one of the loops. It
 // returns what read does.
 func (a *acceptor) assign(p *pendingConn) state {
-	c, to := p.conn, a.choose()
+	c, to := p.conn, a.choose(p.room)
 	if to != a.inbox {
-		if errno := a.kernel.Remove(c.fd); errno != 0 {
+		if errno := a.kernel.Remove(int(c.fd)); errno != 0 {
 			return a.end(c, causeErrno("epoll_ctl", errno))
 		}
 		a.table.remove(c)
-		a.inbox.assigned.Add(-1)
-		to.assigned.Add(1)
+		a.inbox.count(p.room, -1)
+		to.count(p.room, 1)
 	}
 	if c.framing == numbered {
-		a.room.identities.assign(c, to)
+		a.identities.assign(c, to)
 	}
-	a.put(to, assignment{c, p.join})
+	a.put(to, assignment{c, p.room, p.join})
 	a.remove(p)
 	return echoing
 }
@@ -142,13 +161,26 @@ func (a *acceptor) put(to *inbox, what assignment) {
 	}
 }
 
-// choose returns the inbox of the loop to assign the next member to: the first that has
-// too few members to be worth another loop, or else the one that has the fewest.
-func (a *acceptor) choose() *inbox {
-	for _, b := range a.inboxes {
-		if b.assigned.Load() < a.limits.minMembers {
+// choose returns the inbox of the loop to assign a room's next member to. The first that
+// a room has are together at one loop, that with the fewest connections: each loop that
+// has members of a room must be woken for what the others read. When they are enough to
+// be worth another loop, the next is begun.
+func (a *acceptor) choose(room *Room) *inbox {
+	fewest := func(b, c *inbox) int { return int(b.assigned.Load() - c.assigned.Load()) }
+	var without []*inbox
+	for i, b := range a.inboxes {
+		n := room.at[i].Load()
+		if b == a.inbox {
+			n-- // the one to be assigned is counted here
+		}
+		if n == 0 {
+			without = append(without, b)
+		} else if n < a.limits.minMembers {
 			return b
 		}
 	}
-	return slices.MinFunc(a.inboxes, func(b, c *inbox) int { return int(b.assigned.Load() - c.assigned.Load()) })
+	if len(without) > 0 {
+		return slices.MinFunc(without, fewest)
+	}
+	return slices.MinFunc(a.inboxes, fewest)
 }

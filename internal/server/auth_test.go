@@ -30,8 +30,9 @@ func (k *pingKernel) Read(_ int, b []byte) (int, syscall.Errno) {
 // connection.
 func TestPendingPings(t *testing.T) {
 	w := emptyWorld(1)
-	w.config = simConfig{loops: 1, backlog: 256 << 10}
+	w.config = simConfig{loops: 1}
 	w.begin()
+	w.addRoom(simRoomConfig{first: 1, backlog: 256 << 10})
 	l := w.loops[0]
 	k := &pingKernel{simKernel: l.kernel.(*simKernel)}
 	l.kernel = k

@@ -24,6 +24,7 @@ import (
 type fanOut struct {
 	t         testing.TB
 	loop      *loop
+	room      *Room
 	sender    int
 	receivers []receiver
 	scratch   []byte
@@ -44,18 +45,21 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	}
 	t.Cleanup(poller.Destroy)
 	logger := slog.New(slog.DiscardHandler)
-	r := newRoom("key", 0, 32<<20, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
-	r.sending.learn(standardTrial)
+	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
+	sending := new(sendChoice)
+	sending.learn(standardTrial)
 	limits := limits{stall: time.Minute, ping: time.Hour, send: standardSend}
 	f := &fanOut{
 		t:       t,
-		loop:    newLoop(poller, r, logger, limits, new(atomic.Bool)),
+		loop:    newLoop(poller, 0, sending, newIdentities(), logger, limits, new(atomic.Bool)),
+		room:    r,
 		scratch: make([]byte, 1<<20),
 	}
 	f.sender = f.join(raw).fd
 	for range receivers {
 		f.receivers = append(f.receivers, f.join(framing))
 	}
+	f.loop.audiences.of[r].turnOutput()
 	t.Cleanup(func() {
 		f.loop.shutdown()
 		r.log.Close()
@@ -80,16 +84,16 @@ func (f *fanOut) join(framing framing) receiver {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { unix.Close(fds[1]) })
-	c := &conn{fd: fds[0], index: -1, framing: framing}
+	c := &conn{fd: int32(fds[0]), audience: -1, index: -1, framing: framing}
 	c.ID = uint64(len(f.receivers) + 1)
 	c.Name, c.Addr = fanOutName, netip.AddrPort{}
 	if errno := f.loop.table.register(f.loop.kernel, c, netpoll.Readable); errno != 0 {
 		f.t.Fatal(errno)
 	}
-	f.loop.audience.room.enter()
-	f.loop.inbox.assigned.Add(1)
-	f.loop.audience.admit(c, f.loop.audience.room.log.Join(func() {}))
-	f.loop.audience.leaveJoins()
+	f.room.enter()
+	f.loop.inbox.count(f.room, 1)
+	f.loop.admit(assignment{c, f.room, f.room.log.Join(func() {})})
+	f.loop.audiences.settle()
 	return receiver{c, fds[1]}
 }
 
@@ -109,7 +113,7 @@ func (f *fanOut) send(messages []byte) {
 	if n, err := unix.Write(f.sender, messages); n != len(messages) {
 		f.t.Fatalf("sent %d bytes: %v", n, err)
 	}
-	log := f.loop.audience.room.log
+	log := f.room.log
 	for want := log.Head() + broadcast.Position(len(messages)); log.Head() < want; {
 		f.turn()
 	}
@@ -152,7 +156,7 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 		for _, framing := range framings {
 			t.Run(framing.what+", "+test.what, func(t *testing.T) {
 				f := newFanOut(t, test.receivers, framing.framing)
-				f.loop.audience.output.limits.reference, f.loop.audience.output.limits.members = test.by, 1
+				f.loop.common.output.limits.reference, f.loop.common.output.limits.members = test.by, 1
 				messages := fanOutMessages(test.size / wire.Size)
 				for range 10_000 / (test.size / wire.Size) { // through all segments it will use
 					f.send(messages)
@@ -209,14 +213,14 @@ func BenchmarkLap(b *testing.B) {
 	} {
 		b.Run(test.what, func(b *testing.B) {
 			l := newFanOut(b, 1, raw).loop
-			l.audience.room.sending.chooser.rest = test.rest
-			l.audience.room.sending.chooser.limits.skip = 1 << 62
-			l.audience.room.sending.add(references, 1, 0)
+			l.common.output.sending.chooser.rest = test.rest
+			l.common.output.sending.chooser.limits.skip = 1 << 62
+			l.common.output.sending.add(references, 1, 0)
 			b.ReportAllocs()
 			for b.Loop() {
-				l.audience.output.beginLap()
-				l.audience.output.meter.writes, l.audience.output.meter.large, l.audience.output.meter.bytes = 1, 1, 1
-				l.audience.output.endLap()
+				l.common.output.beginLap()
+				l.common.output.meter.writes, l.common.output.meter.large, l.common.output.meter.bytes = 1, 1, 1
+				l.common.output.endLap()
 			}
 		})
 	}

@@ -22,6 +22,8 @@ type cause struct {
 	// reset has the connection reset, so that the kernel does not keep what the
 	// client has not read.
 	reset bool
+	// complete has the client receive all that was sent to it.
+	complete bool
 	// failed says that a call about the connection failed, so that nothing more
 	// is tried.
 	failed bool
@@ -29,9 +31,11 @@ type cause struct {
 
 var (
 	causeEnd      = cause{words: "closed the connection", level: slog.LevelDebug}
-	causeShutdown = cause{words: "the server is shutting down", level: slog.LevelDebug}
-	causeKey      = cause{words: "wrong key", level: slog.LevelInfo}
-	causeFull     = cause{words: "the room is full", level: slog.LevelInfo}
+	causeShutdown = cause{words: "the server is shutting down", level: slog.LevelDebug, complete: true}
+	causeClosed   = cause{words: "the room was closed", level: slog.LevelDebug, complete: true}
+	causeRekeyed  = cause{words: "the key of the room was changed", level: slog.LevelDebug, complete: true}
+	causeKey      = cause{words: "wrong key", level: slog.LevelInfo, complete: true}
+	causeFull     = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
 	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
 	causeReplaced = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}

@@ -16,15 +16,19 @@ type endings []ending
 // An ending is such a connection.
 type ending struct {
 	conn  *conn
+	room  *Room // whose key it gave; nil if it did not, or is a member
 	was   state
 	cause cause
 }
 
 // add has a connection closed, unless it is to be already. From here on it is neither
 // read nor written.
-func (e *endings) add(c *conn, why cause) {
+func (e *endings) add(c *conn, why cause) { e.addOf(nil, c, why) }
+
+// addOf is add for a connection that is no member yet, but has given a room's key.
+func (e *endings) addOf(room *Room, c *conn, why cause) {
 	if c.state != closed {
-		*e = append(*e, ending{c, c.state, why})
+		*e = append(*e, ending{c, room, c.state, why})
 		c.state = closed
 	}
 }
@@ -41,22 +45,29 @@ func (l *loop) closeEnded() {
 // close closes a connection in both directions and gives back all that belongs
 // to it.
 func (l *loop) close(e ending) {
-	c, room := e.conn, l.audience.room
+	c, room := e.conn, e.room
 	l.table.remove(c)
 	l.prepareClose(e)
-	l.kernel.Close(c.fd) // whatever it returns: the descriptor is gone
+	l.kernel.Close(int(c.fd)) // whatever it returns: the descriptor is gone
 	if c.framing == numbered {
-		room.identities.leave(c)
+		l.identities.leave(c)
 	}
 	c.dropPartial(&l.system)
-	if l.acceptor != nil {
-		l.acceptor.drop(c)
+	if l.acceptor != nil && room == nil {
+		room = l.acceptor.drop(c)
 	}
-	l.audience.remove(c)
+	if a := l.audiences.at(c); a != nil {
+		room = a.room
+		l.audiences.touch(a)
+		a.remove(c)
+		if c.isWebSocket() {
+			l.webSockets--
+		}
+	}
 	if e.was >= echoing {
-		l.inbox.assigned.Add(-1)
+		l.inbox.count(room, -1)
 		room.leave()
-		room.announce(broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
+		announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
 	}
 	l.log(e.cause.level, "connection ended", c, slog.String("reason", e.cause.words))
 }
@@ -75,17 +86,17 @@ const maxDiscards = 4
 const lingerTimeout = 10 * time.Second
 
 // prepareClose prepares a connection for being closed. A client that is refused,
-// and every client when the server stops, receives all that was sent to it and
+// and every client when its room or the server ends, receives all that was sent to it and
 // then the end of the stream. A client that is disconnected because it did not
 // read is reset.
 func (l *loop) prepareClose(e ending) {
-	fd := e.conn.fd
+	fd := int(e.conn.fd)
 	isWebSocket := e.conn.isWebSocket() && !e.cause.reset && !e.cause.failed
 	if isWebSocket && e.conn.lag == nil { // or the socket has no space
 		e.conn.sendClose(&l.system, e.was, e.cause)
 	}
 	switch {
-	case e.cause == causeKey, e.cause == causeFull, e.cause == causeShutdown, isWebSocket:
+	case e.cause.complete, isWebSocket:
 		l.discard(fd)
 	case e.cause.reset:
 		l.kernel.Reset(fd)
@@ -98,7 +109,7 @@ func (l *loop) prepareClose(e ending) {
 // away. In this order the end comes before a reset, whatever arrives meanwhile.
 func (l *loop) discard(fd int) {
 	l.kernel.EndStream(fd)
-	space := l.batch.Free()
+	space := l.common.batch.Free()
 	for range maxDiscards {
 		if len(space) == 0 {
 			return
@@ -121,7 +132,7 @@ func (l *loop) shutdown() {
 		}
 	}
 	l.closeEnded()
-	l.audience.advance()
+	l.audiences.settle()
 }
 
 func (l *loop) log(level slog.Level, msg string, c *conn, attrs ...slog.Attr) {

@@ -25,13 +25,13 @@ import (
 func TestRefusalIsAnEnd(t *testing.T) {
 	for _, test := range []struct {
 		what, key string
-		config    server.Config
+		config    server.RoomConfig
 	}{
-		{"full room", chattest.Key, server.Config{MaxClients: 1}},
-		{"wrong key", "guess", server.Config{}},
+		{"full room", chattest.Key, server.RoomConfig{MaxClients: 1}},
+		{"wrong key", "guess", server.RoomConfig{}},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			s := chattest.Start(t, test.config)
+			s := chattest.Start(t, server.Config{}, test.config)
 			s.Join(t, "alice")
 			for i := range 300 {
 				c := s.Connect(t)
@@ -52,7 +52,7 @@ func TestRefusalIsAnEnd(t *testing.T) {
 // When the server stops, it resets no client whose messages it has not read: all
 // that was sent to the client arrives.
 func TestShutdownIsAnEnd(t *testing.T) {
-	s := chattest.Start(t, server.Config{Backlog: 64 << 10, StallTimeout: time.Hour})
+	s := chattest.Start(t, server.Config{StallTimeout: time.Hour}, server.RoomConfig{Backlog: 64 << 10})
 	stalled, alice, bob := s.Join(t, "stalled"), s.Join(t, "alice"), s.Join(t, "bob")
 	bob.Send("hello")
 	stalled.Expect("bob", "hello")
@@ -68,7 +68,7 @@ func TestShutdownIsAnEnd(t *testing.T) {
 // A client that is disconnected for not reading is reset: the kernel keeps nothing
 // for it.
 func TestStallIsAReset(t *testing.T) {
-	s := chattest.Listen(t, server.Config{Backlog: 64 << 10, StallTimeout: 100 * time.Millisecond})
+	s := chattest.Listen(t, server.Config{StallTimeout: 100 * time.Millisecond}, server.RoomConfig{Backlog: 64 << 10})
 	follower := s.Log().FollowSkipping()
 	defer follower.Close()
 	s.Serve(t)

@@ -15,9 +15,10 @@ import (
 //	   ├──── the room is full, epoll refuses it ──────────────────────┐
 //	   ▼                                                              │
 //	pending ──── wrong key, room full, too slow, evicted, ended ──────┤
-//	   ├─ right key, but it has a former connection ─▶ waitingForEnd ─┤
-//	   │  right key: takes a slot; a join cursor       │              │
-//	   ▼  keeps what follows                           ▼              │
+//	   ├─ right key, but it has a former connection, ──▶ waiting ─────┤
+//	   │  or the room was full a moment ago               │           │
+//	   │  right key: takes a slot; a join cursor          │           │
+//	   ▼  keeps what follows                              ▼           │
 //	echoing ──── write fails, too slow ───────────────────────────────┤
 //	   │  echo written: assigned to a loop, which admits it           │
 //	   ▼                                                              │
@@ -34,9 +35,9 @@ type state uint8
 const (
 	// pending: its authentication message is not complete.
 	pending state = iota
-	// waitingForEnd: it gave the right key, and waits until the client's former
-	// connection has ended, see takeover.go.
-	waitingForEnd
+	// waiting: it gave the right key, and waits until the client's former connection
+	// has ended, see takeover.go; or for the next wake-up, if the room was full.
+	waiting
 	// echoing: it gave the right key and has a slot. Nothing else may be written
 	// to it before its echo.
 	echoing
@@ -56,8 +57,9 @@ const (
 type conn struct {
 	broadcast.Sender // set when it authenticates, except for ID and Addr
 
-	fd             int
+	fd             int32
 	generation     uint32
+	audience       int32            // of its loop; -1 while it is not to be a member of one
 	index          int32            // in the audience's members; -1 if it is not among them
 	interest       netpoll.Interest // what the poller waits for
 	state          state
@@ -105,7 +107,7 @@ func (c *conn) arm(k kernel) outcome {
 		return outcome{}
 	}
 	c.interest = want
-	if errno := k.Modify(c.fd, c.generation, want); errno != 0 {
+	if errno := k.Modify(int(c.fd), c.generation, want); errno != 0 {
 		return outcome{ended, causeErrno("epoll_ctl", errno)}
 	}
 	return outcome{}

@@ -22,7 +22,7 @@ func (a *audience) startDraining(c *conn, why cause) {
 	c.state = draining
 	// Otherwise epoll would report it all the time, also while the room is held
 	// and it may not be read.
-	if errno := a.kernel.Remove(c.fd); errno != 0 {
+	if errno := a.kernel.Remove(int(c.fd)); errno != 0 {
 		a.end(c, causeErrno("epoll_ctl", errno))
 		return
 	}

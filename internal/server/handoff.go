@@ -22,20 +22,17 @@ type Adopted struct {
 	// WebSocket says that the messages are in frames of RFC 6455, after the opening
 	// handshake.
 	WebSocket bool
-	// Numbered says that the client speaks Subprotocol. Epoch is then what it is told
-	// to be the room's, and Known the number of the last message that it has; 0 if
-	// it has none.
-	Numbered     bool
-	Epoch, Known uint64
-	// Client is a random number by which the client says which one it is, see
-	// takeover.go; 0 if it does not.
-	Client uint64
-	// SinceFirst says that the client was in the room before its first message, so that
-	// it has all up to Known also if that is 0.
-	SinceFirst bool
+	// Numbered says that the client speaks Subprotocol, and Has then what it says it has.
+	Numbered bool
+	Has      Since
 	// Received is what was already read from the socket.
 	Received []byte
 }
+
+// A Since is what a client says it has of a room: all messages of an epoch up to a
+// number, which is 0 if it was there before the first. Client is a random number by which
+// it says which one it is, see takeover.go; 0 if it does not.
+type Since struct{ Epoch, Number, Client uint64 }
 
 func (c *Adopted) framing() framing {
 	switch {

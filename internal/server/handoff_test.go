@@ -68,7 +68,7 @@ var peer = netip.MustParseAddrPort("192.0.2.7:4711")
 // A connection that is handed over takes a slot, and sends and receives like any
 // other; also if it was handed over before the server began to serve.
 func TestAdopt(t *testing.T) {
-	s := chattest.Listen(t, server.Config{MaxClients: 3})
+	s := chattest.Listen(t, server.Config{}, server.RoomConfig{MaxClients: 3})
 	early, fd := far(t)
 	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
 	authenticate(t, early, "early", chattest.Key)

@@ -10,23 +10,36 @@ import (
 )
 
 // An assignment is a connection on its way to the loop to which it will belong, with
-// its join cursor; or one that the loop has and is to end, without one.
+// its room and its join cursor; or one that the loop has and is to end, without those.
 //
 // A join cursor is a reader of the log on behalf of a connection that is about
 // to be a member: it stays where that member begins, so that the log keeps all
 // that is published until then.
 type assignment struct {
 	conn *conn
+	room *Room
 	join *broadcast.Cursor
 }
 
-// An inbox is where a loop finds what the acceptor assigns to it, which may be on
-// another goroutine.
+// An emptying says that all clients of a room are to be disconnected. If the room is
+// closing, nobody is let in after that.
+type emptying struct {
+	room  *Room
+	cause cause
+}
+
+// An inbox is where a loop finds what others have for it, on other goroutines: the
+// connections that the acceptor assigns to it, the rooms that have something new, and
+// those that are to be emptied.
 type inbox struct {
+	loop     int          // its index
 	assigned atomic.Int32 // members of the loop, and connections that are to be
 	wake     func()       // wakes the loop
+
 	mu       sync.Mutex
 	waiting  []assignment // guarded by mu
+	woken    []*Room      // guarded by mu
+	emptying []emptying   // guarded by mu
 }
 
 func (b *inbox) put(a assignment) {
@@ -35,10 +48,52 @@ func (b *inbox) put(a assignment) {
 	b.waiting = append(b.waiting, a)
 }
 
-func (b *inbox) take() []assignment {
+// takeAssigned returns the connections that were assigned to the loop.
+func (b *inbox) takeAssigned() []assignment {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	taken := b.waiting
 	b.waiting = nil
 	return taken
+}
+
+// wakeFor wakes the loop, because a room has something new.
+func (b *inbox) wakeFor(room *Room) {
+	b.mu.Lock()
+	b.woken = append(b.woken, room)
+	b.mu.Unlock()
+	b.wake()
+}
+
+// takeWoken appends the rooms that have something new to rooms.
+func (b *inbox) takeWoken(rooms []*Room) []*Room {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rooms = append(rooms, b.woken...)
+	clear(b.woken)
+	b.woken = b.woken[:0]
+	return rooms
+}
+
+// empty has the loop disconnect the clients of a room.
+func (b *inbox) empty(e emptying) {
+	b.mu.Lock()
+	b.emptying = append(b.emptying, e)
+	b.mu.Unlock()
+	b.wake()
+}
+
+// takeEmptying returns the rooms that are to be emptied.
+func (b *inbox) takeEmptying() []emptying {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken := b.emptying
+	b.emptying = nil
+	return taken
+}
+
+// count counts a connection as one of a room at the loop, or no more.
+func (b *inbox) count(room *Room, by int32) {
+	b.assigned.Add(by)
+	room.at[b.loop].Add(by)
 }

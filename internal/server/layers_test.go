@@ -26,10 +26,12 @@ var layers = []struct {
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
-	{"room", []string{"room", "identities", "identity", "inbox", "assignment", "ending", "endings", "table"}},
-	{"audience", []string{"audience", "limits", "rotation", "shares", "drainingConn"}},
+	{"room", []string{
+		"Room", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
+	}},
+	{"audience", []string{"audience", "audiences", "common", "eventList", "schedule", "limits", "rotation", "shares", "drainingConn"}},
 	{"acceptor", []string{
-		"acceptor", "acceptorLimits", "Adopted", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
+		"acceptor", "acceptorLimits", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
 	}},
 	{"loop", []string{"loop", "Server", "Config"}},
 }

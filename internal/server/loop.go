@@ -24,12 +24,11 @@ const (
 
 // A loop serves its connections from one goroutine: it waits for events, reads
 // what came, publishes it, and writes everybody what is new. Nothing in it
-// blocks but the wait. Loops share nothing but the room, and the inboxes in which the
-// acceptor puts connections for them.
+// blocks but the wait. Loops share nothing but the rooms, and their inboxes.
 //
 //	loop      one wake-up: events in, connections closed
 //	 ├─ acceptor  listeners and pending connections; the first loop's
-//	 └─ audience  the room's members at the loop: publish, flush, advance
+//	 └─ audience  a room's members at the loop: publish, flush, advance
 //	      └─ conn     one descriptor: read, write, framing
 //	           └─ kernel  the calls on the system
 //
@@ -37,52 +36,58 @@ const (
 // connections.
 type loop struct {
 	system
-	logger   *slog.Logger
-	stop     *atomic.Bool // set: close everything and return
-	acceptor *acceptor    // nil in all loops but the first
-	audience audience
-	events   []netpoll.Event
-	batch    *broadcast.Batch
-	table    table
-	inbox    inbox
-	endings  endings
+	common     common
+	logger     *slog.Logger
+	stop       *atomic.Bool // set: close everything and return
+	acceptor   *acceptor    // nil in all loops but the first
+	identities *identities
+	audiences  audiences
+	events     []netpoll.Event
+	table      table
+	inbox      inbox
+	endings    endings
+	webSockets int      // of the members, how many are
+	pings      rotation // checks whether clients answer pings
+	windows    rotation // checks whether members' windows are closed
 }
 
-func newLoop(k kernel, r *room, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
+// newLoop returns the loop with an index.
+func newLoop(k kernel, index int, sending *sendChoice, ids *identities, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
 	l := &loop{
-		system: system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
-		logger: logger,
-		inbox:  inbox{wake: k.Wake},
-		stop:   stop,
-		batch:  broadcast.NewBatch(batchSize),
-		events: make([]netpoll.Event, maxEvents),
+		system:     system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
+		logger:     logger,
+		inbox:      inbox{loop: index, wake: k.Wake},
+		identities: ids,
+		stop:       stop,
+		events:     make([]netpoll.Event, maxEvents),
 	}
-	l.audience = audience{
+	l.common = common{
 		system:  &l.system,
-		room:    r,
-		output:  output{system: &l.system, log: r.log, memory: r.memory, sending: &r.sending, logger: logger, limits: lim.send},
+		output:  output{system: &l.system, sending: sending, logger: logger, limits: lim.send},
 		limits:  lim,
-		batch:   l.batch,
+		batch:   broadcast.NewBatch(batchSize),
 		endings: &l.endings,
-		written: r.log.Head(),
+		inbox:   &l.inbox,
 	}
+	l.audiences = audiences{common: &l.common, of: make(map[*Room]*audience)}
 	return l
 }
 
 // addAcceptor gives the loop the acceptor, which assigns connections to all loops.
-func (l *loop) addAcceptor(loops []*loop, listeners []int, q *handoffQueue, lim acceptorLimits) syscall.Errno {
+func (l *loop) addAcceptor(loops []*loop, rooms *rooms, listeners []int, q *handoffQueue, lim acceptorLimits) syscall.Errno {
 	a := &acceptor{
-		system:    &l.system,
-		room:      l.audience.room,
-		logger:    l.logger,
-		table:     &l.table,
-		endings:   &l.endings,
-		inbox:     &l.inbox,
-		listeners: listeners,
-		handoff:   q,
-		limits:    lim,
-		conns:     list.New(),
-		byConn:    make(map[*conn]*pendingConn),
+		system:     &l.system,
+		rooms:      rooms,
+		identities: l.identities,
+		logger:     l.logger,
+		table:      &l.table,
+		endings:    &l.endings,
+		inbox:      &l.inbox,
+		listeners:  listeners,
+		handoff:    q,
+		limits:     lim,
+		conns:      list.New(),
+		byConn:     make(map[*conn]*pendingConn),
 	}
 	for _, to := range loops {
 		a.inboxes = append(a.inboxes, &to.inbox)
@@ -93,7 +98,7 @@ func (l *loop) addAcceptor(loops []*loop, listeners []int, q *handoffQueue, lim 
 		}
 	}
 	l.acceptor = a
-	a.room.identities.wake = l.kernel.Wake
+	l.identities.wake = l.kernel.Wake
 	q.open(l.kernel.Wake)
 	return 0
 }
@@ -108,11 +113,13 @@ func (l *loop) run() error {
 	}
 }
 
-// turn is one wake-up: one wait, and all that follows from it.
+// turn is one wake-up: one wait, and all that follows from it, for each audience that
+// has something to do.
 //
-//	wait ──▶ set the clock, and the members' shares
+//	wait ──▶ set the clock
 //	           │
-//	  intake   │  begin          resumes the members whose pause is over
+//	  intake   │  touch          the audiences with something to do: begin sets shares,
+//	           │                 and resumes the members whose pause is over
 //	           │  admitAssigned  connections from the acceptor's loop
 //	           ▼
 //	  read     │  handle         from readable members, into the batch
@@ -126,9 +133,9 @@ func (l *loop) run() error {
 //	  accept   │  accept         authenticate, accept, adopt, expire, evict
 //	           ▼
 //	  write    │  flush          up to the head, to each member behind it
-//	           │  checkTimeouts  disconnects members that hold others up
+//	           │  checkStalls    disconnects members that hold others up
 //	           ▼
-//	  release  │  advance        the cursor, to the furthest member
+//	  release  │  settle         the cursors, to the furthest member
 //	           ▼
 //	         wait, until deadline at most
 //
@@ -145,26 +152,42 @@ func (l *loop) turn() (running bool, err error) {
 		l.shutdown()
 		return false, nil
 	}
-	l.audience.begin()
-	l.admitAssigned()
 	events := l.events[:n]
-	for i := range events {
-		if c := l.table.lookup(&events[i]); c != nil && c.state >= member {
-			l.audience.handle(c, &events[i])
-		}
+	l.intake(events)
+	for i := 0; i < len(l.audiences.touched); i++ {
+		a := l.audiences.touched[i]
+		l.audiences.takeEvents(a, events, &l.table)
+		a.readReceived()
+		a.drain()
+		a.publish()
 	}
-	l.audience.readReceived()
-	l.audience.drain()
-	l.audience.publish()
 	l.closeEnded() // before new connections come in: it frees slots
 	if l.acceptor != nil {
 		l.accept(events)
 	}
-	l.audience.flush()
-	l.audience.checkTimeouts()
+	l.checkConns()
+	for i := 0; i < len(l.audiences.touched); i++ {
+		a := l.audiences.touched[i]
+		a.flush()
+		a.checkStalls()
+	}
+	l.common.output.endLap()
 	l.closeEnded()
-	l.audience.advance()
+	l.audiences.settle()
+	l.emptyRooms()
 	return true, nil
+}
+
+// intake finds the audiences that have something to do.
+func (l *loop) intake(events []netpoll.Event) {
+	l.audiences.touchWoken()
+	l.audiences.touchDue()
+	l.admitAssigned()
+	for i := range events {
+		if c := l.table.lookup(&events[i]); c != nil && c.state >= member {
+			l.audiences.addEvent(c, i)
+		}
+	}
 }
 
 // accept does the acceptor's share of a wake-up.
@@ -202,7 +225,7 @@ func (l *loop) acceptAt(listener int) {
 // deadline returns until when the loop may wait, by its own clock; zero is for as
 // long as nothing happens.
 func (l *loop) deadline() time.Time {
-	at := l.audience.deadline()
+	at := earliest(l.audiences.schedule.first(), l.pings.at, l.windows.at)
 	if l.acceptor != nil {
 		at = earliest(at, l.acceptor.deadline())
 	}
@@ -211,18 +234,75 @@ func (l *loop) deadline() time.Time {
 
 // admitAssigned admits the connections that were assigned to the loop.
 func (l *loop) admitAssigned() {
-	for _, a := range l.inbox.take() {
-		if a.join == nil {
-			l.audience.startDraining(a.conn, causeReplaced)
+	for _, as := range l.inbox.takeAssigned() {
+		if as.join == nil {
+			if a := l.audiences.at(as.conn); a != nil {
+				l.audiences.touch(a)
+				a.startDraining(as.conn, causeReplaced)
+			}
 			continue
 		}
-		if !l.table.has(a.conn) {
-			if errno := l.table.register(l.kernel, a.conn, netpoll.Readable); errno != 0 {
-				a.join.Leave()
-				l.endings.add(a.conn, causeErrno("epoll_ctl", errno))
-				continue
+		l.admit(as)
+	}
+}
+
+// admit makes a connection a member of its room's audience.
+func (l *loop) admit(as assignment) {
+	a, c := l.audiences.get(as.room), as.conn
+	c.audience = a.index
+	if c.isWebSocket() {
+		l.webSockets++
+	}
+	if !l.table.has(c) {
+		if errno := l.table.register(l.kernel, c, netpoll.Readable); errno != 0 {
+			as.join.Leave()
+			l.endings.add(c, causeErrno("epoll_ctl", errno))
+			return
+		}
+	}
+	a.admit(c, as.join)
+	if as.room.closing.Load() {
+		a.end(c, causeClosed)
+	}
+}
+
+// checkConns checks each connection now and then.
+func (l *loop) checkConns() {
+	l.check(&l.windows, l.common.limits.peer/windowChecks, func(c *conn) bool { return true }, (*audience).checkWindow)
+	interval := l.common.limits.ping
+	if l.webSockets == 0 {
+		interval = 0
+	}
+	l.check(&l.pings, interval, (*conn).isWebSocket, (*audience).checkPing)
+}
+
+// check has the members that are next in a rotation checked, if they are to be.
+func (l *loop) check(r *rotation, interval time.Duration, isToBe func(*conn) bool, check func(*audience, *conn)) {
+	for range r.due(len(l.table.conns), interval, l.now) {
+		if c := r.next(l.table.conns); c != nil && c.state == member && isToBe(c) {
+			a := l.audiences.at(c)
+			l.audiences.touch(a)
+			check(a, c)
+		}
+	}
+}
+
+// emptyRooms disconnects the clients of the rooms that are to be emptied.
+func (l *loop) emptyRooms() {
+	for _, e := range l.inbox.takeEmptying() {
+		if l.acceptor != nil {
+			l.acceptor.endAllOf(e)
+		}
+		if a := l.audiences.of[e.room]; a != nil {
+			l.audiences.touch(a)
+			for _, c := range a.members {
+				a.end(c, e.cause)
 			}
 		}
-		l.audience.admit(a.conn, a.join)
+		l.closeEnded()
+		l.audiences.settle()
+		if e.room.closing.Load() && e.cause == causeClosed {
+			e.room.closeAt()
+		}
 	}
 }

@@ -33,17 +33,27 @@ type sendLimits struct {
 var standardSend = sendLimits{write: maxWrite, reference: minReference, members: minReceivers, lap: lapSize}
 
 // An output is the way of a room's log to the members at one loop: in large batches
-// by reference or by copy, whichever costs less.
+// by reference or by copy, whichever costs less. A loop has one, for one room after
+// another.
 type output struct {
 	*system
 	log     *broadcast.Log
 	memory  fileMemory // in which the log lies; nil if that is not a file
+	members int        // of the room, how many there are at the loop
 	sending *sendChoice
 	logger  *slog.Logger
 	limits  sendLimits
-	members int // how many there are at the loop
 	meter   sendMeter
 	flat    flatFrame
+}
+
+// turnTo has the output send what is in another log.
+func (o *output) turnTo(log *broadcast.Log, memory fileMemory, members int) {
+	if o.log != log {
+		o.log, o.memory = log, memory
+		o.flat.size = 0
+	}
+	o.members = members
 }
 
 // byReference reports whether that many bytes are to be sent by reference.

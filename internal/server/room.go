@@ -9,36 +9,85 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// A room is a key, a number of slots for clients, and the log of what is said
-// in it. All loops may call its methods.
-type room struct {
-	key    string
-	slots  int64 // 0: no limit
+// A RoomConfig says what a room is to be.
+type RoomConfig struct {
+	// Name is the room's name, by which operators know it; no other room has it. A
+	// room that is the only one may have none.
+	Name string
+	// Key is what a client must give to get in, see wire.CheckKey. No other room has
+	// it.
+	Key string
+	// MaxClients is how many slots for clients the room has; 0 is no limit.
+	MaxClients int
+	// Backlog is how many bytes of messages the room keeps for clients that lag
+	// before its senders have to wait.
+	Backlog int
+	// Replay is how many of the room's last messages a client is sent when it
+	// joins, before the new ones; and Kept how many are kept for those that join
+	// again and say what they have (Subprotocol), at least Replay. Both are
+	// broadcast.MaxRetained at most.
+	Replay, Kept int
+	// Epochs say what the numbers are worth that clients have; nil is a new epoch.
+	Epochs Epochs
+}
+
+// Epochs say what the number of a message is worth that a client has: numbers may be
+// given out again after a restart, and each start begins an epoch. Any goroutine may
+// call the methods.
+type Epochs interface {
+	// Current returns the epoch that began when this server started.
+	Current() uint64
+	// Has reports whether an epoch is known.
+	Has(epoch uint64) bool
+	// Known returns up to which number a client has the messages of the room, if in
+	// an epoch it had them up to a number; 0 if the epoch is not known.
+	Known(epoch, number uint64) uint64
+}
+
+// A Room is a key, a number of slots for clients, and the log of what is said in it.
+// Its methods may be called by any goroutine.
+type Room struct {
+	name   string
+	key    string // guarded by the rooms' lock
+	epochs Epochs
+	slots  atomic.Int64 // 0: no limit
 	taken  atomic.Int64
+	at     []atomic.Int32 // how many of taken are at each loop
 	log    *broadcast.Log
 	memory fileMemory // in which the log lies; nil if that is not a file
 
-	sending    sendChoice
-	identities *identities
+	closing atomic.Bool  // nobody is let in any more
+	open    atomic.Int32 // loops that have not closed it
 }
 
 // newRoom returns an empty room to which that many loops publish. Its log lies
 // in what makeMemory returns for the number of segments the log may have, or in
 // the program's own memory if that is nil.
-func newRoom(key string, slots, backlog, loops int, makeMemory func(segments int) fileMemory) *room {
-	r := &room{key: key, slots: int64(slots), identities: newIdentities()}
+func newRoom(c RoomConfig, loops int, makeMemory func(segments int) fileMemory) *Room {
+	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, at: make([]atomic.Int32, loops)}
+	r.slots.Store(int64(c.MaxClients))
+	r.open.Store(int32(loops))
 	slack := loops * batchSize
-	if r.memory = makeMemory(broadcast.Segments(backlog, slack)); r.memory != nil {
-		r.log = broadcast.NewIn(r.memory, backlog, slack)
+	if r.memory = makeMemory(broadcast.Segments(c.Backlog, slack)); r.memory != nil {
+		r.log = broadcast.NewIn(r.memory, c.Backlog, slack)
 	} else {
-		r.log = broadcast.New(backlog, slack)
+		r.log = broadcast.New(c.Backlog, slack)
 	}
+	r.log.Retain(max(c.Kept, c.Replay), c.Replay)
 	return r
 }
 
+// Name returns the room's name.
+func (r *Room) Name() string { return r.name }
+
+// Log returns the room's log. It ends (io.EOF for followers) when the room is closed
+// and its last client is gone, or when the server ends.
+func (r *Room) Log() *broadcast.Log { return r.log }
+
 // enter takes a slot and reports whether there was one.
-func (r *room) enter() bool {
-	if taken := r.taken.Add(1); r.slots > 0 && taken > r.slots {
+func (r *Room) enter() bool {
+	slots := r.slots.Load()
+	if taken := r.taken.Add(1); slots > 0 && taken > slots {
 		r.taken.Add(-1)
 		return false
 	}
@@ -46,18 +95,29 @@ func (r *room) enter() bool {
 }
 
 // leave gives a slot back.
-func (r *room) leave() { r.taken.Add(-1) }
+func (r *Room) leave() { r.taken.Add(-1) }
 
 // full reports whether no slot is left.
-func (r *room) full() bool { return r.slots > 0 && r.taken.Load() >= r.slots }
+func (r *Room) full() bool {
+	slots := r.slots.Load()
+	return slots > 0 && r.taken.Load() >= slots
+}
 
-// announce announces a notice to the followers of the room. It costs nothing
-// while there are none: thousands of clients may come and go.
-func (r *room) announce(n broadcast.Notice, at time.Time) {
-	if !r.log.Followed() {
+// closeAt is called by each loop when it has nobody in a closing room and lets nobody in
+// any more. The last one closes the log.
+func (r *Room) closeAt() {
+	if r.open.Add(-1) == 0 {
+		r.log.Close()
+	}
+}
+
+// announce announces a notice to the followers of a log. It costs nothing while there
+// are none: thousands of clients may come and go.
+func announce(log *broadcast.Log, n broadcast.Notice, at time.Time) {
+	if !log.Followed() {
 		return
 	}
 	kept := n
 	kept.Time = at
-	r.log.Announce(&kept)
+	log.Announce(&kept)
 }

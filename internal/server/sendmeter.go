@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A sendChoice is the mode in which a room's loops send large batches. They find it
+// A sendChoice is the mode in which loops send large batches. They find it
 // together, because a loop that reuses memory pays for what others have lent of it.
 type sendChoice struct {
 	inUse    atomic.Uint32 // a sendMode

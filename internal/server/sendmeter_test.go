@@ -50,13 +50,13 @@ func (k *pricedKernel) spend(mode sendMode, bytes int) {
 func TestLoopFindsTheCheaperMode(t *testing.T) {
 	const size = 128 * wire.Size
 	f := newFanOut(t, 8, raw)
-	f.loop.audience.output.limits.members = 4
-	if !f.loop.audience.output.mayRefer() {
+	f.loop.common.output.limits.members = 4
+	if !f.loop.common.output.mayRefer() {
 		testenv.Lacks(t, "memory that can be sent by reference")
 	}
 	k := &pricedKernel{kernel: f.loop.kernel}
 	f.loop.kernel = k
-	f.loop.audience.room.sending.learn(trialLimits{cost: 100 * time.Microsecond, wins: 3, losses: 2, rest: 10, maxRest: 10})
+	f.loop.common.output.sending.learn(trialLimits{cost: 100 * time.Microsecond, wins: 3, losses: 2, rest: 10, maxRest: 10})
 	messages := make([]byte, size)
 	for i, price := range [][2]int{{100, 150}, {150, 100}, {100, 300}} {
 		t.Run(fmt.Sprint(price), func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestLoopFindsTheCheaperMode(t *testing.T) {
 			for range 4000 {
 				f.send(messages)
 			}
-			if mode := f.loop.audience.room.sending.chooser.mode; mode != cheaper {
+			if mode := f.loop.common.output.sending.chooser.mode; mode != cheaper {
 				t.Fatalf("large batches are sent by %v", mode)
 			}
 			k.sent = [2]int{}
@@ -77,7 +77,7 @@ func TestLoopFindsTheCheaperMode(t *testing.T) {
 			}
 		})
 	}
-	f.loop.audience.room.sending.force(references)
+	f.loop.common.output.sending.force(references)
 	k.sent = [2]int{}
 	f.send(messages[:wire.Size])
 	if k.sent[references] > 0 {
@@ -90,14 +90,14 @@ func TestForcedMode(t *testing.T) {
 	for _, mode := range []sendMode{references, copies} {
 		t.Run(mode.String(), func(t *testing.T) {
 			f := newFanOut(t, 8, raw)
-			f.loop.audience.output.limits.members = 4
-			if !f.loop.audience.output.mayRefer() {
+			f.loop.common.output.limits.members = 4
+			if !f.loop.common.output.mayRefer() {
 				testenv.Lacks(t, "memory that can be sent by reference")
 			}
 			k := &pricedKernel{kernel: f.loop.kernel}
 			k.price[mode] = 1000
 			f.loop.kernel = k
-			f.loop.audience.room.sending.force(mode)
+			f.loop.common.output.sending.force(mode)
 			messages := make([]byte, 128*wire.Size)
 			for range 200 {
 				f.send(messages)
@@ -112,13 +112,13 @@ func TestForcedMode(t *testing.T) {
 // A loop also measures what it sends of others' messages, and of no small batches.
 func TestMeterOfOthersMessages(t *testing.T) {
 	f := newFanOut(t, 8, raw)
-	f.loop.audience.output.limits.members = 4
-	if !f.loop.audience.output.mayRefer() {
+	f.loop.common.output.limits.members = 4
+	if !f.loop.common.output.mayRefer() {
 		testenv.Lacks(t, "memory that can be sent by reference")
 	}
 	k := &pricedKernel{kernel: f.loop.kernel}
 	f.loop.kernel = k
-	log, b := f.loop.audience.room.log, broadcast.NewBatch(128*wire.Size)
+	log, b := f.room.log, broadcast.NewBatch(128*wire.Size)
 	for _, test := range []struct {
 		messages int
 		measures bool

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package server is the chat server: it accepts connections, lets in those
-// that know the key, reads their messages, publishes them in the room's log,
-// and writes everybody what is new, from event loops that never block.
+// Package server is the chat server: it accepts connections, lets those that know
+// the key of a room into it, reads their messages, publishes them in the room's log,
+// and writes everybody in the room what is new, from event loops that never block.
 //
 // It knows no console, no archive and no gateway. The first two only read the log.
 // A gateway hands over descriptors, which are treated like those that the
@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"sync"
@@ -26,12 +27,8 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A Config says what a server is to be.
+// A Config says what a server is to be, whatever its rooms are.
 type Config struct {
-	// Key is what a client must give to get in, see wire.CheckKey.
-	Key string
-	// MaxClients is how many slots for clients the room has; 0 is no limit.
-	MaxClients int
 	// MaxPending is how many connections may be unauthenticated for longer than a
 	// moment, and MaxPendingPerAddress how many of them from one address (for
 	// IPv6, one network of 64 bits); 0 is no limit. Beyond it, the oldest
@@ -50,14 +47,6 @@ type Config struct {
 	// PingInterval is how often each WebSocket is sent a ping; 0 is half a minute.
 	// One that answers none of four is disconnected.
 	PingInterval time.Duration
-	// Backlog is how many bytes of messages the room keeps for clients that lag
-	// before its senders have to wait.
-	Backlog int
-	// Replay is how many of the room's last messages a client is sent when it
-	// joins, before the new ones; and Kept how many are kept for those that join
-	// again and say what they have (Subprotocol), at least Replay. Both are
-	// broadcast.MaxRetained at most.
-	Replay, Kept int
 	// Loops is how many event loops there are; 0 is 1.
 	Loops int
 	// Send has large batches be sent by "copy" or by "reference", for measuring;
@@ -67,22 +56,26 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Server serves one room. Listen may be called any number of times, and then
-// Serve once. Log and Adopt may be called at any time.
+// A Server serves rooms. Listen may be called any number of times, and then Serve once.
+// The other methods may be called at any time, by any goroutine.
 type Server struct {
-	config    Config
-	room      *room
-	listeners []int
-	loops     []*loop
-	handoff   handoffQueue
-	stopping  atomic.Bool
+	config     Config
+	rooms      *rooms
+	sending    sendChoice
+	identities *identities
+	listeners  []int
+	handoff    handoffQueue
+	stopping   atomic.Bool
+
+	mu        sync.Mutex
+	loops     []*loop            // guarded by mu until the server serves
+	isServing bool               // guarded by mu
+	hasEnded  bool               // guarded by mu
+	closing   map[*Room]struct{} // guarded by mu; rooms that loops have yet to close
 }
 
-// New returns a server that does not listen yet.
+// New returns a server that has no rooms and does not listen yet.
 func New(config Config) (*Server, error) {
-	if err := wire.CheckKey(config.Key); err != nil {
-		return nil, err
-	}
 	if err := netpoll.Probe(); err != nil {
 		return nil, fmt.Errorf("the server needs what this system refuses: %w", err)
 	}
@@ -90,23 +83,111 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{
-		config: config,
-		room: newRoom(config.Key, config.MaxClients, config.Backlog, config.Loops, func(segments int) fileMemory {
-			return newMemory(segments, config.Logger)
-		}),
-	}
-	s.room.log.Retain(max(config.Kept, config.Replay), config.Replay)
+	s := &Server{config: config, rooms: newRooms(), identities: newIdentities()}
 	switch config.Send {
 	case copies.String():
-		s.room.sending.force(copies)
+		s.sending.force(copies)
 	case references.String():
-		s.room.sending.force(references)
+		s.sending.force(references)
 	default:
-		s.room.sending.learn(standardTrial)
+		s.sending.learn(standardTrial)
 	}
 	return s, nil
 }
+
+// Open opens a room. It returns an error if another room has its name or its key. Before
+// anybody can be in the room, prepare is called, which may be nil: a reader that must see
+// everything follows the room's log there, and what is appended to the log there is
+// replayed to clients that join, as if it had been said in the room.
+func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
+	if err := wire.CheckKey(c.Key); err != nil {
+		return nil, err
+	}
+	if err := s.rooms.canAdd(c.Name, c.Key); err != nil {
+		return nil, err // and prepare nothing
+	}
+	if c.Epochs == nil {
+		c.Epochs = newStart()
+	}
+	room := newRoom(c, s.config.Loops, func(segments int) fileMemory { return newMemory(segments, s.config.Logger) })
+	var err error
+	if prepare != nil {
+		err = prepare(room)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.hasEnded {
+		err = errEnded
+	}
+	if err == nil {
+		err = s.rooms.add(room)
+	}
+	if err != nil {
+		room.log.Close()
+		return nil, err
+	}
+	return room, nil
+}
+
+var errEnded = errors.New("the server has ended")
+
+// Close closes a room: nobody is let in any more, and its clients are disconnected,
+// which happens soon after. Its log ends when all are.
+func (s *Server) Close(room *Room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.rooms.remove(room) {
+		return
+	}
+	room.closing.Store(true)
+	if !s.isServing {
+		room.log.Close()
+		return
+	}
+	s.closing[room] = struct{}{}
+	s.empty(emptying{room, causeClosed})
+	maps.DeleteFunc(s.closing, func(room *Room, _ struct{}) bool { return room.open.Load() == 0 })
+}
+
+// SetKey gives a room another key, and disconnects nobody. It returns an error if that is
+// another room's.
+func (s *Server) SetKey(room *Room, key string) error {
+	if err := wire.CheckKey(key); err != nil {
+		return err
+	}
+	return s.rooms.changeKey(room, key)
+}
+
+// SetMaxClients changes RoomConfig.MaxClients. If there are more clients, they stay.
+func (s *Server) SetMaxClients(room *Room, n int) { room.slots.Store(int64(n)) }
+
+// Disconnect disconnects all clients of a room, because its key was changed. That happens
+// soon after.
+func (s *Server) Disconnect(room *Room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isServing {
+		s.empty(emptying{room, causeRekeyed})
+	}
+}
+
+// empty has all loops disconnect the clients of a room. The caller holds the lock.
+func (s *Server) empty(e emptying) {
+	for _, l := range s.loops {
+		l.inbox.empty(e)
+	}
+}
+
+// Rooms returns the rooms, in the order of their names.
+func (s *Server) Rooms() []*Room { return s.rooms.all() }
+
+// Room returns the room with a key, or nil. How long that takes tells nothing about the
+// rooms there are.
+func (s *Server) Room(key string) *Room { return s.rooms.find([]byte(key)) }
+
+// Strangers returns a log without messages, in which it is announced who was refused for
+// a wrong key while there are several rooms. While there is one, that is announced there.
+func (s *Server) Strangers() *broadcast.Log { return s.rooms.strangers }
 
 // newMemory returns memory that can be sent by reference, or nil where the system
 // has none. The log then lies in the program's own memory, and all is sent by
@@ -122,11 +203,6 @@ func newMemory(segments int, logger *slog.Logger) fileMemory {
 	}
 	return m
 }
-
-// Log returns the room's log. A reader that must see everything follows it before
-// Serve is called. What is appended before that is replayed to clients that join,
-// as if it had been said in the room.
-func (s *Server) Log() *broadcast.Log { return s.room.log }
 
 // Listen listens on an address; port 0 is any free port. Connections wait until
 // Serve accepts them. See netpoll.Listen.
@@ -151,11 +227,11 @@ func (s *Server) Addrs() []netip.AddrPort {
 }
 
 // Serve serves until ctx is done, then closes every connection, the listeners
-// and the log, and returns nil. It returns an error only if the system refuses
-// what every loop needs.
+// and the logs of the rooms, and returns nil. It returns an error only if the system
+// refuses what every loop needs.
 func (s *Server) Serve(ctx context.Context) error {
 	var pollers []*netpoll.Poller
-	defer s.room.log.Close()
+	defer s.end()
 	defer func() {
 		for _, p := range pollers {
 			p.Destroy()
@@ -180,13 +256,29 @@ func (s *Server) Serve(ctx context.Context) error {
 	return s.run()
 }
 
+// end closes the logs of all rooms.
+func (s *Server) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isServing, s.hasEnded = false, true
+	for _, room := range s.rooms.all() {
+		room.log.Close()
+	}
+	for room := range s.closing {
+		room.log.Close()
+	}
+	s.rooms.strangers.Close()
+}
+
 // prepare creates a loop for each poller, and the acceptor in the first loop.
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), send: standardSend}
-	for _, p := range pollers {
-		s.loops = append(s.loops, newLoop(p, s.room, s.config.Logger, limits, &s.stopping))
+	for i, p := range pollers {
+		s.loops = append(s.loops, newLoop(p, i, &s.sending, s.identities, s.config.Logger, limits, &s.stopping))
 	}
-	errno := s.loops[0].addAcceptor(s.loops, s.listeners, &s.handoff, acceptorLimits{
+	errno := s.loops[0].addAcceptor(s.loops, s.rooms, s.listeners, &s.handoff, acceptorLimits{
 		pending:           s.config.MaxPending,
 		pendingPerAddress: s.config.MaxPendingPerAddress,
 		descriptors:       s.config.Descriptors,
@@ -197,6 +289,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	if errno != 0 {
 		return os.NewSyscallError("epoll_ctl", errno)
 	}
+	s.isServing, s.closing = true, make(map[*Room]struct{})
 	return nil
 }
 

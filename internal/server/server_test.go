@@ -40,7 +40,7 @@ func TestWrongKey(t *testing.T) {
 // A room takes as many clients as it has slots, and a client that leaves frees its
 // slot.
 func TestSlots(t *testing.T) {
-	s := chattest.Start(t, server.Config{MaxClients: 2})
+	s := chattest.Start(t, server.Config{}, server.RoomConfig{MaxClients: 2})
 	alice, bob := s.Join(t, "alice"), s.Join(t, "bob")
 	s.Connect(t).ExpectEnd()
 	bob.Close()

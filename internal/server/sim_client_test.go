@@ -14,6 +14,7 @@ import (
 // A simClient is a client at the other end of the network, good or bad.
 type simClient struct {
 	world  *world
+	room   *simRoom // in which it is, or wants to be
 	number int
 	socket *socket
 	key    string
@@ -48,10 +49,10 @@ type simClient struct {
 
 // acceptedAfter records that the client is accepted after that many messages.
 func (c *simClient) acceptedAfter(messages int) {
-	c.before, c.begin = messages, max(0, messages-c.world.config.replay)
+	c.before, c.begin = messages, max(0, messages-c.room.config.replay)
 	if c.web != nil && c.web.numbers != nil {
 		c.begin = c.web.numbers.begin(c, messages)
-		c.web.numbers.least = int(c.world.room.log.End() / wire.Size)
+		c.web.numbers.least = int(c.room.room.log.End() / wire.Size)
 	}
 }
 
@@ -85,7 +86,8 @@ func (c *simClient) message(n int) wire.Message {
 
 // connect adds a client, which connects.
 func (w *world) connect() {
-	c := &simClient{world: w, number: w.born, key: simKey, next: -1}
+	room := w.any()
+	c := &simClient{world: w, room: room, number: w.born, key: room.key(), next: -1}
 	w.born++
 	if w.chance(8) {
 		c.key = "the kex"
@@ -111,7 +113,7 @@ func (w *world) connect() {
 	if w.chance(2) {
 		c.web = new(simWebSocket)
 		if w.chance(2) {
-			c.web.numbers = newSimNumbers(w)
+			c.web.numbers = newSimNumbers(room)
 		}
 	}
 	if !w.chance(8) { // some send nothing at first
@@ -125,8 +127,10 @@ func (w *world) connect() {
 	w.install(c.socket)
 	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
 	if c.web != nil && c.web.numbers != nil {
-		adopted.Numbered, adopted.Epoch, adopted.Known = true, simEpoch, c.web.numbers.known
-		adopted.Client = c.identify()
+		adopted.Numbered, adopted.Has = true, Since{simEpoch, c.web.numbers.known, c.identify()}
+		if c.web.numbers.known == 0 {
+			adopted.Has.Epoch = 0
+		}
 	}
 	if s := c.socket; w.chance(4) { // some of what was sent came with the handshake
 		n := w.rng.IntN(len(s.in) + 1)
@@ -154,7 +158,7 @@ func (c *simClient) identify() uint64 {
 // others returns the other clients that say they are the same.
 func (c *simClient) others() (same []*simClient) {
 	for _, other := range c.world.clients {
-		if other != c && c.identity > 0 && other.identity == c.identity {
+		if other != c && c.identity > 0 && other.identity == c.identity && other.room == c.room {
 			same = append(same, other)
 		}
 	}
@@ -164,7 +168,7 @@ func (c *simClient) others() (same []*simClient) {
 // mayBeReplaced reports whether another has come as the same client, for which the
 // server may end this one.
 func (c *simClient) mayBeReplaced() bool {
-	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.key == simKey && other.whole > 0 })
+	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.key == other.room.key() && other.whole > 0 })
 }
 
 // queue begins to send the message n.
@@ -299,17 +303,17 @@ func (c *simClient) take(n int) {
 	c.inbox = append(c.inbox, came...)
 	s.out = s.out[n:]
 	s.taken += n
-	if w.memory != nil {
-		w.memory.taken(s)
+	if c.room.memory != nil {
+		c.room.memory.taken(s)
 	}
 	for len(c.inbox) >= wire.Size {
 		m := wire.Message(c.inbox[:wire.Size])
 		c.inbox = c.inbox[wire.Size:]
 		if c.echoed {
-			w.oracle.received(c, &m)
+			c.room.oracle.received(c, &m)
 			continue
 		}
-		if m != c.message(0) || c.key != simKey {
+		if m != c.message(0) || c.key != c.room.key() {
 			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
 		}
 		c.echoed = true

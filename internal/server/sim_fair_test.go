@@ -73,10 +73,11 @@ type fairWorld struct {
 func talkDuringFlood(t *testing.T, seed uint64) {
 	t.Helper()
 	w := &fairWorld{world: emptyWorld(seed), sentAt: make(map[*simClient]time.Time), gone: make(map[string]int)}
-	w.config = simConfig{first: 1, loops: 1 + w.rng.IntN(3), backlog: 256 << 10 << w.rng.IntN(5)}
+	w.config = simConfig{loops: 1 + w.rng.IntN(3)}
 	w.begin()
+	room := w.addRoom(simRoomConfig{first: 1, backlog: 256 << 10 << w.rng.IntN(5)})
 	for _, l := range w.loops {
-		l.audience.output.limits.write = maxWrite
+		l.common.output.limits.write = maxWrite
 	}
 	defer reportFailure(t, seed)
 
@@ -94,10 +95,10 @@ func talkDuringFlood(t *testing.T, seed uint64) {
 	pressed, held := time.Duration(0), time.Duration(0)
 	for end := w.now.Add(floodTime); w.now.Before(end); w.now = w.now.Add(fairTick) {
 		w.tick()
-		if w.room.log.Pressed() {
+		if room.room.log.Pressed() {
 			pressed += fairTick
 		}
-		if w.room.log.Held() {
+		if room.room.log.Held() {
 			held += fairTick
 		}
 	}
@@ -111,8 +112,8 @@ func talkDuringFlood(t *testing.T, seed uint64) {
 	if p99 > time.Second {
 		t.Errorf("seed %d: talk is published after %v (p99)", seed, p99)
 	}
-	if len(w.oracle.order) < 1000 {
-		t.Errorf("seed %d: only %d messages were published in a flood", seed, len(w.oracle.order))
+	if len(room.oracle.order) < 1000 {
+		t.Errorf("seed %d: only %d messages were published in a flood", seed, len(room.oracle.order))
 	}
 }
 
@@ -149,7 +150,7 @@ func readingHabits(variant int) []habit {
 }
 
 func (w *fairWorld) add(h habit) {
-	c := &simClient{world: w.world, number: w.born, key: simKey, next: -1, eager: h.pace > 1e8}
+	c := &simClient{world: w.world, room: w.rooms[0], number: w.born, key: w.rooms[0].key(), next: -1, eager: h.pace > 1e8}
 	w.born++
 	c.socket = &socket{
 		peer:   c,
@@ -186,7 +187,7 @@ func (w *fairWorld) tick() {
 		c.habit.act(w, c)
 	}
 	for {
-		did := w.gate != nil && w.gate.publish()
+		did := w.publishAll()
 		for _, l := range w.loops {
 			if l.kernel.(*simKernel).mayRun(l) {
 				w.turn(l)

@@ -12,13 +12,13 @@ import (
 // A simGate stands in for an archive that has messages published only when they
 // are on its disk: it publishes what was appended some time later.
 type simGate struct {
-	world    *world
+	room     *simRoom
 	follower *broadcast.Follower
 	entries  [64]broadcast.Entry
 }
 
-func newSimGate(w *world) *simGate {
-	return &simGate{world: w, follower: w.room.log.FollowAhead()}
+func newSimGate(r *simRoom) *simGate {
+	return &simGate{room: r, follower: r.room.log.FollowAhead()}
 }
 
 // read reads what is new in the log after a turn of a loop. The head has not moved
@@ -33,7 +33,7 @@ func (g *simGate) read() {
 		}
 		for _, e := range g.entries[:n] {
 			if e.Notice != nil && e.Notice.Kind == broadcast.Accepted {
-				g.world.oracle.client(e.Notice.From).acceptedAfter(int(g.world.room.log.Head() / wire.Size))
+				g.room.oracle.client(e.Notice.From).acceptedAfter(int(g.room.room.log.Head() / wire.Size))
 			}
 		}
 	}
@@ -41,8 +41,8 @@ func (g *simGate) read() {
 
 // publish publishes what was appended, and reports whether that was anything.
 func (g *simGate) publish() bool {
-	before := g.world.room.log.Head()
+	before := g.room.room.log.Head()
 	g.follower.Publish()
-	g.world.oracle.read()
-	return g.world.room.log.Head() != before
+	g.room.oracle.read()
+	return g.room.room.log.Head() != before
 }

@@ -37,13 +37,14 @@ type simNumbered struct {
 
 // newSimNumbers returns the numbers of a client that has nothing yet, or some of what
 // there was, or says so.
-func newSimNumbers(w *world) *simNumbers {
+func newSimNumbers(r *simRoom) *simNumbers {
+	w := r.world
 	n := new(simNumbers)
 	switch w.rng.IntN(4) {
 	case 0:
-		n.known = w.config.first + uint64(w.rng.IntN(len(w.oracle.order)+2)) - 1
+		n.known = r.config.first + uint64(w.rng.IntN(len(r.oracle.order)+2)) - 1
 	case 1:
-		n.known = w.config.first + uint64(max(0, len(w.oracle.order)-w.rng.IntN(10)))
+		n.known = r.config.first + uint64(max(0, len(r.oracle.order)-w.rng.IntN(10)))
 	case 2:
 		n.known = w.rng.Uint64()
 	}
@@ -53,15 +54,14 @@ func newSimNumbers(w *world) *simNumbers {
 // begin returns the index of the first message that a client is to receive which
 // is accepted after that many messages.
 func (n *simNumbers) begin(c *simClient, messages int) int {
-	w := c.world
 	if n.known == 0 {
-		return max(0, messages-w.config.replay)
+		return max(0, messages-c.room.config.replay)
 	}
-	kept := max(0, messages-w.config.kept)
-	if n.known < w.config.first {
+	kept := max(0, messages-c.room.config.kept)
+	if n.known < c.room.config.first {
 		return kept
 	}
-	return min(max(kept, int(min(n.known-w.config.first+1, uint64(messages)))), messages)
+	return min(max(kept, int(min(n.known-c.room.config.first+1, uint64(messages)))), messages)
 }
 
 // see takes a frame, and returns its messages.
@@ -103,10 +103,10 @@ func (n *simNumbers) welcome(c *simClient, number uint64, payload []byte) []byte
 	}
 	epoch, known := binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:])
 	n.welcomed, n.before = true, c.begin
-	last := w.config.first + uint64(c.before) - 1
-	if number != w.config.first+uint64(c.begin) || epoch != simEpoch || known != min(n.known, last) {
+	last := c.room.config.first + uint64(c.before) - 1
+	if number != c.room.config.first+uint64(c.begin) || epoch != simEpoch || known != min(n.known, last) {
 		w.failf("%v has %d and is admitted after %d; it is told number %d, known %d, epoch %x; it is to receive %d first",
-			c, n.known, last, number, known, epoch, w.config.first+uint64(c.begin))
+			c, n.known, last, number, known, epoch, c.room.config.first+uint64(c.begin))
 	}
 	if known > 0 && known+1 < number {
 		n.missed++
@@ -117,7 +117,7 @@ func (n *simNumbers) welcome(c *simClient, number uint64, payload []byte) []byte
 // takeEmpty takes the frames without messages that are next.
 func (n *simNumbers) takeEmpty(c *simClient) {
 	for len(n.frame) > 0 && n.frame[0].isEmpty {
-		before := int(n.frame[0].number - c.world.config.first)
+		before := int(n.frame[0].number - c.room.config.first)
 		if n.caughtUp && before == n.before {
 			c.world.failf("%v is told again that %d messages are settled", c, before)
 		}
@@ -135,8 +135,8 @@ func (n *simNumbers) settle(c *simClient, before int) {
 	w := c.world
 	c.start()
 	for i := max(n.before, c.next); i < before; i++ {
-		if i >= len(w.oracle.order) || w.oracle.order[i].client != c {
-			w.failf("%v is told that message %d of %d is settled, which is another's", c, i, len(w.oracle.order))
+		if i >= len(c.room.oracle.order) || c.room.oracle.order[i].client != c {
+			w.failf("%v is told that message %d of %d is settled, which is another's", c, i, len(c.room.oracle.order))
 		}
 		n.gaps++
 	}
@@ -152,10 +152,10 @@ func (n *simNumbers) check(c *simClient, index int, m logged) {
 	n.takeEmpty(c)
 	got := n.frame[0]
 	n.frame = n.frame[1:]
-	if got.number != w.config.first+uint64(index) {
-		w.failf("%v receives message %d of the room as number %d", c, index, got.number-w.config.first)
+	if got.number != c.room.config.first+uint64(index) {
+		w.failf("%v receives message %d of the room as number %d", c, index, got.number-c.room.config.first)
 	}
-	if n.settle(c, index); w.gate == nil && !n.caughtUp && index >= n.target {
+	if n.settle(c, index); c.room.gate == nil && !n.caughtUp && index >= n.target {
 		w.failf("%v has caught up with the first %d messages and is not told so before the next", c, n.target)
 	}
 	n.before = index + 1
@@ -182,7 +182,7 @@ func (n *simNumbers) check(c *simClient, index int, m logged) {
 
 // checkSettled checks that a client that was sent all there is has been told so.
 func (n *simNumbers) checkSettled(c *simClient) {
-	if !n.caughtUp || n.before < len(c.world.oracle.order) {
-		c.world.failf("%v is told that %d of %d messages are settled; caught up: %v", c, n.before, len(c.world.oracle.order), n.caughtUp)
+	if !n.caughtUp || n.before < len(c.room.oracle.order) {
+		c.world.failf("%v is told that %d of %d messages are settled; caught up: %v", c, n.before, len(c.room.oracle.order), n.caughtUp)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // checks that each client's messages are published once, in the order in which
 // they were sent, unchanged, and only between joining and leaving.
 type oracle struct {
-	world    *world
+	room     *simRoom
 	follower *broadcast.Follower
 	entries  [64]broadcast.Entry
 	order    []logged // all messages there ever were
@@ -30,10 +30,10 @@ type logged struct {
 	at     time.Time
 }
 
-func newOracle(w *world) *oracle {
+func newOracle(r *simRoom) *oracle {
 	asked, cancel := context.WithCancel(context.Background())
 	cancel() // so that Next never waits
-	return &oracle{world: w, follower: w.room.log.FollowLossless(), asked: asked}
+	return &oracle{room: r, follower: r.room.log.FollowLossless(), asked: asked}
 }
 
 // read reads what is new in the log.
@@ -50,7 +50,7 @@ func (o *oracle) read() {
 }
 
 func (o *oracle) see(e *broadcast.Entry) {
-	w := o.world
+	w := o.room.world
 	if e.Skipped+e.SkippedNotices > 0 {
 		w.failf("a reader that must not lose anything lost %d messages and %d notices", e.Skipped, e.SkippedNotices)
 	}
@@ -62,10 +62,10 @@ func (o *oracle) see(e *broadcast.Entry) {
 	if !c.joined || c.left {
 		w.failf("%v publishes while it is not in the room", c)
 	}
-	if w.gate == nil && e.Time.UnixNano() != w.now.UnixNano() {
+	if o.room.gate == nil && e.Time.UnixNano() != w.now.UnixNano() {
 		w.failf("%v publishes at %v, and the log has %v", c, w.now, e.Time)
 	}
-	if c.replaced && w.gate == nil {
+	if c.replaced && o.room.gate == nil {
 		w.failf("%v publishes after another was let in in its place", c)
 	}
 	c.published++
@@ -76,22 +76,22 @@ func (o *oracle) see(e *broadcast.Entry) {
 }
 
 func (o *oracle) notice(n *broadcast.Notice) {
-	w := o.world
+	w := o.room.world
 	c := o.client(n.From)
 	switch n.Kind {
 	case broadcast.Accepted:
-		if c.key != simKey || n.Key != simKey || c.accepted {
+		if c.key != o.room.key() || n.Key != o.room.key() || c.accepted {
 			w.failf("%v is accepted with the key %q", c, n.Key)
 		}
 		c.accepted = true
 		for _, other := range c.others() {
 			other.replaced = other.accepted
 		}
-		if w.gate == nil {
+		if o.room.gate == nil {
 			c.acceptedAfter(len(o.order))
 		}
 	case broadcast.Refused:
-		if n.Key != c.key || c.key == simKey && n.Reason != causeFull.words {
+		if n.Key != c.key || c.key == o.room.key() && n.Reason != causeFull.words {
 			w.failf("%v is refused with the key %q: %s", c, n.Key, n.Reason)
 		}
 	case broadcast.Joined:
@@ -100,7 +100,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 		}
 		c.joined = true
 		if c.web != nil && c.web.numbers != nil {
-			c.web.numbers.target = int(w.room.log.Head() / wire.Size)
+			c.web.numbers.target = int(o.room.room.log.Head() / wire.Size)
 		}
 	case broadcast.Left:
 		if !c.accepted || c.left {
@@ -120,15 +120,18 @@ func (o *oracle) notice(n *broadcast.Notice) {
 // client returns a sender's client, by the name it authenticated with.
 func (o *oracle) client(s *broadcast.Sender) *simClient {
 	number, err := strconv.Atoi(strings.TrimPrefix(s.Name, "client "))
-	if err != nil || number >= o.world.born {
-		o.world.failf("there is no client with the name %q", s.Name)
+	if err != nil || number >= o.room.world.born {
+		o.room.world.failf("there is no client with the name %q", s.Name)
 	}
-	for _, c := range o.world.clients {
+	for _, c := range o.room.world.clients {
 		if c.number == number {
+			if c.room != o.room {
+				o.room.world.failf("%v of %s is heard of in %s", c, c.room.room.name, o.room.room.name)
+			}
 			return c
 		}
 	}
-	o.world.failf("client %d is not there any more", number)
+	o.room.world.failf("client %d is not there any more", number)
 	return nil
 }
 
@@ -143,7 +146,7 @@ func (o *oracle) next(i int, c *simClient) int {
 
 // received checks one message that a client received.
 func (o *oracle) received(c *simClient, m *wire.Message) {
-	w := o.world
+	w := o.room.world
 	c.start()
 	c.next = o.next(c.next, c)
 	if c.next == len(o.order) {

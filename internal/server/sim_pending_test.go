@@ -55,7 +55,11 @@ const roundTrip = 100 * time.Millisecond
 
 func newPendingFlood(seed uint64) *pendingFlood {
 	w := newWorld(seed)
-	w.faults, w.room.slots, w.config.slots = 0, 0, 0
+	w.faults = 0
+	for _, r := range w.rooms {
+		r.room.slots.Store(0)
+		r.config.slots = 0
+	}
 	f := &pendingFlood{world: w, limits: acceptorLimits{pending: []int{2, 16}[w.rng.IntN(2)], authTimeout: simAuthTimeout, minMembers: 1}}
 	capacity := burstFactor * f.limits.pending
 	w.config.pending, w.config.perAddress = f.limits.pending, 0
@@ -124,7 +128,7 @@ func (f *pendingFlood) run(t *testing.T) {
 
 // arrive connects a client that has sent nothing yet.
 func (f *pendingFlood) arrive(from netip.Addr) *simClient {
-	c := &simClient{world: f.world, number: f.born, key: simKey, next: -1}
+	c := &simClient{world: f.world, room: f.rooms[0], number: f.born, key: f.rooms[0].key(), next: -1}
 	f.born++
 	c.socket = &socket{
 		peer: c, addr: netip.AddrPortFrom(from, uint16(c.number)), fd: -1, openAt: f.now, inCap: 64 << 10, outCap: 512 << 10,

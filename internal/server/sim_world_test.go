@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
 )
 
@@ -36,26 +35,23 @@ type world struct {
 	clients  []*simClient
 	born     int
 
-	room   *room
-	memory *simMemory // nil if the log lies in the program's own
-	loops  []*loop
-	stop   atomic.Bool
-	oracle *oracle
-	gate   *simGate // nil if what is appended is published at once
-	config simConfig
+	shared     *rooms
+	rooms      []*simRoom
+	identities *identities
+	sending    sendChoice
+	loops      []*loop
+	stop       atomic.Bool
+	config     simConfig
 }
 
 // A simConfig is what a seed chooses of the server's settings.
 type simConfig struct {
-	loops, slots, pending, perAddress int
-	backlog, replay, kept             int
-	first                             uint64 // the number of the first message
-	clients                           int    // how many are there at a time
-	descriptors                       int    // how many there may be; 0: any number
+	loops, pending, perAddress int
+	clients                    int // how many are there at a time
+	descriptors                int // how many there may be; 0: any number
 }
 
 const (
-	simKey          = "the key"
 	simAuthTimeout  = 10 * time.Second
 	simStallTimeout = 10 * time.Second
 	simPeerTimeout  = 20 * time.Second
@@ -75,18 +71,14 @@ func newWorld(seed uint64) *world {
 	w.faults = []int{0, 2000, 200, 30}[w.rng.IntN(4)]
 	w.config = simConfig{
 		loops:      1 + w.rng.IntN(4),
-		slots:      []int{0, 4, 8}[w.rng.IntN(3)],
 		pending:    []int{0, 1, 4}[w.rng.IntN(3)],
 		perAddress: []int{0, 1, 2}[w.rng.IntN(3)],
-		backlog:    32 << 10 << w.rng.IntN(4),
 		clients:    2 + w.rng.IntN(12),
 	}
-	w.config.first = []uint64{1, 1 << 40}[w.rng.IntN(2)]
-	if w.chance(2) {
-		w.config.kept = w.rng.IntN(broadcast.MaxRetained(w.config.backlog) + 1)
-		w.config.replay = w.rng.IntN(w.config.kept + 1)
-	}
 	w.begin()
+	for range 1 + w.rng.IntN(4) {
+		w.addRoom(w.drawRoom())
+	}
 	return w
 }
 
@@ -99,28 +91,16 @@ func emptyWorld(seed uint64) *world {
 	}
 }
 
-// begin starts a server with the world's settings.
+// begin starts a server with the world's settings, and without rooms.
 func (w *world) begin() {
-	w.room = newRoom(simKey, w.config.slots, w.config.backlog, w.config.loops, func(segments int) fileMemory {
-		if w.chance(3) {
-			return nil
-		}
-		w.memory = newSimMemory(w, segments)
-		return w.memory
-	})
-	w.room.log.Retain(w.config.kept, w.config.replay)
-	w.room.log.SetFirst(w.config.first)
-	w.oracle = newOracle(w)
-	if w.chance(3) {
-		w.gate = newSimGate(w)
-	}
+	w.shared, w.identities = newRooms(), newIdentities()
 	switch w.rng.IntN(6) {
 	case 0:
-		w.room.sending.force(copies)
+		w.sending.force(copies)
 	case 1:
-		w.room.sending.force(references)
+		w.sending.force(references)
 	default:
-		w.room.sending.learn(trialLimits{
+		w.sending.learn(trialLimits{
 			skip:   time.Duration(w.rng.IntN(2)),
 			cost:   time.Duration(1 + w.rng.IntN(1000)),
 			wins:   1,
@@ -140,11 +120,11 @@ func (w *world) begin() {
 			lap:       1 + w.rng.IntN(64<<10),
 		},
 	}
-	for range w.config.loops {
+	for i := range w.config.loops {
 		k := &simKernel{world: w}
-		w.loops = append(w.loops, newLoop(k, w.room, logger, limits, &w.stop))
+		w.loops = append(w.loops, newLoop(k, i, &w.sending, w.identities, logger, limits, &w.stop))
 	}
-	errno := w.loops[0].addAcceptor(w.loops, []int{listenerFD}, &w.handoff, acceptorLimits{
+	errno := w.loops[0].addAcceptor(w.loops, w.shared, []int{listenerFD}, &w.handoff, acceptorLimits{
 		pending:           w.config.pending,
 		pendingPerAddress: w.config.perAddress,
 		authTimeout:       simAuthTimeout,

@@ -87,12 +87,12 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		if i%500 == 499 {
 			w.rest((*simClient).isEager)
 		}
-		held, mode := w.room.log.Held(), w.room.sending.mode()
+		held, mode := w.held(), w.sending.mode()
 		w.step()
-		if w.room.sending.mode() != mode {
+		if w.sending.mode() != mode {
 			counts.flips++
 		}
-		if w.room.log.Held() && !held {
+		if w.held() > held {
 			counts.holds++
 		}
 	}
@@ -100,7 +100,9 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	w.checkSettled()
 	w.shutdown()
 	counts.steps, counts.clients, counts.adopted = steps, w.born, w.adopted
-	counts.messages = len(w.oracle.order)
+	for _, r := range w.rooms {
+		counts.messages += len(r.oracle.order)
+	}
 	for _, c := range w.clients {
 		if c.next > 0 {
 			counts.listeners++
@@ -161,10 +163,10 @@ func (w *world) step() {
 			}
 			w.pass(100 * time.Millisecond)
 		}
-	case w.gate != nil && w.chance(20):
-		w.gate.publish()
+	case w.chance(20):
+		w.publishAll()
 	case w.chance(50): // at any time, not only when a trial has it change
-		w.room.sending.inUse.Store(uint32(w.rng.IntN(2)))
+		w.sending.inUse.Store(uint32(w.rng.IntN(2)))
 	case w.chance(500):
 		w.setClock()
 	case w.chance(500):
@@ -193,10 +195,12 @@ func (w *world) turn(l *loop) {
 	if err != nil || !running {
 		w.failf("a loop ends: running %v, error %v", running, err)
 	}
-	if w.gate != nil {
-		w.gate.read()
+	for _, r := range w.rooms {
+		if r.gate != nil {
+			r.gate.read()
+		}
 	}
-	w.oracle.read()
+	w.readAll()
 }
 
 // pass lets time pass. Clients that read eagerly have read everything by then, and
@@ -224,7 +228,18 @@ func (w *world) pass(d time.Duration) {
 			s.checkUserTimeout(w)
 		}
 	}
-	w.oracle.read()
+	w.readAll()
+}
+
+// held returns how many rooms are held.
+func (w *world) held() int {
+	n := 0
+	for _, r := range w.rooms {
+		if r.room.log.Held() {
+			n++
+		}
+	}
+	return n
 }
 
 // over reports whether a client has nothing more to do with the server.
@@ -244,39 +259,72 @@ func (w *world) alive() int {
 
 // check checks what holds after each step.
 func (w *world) check() {
-	members, assigned := 0, int64(0)
+	members, assigned := 0, map[*Room]int64{}
 	for _, l := range w.loops {
 		for _, c := range l.table.conns {
 			if c == nil {
 				continue
 			}
-			if c.state >= echoing {
-				assigned++
+			a := l.audiences.at(c)
+			switch {
+			case a != nil:
+				assigned[a.room]++
+			case c.state == echoing:
+				assigned[l.acceptor.byConn[c].room]++
 			}
 			if c.state == member || c.state == draining {
 				members++
 			}
-			if c.state == member && (l.audience.cursor == nil || c.cursor < l.audience.cursor.Position()) {
-				w.failf("the log is kept from %d, and %s is at %d", l.audience.cursor.Position(), c.Name, c.cursor)
+			if c.state == member && (a.cursor == nil || c.cursor < a.cursor.Position()) {
+				w.failf("the log is kept from %d, and %s is at %d", a.cursor.Position(), c.Name, c.cursor)
 			}
 		}
-		for _, a := range l.inbox.waiting {
-			if a.join != nil {
-				assigned++
+		for _, as := range l.inbox.waiting {
+			if as.join != nil {
+				assigned[as.room]++
 			}
 		}
+		l.checkAudiences(w)
 	}
-	if taken := w.room.taken.Load(); taken != assigned {
-		w.failf("%d slots are taken by %d clients", taken, assigned)
-	}
-	if w.config.slots > 0 && assigned > int64(w.config.slots) {
-		w.failf("%d clients are in a room of %d slots", assigned, w.config.slots)
+	for _, r := range w.rooms {
+		if taken := r.room.taken.Load(); taken != assigned[r.room] {
+			w.failf("%d slots of %s are taken by %d clients", taken, r.room.name, assigned[r.room])
+		}
+		if r.config.slots > 0 && assigned[r.room] > int64(r.config.slots) {
+			w.failf("%d clients are in a room of %d slots", assigned[r.room], r.config.slots)
+		}
 	}
 	if waiting := w.waiting(); w.config.pending > 0 && waiting > burstFactor*w.config.pending {
 		w.failf("%d connections wait to authenticate, with a bound of %d", waiting, w.config.pending)
 	}
 	if n := w.open(); n < members {
 		w.failf("%d members have %d descriptors", members, n)
+	}
+}
+
+// checkAudiences checks that a loop has an audience for each room with members there, and
+// no others.
+func (l *loop) checkAudiences(w *world) {
+	n := 0
+	for i, a := range l.audiences.all {
+		if a == nil {
+			continue
+		}
+		n++
+		if int(a.index) != i || l.audiences.of[a.room] != a || a.touched || a.isEmpty() {
+			w.failf("audience %d of %s: index %d, touched %v, empty %v", i, a.room.name, a.index, a.touched, a.isEmpty())
+		}
+		for j, c := range a.members {
+			if c.audience != a.index || int(c.index) != j {
+				w.failf("%s is member %d of audience %d, and believes to be %d of %d", c.Name, j, i, c.index, c.audience)
+			}
+		}
+		if due := a.deadline(); !a.woken.Load() && due != never && (a.due == never || a.due.After(due)) {
+			w.failf("the audience of %s is due at %v, and scheduled for %v", a.room.name, due, a.due)
+		}
+	}
+	if n != len(l.audiences.of) || n+len(l.audiences.free) != len(l.audiences.all) {
+		w.failf("%d audiences, %d by room, %d free of %d", n, len(l.audiences.of), len(l.audiences.free), len(l.audiences.all))
 	}
 }
 
@@ -298,13 +346,15 @@ func (w *world) rest(reads func(*simClient) bool) {
 	if n := len(w.handoff.waiting) + len(w.loops[0].acceptor.adopted); n > 0 {
 		w.failf("%d connections wait to be adopted", n)
 	}
-	held := w.room.log.Held()
 	for _, l := range w.loops {
-		for _, c := range l.audience.members {
+		for _, c := range l.table.conns {
+			if c == nil || c.state < member {
+				continue
+			}
 			if c.state == member && c.lag == nil && c.pongDue() {
 				w.failf("%s is owed a pong", c.Name)
 			}
-			if !held && c.state == member && !c.paused && (c.hasReceived() || c.hasEnded()) {
+			if !l.audiences.at(c).room.log.Held() && c.state == member && !c.paused && (c.hasReceived() || c.hasEnded()) {
 				w.failf("what %s sent before it was a member is not read", c.Name)
 			}
 		}
@@ -312,7 +362,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
-		if open && !held && !w.hasSentItsShare(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
+		if open && !c.room.room.log.Held() && !w.hasSentItsShare(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
 		if open && c.joined && reads(c) && !s.broken && !s.fin && !c.mayBeReplaced() {
@@ -327,7 +377,8 @@ func (w *world) hasSentItsShare(s *socket) bool {
 	for _, l := range w.loops {
 		if s.fd < len(l.table.conns) && l.table.conns[s.fd] != nil {
 			c := l.table.conns[s.fd]
-			return w.room.log.Pressed() && (l.audience.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !l.audience.shares.tickAt.IsZero())
+			a := l.audiences.at(c)
+			return a != nil && a.room.log.Pressed() && (a.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !a.shares.tickAt.IsZero())
 		}
 	}
 	return false
@@ -336,7 +387,7 @@ func (w *world) hasSentItsShare(s *socket) bool {
 // waitsForEnd reports whether the client's former connection has yet to end.
 func (w *world) waitsForEnd(s *socket) bool {
 	conns := w.loops[0].table.conns
-	return s.fd < len(conns) && conns[s.fd] != nil && conns[s.fd].state == waitingForEnd
+	return s.fd < len(conns) && conns[s.fd] != nil && conns[s.fd].state == waiting
 }
 
 // waiting returns how many connections have not authenticated.
@@ -372,7 +423,7 @@ func (w *world) workOff(reads func(*simClient) bool) {
 
 // busy does a part of that, and reports whether there was anything to do.
 func (w *world) busy(reads func(*simClient) bool) bool {
-	did := w.gate != nil && w.gate.publish()
+	did := w.publishAll()
 	for _, i := range w.rng.Perm(len(w.loops)) {
 		if l := w.loops[i]; l.kernel.(*simKernel).mayRun(l) {
 			w.turn(l)
@@ -400,18 +451,18 @@ func (c *simClient) isThere() bool { return !c.gone }
 
 // checkSettled checks what holds when every client has had time to finish.
 func (w *world) checkSettled() {
-	if w.room.log.Held() {
-		w.failf("the room is still held")
+	if n := w.held(); n > 0 {
+		w.failf("%d rooms are still held", n)
 	}
 	if n := w.waiting(); n > 0 {
 		w.failf("%d connections still wait to authenticate", n)
 	}
 	for _, c := range w.loops[0].table.conns {
-		if c != nil && c.state == waitingForEnd {
+		if c != nil && c.state == waiting {
 			w.failf("%s still waits for the end of its former connection", c.Name)
 		}
 	}
-	if s := w.room.identities; len(s.byID) != len(s.byConn) || len(s.ready) > 0 {
+	if s := w.identities; len(s.byID) != len(s.byConn) || len(s.ready) > 0 {
 		w.failf("%d identities are had by %d connections", len(s.byID), len(s.byConn))
 	}
 	for _, c := range w.clients {
@@ -458,9 +509,9 @@ func (c *simClient) checkReceived() {
 	if c.web != nil && c.web.numbers != nil {
 		c.web.numbers.checkSettled(c)
 	}
-	if missed := w.oracle.next(c.next, c); missed < len(w.oracle.order) {
-		w.failf("%v has not received message %d of %d: %d of %v", c, missed, len(w.oracle.order),
-			w.oracle.order[missed].number, w.oracle.order[missed].client)
+	order := c.room.oracle.order
+	if missed := c.room.oracle.next(c.next, c); missed < len(order) {
+		w.failf("%v has not received message %d of %d: %d of %v", c, missed, len(order), order[missed].number, order[missed].client)
 	}
 }
 
@@ -487,20 +538,11 @@ func (w *world) shutdown() {
 	for _, l := range w.loops {
 		l.shutdown()
 	}
-	w.room.log.Close()
-	if w.gate != nil {
-		w.gate.follower.Close()
-	}
-	w.oracle.read()
-	w.oracle.follower.Close()
-	if w.memory != nil && !w.memory.closed {
-		w.failf("the log's memory is left")
+	for _, r := range w.rooms {
+		r.shutdown()
 	}
 	if n := w.open(); n != 0 {
 		w.failf("%d descriptors are left", n)
-	}
-	if taken := w.room.taken.Load(); taken != 0 {
-		w.failf("%d slots are left taken", taken)
 	}
 	for i, l := range w.loops {
 		if n := l.inbox.assigned.Load(); n != 0 {

@@ -22,15 +22,16 @@ type table struct {
 
 // register adds a connection to the table and the poller.
 func (t *table) register(k kernel, c *conn, want netpoll.Interest) syscall.Errno {
-	if c.fd >= len(t.conns) {
-		t.conns = append(t.conns, make([]*conn, c.fd+1-len(t.conns))...)
+	fd := int(c.fd)
+	if fd >= len(t.conns) {
+		t.conns = append(t.conns, make([]*conn, fd+1-len(t.conns))...)
 	}
 	t.generation = max(t.generation+1, firstGeneration) // it may wrap around
 	c.generation = t.generation
 	c.interest = want
-	errno := k.Add(c.fd, c.generation, want)
+	errno := k.Add(fd, c.generation, want)
 	if errno == 0 {
-		t.conns[c.fd] = c
+		t.conns[fd] = c
 	}
 	return errno
 }
@@ -47,7 +48,7 @@ func (t *table) lookup(e *netpoll.Event) *conn {
 	return nil
 }
 
-func (t *table) has(c *conn) bool { return c.fd < len(t.conns) && t.conns[c.fd] == c }
+func (t *table) has(c *conn) bool { return int(c.fd) < len(t.conns) && t.conns[c.fd] == c }
 
 // remove removes a connection from the table, if it is there.
 func (t *table) remove(c *conn) {

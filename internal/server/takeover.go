@@ -11,32 +11,40 @@ import "sync"
 // (Adopted.Client). Its former connection is then ended, what came over it is
 // published, and only then is the new one admitted.
 
-// identities are the connections of clients that say which one they are.
+// identities are the connections of clients that say which one they are, in all rooms.
 type identities struct {
 	mu     sync.Mutex
-	byID   map[uint64]*identity
+	byID   map[identityID]*identity
 	byConn map[*conn]*identity // of both that an identity may have
 	ready  []*conn             // they waited, and need not any more
 	wake   func()              // wakes the acceptor's loop for those
 }
 
+// An identityID is a client's number in a room: in another, the same number is another
+// client's.
+type identityID struct {
+	room *Room
+	id   uint64
+}
+
 // An identity is a client's number, and the connection that has it.
 type identity struct {
-	id   uint64
+	id   identityID
 	conn *conn
 	loop *inbox // of the loop of conn; nil until it is a member
 	next *conn  // waits for the end of conn
 }
 
 func newIdentities() *identities {
-	return &identities{byID: make(map[uint64]*identity), byConn: make(map[*conn]*identity)}
+	return &identities{byID: make(map[identityID]*identity), byConn: make(map[*conn]*identity)}
 }
 
 // claim gives an identity to a connection. If another has it, that is returned, with
 // its loop, and has to be ended; and one that waited for the same, too.
-func (s *identities) claim(id uint64, c *conn) (former *conn, of *inbox, waiting *conn) {
+func (s *identities) claim(room *Room, number uint64, c *conn) (former *conn, of *inbox, waiting *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	id := identityID{room, number}
 	i := s.byID[id]
 	switch {
 	case i == nil:
@@ -51,10 +59,10 @@ func (s *identities) claim(id uint64, c *conn) (former *conn, of *inbox, waiting
 }
 
 // has reports whether a connection has an identity.
-func (s *identities) has(id uint64) bool {
+func (s *identities) has(room *Room, number uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byID[id] != nil
+	return s.byID[identityID{room, number}] != nil
 }
 
 // assign notes to which loop a connection was assigned.
@@ -85,6 +93,14 @@ func (s *identities) leave(c *conn) {
 	}
 }
 
+// retry has a connection be ready at the next wake-up.
+func (s *identities) retry(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready = append(s.ready, c)
+	s.wake()
+}
+
 // takeReady returns the connections that need not wait any more.
 func (s *identities) takeReady() []*conn {
 	s.mu.Lock()
@@ -97,20 +113,15 @@ func (s *identities) takeReady() []*conn {
 // takeOver ends the former connection of a client that has authenticated, and reports
 // whether there is none. Otherwise the connection waits, without being read.
 func (a *acceptor) takeOver(p *pendingConn) bool {
-	if p.client == 0 {
+	if p.has.Client == 0 || p.conn.framing != numbered {
 		return true
 	}
 	c := p.conn
-	former, of, waiting := a.room.identities.claim(p.client, c)
+	former, of, waiting := a.identities.claim(p.room, p.has.Client, c)
 	if former == nil {
 		return true
 	}
-	c.state = waitingForEnd
-	a.removeFromSets(p)
-	c.keep(a.system, a.message[:])
-	if errno := a.kernel.Remove(c.fd); errno != 0 {
-		a.end(c, causeErrno("epoll_ctl", errno))
-	}
+	a.wait(p)
 	if waiting != nil {
 		a.end(waiting, causeReplaced)
 	}
@@ -122,10 +133,21 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 	return false
 }
 
-// admitWaiting lets in the clients whose former connections have ended.
+// wait has a connection whose message is complete not be read until it is ready.
+func (a *acceptor) wait(p *pendingConn) {
+	c := p.conn
+	c.state = waiting
+	a.removeFromSets(p)
+	c.keep(a.system, a.message[:])
+	if errno := a.kernel.Remove(int(c.fd)); errno != 0 {
+		a.end(c, causeErrno("epoll_ctl", errno))
+	}
+}
+
+// admitWaiting lets in the clients that have waited, and need not any more.
 func (a *acceptor) admitWaiting() {
-	for _, c := range a.room.identities.takeReady() {
-		if c.state != waitingForEnd {
+	for _, c := range a.identities.takeReady() {
+		if c.state != waiting {
 			continue // it was closed meanwhile
 		}
 		copy(a.message[:], c.incomplete())

@@ -16,14 +16,14 @@ func TestIdentities(t *testing.T) {
 	of := new(inbox)
 	expect := func(c *conn, wantFormer *conn, wantOf *inbox, wantWaiting *conn) {
 		t.Helper()
-		if former, loop, waiting := s.claim(7, c); former != wantFormer || loop != wantOf || waiting != wantWaiting {
+		if former, loop, waiting := s.claim(nil, 7, c); former != wantFormer || loop != wantOf || waiting != wantWaiting {
 			t.Errorf("the former is %p of loop %p, and %p waited; want %p, %p, %p", former, loop, waiting, wantFormer, wantOf, wantWaiting)
 		}
 	}
 	expect(first, nil, nil, nil)
 	s.assign(first, of)
 	s.assign(other, of) // has no identity
-	s.claim(8, other)
+	s.claim(nil, 8, other)
 	expect(second, first, of, nil)
 	expect(third, first, of, second)
 	s.leave(second)
@@ -35,7 +35,7 @@ func TestIdentities(t *testing.T) {
 		t.Errorf("after the first has left, %v are ready, and the loop was woken %d times", ready, woken)
 	}
 	expect(third, nil, nil, nil) // it has it
-	if !s.has(7) {
+	if !s.has(nil, 7) {
 		t.Error("nobody has the identity")
 	}
 	expect(second, third, nil, nil)
@@ -45,5 +45,16 @@ func TestIdentities(t *testing.T) {
 	s.leave(other)
 	if len(s.byID)+len(s.byConn)+len(s.ready) > 0 || woken != 1 {
 		t.Errorf("%d identities stay of %d connections, %d are ready", len(s.byID), len(s.byConn), len(s.ready))
+	}
+}
+
+// Each room without a history has an epoch of its own, which is random.
+func TestStart(t *testing.T) {
+	a, b := newStart(), newStart()
+	if a.Current() == 0 || a == b || !a.Has(a.Current()) || a.Has(b.Current()) {
+		t.Errorf("the epochs are %x and %x", a.Current(), b.Current())
+	}
+	if own, other := a.Known(a.Current(), 7), a.Known(b.Current(), 7); own != 7 || other != 0 {
+		t.Errorf("of 7 messages %d are known of its own epoch, and %d of another", own, other)
 	}
 }

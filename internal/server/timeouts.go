@@ -8,30 +8,23 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// checkTimeouts ends what has lasted too long, as far as the members are
-// concerned.
-func (a *audience) checkTimeouts() {
-	a.checkStalls()
-	a.checkWindows()
-	a.checkPings()
-}
-
-// A rotation checks each member once in an interval, a few of them in one wake-up.
+// A rotation checks each connection once in an interval, a few of them in one wake-up.
 type rotation struct {
 	at   time.Time // when to go on; zero while there is nothing to check
-	last int       // index of the member that was checked last
+	last int       // the descriptor that was checked last
 }
 
-// mostChecks is how many members are checked in one wake-up.
+// mostChecks is how many descriptors are checked in one wake-up.
 const mostChecks = 256
 
-// due returns how many of the members are to be checked now. If interval is 0, none is.
-func (r *rotation) due(members int, interval time.Duration, now time.Time) int {
-	if members == 0 || interval == 0 {
+// due returns how many of the descriptors below a number are to be checked now. If
+// interval is 0, none is.
+func (r *rotation) due(below int, interval time.Duration, now time.Time) int {
+	if below == 0 || interval == 0 {
 		r.at = time.Time{}
 		return 0
 	}
-	rounds := members/mostChecks + 1
+	rounds := below/mostChecks + 1
 	isDue := !r.at.IsZero() && !now.Before(r.at)
 	if isDue || r.at.IsZero() {
 		r.at = now.Add(interval / time.Duration(rounds))
@@ -39,43 +32,31 @@ func (r *rotation) due(members int, interval time.Duration, now time.Time) int {
 	if !isDue {
 		return 0
 	}
-	return (members + rounds - 1) / rounds
+	return (below + rounds - 1) / rounds
 }
 
-// next returns the next member to check.
-func (r *rotation) next(members []*conn) *conn {
-	r.last = (r.last + 1) % len(members)
-	return members[r.last]
+// next returns the next connection to check, or nil if its descriptor has none.
+func (r *rotation) next(conns []*conn) *conn {
+	r.last = (r.last + 1) % len(conns)
+	return conns[r.last]
 }
 
 // pingInterval is how often each WebSocket is sent a ping, unless Config says
 // otherwise. Some proxies close what is silent for a minute.
 const pingInterval = 30 * time.Second
 
-// checkPings sends pings to WebSockets and disconnects those whose clients did not
+// checkPing sends a ping to a WebSocket, and disconnects it if its client did not
 // answer the last ones. Keep-alive does not find those: at the far end of the
 // connection may be a proxy. A client that does not read, or is not read because the
 // room is held, is merely slow.
-func (a *audience) checkPings() {
-	interval := a.limits.ping
-	if a.webSockets == 0 {
-		interval = 0
-	}
-	for range a.pings.due(len(a.members), interval, a.now) {
-		a.checkPing(a.pings.next(a.members))
-	}
-}
-
 func (a *audience) checkPing(c *conn) {
-	if c.state != member || !c.isWebSocket() {
-		return
-	}
 	switch {
 	case c.paused || c.lag != nil || c.userTimeoutOff:
 		c.forgetPings(a.system)
 	case !c.addPing(a.system):
 		a.end(c, causeNoPong)
 	default:
+		a.turnOutput()
 		a.write(c, a.room.log.Head())
 	}
 }
@@ -94,6 +75,7 @@ func (a *audience) checkStalls() {
 		return
 	}
 	a.wasHeld = held
+	a.turnOutput()
 	for c, stall := range a.stalls {
 		if c.lag == nil { // or it is checked below
 			stall.Check(log, c.cursor, a.now, a.limits.stall)
@@ -148,28 +130,19 @@ func (a *audience) checkStall(c *conn) {
 // the kernel would give the connection up.
 const windowChecks = 4
 
-// checkWindows keeps TCP_USER_TIMEOUT from ending a connection whose peer is
+// checkWindow keeps TCP_USER_TIMEOUT from ending a connection whose peer is
 // alive but does not read, such as a program that shows a modal dialog. The
 // kernel makes no difference between data that is unsent because the peer's
 // window is closed and a peer that is gone. So the timeout is off while the
 // window is closed. A peer that vanishes then is found by the kernel's own, much
 // longer rule.
-func (a *audience) checkWindows() {
-	for range a.windows.due(len(a.members), a.limits.peer/windowChecks, a.now) {
-		a.checkWindow(a.windows.next(a.members))
-	}
-}
-
 func (a *audience) checkWindow(c *conn) {
-	if c.state != member {
-		return
-	}
-	if closed := a.kernel.WindowClosed(c.fd); closed != c.userTimeoutOff {
+	if closed := a.kernel.WindowClosed(int(c.fd)); closed != c.userTimeoutOff {
 		c.userTimeoutOff = closed
 		timeout := a.limits.peer
 		if closed {
 			timeout = 0
 		}
-		a.kernel.SetUserTimeout(c.fd, timeout)
+		a.kernel.SetUserTimeout(int(c.fd), timeout)
 	}
 }

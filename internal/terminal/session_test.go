@@ -139,7 +139,7 @@ func TestSessionRejoins(t *testing.T) {
 // What comes right after joining again over TCP is one event, so that a replay can be
 // recognised.
 func TestSessionReplay(t *testing.T) {
-	first, second := startServer(t), chattest.Start(t, server.Config{Replay: 10})
+	first, second := startServer(t), chattest.Start(t, server.Config{}, server.RoomConfig{Replay: 10})
 	bob := second.Join(t, "bob")
 	for i := range 3 {
 		bob.Send(fmt.Sprint(i))

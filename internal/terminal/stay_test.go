@@ -53,7 +53,7 @@ var errHopeless = errors.New("what answers is a printer")
 // when it starts or that the room is full. Lines that could not be sent are sent later,
 // once and in order, and a replay is not printed again.
 func TestStay(t *testing.T) {
-	first, second := startServer(t), chattest.Start(t, server.Config{Replay: 10})
+	first, second := startServer(t), chattest.Start(t, server.Config{}, server.RoomConfig{Replay: 10})
 	bob, carol := first.Join(t, "bob"), second.Join(t, "bob")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	refused := fails(&client.RefusedError{Addr: "the room"})

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/history"
+	"sop-chat/internal/server"
 	"sop-chat/internal/wire"
 )
 
@@ -38,22 +38,26 @@ func TestKept(t *testing.T) {
 // that come back are known.
 func TestKeepHistory(t *testing.T) {
 	o := serveOptions{backlog: minBacklog, history: filepath.Join(t.TempDir(), "chat.db"), historySync: time.Millisecond}
-	var before history.Epochs
+	var before server.Epochs
 	for round, restored := range []int{0, 100, 128} {
 		log := broadcast.New(o.backlog, 64<<10)
-		keeper, err := keepHistory(context.Background(), log, o, slog.New(slog.DiscardHandler))
+		keeper, err := openHistory(o, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := keeper.follow(log); err != nil {
+			t.Fatal(err)
+		}
+		keeper.run(context.Background())
 		if got := int(log.End()) / wire.Size; got != restored {
 			t.Errorf("round %d: %d messages are restored, want %d", round, got, restored)
 		}
 		if round > 0 {
-			if got := keeper.epochs.Known(before.Current(), 1000); got != uint64(round*100) {
+			if got := keeper.epochs().Known(before.Current(), 1000); got != uint64(round*100) {
 				t.Errorf("round %d: %d messages are known, want %d", round, got, round*100)
 			}
 		}
-		before = keeper.epochs
+		before = keeper.epochs()
 		batch := broadcast.NewBatch(wire.Size)
 		for i := range 100 {
 			m, err := wire.New("alice", fmt.Sprint(i))
@@ -67,14 +71,5 @@ func TestKeepHistory(t *testing.T) {
 		if err := keeper.wait(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	o.history = ""
-	log := broadcast.New(o.backlog, 64<<10)
-	keeper, err := keepHistory(context.Background(), log, o, slog.New(slog.DiscardHandler))
-	if err != nil || log.End() != 0 {
-		t.Fatalf("%v; the log ends at %d", err, log.End())
-	}
-	if keeper.epochs.Current() == 0 || keeper.epochs.Known(before.Current(), 1000) != 0 {
-		t.Errorf("the epochs are %v", keeper.epochs)
 	}
 }

@@ -1,0 +1,94 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/history"
+	"sop-chat/internal/server"
+	"sop-chat/internal/wire"
+)
+
+// A keeper keeps what is said in a room. Without --history, its archive is nil, and it
+// does nothing.
+type keeper struct {
+	archive *history.Archive
+	result  chan error // of Run
+}
+
+// openHistory opens the file of --history.
+func openHistory(o serveOptions, logger *slog.Logger) (*keeper, error) {
+	k := new(keeper)
+	if o.history == "" {
+		return k, nil
+	}
+	var err error
+	k.archive, err = history.Open(o.history, history.Config{
+		Room:   roomName,
+		Window: o.historySync,
+		Retain: o.retain,
+		Kept:   o.kept(),
+		Logger: logger,
+	})
+	return k, err
+}
+
+// epochs returns the room's epochs.
+func (k *keeper) epochs() server.Epochs {
+	if k.archive == nil {
+		return nil
+	}
+	return k.archive.Epochs()
+}
+
+// follow puts the last messages into the room's log, and has what follows them be kept.
+// Nobody may append to the log or follow it yet.
+func (k *keeper) follow(log *broadcast.Log) error {
+	if k.archive == nil {
+		return nil
+	}
+	last, err := k.archive.Last()
+	if err != nil {
+		return err
+	}
+	log.SetFirst(k.archive.Next() - uint64(len(last)))
+	restore(log, last)
+	k.archive.Follow(log)
+	return nil
+}
+
+// run begins to write what is said.
+func (k *keeper) run(ctx context.Context) {
+	if k.archive != nil {
+		k.result = make(chan error, 1)
+		go func() { k.result <- k.archive.Run(ctx) }()
+	}
+}
+
+// wait returns when all messages are written, once the log is closed, or an error if
+// that is not possible.
+func (k *keeper) wait() error {
+	if k.archive == nil {
+		return nil
+	}
+	return errors.Join(<-k.result, k.close())
+}
+
+func (k *keeper) close() error {
+	if k.archive == nil {
+		return nil
+	}
+	return k.archive.Close()
+}
+
+// restore appends messages of a history to a log.
+func restore(log *broadcast.Log, messages []history.Message) {
+	batch := broadcast.NewBatch(wire.Size)
+	for i := range messages {
+		m := &messages[i]
+		batch.Add(&m.From, copy(batch.Free(), m.Wire[:]))
+		log.Append(batch, m.Time)
+	}
+}

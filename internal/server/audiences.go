@@ -1,0 +1,120 @@
+//go:build linux
+
+package server
+
+import "sop-chat/internal/netpoll"
+
+// audiences are those of a loop: one for each room that has members there. In a wake-up,
+// the loop looks at those alone that have something to do.
+type audiences struct {
+	common   *common
+	all      []*audience // by index; nil where there is none
+	free     []int32     // the indices of those
+	of       map[*Room]*audience
+	touched  []*audience // those with something to do in this wake-up
+	schedule schedule
+	woken    []*Room // memory for inbox.takeWoken
+
+	// next is the next event of the same audience, for each event of a wake-up.
+	next [maxEvents]int32
+}
+
+// An eventList is the events of an audience in a wake-up, by their index.
+type eventList struct{ first, last int32 } // first is -1 if there is none
+
+// get returns the audience of a room, which may be a new one, and touches it.
+func (s *audiences) get(room *Room) *audience {
+	a := s.of[room]
+	if a == nil {
+		a = &audience{common: s.common, room: room, written: room.log.Head(), position: -1, events: eventList{first: -1}}
+		if last := len(s.free) - 1; last >= 0 {
+			a.index, s.free = s.free[last], s.free[:last]
+			s.all[a.index] = a
+		} else {
+			a.index = int32(len(s.all))
+			s.all = append(s.all, a)
+		}
+		s.of[room] = a
+	}
+	s.touch(a)
+	return a
+}
+
+// at returns the audience a connection belongs to, or nil.
+func (s *audiences) at(c *conn) *audience {
+	if c.audience < 0 {
+		return nil
+	}
+	return s.all[c.audience]
+}
+
+// touch has an audience looked at in this wake-up.
+func (s *audiences) touch(a *audience) {
+	if !a.touched {
+		a.touched = true
+		s.touched = append(s.touched, a)
+		a.begin()
+	}
+}
+
+// touchWoken touches the audiences of the rooms that have something new.
+func (s *audiences) touchWoken() {
+	s.woken = s.common.inbox.takeWoken(s.woken[:0])
+	for _, room := range s.woken {
+		if a := s.of[room]; a != nil {
+			a.woken.Store(false)
+			s.touch(a)
+		}
+	}
+	clear(s.woken)
+}
+
+// touchDue touches the audiences whose deadline has come.
+func (s *audiences) touchDue() {
+	for len(s.schedule) > 0 && !s.schedule[0].due.After(s.common.now) {
+		a := s.schedule[0]
+		s.schedule.set(a, never)
+		s.touch(a)
+	}
+}
+
+// addEvent adds the event with an index to those of a member's audience.
+func (s *audiences) addEvent(c *conn, i int) {
+	a := s.all[c.audience]
+	s.touch(a)
+	s.next[i] = -1
+	if a.events.first < 0 {
+		a.events.first = int32(i)
+	} else {
+		s.next[a.events.last] = int32(i)
+	}
+	a.events.last = int32(i)
+}
+
+// takeEvents calls handle with each event of an audience.
+func (s *audiences) takeEvents(a *audience, events []netpoll.Event, t *table) {
+	for i := a.events.first; i >= 0; i = s.next[i] {
+		if c := t.lookup(&events[i]); c != nil && c.state >= member {
+			a.handle(c, &events[i])
+		}
+	}
+	a.events.first = -1
+}
+
+// settle ends a wake-up of the audiences that were touched.
+func (s *audiences) settle() {
+	for _, a := range s.touched {
+		a.touched = false
+		a.advance()
+		if !a.isEmpty() {
+			s.schedule.set(a, a.deadline())
+			continue
+		}
+		s.schedule.set(a, never)
+		delete(s.of, a.room)
+		s.all[a.index] = nil
+		s.free = append(s.free, a.index)
+	}
+	clear(s.touched)
+	s.touched = s.touched[:0]
+}

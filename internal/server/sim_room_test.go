@@ -1,0 +1,117 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A simRoom is a room, and what is known of it.
+type simRoom struct {
+	world  *world
+	room   *Room
+	config simRoomConfig
+	memory *simMemory // nil if the log lies in the program's own
+	oracle *oracle
+	gate   *simGate // nil if what is appended is published at once
+}
+
+// A simRoomConfig is what a seed chooses of a room's settings.
+type simRoomConfig struct {
+	slots, backlog, replay, kept int
+	first                        uint64 // the number of the first message
+}
+
+// drawRoom returns settings of a room.
+func (w *world) drawRoom() simRoomConfig {
+	c := simRoomConfig{
+		slots:   []int{0, 4, 8}[w.rng.IntN(3)],
+		backlog: 32 << 10 << w.rng.IntN(4),
+		first:   []uint64{1, 1 << 40}[w.rng.IntN(2)],
+	}
+	if w.chance(2) {
+		c.kept = w.rng.IntN(broadcast.MaxRetained(c.backlog) + 1)
+		c.replay = w.rng.IntN(c.kept + 1)
+	}
+	return c
+}
+
+// addRoom opens a room.
+func (w *world) addRoom(c simRoomConfig) *simRoom {
+	r := &simRoom{world: w, config: c}
+	name := fmt.Sprintf("room %d", len(w.rooms))
+	config := RoomConfig{
+		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
+		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept,
+	}
+	r.room = newRoom(config, w.config.loops, func(segments int) fileMemory {
+		if w.chance(3) {
+			return nil
+		}
+		r.memory = newSimMemory(w, segments)
+		return r.memory
+	})
+	r.room.log.SetFirst(c.first)
+	r.oracle = newOracle(r)
+	if w.chance(3) {
+		r.gate = newSimGate(r)
+	}
+	if err := w.shared.add(r.room); err != nil {
+		w.failf("a room can't be added: %v", err)
+	}
+	w.rooms = append(w.rooms, r)
+	return r
+}
+
+func (r *simRoom) key() string { return r.room.key }
+
+// shutdown checks that nothing is left of the room when all loops have ended.
+func (r *simRoom) shutdown() {
+	w := r.world
+	r.room.log.Close()
+	if r.gate != nil {
+		r.gate.follower.Close()
+	}
+	r.oracle.read()
+	r.oracle.follower.Close()
+	if r.memory != nil && !r.memory.closed {
+		w.failf("the memory of %s is left", r.room.name)
+	}
+	if taken := r.room.taken.Load(); taken != 0 {
+		w.failf("%d slots of %s are left taken", taken, r.room.name)
+	}
+	for i := range r.room.at {
+		if n := r.room.at[i].Load(); n != 0 {
+			w.failf("loop %d is believed to have %d members of %s", i, n, r.room.name)
+		}
+	}
+}
+
+// simEpochs are the epochs of all rooms: there is but one.
+type simEpochs struct{}
+
+func (simEpochs) Current() uint64       { return simEpoch }
+func (simEpochs) Has(epoch uint64) bool { return epoch == simEpoch }
+
+func (simEpochs) Known(epoch, number uint64) uint64 { return number }
+
+// readAll reads what is new in the logs.
+func (w *world) readAll() {
+	for _, r := range w.rooms {
+		r.oracle.read()
+	}
+}
+
+// publishAll publishes what was appended behind gates, and reports whether that was
+// anything.
+func (w *world) publishAll() (did bool) {
+	for _, r := range w.rooms {
+		did = r.gate != nil && r.gate.publish() || did
+	}
+	return did
+}
+
+// any returns one of the rooms.
+func (w *world) any() *simRoom { return w.rooms[w.rng.IntN(len(w.rooms))] }
