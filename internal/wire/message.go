@@ -1,9 +1,10 @@
 // Package wire is the chat protocol's one and only message: 512 bytes, a user
 // name and a text, each padded with zero bytes. It builds messages, reads
-// their fields and cuts a stream of bytes into messages.
+// their fields and cuts a stream of bytes into messages. Beside that it says what
+// may be the key and the name of a room.
 //
-// It knows bytes and nothing else: no sockets, no rooms, no clocks, and no
-// encoding; a field is whatever its sender put there.
+// It knows bytes and nothing else: no sockets, no rooms, no clocks, and of messages
+// no encoding; a field is whatever its sender put there.
 package wire
 
 import (
