@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/english":   {},
 	"internal/broadcast": {"sop-chat/internal/wire"},
 	"internal/repeat":    {},
+	"internal/rooms":     {"sop-chat/internal/wire", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 	"internal/netpoll":   {"golang.org/x/sys/unix"},
 	"internal/server":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "sop-chat/internal/netpoll", "sop-chat/internal/websocket", "golang.org/x/sys/unix"},
 	"internal/console":   {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable"},

@@ -1,0 +1,77 @@
+// Package rooms is what the rooms of a server are configured to be: their names, keys
+// and limits. It reads them from a file, checks that they can be rooms of one server,
+// and says what has changed from one set of them to another.
+//
+// It knows no server and no signals, and opens nothing but the file.
+package rooms
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"sop-chat/internal/wire"
+)
+
+// A Room is a room of the configuration.
+type Room struct {
+	Name string
+	Key  string
+	// MaxClients is how many clients the room takes; 0 is no limit.
+	MaxClients int
+	// Replay is how many of the last messages a client is sent when it joins.
+	Replay int
+	// Retain is the age from which on messages are removed from the history; 0 keeps
+	// all.
+	Retain time.Duration
+	// DisconnectOnKeyChange has the clients disconnected when the key changes.
+	DisconnectOnKeyChange bool
+	// At is where the room is configured.
+	At Place
+}
+
+// A Place is a line of a file, or if the line is 0 something else that has a name.
+type Place struct {
+	Source string
+	Line   int
+}
+
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.Source
+	}
+	return p.Source + ":" + strconv.Itoa(p.Line)
+}
+
+// errorf returns an error that begins with the place.
+func (p Place) errorf(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", p, fmt.Errorf(format, args...))
+}
+
+// Check returns an error unless rooms can be those of one server: valid names and keys,
+// and no name or key twice. The error has the place, and never a key.
+func Check(rooms []Room, allowEmptyKey bool) error {
+	names := make(map[string]Place, len(rooms))
+	keys := make(map[string]*Room, len(rooms))
+	for i := range rooms {
+		room := &rooms[i]
+		if err := wire.CheckRoomName(room.Name); err != nil {
+			return room.At.errorf("%w", err)
+		}
+		if err := wire.CheckKey(room.Key); err != nil {
+			return room.At.errorf("room %q: %w", room.Name, err)
+		}
+		if room.Key == "" && !allowEmptyKey {
+			return room.At.errorf("room %q: the key is empty, so everyone could join; --allow-empty-key permits that", room.Name)
+		}
+		if first, found := names[room.Name]; found {
+			return room.At.errorf("there is another room %q, at %s; each needs a name of its own", room.Name, first)
+		}
+		if first, found := keys[room.Key]; found {
+			return room.At.errorf("room %q has the same key as room %q, at %s; the key decides the room, so each needs its own",
+				room.Name, first.Name, first.At)
+		}
+		names[room.Name], keys[room.Key] = room.At, room
+	}
+	return nil
+}
