@@ -1,4 +1,4 @@
-// Package console is the reader that prints: it follows a room's log and puts
+// Package console is the reader that prints: it follows the logs of all rooms and puts
 // what happens there into lines, for a person or for a program, so that
 // nothing a client sends can act on a terminal or pass for a line of ours.
 //
@@ -51,17 +51,28 @@ const batchSize = 128
 type Console struct {
 	format  formatter
 	out     output
-	repeats repeats
+	windows []window // those that have begun, the first to end first
 	entries [batchSize]broadcast.Entry
+}
+
+// A feed is what a Console knows of a room. Of a quiet one that is little: there may
+// be thousands.
+type feed struct {
+	tag string // begins each line, so that it tells the room
+	repeats
+	lost gap // left out because the output failed, and not said yet
 }
 
 // A formatter puts things into words. Each method appends one line, which ends
 // in the only line break it has, and allocates nothing else.
 type formatter interface {
-	message(dst []byte, e *broadcast.Entry) []byte
-	notice(dst []byte, n *broadcast.Notice) []byte
-	gap(dst []byte, g gap, now time.Time) []byte
-	repeated(dst []byte, sum repeat.Sum[repeated], now time.Time) []byte
+	// tag returns what tells a room by its name, for the other methods. Without
+	// a tag, lines tell no room.
+	tag(room string) string
+	message(dst []byte, tag string, e *broadcast.Entry) []byte
+	notice(dst []byte, tag string, n *broadcast.Notice) []byte
+	gap(dst []byte, tag string, g gap, now time.Time) []byte
+	repeated(dst []byte, tag string, sum repeat.Sum[repeated], now time.Time) []byte
 }
 
 // New returns a Console that prints to out. It does not close out.
@@ -69,7 +80,7 @@ type formatter interface {
 // If out is standard output, the program must ignore SIGPIPE: Go otherwise
 // ends a program that writes there when the reader is gone.
 func New(out io.Writer, o Options) *Console {
-	c := &Console{out: output{w: out, logger: o.Logger}, repeats: newRepeats()}
+	c := &Console{out: output{w: out, logger: o.Logger}}
 	if c.out.logger == nil {
 		c.out.logger = slog.New(slog.DiscardHandler)
 	}
@@ -95,23 +106,24 @@ func New(out io.Writer, o Options) *Console {
 // f skips what it has to.
 func (c *Console) Run(ctx context.Context, f *broadcast.Follower) error {
 	defer f.Close()
+	feed := &feed{}
 	for ctx.Err() == nil {
 		n, err := c.next(ctx, f)
 		if errors.Is(err, io.EOF) {
-			c.printAt(nil, time.Time{}) // the last chance for what could not be written
+			c.end(feed) // the last chance for what could not be written
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		c.print(c.entries[:n])
+		c.print(feed, c.entries[:n], time.Now())
 	}
 	return ctx.Err()
 }
 
 // next waits for entries, or until there is something to say without any.
 func (c *Console) next(ctx context.Context, f *broadcast.Follower) (int, error) {
-	due := c.repeats.due()
+	due := c.due()
 	if due.IsZero() || c.out.gone {
 		return f.Next(ctx, c.entries[:])
 	}
@@ -124,39 +136,56 @@ func (c *Console) next(ctx context.Context, f *broadcast.Follower) (int, error) 
 	return n, err
 }
 
-// print writes a batch of entries, and before them what was left out so far.
-func (c *Console) print(entries []broadcast.Entry) { c.printAt(entries, time.Now()) }
-
-// printAt is print at a time; the zero time is the end.
-func (c *Console) printAt(entries []broadcast.Entry, now time.Time) {
+// print writes a batch of entries of a feed, and before them what was left out so far.
+func (c *Console) print(f *feed, entries []broadcast.Entry, now time.Time) {
 	if c.out.gone {
 		return
 	}
-	if c.out.lost.any() {
-		c.printGap(c.out.takeLost())
-	}
-	for _, sum := range c.repeats.take(now) {
-		c.out.buf = c.format.repeated(c.out.buf, sum, time.Now())
-		c.out.endLine(gap{events: sum.Count})
-	}
+	c.printLost()
+	c.printRepeats(now)
 	for i := range entries {
-		switch e := &entries[i]; {
-		case e.Skipped > 0 || e.SkippedNotices > 0:
-			c.printGap(gap{messages: e.Skipped, events: e.SkippedNotices, reason: tooSlow})
-			c.repeats.missed()
-		case e.Notice != nil && !c.repeats.show(e.Notice, now):
-		case e.Notice != nil:
-			c.out.buf = c.format.notice(c.out.buf, e.Notice)
-			c.out.endLine(gap{events: 1})
-		default:
-			c.out.buf = c.format.message(c.out.buf, e)
-			c.out.endLine(gap{messages: 1})
-		}
+		c.printEntry(f, &entries[i], now)
 	}
 	c.out.flush()
 }
 
-func (c *Console) printGap(g gap) {
-	c.out.buf = c.format.gap(c.out.buf, g, time.Now())
-	c.out.endLine(g)
+// end writes what there is to say of a feed of which nothing more comes.
+func (c *Console) end(f *feed) {
+	if c.out.gone {
+		return
+	}
+	c.printLost()
+	for k := range kinds {
+		c.endWindow(f, k)
+	}
+	c.out.flush()
+}
+
+func (c *Console) printEntry(f *feed, e *broadcast.Entry, now time.Time) {
+	switch {
+	case e.Skipped > 0 || e.SkippedNotices > 0:
+		c.printGap(f, gap{messages: e.Skipped, events: e.SkippedNotices, reason: tooSlow})
+		f.unseen = nil // which of them have left is not known
+	case e.Notice != nil && !c.show(f, e.Notice, now):
+	case e.Notice != nil:
+		c.out.buf = c.format.notice(c.out.buf, f.tag, e.Notice)
+		c.out.endLine(f, gap{events: 1})
+	default:
+		c.out.buf = c.format.message(c.out.buf, f.tag, e)
+		c.out.endLine(f, gap{messages: 1})
+	}
+}
+
+// printLost says how much was left out while the output failed.
+func (c *Console) printLost() {
+	for _, f := range c.out.takeLost() {
+		g := f.lost
+		f.lost = gap{}
+		c.printGap(f, g)
+	}
+}
+
+func (c *Console) printGap(f *feed, g gap) {
+	c.out.buf = c.format.gap(c.out.buf, f.tag, g, time.Now())
+	c.out.endLine(f, g)
 }

@@ -233,7 +233,7 @@ func TestOptions(t *testing.T) {
 		{Options{Format: JSON, Times: true, Colours: true}, `{"time":"2026-`},
 	} {
 		var out bytes.Buffer
-		printMessages(New(&out, test.options), "hello")
+		printMessages(New(&out, test.options), &feed{}, "hello")
 		if !strings.HasPrefix(out.String(), test.want) {
 			t.Errorf("%+v: printed %q, want %q", test.options, out.String(), test.want)
 		}

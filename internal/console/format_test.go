@@ -23,7 +23,7 @@ func FuzzFormats(f *testing.F) {
 		e := entry(own, string(name), string(message))
 		name, message = e.Message.Name(), e.Message.Text()
 
-		line := checkLine(t, text.message(nil, e))
+		line := checkLine(t, text.message(nil, "", e))
 		gotOwn, gotName, gotText, err := readTextLine(line)
 		if err != nil {
 			t.Fatalf("%v: %s", err, line)
@@ -32,12 +32,12 @@ func FuzzFormats(f *testing.F) {
 			t.Fatalf("%q as %q: %q\nwas shown as %s\nwhich says %q as %q: %q", own, name, message, line, gotOwn, gotName, gotText)
 		}
 
-		shown := strings.NewReplacer(colourOf(own), "", noColour, "").Replace(string(terminal.message(nil, e)))
+		shown := strings.NewReplacer(colourOf(own), "", noColour, "").Replace(string(terminal.message(nil, "", e)))
 		if got, want := checkLine(t, []byte(shown)), "12:04:05 "+line; got != want {
 			t.Fatalf("on a terminal: %s\nwant %s", got, want)
 		}
 
-		line = checkLine(t, jsonLines.message(nil, e))
+		line = checkLine(t, jsonLines.message(nil, "", e))
 		l, err := readJSONLine([]byte(line))
 		if err != nil {
 			t.Fatalf("%v: %s", err, line)
@@ -83,15 +83,15 @@ var formats = []struct {
 
 // Printing messages allocates nothing, whatever is in them.
 func TestPrintAllocatesNothing(t *testing.T) {
-	for _, f := range formats {
-		t.Run(f.name, func(t *testing.T) {
-			c := New(io.Discard, Options{})
-			c.format = f.format
+	for _, test := range formats {
+		t.Run(test.name, func(t *testing.T) {
+			c, f := New(io.Discard, Options{}), &feed{tag: "[room] "}
+			c.format = test.format
 			c.entries[0] = *entry("alice", "alice", "hello")
 			c.entries[1] = *entry(strings.Repeat("o", 64), strings.Repeat("n", 64), strings.Repeat("\x00\xff", 224))
 			c.entries[2] = *entry("\xff", "\xff", strings.Repeat("ż\u202e\U000e0001\"", 50))
-			c.print(c.entries[:3]) // grows the buffer
-			if n := testing.AllocsPerRun(100, func() { c.print(c.entries[:3]) }); n != 0 {
+			c.print(f, c.entries[:3], noon) // grows the buffer
+			if n := testing.AllocsPerRun(100, func() { c.print(f, c.entries[:3], noon) }); n != 0 {
 				t.Errorf("%v allocations for three messages", n)
 			}
 		})
@@ -111,7 +111,7 @@ func BenchmarkMessage(b *testing.B) {
 				b.ReportAllocs()
 				var line []byte
 				for b.Loop() {
-					line = f.format.message(line[:0], e)
+					line = f.format.message(line[:0], "", e)
 				}
 			})
 		}

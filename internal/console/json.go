@@ -15,6 +15,7 @@ import (
 //
 //	time                 when the server took it, UTC, RFC 3339 with nanoseconds
 //	event                message, accepted, refused, joined, left, repeated or skipped
+//	room                 the name of the room, if rooms are named
 //	name                 of a message: as it was sent, blanks and all
 //	authenticated_name   blanks trimmed; not with refused
 //	text                 of a message
@@ -44,8 +45,11 @@ func newJSONFormat() *jsonFormat {
 	}}
 }
 
-func (j *jsonFormat) message(dst []byte, e *broadcast.Entry) []byte {
-	dst = j.begin(dst, e.Time, "message")
+// tag returns what tells the room, behind the event.
+func (j *jsonFormat) tag(room string) string { return string(appendField(nil, "room", []byte(room))) }
+
+func (j *jsonFormat) message(dst []byte, tag string, e *broadcast.Entry) []byte {
+	dst = j.begin(dst, tag, e.Time, "message")
 	dst = appendField(dst, "name", e.Message.Name())
 	dst = appendField(dst, "authenticated_name", []byte(e.From.Name))
 	dst = appendText(dst, e.Message.Text())
@@ -53,7 +57,7 @@ func (j *jsonFormat) message(dst []byte, e *broadcast.Entry) []byte {
 	return append(dst, "}\n"...)
 }
 
-func (j *jsonFormat) notice(dst []byte, n *broadcast.Notice) []byte {
+func (j *jsonFormat) notice(dst []byte, tag string, n *broadcast.Notice) []byte {
 	var event string
 	switch n.Kind {
 	case broadcast.Accepted:
@@ -67,7 +71,7 @@ func (j *jsonFormat) notice(dst []byte, n *broadcast.Notice) []byte {
 	default:
 		panic(fmt.Sprintf("console: no event for a notice of kind %d", n.Kind))
 	}
-	dst = j.begin(dst, n.Time, event)
+	dst = j.begin(dst, tag, n.Time, event)
 	dst = appendField(dst, "name", []byte(n.From.Name))
 	if n.Kind != broadcast.Refused {
 		dst = appendField(dst, "authenticated_name", []byte(n.From.Name))
@@ -89,8 +93,8 @@ func (j *jsonFormat) key(dst []byte, n *broadcast.Notice) []byte {
 	return appendField(dst, "key", []byte(n.Key))
 }
 
-func (j *jsonFormat) gap(dst []byte, g gap, now time.Time) []byte {
-	dst = j.begin(dst, now, "skipped")
+func (j *jsonFormat) gap(dst []byte, tag string, g gap, now time.Time) []byte {
+	dst = j.begin(dst, tag, now, "skipped")
 	dst = appendField(dst, "reason", []byte(g.reason))
 	dst = append(dst, `,"count":`...)
 	dst = strconv.AppendUint(dst, g.messages, 10)
@@ -99,12 +103,13 @@ func (j *jsonFormat) gap(dst []byte, g gap, now time.Time) []byte {
 	return append(dst, "}\n"...)
 }
 
-func (j *jsonFormat) begin(dst []byte, at time.Time, event string) []byte {
+func (j *jsonFormat) begin(dst []byte, tag string, at time.Time, event string) []byte {
 	dst = append(dst, `{"time":"`...)
 	dst = j.clock.append(dst, at)
 	dst = append(dst, `","event":"`...)
 	dst = append(dst, event...)
-	return append(dst, '"')
+	dst = append(dst, '"')
+	return append(dst, tag...)
 }
 
 func appendAddress(dst []byte, from *broadcast.Sender) []byte {

@@ -40,22 +40,22 @@ func readJSONLine(line []byte) (l jsonLine, err error) {
 func TestJSON(t *testing.T) {
 	format := newJSONFormat()
 	notice := func(kind broadcast.NoticeKind, key, reason string) []byte {
-		return format.notice(nil, &broadcast.Notice{Kind: kind, From: sender("alice"), Key: key, Reason: reason, Time: noon})
+		return format.notice(nil, "", &broadcast.Notice{Kind: kind, From: sender("alice"), Key: key, Reason: reason, Time: noon})
 	}
 	for _, test := range []struct {
 		got  []byte
 		want string
 	}{
 		{
-			format.message(nil, entry("alice", " alice ", "say \"hi\"\n")),
+			format.message(nil, "", entry("alice", " alice ", "say \"hi\"\n")),
 			`"event":"message","name":" alice ","authenticated_name":"alice","text":"say \"hi\"\n","address":"127.0.0.1:4242"`,
 		},
 		{
-			format.message(nil, entry("bob", "alice", "żółw 👩\u200d👧")),
+			format.message(nil, "", entry("bob", "alice", "żółw 👩\u200d👧")),
 			`"event":"message","name":"alice","authenticated_name":"bob","text":"żółw 👩` + "\u200d" + `👧","address":"127.0.0.1:4242"`,
 		},
 		{
-			format.message(nil, &broadcast.Entry{From: &broadcast.Sender{}, Time: noon}),
+			format.message(nil, "", &broadcast.Entry{From: &broadcast.Sender{}, Time: noon}),
 			`"event":"message","name":"","authenticated_name":"","text":""`,
 		},
 		{
@@ -75,7 +75,7 @@ func TestJSON(t *testing.T) {
 			`"event":"left","name":"alice","authenticated_name":"alice","address":"127.0.0.1:4242","reason":"reset"`,
 		},
 		{
-			format.gap(nil, gap{12, 3, tooSlow}, noon),
+			format.gap(nil, "", gap{12, 3, tooSlow}, noon),
 			`"event":"skipped","reason":"the console could not keep up","count":12,"count_events":3`,
 		},
 	} {

@@ -49,7 +49,7 @@ func NewJSONWriter() JSONWriter { return JSONWriter{newJSONFormat()} }
 
 // AppendMessage appends an object and a line break.
 func (w JSONWriter) AppendMessage(dst []byte, at time.Time, name, text []byte) []byte {
-	dst = w.format.begin(dst, at, "message")
+	dst = w.format.begin(dst, "", at, "message")
 	dst = appendField(dst, "name", name)
 	dst = appendText(dst, text)
 	return append(dst, "}\n"...)
@@ -57,7 +57,7 @@ func (w JSONWriter) AppendMessage(dst []byte, at time.Time, name, text []byte) [
 
 // AppendMessageFrom appends an object with the name that the sender joined with, too.
 func (w JSONWriter) AppendMessageFrom(dst []byte, at time.Time, name, from, text []byte) []byte {
-	dst = w.format.begin(dst, at, "message")
+	dst = w.format.begin(dst, "", at, "message")
 	dst = appendField(dst, "name", name)
 	dst = appendField(dst, "authenticated_name", from)
 	dst = appendText(dst, text)

@@ -20,16 +20,16 @@ func NewLines(colours bool) *Lines {
 }
 
 // Message appends the line of a message.
-func (l *Lines) Message(dst []byte, e *broadcast.Entry) []byte { return l.format.message(dst, e) }
+func (l *Lines) Message(dst []byte, e *broadcast.Entry) []byte { return l.format.message(dst, "", e) }
 
 // Heading appends what the line of a message begins with, up to the text, which
 // is to be appended with Escape.
-func (l *Lines) Heading(dst []byte, e *broadcast.Entry) []byte { return l.format.heading(dst, e) }
+func (l *Lines) Heading(dst []byte, e *broadcast.Entry) []byte { return l.format.heading(dst, "", e) }
 
 // Missing appends a line that says that messages are missing, at the time of
 // the one that comes next.
 func (l *Lines) Missing(dst []byte, messages uint64, at time.Time) []byte {
-	dst = l.format.beginOurs(dst, at)
+	dst = l.format.beginOurs(dst, "", at)
 	dst = fmt.Appendf(dst, "%s %s missing here: the history could not be written",
 		english.Count(messages, "message"), english.Are(messages))
 	return l.format.endOurs(dst)

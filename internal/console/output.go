@@ -35,28 +35,43 @@ type output struct {
 	logger *slog.Logger
 	buf    []byte
 	lines  []line
-	cut    bool // the first line is the rest of one
-	lost   gap  // left out and not yet said
-	fails  bool // since when the logger knows
-	gone   bool // nobody will ever read the output again
+	cut    bool    // the first line is the rest of one
+	lost   []*feed // of which something was left out and that was not said yet
+	fails  bool    // since when the logger knows
+	gone   bool    // nobody will ever read the output again
 }
 
 // A line is a place in the buffer, and what is lost if it is not written.
 type line struct {
 	end    int
+	feed   *feed
 	counts gap
 }
 
-// endLine says that the buffer ends with a line, which counts for so much.
-func (o *output) endLine(counts gap) {
-	o.lines = append(o.lines, line{len(o.buf), counts})
+// endLine says that the buffer ends with a line of a feed, which counts for so much.
+func (o *output) endLine(f *feed, counts gap) {
+	o.lines = append(o.lines, line{len(o.buf), f, counts})
 }
 
-// takeLost returns what was left out, for the caller to print it.
-func (o *output) takeLost() gap {
-	g := o.lost
-	o.lost = gap{}
-	return g
+// takeLost returns the feeds of which something was left out, for the caller to print
+// how much.
+func (o *output) takeLost() []*feed {
+	feeds := o.lost
+	o.lost = nil
+	return feeds
+}
+
+// lose notes that a line of a feed was left out.
+func (o *output) lose(f *feed, counts gap) {
+	if !counts.any() {
+		return
+	}
+	if !f.lost.any() {
+		o.lost = append(o.lost, f)
+	}
+	f.lost.messages += counts.messages
+	f.lost.events += counts.events
+	f.lost.reason = failed
 }
 
 // flush writes the buffer and empties it, save for the rest of a line.
@@ -95,15 +110,13 @@ func (o *output) settle(n int) {
 		case begun:
 			rest = copy(o.buf, o.buf[n:l.end])
 		default:
-			o.lost.messages += l.counts.messages
-			o.lost.events += l.counts.events
-			o.lost.reason = failed
+			o.lose(l.feed, l.counts)
 		}
 		start = l.end
 	}
 	o.buf, o.lines = o.buf[:rest], o.lines[:0]
 	if o.cut = rest > 0; o.cut {
-		o.endLine(gap{})
+		o.endLine(nil, gap{})
 	}
 }
 

@@ -23,12 +23,12 @@ type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// printMessages makes the console print messages of alice as one batch.
-func printMessages(c *Console, texts ...string) {
+// printMessages makes the console print messages of alice as one batch of a feed.
+func printMessages(c *Console, f *feed, texts ...string) {
 	for i, text := range texts {
 		c.entries[i] = *entry("alice", "alice", text)
 	}
-	c.print(c.entries[:len(texts)])
+	c.print(f, c.entries[:len(texts)], noon)
 }
 
 // A batch is written in one step.
@@ -38,7 +38,7 @@ func TestOneWriteABatch(t *testing.T) {
 		writes++
 		return len(p), nil
 	}), Options{})
-	printMessages(c, "one", "two", "three")
+	printMessages(c, &feed{}, "one", "two", "three")
 	if writes != 1 {
 		t.Errorf("%d writes for one batch", writes)
 	}
@@ -60,7 +60,7 @@ func TestOutputFails(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			var out, log bytes.Buffer
-			takes := -1
+			takes, f := -1, &feed{}
 			c := New(writerFunc(func(p []byte) (int, error) {
 				if takes < 0 {
 					return out.Write(p)
@@ -70,12 +70,12 @@ func TestOutputFails(t *testing.T) {
 				out.Write(p[:n])
 				return n, syscall.ENOSPC
 			}), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			printMessages(c, "one")
+			printMessages(c, f, "one")
 			takes = test.takes
-			printMessages(c, "two", "three")
-			printMessages(c)
+			printMessages(c, f, "two", "three")
+			printMessages(c, f)
 			takes = -1
-			printMessages(c, "four")
+			printMessages(c, f, "four")
 			if want := "alice: one\n" + test.want + "alice: four\n"; out.String() != want {
 				t.Errorf("printed\n%swant\n%s", out.String(), want)
 			}
@@ -90,7 +90,7 @@ func TestOutputFails(t *testing.T) {
 // A gap that could not be printed adds to the next.
 func TestGapsAddUp(t *testing.T) {
 	var out bytes.Buffer
-	broken := true
+	broken, f := true, &feed{}
 	c := New(writerFunc(func(p []byte) (int, error) {
 		if broken {
 			return 0, syscall.EIO
@@ -98,10 +98,10 @@ func TestGapsAddUp(t *testing.T) {
 		return out.Write(p)
 	}), Options{})
 	c.entries[0] = broadcast.Entry{Skipped: 40, SkippedNotices: 5}
-	c.print(c.entries[:1])
-	printMessages(c, "one", "two")
+	c.print(f, c.entries[:1], noon)
+	printMessages(c, f, "one", "two")
 	broken = false
-	printMessages(c, "three")
+	printMessages(c, f, "three")
 	if want := "* 42 messages and 5 events were left out here: writing to the output failed\nalice: three\n"; out.String() != want {
 		t.Errorf("printed\n%swant\n%s", out.String(), want)
 	}
@@ -118,13 +118,13 @@ func TestOutputGone(t *testing.T) {
 	} {
 		t.Run(gone.Error(), func(t *testing.T) {
 			var log bytes.Buffer
-			writes := 0
+			writes, f := 0, &feed{}
 			c := New(writerFunc(func([]byte) (int, error) {
 				writes++
 				return 0, gone
 			}), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			printMessages(c, "one")
-			printMessages(c, "two")
+			printMessages(c, f, "one")
+			printMessages(c, f, "two")
 			if writes != 1 {
 				t.Errorf("%d writes, want 1", writes)
 			}
@@ -136,8 +136,8 @@ func TestOutputGone(t *testing.T) {
 }
 
 // However writes fail, whatever part they take: once all works again, what was
-// printed are whole lines in the right order, and the gaps in it are of exactly
-// the size that they say.
+// printed of each room are whole lines in the right order, and the gaps in it are of
+// exactly the size that they say.
 func TestNothingMissingUnsaid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var out bytes.Buffer
@@ -150,27 +150,47 @@ func TestNothingMissingUnsaid(t *testing.T) {
 			return n, rapid.SampledFrom([]error{syscall.ENOSPC, syscall.EIO, nil}).Draw(t, "error")
 		}), Options{})
 
-		var happened []string
+		feeds := []*feed{{tag: "[one] "}, {tag: "[two] "}, {tag: "[three] "}}
+		happened := make(map[*feed][]string)
 		for range rapid.IntRange(1, 10).Draw(t, "batches") {
+			f := rapid.SampledFrom(feeds).Draw(t, "feed")
 			batch := c.entries[:rapid.IntRange(0, 4).Draw(t, "entries")]
 			for i := range batch {
-				what := strconv.Itoa(len(happened))
+				what := strconv.Itoa(len(happened[f]))
 				if rapid.Bool().Draw(t, "message") {
 					batch[i] = *entry("a", "a", what)
-					happened = append(happened, "a: "+what)
+					happened[f] = append(happened[f], "a: "+what)
 				} else {
 					batch[i] = broadcast.Entry{Notice: &broadcast.Notice{Kind: broadcast.Joined, From: sender(what)}}
-					happened = append(happened, fmt.Sprintf("* %q joined", what))
+					happened[f] = append(happened[f], fmt.Sprintf("* %q joined", what))
 				}
 			}
-			c.print(batch)
+			c.print(f, batch, noon)
 		}
 		fails = false
-		c.print(nil)
-		if err := checkComplete(out.String(), happened); err != nil {
-			t.Fatalf("%v; printed:\n%s", err, out.String())
+		c.print(feeds[0], nil, noon)
+		all := 0
+		for _, f := range feeds {
+			lines := linesOf(out.String(), f.tag)
+			if err := checkComplete(strings.Join(lines, ""), happened[f]); err != nil {
+				t.Fatalf("%s%v; printed:\n%s", f.tag, err, out.String())
+			}
+			all += len(lines)
+		}
+		if n := strings.Count(out.String(), "\n"); n != all {
+			t.Fatalf("%d of %d lines are of no room; printed:\n%s", n-all, n, out.String())
 		}
 	})
+}
+
+// linesOf returns the lines with a tag, without it.
+func linesOf(printed, tag string) (lines []string) {
+	for line := range strings.Lines(printed) {
+		if rest, found := strings.CutPrefix(line, tag); found {
+			lines = append(lines, rest)
+		}
+	}
+	return lines
 }
 
 var gapLine = regexp.MustCompile(`^\* (?:(\d+) messages?)?(?: and )?(?:(\d+) events?)? (?:was|were) left out here: `)

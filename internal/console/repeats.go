@@ -17,11 +17,24 @@ const (
 	joinsEach, joinsInAll       = 50, 500 // by those that know the key; a class may come at once
 )
 
-// repeats says which notices are shown.
+// repeats says which notices of a room are shown. The zero value has counted none, and
+// that is what it comes back to.
 type repeats struct {
-	refusals, joins *repeat.Counter[repeated]
-	unseen          map[uint64]struct{} // those inside whose joining was not shown: nor is their leaving
+	counters [kinds]*repeat.Counter[repeated] // nil while no window has begun
+	unseen   map[uint64]struct{}              // those inside whose joining was not shown: nor is their leaving
 }
+
+// A kind is of the notices that are counted together.
+type kind uint8
+
+const (
+	refusals kind = iota
+	joins
+	kinds
+)
+
+// What is said of notices from various addresses.
+var kindNames = [kinds]string{"refused", "accepted"}
 
 // A repeated is what is the same of notices that are alike.
 type repeated struct {
@@ -29,69 +42,89 @@ type repeated struct {
 	what string
 }
 
-func newRepeats() repeats {
-	return repeats{
-		refusals: repeat.New[repeated](refusalsEach, refusalsInAll),
-		joins:    repeat.New[repeated](joinsEach, joinsInAll),
-		unseen:   make(map[uint64]struct{}),
+func newCounter(k kind) *repeat.Counter[repeated] {
+	if k == refusals {
+		return repeat.New[repeated](refusalsEach, refusalsInAll)
 	}
+	return repeat.New[repeated](joinsEach, joinsInAll)
 }
 
-// show reports whether a notice is to be shown. What happens to one client is
-// shown as a whole or not at all.
-func (r *repeats) show(n *broadcast.Notice, now time.Time) bool {
+// A window is the time in which a feed's notices of a kind are counted.
+type window struct {
+	feed *feed
+	kind kind
+	end  time.Time
+}
+
+// show reports whether a notice of a feed is to be shown. What happens to one client
+// is shown as a whole or not at all.
+func (c *Console) show(f *feed, n *broadcast.Notice, now time.Time) bool {
 	from := repeat.Source(n.From.Addr.Addr())
-	_, unseen := r.unseen[n.From.ID]
+	_, unseen := f.unseen[n.From.ID]
 	switch n.Kind {
 	case broadcast.Refused:
-		return r.refusals.Show(repeated{from, "refused, " + n.Reason}, now)
+		return c.counter(f, refusals, now).Show(repeated{from, "refused, " + n.Reason}, now)
 	case broadcast.Accepted:
-		if !r.joins.Show(repeated{from, "accepted"}, now) {
-			r.unseen[n.From.ID] = struct{}{}
-			return false
+		if c.counter(f, joins, now).Show(repeated{from, "accepted"}, now) {
+			return true
 		}
-		return true
+		if f.unseen == nil {
+			f.unseen = make(map[uint64]struct{})
+		}
+		f.unseen[n.From.ID] = struct{}{}
+		return false
 	case broadcast.Left:
-		delete(r.unseen, n.From.ID)
+		if delete(f.unseen, n.From.ID); len(f.unseen) == 0 {
+			f.unseen = nil
+		}
 	}
 	return !unseen
 }
 
-// missed is called when notices were left out: which of the unseen have left is
-// then not known.
-func (r *repeats) missed() { clear(r.unseen) }
-
-// due returns when there is something to say about what was not shown; the zero
-// time if there is nothing.
-func (r *repeats) due() time.Time {
-	a, b := r.refusals.Due(), r.joins.Due()
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
+// counter returns the counter of a feed's notices, whose window may begin now.
+func (c *Console) counter(f *feed, k kind, now time.Time) *repeat.Counter[repeated] {
+	if f.counters[k] == nil {
+		f.counters[k] = newCounter(k)
+		c.windows = append(c.windows, window{f, k, now.Add(repeat.Window)}) // the last to end
 	}
-	return a
+	return f.counters[k]
 }
 
-// take returns what there is to say by now; the zero time is the end.
-func (r *repeats) take(now time.Time) (sums []repeat.Sum[repeated]) {
-	for _, of := range []struct {
-		counter *repeat.Counter[repeated]
-		what    string
-	}{{r.refusals, "refused"}, {r.joins, "accepted"}} {
-		if due := of.counter.Due(); due.IsZero() || !now.IsZero() && now.Before(due) {
-			continue
-		}
-		for _, sum := range of.counter.Take() {
-			if sum.Others {
-				sum.Key.what = of.what
-			}
-			sums = append(sums, sum)
-		}
+// due returns when the first window ends; the zero time if there is none.
+func (c *Console) due() time.Time {
+	if len(c.windows) == 0 {
+		return time.Time{}
 	}
-	return sums
+	return c.windows[0].end
 }
 
-func (t *textFormat) repeated(dst []byte, sum repeat.Sum[repeated], now time.Time) []byte {
-	dst = t.beginOurs(dst, now)
+// printRepeats ends the windows that are over.
+func (c *Console) printRepeats(now time.Time) {
+	for len(c.windows) > 0 && !now.Before(c.windows[0].end) {
+		c.endWindow(c.windows[0].feed, c.windows[0].kind)
+		if c.windows = c.windows[1:]; len(c.windows) == 0 {
+			c.windows = nil
+		}
+	}
+}
+
+// endWindow prints what was not shown in a window.
+func (c *Console) endWindow(f *feed, k kind) {
+	if f.counters[k] == nil {
+		return // it has ended with its feed
+	}
+	for _, sum := range f.counters[k].Take() {
+		if sum.Others {
+			sum.Key.what = kindNames[k]
+		}
+		c.out.buf = c.format.repeated(c.out.buf, f.tag, sum, time.Now())
+		c.out.endLine(f, gap{events: sum.Count})
+	}
+	f.counters[k] = nil
+}
+
+func (t *textFormat) repeated(dst []byte, tag string, sum repeat.Sum[repeated], now time.Time) []byte {
+	dst = t.beginOurs(dst, tag, now)
 	dst = append(dst, "and "...)
 	dst = appendThousands(dst, sum.Count)
 	dst = append(dst, " more in "...)
@@ -109,8 +142,8 @@ func (t *textFormat) repeated(dst []byte, sum repeat.Sum[repeated], now time.Tim
 	return t.endOurs(append(dst, sum.Key.what...))
 }
 
-func (j *jsonFormat) repeated(dst []byte, sum repeat.Sum[repeated], now time.Time) []byte {
-	dst = j.begin(dst, now, "repeated")
+func (j *jsonFormat) repeated(dst []byte, tag string, sum repeat.Sum[repeated], now time.Time) []byte {
+	dst = j.begin(dst, tag, now, "repeated")
 	if sum.Key.from.IsValid() {
 		dst = appendField(dst, "address", []byte(repeat.Name(sum.Key.from)))
 	}

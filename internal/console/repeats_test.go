@@ -96,11 +96,11 @@ func TestRefusalsFromEverywhere(t *testing.T) {
 // inside before is shown to leave.
 func TestRepeatedJoins(t *testing.T) {
 	var out bytes.Buffer
-	c := New(&out, Options{})
+	c, f := New(&out, Options{}), &feed{}
 	visits := func(id uint64, kinds ...broadcast.NoticeKind) {
 		for _, kind := range kinds {
 			n := &broadcast.Notice{Kind: kind, From: visitor(id, "192.0.2.7"), Key: "key", Time: noon}
-			c.printAt([]broadcast.Entry{{Notice: n}}, noon)
+			c.print(f, []broadcast.Entry{{Notice: n}}, noon)
 		}
 	}
 	visits(1, broadcast.Accepted, broadcast.Joined)
@@ -108,25 +108,25 @@ func TestRepeatedJoins(t *testing.T) {
 		visits(id+2, broadcast.Accepted, broadcast.Joined, broadcast.Left)
 	}
 	visits(1, broadcast.Left)
-	c.printAt(nil, time.Time{})
+	c.end(f)
 	for what, want := range map[string]int{": accepted\n": joinsEach + 1, " joined\n": joinsEach, " left\n": joinsEach} {
 		if n := strings.Count(out.String(), what); n != want {
 			t.Errorf("%q is shown %d times, want %d", what, n, want)
 		}
 	}
-	if !strings.HasSuffix(out.String(), "* and 951 more in 10 s from 192.0.2.7: accepted\n") || len(c.repeats.unseen) > 0 {
-		t.Errorf("%d are kept, and the end is %q", len(c.repeats.unseen), out.String()[len(out.String())-80:])
+	if !strings.HasSuffix(out.String(), "* and 951 more in 10 s from 192.0.2.7: accepted\n") || len(f.unseen) > 0 {
+		t.Errorf("%d are kept, and the end is %q", len(f.unseen), out.String()[len(out.String())-80:])
 	}
 }
 
 // If notices are missing, the addresses in them are forgotten.
 func TestUnseenAreForgotten(t *testing.T) {
-	c := New(&bytes.Buffer{}, Options{})
+	c, f := New(&bytes.Buffer{}, Options{}), &feed{}
 	for id := range uint64(1000) {
-		c.printAt([]broadcast.Entry{{Notice: &broadcast.Notice{Kind: broadcast.Accepted, From: visitor(id, "192.0.2.7"), Time: noon}}}, noon)
+		c.print(f, []broadcast.Entry{{Notice: &broadcast.Notice{Kind: broadcast.Accepted, From: visitor(id, "192.0.2.7"), Time: noon}}}, noon)
 	}
-	c.printAt([]broadcast.Entry{{SkippedNotices: 1}}, noon)
-	if n := len(c.repeats.unseen); n > 0 {
+	c.print(f, []broadcast.Entry{{SkippedNotices: 1}}, noon)
+	if n := len(f.unseen); n > 0 {
 		t.Errorf("%d are kept", n)
 	}
 }

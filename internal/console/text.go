@@ -16,6 +16,8 @@ import (
 //	! "name" writes as "x": text   a message under a name that is not its own
 //	* anything                     something that happened; never a message
 //
+// With named rooms, "[room] " comes before each, and the first "]" ends the name.
+//
 // The second line begins with the name that the client authenticated with. On
 // a terminal a long text may reach the next row; there the colours, which a
 // text can't have, tell where a line begins.
@@ -33,15 +35,32 @@ func newTextFormat(times, colours bool) *textFormat {
 	}}
 }
 
-func (t *textFormat) message(dst []byte, e *broadcast.Entry) []byte {
-	dst = t.heading(dst, e)
+// tag returns what the lines of a room begin with, behind the time.
+func (t *textFormat) tag(room string) string {
+	tag := t.colour(nil, room)
+	tag = append(tag, '[')
+	for name := []byte(room); ; {
+		before, after, found := bytes.Cut(name, []byte("]"))
+		tag = escape(tag, before, special|named)
+		if !found {
+			break
+		}
+		tag = escapeByte(tag, ']')
+		name = after
+	}
+	tag = append(tag, ']')
+	return string(append(t.plain(tag), ' '))
+}
+
+func (t *textFormat) message(dst []byte, tag string, e *broadcast.Entry) []byte {
+	dst = t.heading(dst, tag, e)
 	dst = Escape(dst, e.Message.Text())
 	return append(dst, '\n')
 }
 
 // heading appends what a message's line begins with, up to its text.
-func (t *textFormat) heading(dst []byte, e *broadcast.Entry) []byte {
-	dst = t.begin(dst, e.Time)
+func (t *textFormat) heading(dst []byte, tag string, e *broadcast.Entry) []byte {
+	dst = t.begin(dst, tag, e.Time)
 	name, own := e.Message.TrimmedName(), e.From.Name
 	if string(name) == own {
 		dst = t.colour(dst, own)
@@ -82,8 +101,8 @@ func appendName(dst, name []byte) []byte {
 	}
 }
 
-func (t *textFormat) notice(dst []byte, n *broadcast.Notice) []byte {
-	dst = t.beginOurs(dst, n.Time)
+func (t *textFormat) notice(dst []byte, tag string, n *broadcast.Notice) []byte {
+	dst = t.beginOurs(dst, tag, n.Time)
 	dst = appendQuoted(dst, n.From.Name)
 	switch n.Kind {
 	case broadcast.Accepted:
@@ -126,8 +145,8 @@ func appendReason(dst []byte, before, reason string) []byte {
 	return Escape(dst, []byte(reason))
 }
 
-func (t *textFormat) gap(dst []byte, g gap, now time.Time) []byte {
-	dst = t.beginOurs(dst, now)
+func (t *textFormat) gap(dst []byte, tag string, g gap, now time.Time) []byte {
+	dst = t.beginOurs(dst, tag, now)
 	switch {
 	case g.events == 0:
 		dst = append(dst, english.Count(g.messages, "message")...)
@@ -151,17 +170,17 @@ func appendQuoted(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-func (t *textFormat) begin(dst []byte, at time.Time) []byte {
-	if !t.times {
-		return dst
+func (t *textFormat) begin(dst []byte, tag string, at time.Time) []byte {
+	if t.times {
+		dst = t.clock.append(dst, at)
+		dst = append(dst, ' ')
 	}
-	dst = t.clock.append(dst, at)
-	return append(dst, ' ')
+	return append(dst, tag...)
 }
 
 // beginOurs begins a line that is not a message.
-func (t *textFormat) beginOurs(dst []byte, at time.Time) []byte {
-	dst = t.begin(dst, at)
+func (t *textFormat) beginOurs(dst []byte, tag string, at time.Time) []byte {
+	dst = t.begin(dst, tag, at)
 	if t.colours {
 		dst = append(dst, dim...)
 	}

@@ -47,7 +47,7 @@ func TestTextMessage(t *testing.T) {
 		{"", "\u3000\u00a0", "blanks", `"": blanks`},
 		{"\u3164", "\u3164", "a filler", `\u{3164}: a filler`},
 	} {
-		got := string(newTextFormat(false, false).message(nil, entry(test.own, test.name, test.text)))
+		got := string(newTextFormat(false, false).message(nil, "", entry(test.own, test.name, test.text)))
 		if got != test.want+"\n" {
 			t.Errorf("%q as %q: %q is shown as\n%swant\n%s", test.own, test.name, test.text, got, test.want)
 		}
@@ -77,7 +77,7 @@ func TestTextForgeries(t *testing.T) {
 		{"looks escaped", `\x2a a`, `\x2a a`, "hi", `\\x2a a: hi`},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			got := string(newTextFormat(false, false).message(nil, entry(test.own, test.name, test.text)))
+			got := string(newTextFormat(false, false).message(nil, "", entry(test.own, test.name, test.text)))
 			if got != test.want+"\n" {
 				t.Errorf("shown as\n%swant\n%s", got, test.want)
 			}
@@ -112,7 +112,7 @@ func TestTextNotice(t *testing.T) {
 		},
 		{broadcast.Notice{Kind: broadcast.Left, From: sender("alice")}, `* "alice" left`},
 	} {
-		if got := string(newTextFormat(false, false).notice(nil, &test.notice)); got != test.want+"\n" {
+		if got := string(newTextFormat(false, false).notice(nil, "", &test.notice)); got != test.want+"\n" {
 			t.Errorf("shown as\n%swant\n%s", got, test.want)
 		}
 	}
@@ -127,10 +127,10 @@ func TestHiddenKeys(t *testing.T) {
 		broadcast.Refused:  `* "alice" from 127.0.0.1:4242 gave a key (hidden): refused`,
 	} {
 		n := &broadcast.Notice{Kind: kind, From: sender("alice"), Key: "secret", Time: noon}
-		if got := string(text.notice(nil, n)); got != want+"\n" {
+		if got := string(text.notice(nil, "", n)); got != want+"\n" {
 			t.Errorf("shown as\n%swant\n%s", got, want)
 		}
-		if got := string(json.notice(nil, n)); !strings.Contains(got, `,"key":null}`) || strings.Contains(got, "secret") {
+		if got := string(json.notice(nil, "", n)); !strings.Contains(got, `,"key":null}`) || strings.Contains(got, "secret") {
 			t.Errorf("in JSON: %s", got)
 		}
 	}
@@ -148,7 +148,7 @@ func TestTextGap(t *testing.T) {
 		{gap{0, 1, failed}, "* 1 event was left out here: writing to the output failed"},
 		{gap{1, 1, failed}, "* 1 message and 1 event were left out here: writing to the output failed"},
 	} {
-		if got := string(newTextFormat(false, false).gap(nil, test.gap, noon)); got != test.want+"\n" {
+		if got := string(newTextFormat(false, false).gap(nil, "", test.gap, noon)); got != test.want+"\n" {
 			t.Errorf("shown as\n%swant\n%s", got, test.want)
 		}
 	}
@@ -162,16 +162,16 @@ func TestTextOnTerminal(t *testing.T) {
 	joined := &broadcast.Notice{Kind: broadcast.Joined, From: sender("alice"), Time: noon.Add(time.Second)}
 	for _, test := range []struct{ got, want []byte }{
 		{
-			format.message(nil, entry("alice", "alice", "hello")),
+			format.message(nil, "", entry("alice", "alice", "hello")),
 			fmt.Appendf(nil, "12:04:05 %salice\x1b[39m: hello\n", colour),
 		},
 		{
-			format.message(nil, entry("alice", "bob", "hello")),
+			format.message(nil, "", entry("alice", "bob", "hello")),
 			fmt.Appendf(nil, "12:04:05 ! %s\"alice\"\x1b[39m writes as \"bob\": hello\n", colour),
 		},
-		{format.notice(nil, joined), []byte("12:04:06 \x1b[2m* \"alice\" joined\x1b[22m\n")},
+		{format.notice(nil, "", joined), []byte("12:04:06 \x1b[2m* \"alice\" joined\x1b[22m\n")},
 		{
-			format.gap(nil, gap{1, 0, tooSlow}, noon),
+			format.gap(nil, "", gap{1, 0, tooSlow}, noon),
 			[]byte("12:04:05 \x1b[2m* 1 message was left out here: the console could not keep up\x1b[22m\n"),
 		},
 	} {
@@ -179,7 +179,7 @@ func TestTextOnTerminal(t *testing.T) {
 			t.Errorf("shown as\n%q, want\n%q", test.got, test.want)
 		}
 	}
-	if got := string(newTextFormat(true, false).message(nil, entry("a", "a", "b"))); got != "12:04:05 a: b\n" {
+	if got := string(newTextFormat(true, false).message(nil, "", entry("a", "a", "b"))); got != "12:04:05 a: b\n" {
 		t.Errorf("without colours: %q", got)
 	}
 }
