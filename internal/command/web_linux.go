@@ -12,6 +12,7 @@ import (
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
+	"sop-chat/internal/wire"
 )
 
 // A website is the page and its WebSockets, if --web says so.
@@ -81,12 +82,19 @@ func (w *website) start(o serveOptions, logger *slog.Logger) {
 			Gateway: w.gateway,
 			URLs:    o.web.urls,
 			Names:   o.web.names(o.bind),
-			Key:     o.key,
+			Room:    o.room,
 			History: o.history,
 			Replay:  o.replay,
 			Logger:  logger,
 		})
 	})
+}
+
+// room returns the room that a key opens.
+func (o *serveOptions) room(key string) (web.Room, bool) {
+	var m wire.Message
+	copy(m[wire.NameSize:], key)
+	return web.Room{Replay: o.replay}, m.HasKey(o.key)
 }
 
 // closeFirst returns a context that is done when ctx is done and the page has ended. So

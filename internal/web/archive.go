@@ -4,7 +4,6 @@ package web
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +12,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"sop-chat/internal/gateway"
 	"sop-chat/internal/history"
-	"sop-chat/internal/wire"
 )
 
 const (
@@ -39,16 +36,8 @@ var (
 	errTooLong = errors.New("it takes too long; look for fewer or longer words, or for some days only")
 )
 
-// about says what the room offers besides chatting. It needs no key, and says
-// nothing of what is in the room.
-func about(c Config) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		sendJSON(w, map[string]any{"history": c.History != "", "replay": c.Replay})
-	}
-}
-
-// An archive answers requests for what was said before. All of them need the
-// room's key, as joining does.
+// An archive answers requests for what was said before, in the room whose key is
+// given, as for joining.
 type archive struct {
 	config          Config
 	pages, searches *slots // paging does not wait for searches
@@ -77,7 +66,7 @@ type message struct {
 // times since and until, in milliseconds since 1970; the oldest first.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if !a.hasKey(r) {
+	if _, ok := a.config.roomOf(r); !ok {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "wrong key", http.StatusUnauthorized)
 		return
@@ -172,19 +161,6 @@ func (a *archive) readInTurn(r *http.Request, of *slots, f history.Filter) ([]me
 	return messages, err
 }
 
-// hasKey reports whether a request has the room's key: in base64, because a
-// header can't have every character that a key can.
-func (a *archive) hasKey(r *http.Request) bool {
-	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	key, err := base64.StdEncoding.DecodeString(text)
-	if !ok || err != nil || len(key) > wire.TextSize {
-		return false
-	}
-	var m wire.Message
-	copy(m[wire.NameSize:], key)
-	return m.HasKey(a.config.Key)
-}
-
 func (a *archive) read(ctx context.Context, f history.Filter, words string, hasWords bool) ([]message, error) {
 	reader, err := history.OpenReader(ctx, a.config.History)
 	if err != nil {
@@ -250,9 +226,4 @@ func sendMessages(w http.ResponseWriter, messages []message, partsSince time.Tim
 		fmt.Fprintf(w, `,"partsSince":%d`, partsSince.UnixMilli())
 	}
 	io.WriteString(w, "}\n")
-}
-
-func sendJSON(w http.ResponseWriter, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(value)
 }

@@ -4,7 +4,6 @@ package web
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -64,9 +63,9 @@ func (w deafWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-func askArchive(c Config, query string) *http.Request {
+func askArchive(query string) *http.Request {
 	r := httptest.NewRequest("GET", "/api/messages"+query, nil)
-	r.Header.Set("Authorization", "Bearer "+base64.StdEncoding.EncodeToString([]byte(c.Key)))
+	r.Header.Set("Authorization", bearer(key))
 	return r
 }
 
@@ -83,7 +82,7 @@ func TestDeafBrowsersTakeNoSlot(t *testing.T) {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			query := []string{"", "?q=number"}[i%2]
-			h.ServeHTTP(deafWriter{httptest.NewRecorder(), writing, allowed}, askArchive(c, query))
+			h.ServeHTTP(deafWriter{httptest.NewRecorder(), writing, allowed}, askArchive(query))
 		}()
 	}
 	defer func() {
@@ -101,7 +100,7 @@ func TestDeafBrowsersTakeNoSlot(t *testing.T) {
 	}
 	for _, query := range []string{"", "?q=number"} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, askArchive(c, query))
+		h.ServeHTTP(w, askArchive(query))
 		if w.Code != http.StatusOK {
 			t.Errorf("%q: the status is %d", query, w.Code)
 		}
@@ -116,7 +115,7 @@ func TestArchiveRefuses(t *testing.T) {
 	keep(t, c.History, 10)
 	ask := func(a *archive, query string) (int, string) {
 		w := httptest.NewRecorder()
-		a.ServeHTTP(w, askArchive(c, query))
+		a.ServeHTTP(w, askArchive(query))
 		if later := w.Header().Get("Retry-After"); (later == retryAfter) != (w.Code == http.StatusServiceUnavailable) {
 			t.Errorf("%q: status %d, to be tried again in %q seconds", query, w.Code, later)
 		}

@@ -4,8 +4,8 @@
 // files that are part of the program, the WebSocket that the page talks
 // through, and what was said before, if that is kept.
 //
-// It knows HTTP and nothing of rooms: what the page sends and receives passes
-// through the gateway unread.
+// It knows HTTP, and of rooms no more than Config says of them: what the page sends
+// and receives passes through the gateway unread.
 package web
 
 import (
@@ -30,14 +30,23 @@ type Config struct {
 	// Names are the hosts that the page is served for otherwise, besides
 	// addresses and localhost.
 	Names []string
-	// Key is what one has to give to read what was said before.
-	Key string
-	// History is the path of the file in which that is kept; empty if it is not.
+	// Room returns the room that a key opens. For a key that opens none it reports
+	// false, after the same time, so that nobody learns which rooms there are.
+	Room func(key string) (Room, bool)
+	// History is the path of the file in which is kept what was said; empty if it
+	// is not.
 	History string
-	// Replay is how many messages of it a client is sent when it joins.
+	// Replay is how many messages a client is sent when it joins, as far as is told
+	// to those that have no key.
 	Replay int
 	// Logger takes diagnostics.
 	Logger *slog.Logger
+}
+
+// A Room is what those are told of a room that have its key.
+type Room struct {
+	Name   string // empty if it has none
+	Replay int    // how many messages a client is sent when it joins
 }
 
 // Limits of the HTTP server; how many connections there may be says the gateway.
@@ -83,7 +92,7 @@ func Handler(c Config) http.Handler {
 		mux.Handle("GET "+f.path, f)
 	}
 	mux.Handle("GET /ws", c.Gateway)
-	mux.Handle("GET /api/room", about(c))
+	mux.HandleFunc("GET /api/room", c.about)
 	if c.History != "" {
 		mux.Handle("GET /api/messages", newArchive(c))
 	}

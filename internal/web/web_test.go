@@ -33,12 +33,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+const key = "ключ" // of the room without a name
+
 func config() Config {
 	return Config{
 		Gateway: gateway.New(gateway.Config{Adopt: func(gateway.Client) {}}),
 		Names:   []string{"example.com"}, // which httptest asks for
-		Key:     "ключ",
-		Logger:  slog.New(slog.DiscardHandler),
+		Room: func(given string) (Room, bool) {
+			rooms := map[string]Room{key: {}, "maths key": {Name: "maths", Replay: 7}, "class key": {Name: "<b>żółw</b>"}}
+			r, ok := rooms[given]
+			return r, ok
+		},
+		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -217,8 +223,8 @@ func TestArchive(t *testing.T) {
 	c.History = filepath.Join(t.TempDir(), "chat.db")
 	keep(t, c.History, 250)
 	h := Handler(c)
-	right := "Bearer " + base64.StdEncoding.EncodeToString([]byte(c.Key))
-	for _, key := range []string{"", "Bearer ", right + "AAAA", "Bearer ключ", "Bearer " + base64.StdEncoding.EncodeToString([]byte("guess"))} {
+	right := bearer(key)
+	for _, key := range []string{"", "Bearer ", right + "AAAA", "Bearer ключ", bearer("guess")} {
 		if resp := get(t, h, "/api/messages", "Authorization", key); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("with %q the status is %d", key, resp.StatusCode)
 		}
