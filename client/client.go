@@ -82,9 +82,10 @@ const (
 type Client struct {
 	conn   net.Conn // link, or TLS over it
 	link   *link
-	socket *webSocket // nil over plain TCP, and so are room and past
+	socket *webSocket // nil over plain TCP, and so are the next three
 	room   *room
 	past   *past
+	about  *site  // nil with WithConn, too
 	id     uint64 // by which a page's server knows it again
 	name   string
 	strict bool

@@ -36,8 +36,12 @@ func (c *Client) joinPage(ctx context.Context, addr string, first *wire.Message,
 		return err
 	}
 	c.room = newRoom(c.name, o.own, admitted, o.state)
+	about := newSite(addr, key(first), o)
 	if next := c.room.next; next < admitted.number {
-		c.past = newPast(addr, key(first), o, next, admitted.number-1)
+		c.past = newPast(about, o, next, admitted.number-1)
+	}
+	if o.conn == nil {
+		c.about = about
 	}
 	c.socket.start()
 	return nil

@@ -36,6 +36,7 @@ type page struct {
 	log      []pageMessage // the first has number 1
 	kept     int           // how many it sends to clients that come back
 	replay   int           // and to others
+	name     string        // of the room, if it has one
 	history  bool
 	gone     uint64               // numbers up to this one are not in the history any more
 	busy     int                  // how many requests for the history are refused first
@@ -67,6 +68,7 @@ func newPageOn(t testing.TB, l net.Listener) *page {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", p.serve)
 	mux.HandleFunc("/api/messages", p.serveHistory)
+	mux.HandleFunc("/api/room", p.serveAbout)
 	p.Server = httptest.NewUnstartedServer(mux)
 	if l != nil {
 		p.Listener.Close()
@@ -240,16 +242,31 @@ func (p *page) write(m *pageMember, next uint64) {
 	}
 }
 
+// serveAbout answers what the room offers, and its name to those that have the key.
+func (p *page) serveAbout(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	answer := map[string]any{"history": p.history, "replay": p.replay}
+	if p.name != "" && hasKey(r) {
+		answer["name"] = p.name
+	}
+	json.NewEncoder(w).Encode(answer)
+}
+
+func hasKey(r *http.Request) bool {
+	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+	return string(key) == "key"
+}
+
 func (p *page) serveHistory(w http.ResponseWriter, r *http.Request) {
 	p.requests.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 	switch {
 	case !p.history:
 		http.NotFound(w, r)
 		return
-	case string(key) != "key":
+	case !hasKey(r):
 		http.Error(w, "wrong key", http.StatusUnauthorized)
 		return
 	case p.broken > 0 && (int(p.requests.Load()) == p.broken || int(p.requests.Load()) == p.broken+1):

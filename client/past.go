@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,10 +15,9 @@ import (
 // A past is the messages that a client has missed and that are no longer in the
 // server's memory. They are fetched from its history, if it has one.
 type past struct {
-	page, key string
-	client    *http.Client
-	ctx       context.Context // done when the client is closed
-	cancel    context.CancelFunc
+	site   *site
+	ctx    context.Context // done when the client is closed
+	cancel context.CancelFunc
 
 	next, end uint64    // those numbers are to be fetched
 	fetched   []Message // and not returned yet
@@ -34,8 +32,6 @@ const (
 	pastPage = 100
 	// maxPastPage is more bytes than they have in JSON.
 	maxPastPage = 4 << 20
-	// pageTimeout is how long an answer may take, which waits for others'.
-	pageTimeout = 15 * time.Second
 	// pageAttempts is how often a page is asked for while the server is busy.
 	pageAttempts = 4
 	// maxRetryAfter is how long the pauses between are at most.
@@ -43,15 +39,14 @@ const (
 )
 
 // newPast returns the past with the numbers from next to end.
-func newPast(page, key string, o options, next, end uint64) *past {
-	p := &past{page: page, key: key, next: next, end: end}
+func newPast(s *site, o options, next, end uint64) *past {
+	p := &past{site: s, next: next, end: end}
 	if end-next >= maxPast {
 		p.next = end + 1 - maxPast
 	}
 	if o.conn != nil {
 		p.next = end + 1 // there is no way to make another connection
 	}
-	p.client = &http.Client{Transport: &http.Transport{TLSClientConfig: o.tls.Clone()}, CheckRedirect: noRedirect}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -59,7 +54,7 @@ func newPast(page, key string, o options, next, end uint64) *past {
 func (p *past) close() {
 	p.over = true
 	p.cancel()
-	p.client.CloseIdleConnections()
+	p.site.close()
 }
 
 // message returns the next message. It reports false if there are no more, or if the
@@ -121,12 +116,7 @@ func (p *past) get(ctx context.Context, first, last uint64) ([]Message, error) {
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
 	query := url.Values{"after": {strconv.FormatUint(first-1, 10)}, "before": {strconv.FormatUint(last+1, 10)}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, below(p.page, "api/messages?")+query.Encode(), nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+base64.StdEncoding.EncodeToString([]byte(p.key)))
-	response, err := p.client.Do(request)
+	response, err := p.site.get(ctx, "api/messages?"+query.Encode())
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type Session struct {
 	addr, name, key string
 	options         []Option
 	strict          bool
+	about           *site // see Client
 
 	events *stream[Event]
 	queue  *queue
@@ -139,6 +140,7 @@ func Stay(ctx context.Context, addr, name, key string, opts ...Option) (*Session
 	if err != nil {
 		return nil, err
 	}
+	s.about = c.about
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.connected(c)
 	return s, nil

@@ -23,6 +23,8 @@ func (m *model) connection(e event) {
 	case lost:
 		m.state = state{}
 		m.addNotice(fmt.Sprintf("%v; joining again, and what you write is sent then", e.err))
+	case named:
+		m.roomName = e.name
 	case joining:
 		m.state.joining = true
 	}
@@ -52,11 +54,19 @@ func (m *model) wait(e waiting) tea.Cmd {
 	return nil
 }
 
+// place says where the user is, as far as is known.
+func (m *model) place() string {
+	if m.roomName == "" {
+		return "at " + m.room
+	}
+	return fmt.Sprintf("in %s at %s", m.roomName, m.room)
+}
+
 // status describes the state of the connection.
 func (m *model) status() string {
 	switch {
 	case m.state.online:
-		return fmt.Sprintf("%s at %s", m.name, m.room)
+		return fmt.Sprintf("%s %s", m.name, m.place())
 	case m.state.joining:
 		return fmt.Sprintf("%s: reconnecting…", m.room)
 	case m.state.until.IsZero():

@@ -38,6 +38,8 @@ type (
 	leftOut struct{ messages int }
 	// joined says that a connection has joined the room, the first or a later one.
 	joined struct{ gap gap }
+	// named says the name of the room, "" if it has none.
+	named struct{ name string }
 	// lost says that the connection has ended, and why.
 	lost struct{ err error }
 	// waiting is a pause before the next attempt to join.

@@ -34,6 +34,7 @@ func (s *session) nextEvents() []event      { return s.inbox.take(s.ctx) }
 // A model is the state of the screen. Only Update changes it.
 type model struct {
 	name, room string
+	roomName   string // "" if it has none, or none is known
 	backend    backend
 	now        func() time.Time
 

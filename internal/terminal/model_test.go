@@ -317,6 +317,21 @@ func TestPaste(t *testing.T) {
 	}
 }
 
+// Status line and title tell the name of the room, if it has one; nothing in it acts on
+// the terminal.
+func TestRoomName(t *testing.T) {
+	u := newUser(t, 80, 24)
+	for name, want := range map[string]string{
+		"maths": "alice in maths at localhost:9000", "\x1b]0;x\a\u202e": `alice in \x1b]0;x\x07\u{202e} at localhost:9000`, "": "alice at localhost:9000",
+	} {
+		u.happens(named{name})
+		u.shows(" " + want)
+		if title := u.View().WindowTitle; title != want {
+			t.Errorf("the title is %q, want %q", title, want)
+		}
+	}
+}
+
 // The status line counts down, and says how many texts are not sent.
 func TestReconnecting(t *testing.T) {
 	u := newUser(t, 80, 24)

@@ -18,6 +18,7 @@ type session struct {
 	dial   Dial
 	ends   func(error) bool // whether no further attempt to join is made; nil if one always is
 	waits  bool             // for the inbox to be taken, so that no message is dropped
+	asks   bool             // for the name of the room
 	inbox  *inbox
 	outbox *outbox
 
@@ -146,6 +147,9 @@ func (s *session) runConnection(c *client.Client) error {
 		})
 	})
 	others.Go(func() { s.guard(func() { s.watch(ctx, c) }) })
+	if s.asks {
+		others.Go(func() { s.guard(func() { s.askName(ctx, c) }) })
+	}
 
 	err := s.send(ctx, sendCtx, c)
 	switch {
@@ -155,6 +159,13 @@ func (s *session) runConnection(c *client.Client) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// askName adds an event with the name of the room, if that can be learned.
+func (s *session) askName(ctx context.Context, c *client.Client) {
+	if name, err := c.RoomName(ctx); err == nil {
+		s.inbox.add(named{name})
+	}
 }
 
 // receive adds messages to the inbox until the connection ends.

@@ -30,7 +30,8 @@ type Dial func(ctx context.Context, options ...client.Option) (*client.Client, e
 type Options struct {
 	// Dial joins; Run calls it again when the connection broke.
 	Dial Dial
-	// Name is the user name; Room is the address as it is shown.
+	// Name is the user name; Room is the address as it is shown. If the page tells the
+	// room's name, that is shown before it.
 	Name, Room string
 	// In and Out are the terminal.
 	In  io.Reader
@@ -61,6 +62,7 @@ const hangupGrace = time.Second
 // run is Run, with a wrapper around the model.
 func run(ctx context.Context, c *client.Client, o Options, wrap func(tea.Model) tea.Model) error {
 	s := newSession(o.Dial)
+	s.asks = true
 	m := newModel(o.Name, o.Room, s)
 	profile := colorprofile.Detect(o.Out, o.Environment)
 	m.colours = newColours(profile)

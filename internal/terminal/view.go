@@ -82,7 +82,7 @@ func (m *model) statusLine() string {
 }
 
 func (m *model) title() string {
-	title := fmt.Sprintf("%s at %s", m.name, m.room)
+	title := fmt.Sprintf("%s %s", m.name, m.place())
 	if m.mentions > 0 {
 		title = fmt.Sprintf("(%d) %s", m.mentions, title)
 	}

@@ -3,11 +3,12 @@
 import { settings } from "./storage.js";
 import { plain, plainName } from "./text.js";
 
-const title = document.title;
+const program = document.title;
 
 export const isLookedAt = () => document.hasFocus() && !document.hidden;
 
 export class Alerts {
+  #title = program;
   #unread = 0;
   #mentions = 0; // of those
   #notify;
@@ -44,6 +45,12 @@ export class Alerts {
     });
     addEventListener("focus", () => this.#looked());
     document.addEventListener("visibilitychange", () => this.#looked());
+  }
+
+  // setRoom says the name of the room that the page shows, "" for none.
+  setRoom(name) {
+    this.#title = name === "" ? program : `${plainName(name)} – ${program}`;
+    this.#show();
   }
 
   // arrived says that there is a message.
@@ -88,7 +95,7 @@ export class Alerts {
 
   #show() {
     const mentions = this.#mentions > 0 ? `@${this.#mentions}, ` : "";
-    document.title = this.#unread > 0 ? `(${mentions}${this.#unread}) ${title}` : title;
+    document.title = this.#unread > 0 ? `(${mentions}${this.#unread}) ${this.#title}` : this.#title;
   }
 
   // beep sounds at most once in a while.

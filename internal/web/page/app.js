@@ -17,7 +17,7 @@ import { Recent } from "./recent.js";
 import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { settings, tab } from "./storage.js";
-import { trim } from "./text.js";
+import { showName, trim } from "./text.js";
 import { bytes, nameSize, textSize } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -48,6 +48,7 @@ const invitation = new Invitation(() => key);
 
 let me = ""; // the name we joined with
 let key = "";
+let room = ""; // the name of the one that the key opens, if it has one
 let visit = 0; // a number for each time what the room offers is asked for
 let offers = null; // a promise that is fulfilled when that is known
 let history = null; // if the room keeps what is said
@@ -91,15 +92,35 @@ $("show-key").addEventListener("click", (event) => {
   event.target.setAttribute("aria-label", `${event.target.textContent} the key`);
 });
 
-// An invitation to this room with another key than it was joined with: the key was
-// changed, and the old one is good for nothing.
-function invited() {
-  if (readInvitation() && !$("room").hidden && $("key").value !== key) {
-    key = $("key").value;
-    session.rejoin(key);
-    banner.lost("Joining with the new key", 0);
-    markUnsent();
+// An invitation with another key than this room was joined with: to another room, or the
+// key was changed, and the old one is good for nothing.
+async function invited() {
+  const isInvited = readInvitation();
+  const given = $("key").value;
+  if (!isInvited || $("room").hidden || given === key) {
+    return;
   }
+  const name = await nameOfRoom(given);
+  if ($("room").hidden || $("key").value !== given) {
+    return; // this was left meanwhile, or there is another invitation
+  }
+  if (name !== room) {
+    rememberUnsent();
+    leave();
+    enter(me, given);
+    return;
+  }
+  key = given;
+  session.rejoin(key);
+  banner.lost("Joining with the new key", 0);
+  markUnsent();
+}
+
+// nameOfRoom returns the name of the room that a key opens, "" if it has none or the key
+// is wrong, and undefined if nobody can be asked.
+async function nameOfRoom(key) {
+  const about = await History.about(key).catch(() => null);
+  return about ? (about.name ?? "") : undefined;
 }
 
 function check(input, limit, what) {
@@ -118,15 +139,33 @@ $("join").addEventListener("submit", (event) => {
     return;
   }
   settings.set("name", name);
-  enter(name, $("key").value, false);
+  enter(name, $("key").value);
 });
 
-function enter(name, withKey, again) {
-  me = name;
-  key = withKey;
+// enter joins the room that a key opens. What the tab remembers is of one room, so it has
+// to be known which that is.
+async function enter(name, withKey) {
+  showJoining();
+  const opened = await nameOfRoom(withKey);
+  if (opened === undefined) {
+    turnedAway(failures.unreachable);
+    $("name").focus();
+  } else {
+    join(name, withKey, opened, false);
+  }
+}
+
+function showJoining() {
   $("refusal").textContent = "";
   $("join").querySelector(".main").disabled = true;
   $("join").querySelector(".main").textContent = "Joining…";
+}
+
+function join(name, withKey, ofRoom, again) {
+  me = name;
+  key = withKey;
+  room = ofRoom;
+  showJoining();
   if (again) {
     showRoom(true);
     banner.lost("Joining again", 0);
@@ -176,14 +215,21 @@ function turnedAway(words) {
 function showRoom(visible) {
   $("room").hidden = !visible;
   $("login").hidden = visible;
+  showTitle();
   $("join").querySelector(".main").disabled = false;
   $("join").querySelector(".main").textContent = "Join";
+}
+
+function showTitle() {
+  $("heading").textContent = "";
+  showName($("heading"), room || "sop-chat");
+  alerts.setRoom($("room").hidden ? "" : room);
 }
 
 // The room
 
 function admitted({ again, isNewEpoch, valid, isMissing }) {
-  tab.setValue("joined", { name: me, key });
+  nameRoom(room);
   showRoom(true);
   log.void(valid);
   if (!again || isNewEpoch) {
@@ -196,15 +242,24 @@ function admitted({ again, isNewEpoch, valid, isMissing }) {
   banner.joined(isMissing ? `joined as ${me}; loading what was said meanwhile…` : `joined as ${me}`);
 }
 
+function nameRoom(name) {
+  room = name;
+  tab.setValue("joined", { name: me, key, room });
+  showTitle();
+}
+
 // learnAbout asks what the room offers, until it is told.
 async function learnAbout(again) {
   const asked = visit;
   for (;;) {
-    const about = await History.about().catch(() => null);
+    const about = await History.about(key).catch(() => null);
     if (asked !== visit) {
       return; // this was left meanwhile
     }
     if (about) {
+      if (about.name && about.name !== room) {
+        nameRoom(about.name); // the server was given other rooms
+      }
       hasHistory = about.history;
       $("open-search").hidden = !hasHistory;
       history = hasHistory ? new History(key) : null;
@@ -237,23 +292,28 @@ function arrived(item) {
   markUnsent();
 }
 
-// What the tab remembers, so that a page that is loaded again knows which messages are
-// its own, and loses none that has not arrived.
+// What the tab remembers of the room, so that a page that is loaded again knows which
+// messages are its own, and loses none that has not arrived.
+
+const inRoom = (what) => (room === "" ? what : `${what} ${room}`);
 
 function recallSession() {
-  const stored = tab.getValue("session");
+  const stored = tab.getValue(inRoom("session"));
   return stored?.name === me ? stored : {};
 }
 
 function recallUnsent() {
-  const unsent = tab.getValue("unsent") ?? { texts: [] };
-  tab.remove("unsent");
+  const unsent = tab.getValue(inRoom("unsent")) ?? { texts: [] };
+  tab.remove(inRoom("unsent"));
   return unsent;
 }
 
 function rememberUnsent() {
   const texts = session.unacknowledged.map((item) => item.text);
-  tab.setValue("unsent", { texts, uncertain: session.uncertain });
+  if ($("room").hidden && texts.length === 0) {
+    return; // what is remembered was not recalled
+  }
+  tab.setValue(inRoom("unsent"), { texts, uncertain: session.uncertain });
 }
 
 let isRemembering = false;
@@ -271,7 +331,7 @@ function rememberSession() {
 
 function rememberNow() {
   if (!$("room").hidden) {
-    tab.setValue("session", { name: me, hasHistory, numbers: session });
+    tab.setValue(inRoom("session"), { name: me, hasHistory, numbers: session });
     if (document.hidden) {
       rememberUnsent(); // a phone ends pages that are out of sight, and says nothing
     }
@@ -282,12 +342,12 @@ addEventListener("pagehide", () => {
   rememberNow();
   rememberUnsent();
 });
-addEventListener("pageshow", (event) => event.persisted && tab.remove("unsent"));
+addEventListener("pageshow", (event) => event.persisted && tab.remove(inRoom("unsent")));
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     rememberNow();
   } else if (!$("room").hidden) {
-    tab.remove("unsent");
+    tab.remove(inRoom("unsent"));
   }
 });
 addEventListener("beforeunload", (event) => {
@@ -322,6 +382,11 @@ $("leave").addEventListener("click", async () => {
   if (length > 0 && !(await ask(lost, "Leave"))) {
     return;
   }
+  leave();
+  $("name").focus();
+});
+
+function leave() {
   rememberNow();
   session.leave();
   banner.left();
@@ -333,8 +398,7 @@ $("leave").addEventListener("click", async () => {
   search.forget();
   $("settings").open = false;
   showRoom(false);
-  $("name").focus();
-});
+}
 
 // Writing
 
@@ -401,8 +465,11 @@ addEventListener("hashchange", invited);
 $("name").value = settings.get("name") ?? "";
 const before = tab.getValue("joined");
 if (before) {
-  const hasNewKey = isInvited && $("key").value !== before.key;
-  enter(before.name, hasNewKey ? $("key").value : before.key, !hasNewKey);
+  if (isInvited && $("key").value !== before.key) {
+    enter(before.name, $("key").value);
+  } else {
+    join(before.name, before.key, before.room ?? "", true);
+  }
 } else if ($("key").value === "" && $("name").value !== "") {
   $("key").focus();
 } else {

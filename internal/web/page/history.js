@@ -12,6 +12,17 @@ class Failure extends Error {
   }
 }
 
+async function get(address, key) {
+  const response = await fetch(address, {
+    headers: { Authorization: `Bearer ${btoa(String.fromCharCode(...new TextEncoder().encode(key)))}` },
+    signal: AbortSignal.timeout(patience),
+  });
+  if (!response.ok) {
+    throw new Failure(response, (await response.text()).trim());
+  }
+  return response.json();
+}
+
 export class History {
   #key;
 
@@ -19,13 +30,10 @@ export class History {
     this.#key = key;
   }
 
-  // about returns what the room offers: {history, replay}.
-  static async about() {
-    const response = await fetch("api/room", { signal: AbortSignal.timeout(patience) });
-    if (!response.ok) {
-      throw new Failure(response, "");
-    }
-    return response.json();
+  // about returns what the room of a key offers, and its name if it has one: {history,
+  // replay, name}. For a wrong key it is what the server offers.
+  static about(key) {
+    return get("api/room", key);
   }
 
   // between returns the last messages of those with numbers between after and before,
@@ -43,15 +51,7 @@ export class History {
   }
 
   async #get(query) {
-    const key = btoa(String.fromCharCode(...new TextEncoder().encode(this.#key)));
-    const response = await fetch(`api/messages?${new URLSearchParams(query)}`, {
-      headers: { Authorization: `Bearer ${key}` },
-      signal: AbortSignal.timeout(patience),
-    });
-    if (!response.ok) {
-      throw new Failure(response, (await response.text()).trim());
-    }
-    const { messages, partsSince } = await response.json();
+    const { messages, partsSince } = await get(`api/messages?${new URLSearchParams(query)}`, this.#key);
     return {
       messages: messages.map(({ sequence, time, name, from, text, parts }) => ({
         number: sequence,
