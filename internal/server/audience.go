@@ -16,11 +16,25 @@ import (
 // goroutine.
 type audience struct {
 	*common
-	room *Room
+	*work // nil unless there is or may be something to do
+	room  *Room
 
 	cursor  *broadcast.Cursor  // nil while there are no members
 	written broadcast.Position // every member that doesn't lag has everything before it
 	members []*conn            // in no order
+
+	// For the loop:
+	index    int32       // in its audiences
+	position int32       // in the schedule; -1 if it is not there
+	due      time.Time   // the deadline, as it is in the schedule
+	touched  bool        // it is looked at in this wake-up
+	woken    atomic.Bool // the room is in the inbox
+}
+
+// work is what an audience has to do. Most audiences of thousands have nothing to do most
+// of the time; the loop then keeps this for another.
+type work struct {
+	events eventList // of this wake-up
 
 	unread   []*conn // with bytes that were received before the server got them
 	paused   []*conn // not read for now
@@ -36,14 +50,12 @@ type audience struct {
 	stalls        map[*conn]*broadcast.Stall // of the members that have one
 	wasHeld       bool                       // whether the room was held at their last check
 	checkStallsAt time.Time                  // zero while the room is not pressed
+}
 
-	// For the loop:
-	index    int32       // in its audiences
-	touched  bool        // there is something to do in this wake-up
-	woken    atomic.Bool // the room is in the inbox
-	events   eventList   // of this wake-up
-	due      time.Time   // the deadline, as it is in the schedule
-	position int32       // in the schedule; -1 if it is not there
+// isDone reports whether there is nothing left to do.
+func (w *work) isDone() bool {
+	return len(w.unread)+len(w.paused)+len(w.draining)+len(w.lagging)+len(w.ready)+len(w.joins)+len(w.stalls) == 0 &&
+		w.shares.at.IsZero() && w.retryAt.IsZero() && w.checkStallsAt.IsZero() && !w.wasHeld
 }
 
 // common is what all audiences of a loop share: the loop is at one of them at a time.
@@ -56,6 +68,7 @@ type common struct {
 	inbox   *inbox
 	authors []*conn // whose messages are in the batch
 	lags    spares[lag]
+	works   spares[work]
 }
 
 // limits bound what an audience does.
@@ -243,9 +256,6 @@ func (a *audience) remove(c *conn) {
 	a.members[last] = nil
 	a.members = a.members[:last]
 }
-
-// isEmpty reports whether there is nothing left of the audience.
-func (a *audience) isEmpty() bool { return len(a.members) == 0 && a.cursor == nil && len(a.joins) == 0 }
 
 // deadline returns when the audience has to run at the latest; zero is whenever
 // something happens.

@@ -26,7 +26,7 @@ type eventList struct{ first, last int32 } // first is -1 if there is none
 func (s *audiences) get(room *Room) *audience {
 	a := s.of[room]
 	if a == nil {
-		a = &audience{common: s.common, room: room, written: room.log.Head(), position: -1, events: eventList{first: -1}}
+		a = &audience{common: s.common, room: room, written: room.log.Head(), position: -1}
 		if last := len(s.free) - 1; last >= 0 {
 			a.index, s.free = s.free[last], s.free[:last]
 			s.all[a.index] = a
@@ -53,6 +53,10 @@ func (s *audiences) touch(a *audience) {
 	if !a.touched {
 		a.touched = true
 		s.touched = append(s.touched, a)
+		if a.work == nil {
+			a.work = s.common.works.take()
+		}
+		a.events.first = -1
 		a.begin()
 	}
 }
@@ -101,19 +105,28 @@ func (s *audiences) takeEvents(a *audience, events []netpoll.Event, t *table) {
 	a.events.first = -1
 }
 
+// drop drops an audience without members, which has nothing more to do.
+func (s *audiences) drop(a *audience) {
+	s.schedule.set(a, never)
+	delete(s.of, a.room)
+	s.all[a.index] = nil
+	s.free = append(s.free, a.index)
+}
+
 // settle ends a wake-up of the audiences that were touched.
 func (s *audiences) settle() {
 	for _, a := range s.touched {
 		a.touched = false
 		a.advance()
-		if !a.isEmpty() {
-			s.schedule.set(a, a.deadline())
+		if len(a.members) == 0 {
+			s.drop(a)
 			continue
 		}
-		s.schedule.set(a, never)
-		delete(s.of, a.room)
-		s.all[a.index] = nil
-		s.free = append(s.free, a.index)
+		s.schedule.set(a, a.deadline())
+		if a.isDone() {
+			s.common.works.putUpTo(maxEvents, a.work) // as many as may have work at once
+			a.work = nil
+		}
 	}
 	clear(s.touched)
 	s.touched = s.touched[:0]

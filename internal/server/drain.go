@@ -38,6 +38,9 @@ func (a *audience) drain() {
 
 // drainOne reads once and reports whether the connection has ended.
 func (a *audience) drainOne(d drainingConn) bool {
+	if d.conn.state == closed { // with its room
+		return true
+	}
 	most := a.mayRead(d.conn)
 	if most == 0 {
 		a.shares.wait(a.now)

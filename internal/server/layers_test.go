@@ -29,7 +29,7 @@ var layers = []struct {
 	{"room", []string{
 		"Room", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
 	}},
-	{"audience", []string{"audience", "audiences", "common", "eventList", "schedule", "limits", "rotation", "shares", "drainingConn"}},
+	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "drainingConn"}},
 	{"acceptor", []string{
 		"acceptor", "acceptorLimits", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
 	}},

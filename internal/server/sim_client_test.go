@@ -168,7 +168,7 @@ func (c *simClient) others() (same []*simClient) {
 // mayBeReplaced reports whether another has come as the same client, for which the
 // server may end this one.
 func (c *simClient) mayBeReplaced() bool {
-	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.key == other.room.key() && other.whole > 0 })
+	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.room.keys[other.key] && other.whole > 0 })
 }
 
 // queue begins to send the message n.
@@ -313,7 +313,7 @@ func (c *simClient) take(n int) {
 			c.room.oracle.received(c, &m)
 			continue
 		}
-		if m != c.message(0) || c.key != c.room.key() {
+		if m != c.message(0) || !c.room.keys[c.key] {
 			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
 		}
 		c.echoed = true

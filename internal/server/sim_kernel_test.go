@@ -189,7 +189,9 @@ func (k *simKernel) SetUserTimeout(fd int, d time.Duration) {
 
 func (k *simKernel) Reset(fd int) { k.world.socket(fd, "setsockopt") }
 
-func (k *simKernel) EndStream(fd int) { k.world.socket(fd, "shutdown") }
+func (k *simKernel) EndStream(fd int) {
+	k.world.socket(fd, "shutdown").readShort = time.Time{} // what is read then is thrown away
+}
 
 func (k *simKernel) WindowClosed(fd int) bool {
 	s := k.world.socket(fd, "getsockopt")

@@ -16,6 +16,10 @@ type simRoom struct {
 	memory *simMemory // nil if the log lies in the program's own
 	oracle *oracle
 	gate   *simGate // nil if what is appended is published at once
+
+	keys    map[string]bool // those that it has had
+	closed  bool
+	emptied bool // its clients were disconnected
 }
 
 // A simRoomConfig is what a seed chooses of a room's settings.
@@ -40,7 +44,7 @@ func (w *world) drawRoom() simRoomConfig {
 
 // addRoom opens a room.
 func (w *world) addRoom(c simRoomConfig) *simRoom {
-	r := &simRoom{world: w, config: c}
+	r := &simRoom{world: w, config: c, keys: make(map[string]bool)}
 	name := fmt.Sprintf("room %d", len(w.rooms))
 	config := RoomConfig{
 		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
@@ -62,14 +66,58 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 		w.failf("a room can't be added: %v", err)
 	}
 	w.rooms = append(w.rooms, r)
+	r.keys[config.Key] = true
 	return r
 }
 
 func (r *simRoom) key() string { return r.room.key }
 
+// change closes a room, opens one, changes a key, or has the clients of a room be
+// disconnected.
+func (w *world) change() {
+	r := w.any()
+	switch w.rng.IntN(4) {
+	case 0:
+		if len(w.shared.all()) == 1 {
+			return
+		}
+		w.shared.remove(r.room)
+		r.room.closing.Store(true)
+		r.closed = true
+		w.empty(emptying{r.room, causeClosed})
+	case 1:
+		if len(w.rooms) < 12 {
+			w.addRoom(w.drawRoom())
+		}
+	case 2:
+		key := fmt.Sprintf("%s, changed", r.key())
+		if err := w.shared.changeKey(r.room, key); err != nil {
+			w.failf("the key of %s can't be changed: %v", r.room.name, err)
+		}
+		r.keys[key] = true
+	case 3:
+		r.emptied = true
+		w.empty(emptying{r.room, causeRekeyed})
+	}
+}
+
+func (w *world) empty(e emptying) {
+	for _, l := range w.loops {
+		l.inbox.empty(e)
+	}
+}
+
+// dismissed reports whether the client had to go because of its room.
+func (c *simClient) dismissed() bool {
+	return c.room.closed || c.room.emptied && c.reason == causeRekeyed.words
+}
+
 // shutdown checks that nothing is left of the room when all loops have ended.
 func (r *simRoom) shutdown() {
 	w := r.world
+	if r.closed && r.room.open.Load() != 0 {
+		w.failf("%d loops have not closed %s", r.room.open.Load(), r.room.name)
+	}
 	r.room.log.Close()
 	if r.gate != nil {
 		r.gate.follower.Close()
@@ -113,5 +161,11 @@ func (w *world) publishAll() (did bool) {
 	return did
 }
 
-// any returns one of the rooms.
-func (w *world) any() *simRoom { return w.rooms[w.rng.IntN(len(w.rooms))] }
+// any returns one of the rooms that are open.
+func (w *world) any() *simRoom {
+	for {
+		if r := w.rooms[w.rng.IntN(len(w.rooms))]; !r.closed {
+			return r
+		}
+	}
+}

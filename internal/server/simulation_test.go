@@ -46,7 +46,8 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%+v", total)
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
-		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0) {
+		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
+		total.closed == 0 || total.keys == total.rooms || total.dismissed == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -56,6 +57,7 @@ type simCounts struct {
 	steps, clients, messages, listeners, replayed, adopted, holds, evicted int
 	webSockets, pongs, closeFrames, violations, flips                      int
 	named, gaps, cuts, missed, replaced                                    int
+	rooms, closed, keys, dismissed                                         int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -77,6 +79,10 @@ func (a *simCounts) add(b simCounts) {
 	a.missed += b.missed
 	a.replaced += b.replaced
 	a.flips += b.flips
+	a.rooms += b.rooms
+	a.closed += b.closed
+	a.keys += b.keys
+	a.dismissed += b.dismissed
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -101,6 +107,13 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	w.shutdown()
 	counts.steps, counts.clients, counts.adopted = steps, w.born, w.adopted
 	for _, r := range w.rooms {
+		if r.closed {
+			counts.closed++
+		}
+		counts.keys += len(r.keys)
+	}
+	counts.rooms = len(w.rooms)
+	for _, r := range w.rooms {
 		counts.messages += len(r.oracle.order)
 	}
 	for _, c := range w.clients {
@@ -112,6 +125,9 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		}
 		if c.evicted {
 			counts.evicted++
+		}
+		if c.reason == causeClosed.words || c.reason == causeRekeyed.words {
+			counts.dismissed++
 		}
 		if c.web != nil && c.joined {
 			counts.webSockets++
@@ -171,6 +187,8 @@ func (w *world) step() {
 		w.setClock()
 	case w.chance(500):
 		w.standStill()
+	case w.chance(500):
+		w.change()
 	case w.chance(2) && len(w.clients) > 0:
 		c := w.clients[w.rng.IntN(len(w.clients))]
 		for range 4 { // a client that is gone has little to do
@@ -311,13 +329,19 @@ func (l *loop) checkAudiences(w *world) {
 			continue
 		}
 		n++
-		if int(a.index) != i || l.audiences.of[a.room] != a || a.touched || a.isEmpty() {
-			w.failf("audience %d of %s: index %d, touched %v, empty %v", i, a.room.name, a.index, a.touched, a.isEmpty())
+		if int(a.index) != i || l.audiences.of[a.room] != a || a.touched || len(a.members) == 0 {
+			w.failf("audience %d of %s: index %d, touched %v, %d members", i, a.room.name, a.index, a.touched, len(a.members))
 		}
 		for j, c := range a.members {
 			if c.audience != a.index || int(c.index) != j {
 				w.failf("%s is member %d of audience %d, and believes to be %d of %d", c.Name, j, i, c.index, c.audience)
 			}
+		}
+		if a.work == nil {
+			if a.due != never {
+				w.failf("the audience of %s has nothing to do at %v", a.room.name, a.due)
+			}
+			continue
 		}
 		if due := a.deadline(); !a.woken.Load() && due != never && (a.due == never || a.due.After(due)) {
 			w.failf("the audience of %s is due at %v, and scheduled for %v", a.room.name, due, a.due)
@@ -378,7 +402,7 @@ func (w *world) hasSentItsShare(s *socket) bool {
 		if s.fd < len(l.table.conns) && l.table.conns[s.fd] != nil {
 			c := l.table.conns[s.fd]
 			a := l.audiences.at(c)
-			return a != nil && a.room.log.Pressed() && (a.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !a.shares.tickAt.IsZero())
+			return a != nil && a.work != nil && a.room.log.Pressed() && (a.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !a.shares.tickAt.IsZero())
 		}
 	}
 	return false
@@ -471,6 +495,8 @@ func (w *world) checkSettled() {
 		switch {
 		case open && (s.fin || s.broken || s.epollFailed || c.web != nil && c.web.over):
 			w.failf("%v is not closed though it ended: fin %v, broken %v, epollFailed %v", c, s.fin, s.broken, s.epollFailed)
+		case open && c.room.closed && c.room.keys[c.key]:
+			w.failf("%v is there, and its room is not", c)
 		case open && !c.joined:
 			w.failf("%v neither joined nor was closed", c)
 		case c.accepted && !open && !c.left:
@@ -494,7 +520,7 @@ func (c *simClient) checkEnded() {
 	if c.reason == causeReplaced.words && c.mayBeReplaced() {
 		return
 	}
-	if c.joined && !s.fin && !s.broken && !s.epollFailed && !c.evicted {
+	if c.joined && !s.fin && !s.broken && !s.epollFailed && !c.evicted && !c.dismissed() {
 		c.world.failf("%v was healthy and was disconnected", c)
 	}
 }
@@ -519,7 +545,7 @@ func (c *simClient) checkReceived() {
 // connection failed.
 func (c *simClient) checkPublished() {
 	s := c.socket
-	if !c.joined || s.readError || s.epollFailed || c.evicted {
+	if !c.joined || s.readError || s.epollFailed || c.evicted || c.dismissed() {
 		return
 	}
 	if sent := c.whole - 1; c.published != sent {

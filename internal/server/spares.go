@@ -16,9 +16,11 @@ func (s *spares[T]) take() *T {
 }
 
 // put gives a value back that was reset.
-func (s *spares[T]) put(v *T) {
-	const kept = 64
-	if len(*s) < kept {
+func (s *spares[T]) put(v *T) { s.putUpTo(64, v) }
+
+// putUpTo is put, unless there are so many already.
+func (s *spares[T]) putUpTo(most int, v *T) {
+	if len(*s) < most {
 		*s = append(*s, v)
 	}
 }
