@@ -41,6 +41,10 @@ type Config struct {
 	Addrs []netip.AddrPort
 	// Dialect is how the server is spoken to.
 	Dialect Dialect
+	// Rooms, if there are any, are how the server lets clients into each of its
+	// rooms, over which they are spread in turns. Without, all are in one, and
+	// Dialect says how.
+	Rooms []Hello
 	// Clients is how many clients receive, Senders how many of them send.
 	// Without senders the clients are connected and do nothing.
 	Clients, Senders int
@@ -78,12 +82,28 @@ func (c *Config) Check() error {
 		return errors.New("a sender needs another client that receives what it sends")
 	case c.Senders > c.Clients:
 		return fmt.Errorf("%s are more than %s", english.Count(c.Senders, "sender"), english.Count(c.Clients, "client"))
+	case len(c.Rooms) > 0 && (c.Dialect.Apart || c.Dialect.AnyOrder):
+		return errors.New("this server is not known to have rooms")
+	case c.Clients < len(c.Rooms):
+		return fmt.Errorf("%s are too few for %s", english.Count(c.Clients, "client"), english.Count(len(c.Rooms), "room"))
+	case c.Senders > 0 && !c.Dialect.Apart && c.Clients < len(c.Rooms)+min(c.Senders, len(c.Rooms)):
+		return fmt.Errorf("%s are too few for %s: in a room with a sender there must be another client that receives what it sends",
+			english.Count(c.Clients, "client"), english.Count(len(c.Rooms), "room"))
 	case c.Senders > 0 && c.Rate == 0 && c.Window < 1:
 		return errors.New("without a rate, the window must be at least 1")
 	case c.Senders > 0 && float64(c.Rate)*(c.Warmup+c.Duration).Seconds()/float64(c.Senders) > math.MaxUint32:
 		return fmt.Errorf("each sender would send more than %s", english.Count(int64(math.MaxUint32), "message"))
 	}
 	return nil
+}
+
+// hello returns what a connection says first.
+func (c *Config) hello(connection int) []byte {
+	hello := c.Dialect.Hello
+	if len(c.Rooms) > 0 {
+		hello = c.Rooms[connection%len(c.Rooms)]
+	}
+	return hello(clientName(connection), connection < c.Clients)
 }
 
 // connections returns how many connections the clients need.
@@ -112,7 +132,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 // run is Run over some transport.
 func run(ctx context.Context, c Config, t transport, seed uint64) (*Report, error) {
 	if c.Dialect.WebSocket != nil {
-		t = overWebSockets(t, &c.Dialect)
+		t = overWebSockets(t, &c.Dialect, len(c.Rooms))
 	}
 	server := process(c.PID)
 	before, err := server.memory()

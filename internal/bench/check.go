@@ -34,7 +34,26 @@ const nobody = -1
 // isOwn reports whether a message comes from the connection itself.
 func (r role) isOwn(m message) bool { return r.sender != nobody && uint32(r.sender) == m.from }
 
+// A share is a room, with which clients are in it and which senders: each so-many-th.
+// The checks know them by their place among those.
+type share struct{ rooms, room int }
+
+// of returns how many of the first n are in the room.
+func (s share) of(n int) int { return (n - s.room + s.rooms - 1) / s.rooms }
+
+// has reports whether a sender is in the room.
+func (s share) has(sender uint32) bool { return int(sender)%s.rooms == s.room }
+
+// place returns the place of a number in the room, and number the number at a place.
+func (s share) place(number int) int { return number / s.rooms }
+func (s share) number(place int) int { return place*s.rooms + s.room }
+
 // What is wrong, in words.
+
+func crossed(client int, m message, s share) error {
+	return fmt.Errorf("client %d received %v, which was sent in room %d, and is in room %d: it has crossed over",
+		client, m, int(m.from)%s.rooms+1, s.room+1)
+}
 
 func ownMessage(client int, m message) error {
 	return fmt.Errorf("client %d got back %v, its own", client, m)

@@ -11,9 +11,7 @@ import (
 // is around each message, there and back. All messages are wire.Size long, so
 // everything around them can be constant.
 type Dialect struct {
-	// Hello returns what a client says first. One that receives nothing only
-	// sends, see Apart.
-	Hello func(name string, receives bool) []byte
+	Hello Hello
 	// Welcome reports whether answer is the whole of what a server says to a
 	// client that it lets in, or why it can't become that.
 	Welcome func(hello, answer []byte) (whole bool, err error)
@@ -36,6 +34,10 @@ type Dialect struct {
 	// for none.
 	Subprotocol string
 }
+
+// A Hello returns what a client says first. One that receives nothing only sends, see
+// Dialect.Apart.
+type Hello func(name string, receives bool) []byte
 
 // bare reports whether messages come end to end.
 func (d *Dialect) bare() bool { return d.Deliver == (Envelope{}) && len(d.Ignore) == 0 }

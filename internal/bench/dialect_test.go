@@ -62,8 +62,8 @@ func TestSendersApart(t *testing.T) {
 	if transport.number != 2 || len(b) != wire.Size+8 || string(b[:5]) != "PUB\r\n" || string(b[len(b)-3:]) != "!\r\n" {
 		t.Errorf("connection %d sends %q", transport.number, b)
 	}
-	if d.receivers != 2 {
-		t.Errorf("%d clients receive a message, want 2", d.receivers)
+	if n := d.rooms[0].receivers; n != 2 {
+		t.Errorf("%d clients receive a message, want 2", n)
 	}
 	if err := d.received(2, []byte("whatever"), 0); err != nil {
 		t.Errorf("what a sender is told is not ignored: %v", err)

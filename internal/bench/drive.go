@@ -49,7 +49,7 @@ func drive(ctx context.Context, c *Config, d *driver, server process) (*measurem
 		if err := d.transport.wait(d.epoch.Add(way.next(now)), d); err != nil {
 			return nil, err
 		}
-		if err := d.check.settle(); err != nil {
+		if err := d.settle(); err != nil {
 			return nil, err
 		}
 	}
@@ -138,7 +138,7 @@ func (c *measurement) over(now time.Duration) (bool, error) {
 			return false, nil
 		}
 		return true, c.remains()
-	case c.planned() == c.composed && c.deliveries == c.composed*int64(c.receivers) && (!c.told || c.acknowledged == c.composed):
+	case c.planned() == c.composed && c.deliveries == c.expected && (!c.told || c.acknowledged == c.composed):
 		c.complete = &mark{at: now}
 	case now > c.measured.end+drainPatience:
 		return true, c.unfinished()
@@ -170,15 +170,10 @@ func (c *measurement) unfinished() error {
 		return fmt.Errorf("the server can't take %s a second: %v after the time was up, %d of %d still could not be sent",
 			english.Count(c.pace.rate, "message"), drainPatience, planned-c.composed, planned)
 	}
-	sent := make([]uint32, len(c.senders))
-	for i := range c.senders {
-		sent[i] = c.senders[i].composed
-	}
-	all := c.composed * int64(c.receivers)
-	if c.deliveries == all {
+	if c.deliveries == c.expected {
 		return fmt.Errorf("%d of %s were not acknowledged within %v after the last was due: %w",
-			c.composed-c.acknowledged, english.Count(c.composed, "message"), drainPatience, c.check.missing(sent))
+			c.composed-c.acknowledged, english.Count(c.composed, "message"), drainPatience, c.missing())
 	}
 	return fmt.Errorf("%d of %s did not come within %v after the last message was due: %w",
-		all-c.deliveries, english.Count(all, "delivery"), drainPatience, c.check.missing(sent))
+		c.expected-c.deliveries, english.Count(c.expected, "delivery"), drainPatience, c.missing())
 }

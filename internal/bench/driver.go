@@ -17,21 +17,29 @@ type driver struct {
 	transport transport
 	epoch     time.Time
 	codec     *codec
-	check     check
+	rooms     []roomLoad
+	unsettled []int // rooms in which something came since they were settled
 	recorder  *recorder
 	clients   []client // by connection
 	senders   []sender
-	receivers int   // how many clients receive each message
 	pace      *pace // or nil: then each sender has a window
 	measured  span  // the messages of this time are taken down; then sending ends
 	told      bool  // the clients are told the numbers of messages
 
 	composed     int64 // messages
+	expected     int64 // deliveries of those
 	deliveries   int64
 	acknowledged int64                   // messages of which the sender was told the number
 	lateness     *hdrhistogram.Histogram // of the driver itself: sent after they were due
 	composing    []byte                  // what is about to be sent
 	unwrapped    []byte                  // what was received, without envelopes
+}
+
+// A roomLoad is a room: the clients that are in it, in turns, and what they receive.
+type roomLoad struct {
+	check     check
+	receivers int  // how many clients receive each message
+	unsettled bool // something came since it was settled
 }
 
 // A client is one connection.
@@ -76,7 +84,6 @@ func newDriver(c *Config, t transport, seed uint64) *driver {
 		recorder:  newRecorder(),
 		clients:   make([]client, c.connections()),
 		senders:   make([]sender, c.Senders),
-		receivers: c.Clients - 1,
 		measured:  span{c.Warmup, c.Warmup + c.Duration},
 		lateness:  newHistogram(),
 		composing: make([]byte, 0, maxBurst*c.Dialect.Publish.size()),
@@ -84,7 +91,7 @@ func newDriver(c *Config, t transport, seed uint64) *driver {
 	}
 	firstSender := 0
 	if c.Dialect.Apart {
-		firstSender, d.receivers = c.Clients, c.Clients
+		firstSender = c.Clients
 	}
 	roles := make([]role, len(d.clients))
 	for i := range roles {
@@ -96,19 +103,67 @@ func newDriver(c *Config, t transport, seed uint64) *driver {
 		d.clients[i].role = roles[i]
 	}
 	if web, ok := t.(*webSocketTransport); ok {
-		d.told = web.room != nil
+		d.told = web.told
 	}
 	if c.Rate > 0 && c.Senders > 0 {
 		d.pace = &pace{rate: uint64(c.Rate), senders: uint64(c.Senders), end: d.measured.end}
 	}
-	if c.Dialect.AnyOrder {
-		d.check = newAnyOrder(d.codec, roles, c.Senders)
-	} else {
-		o := newOrder(d.codec, roles, c.Senders)
+	d.rooms = make([]roomLoad, max(len(c.Rooms), 1))
+	for i := range d.rooms {
+		r := share{rooms: len(d.rooms), room: i}
+		d.rooms[i].receivers = r.of(c.Clients)
+		if !c.Dialect.Apart {
+			d.rooms[i].receivers-- // not the sender
+		}
+		if c.Dialect.AnyOrder {
+			d.rooms[i].check = newAnyOrder(d.codec, roles, c.Senders)
+			continue
+		}
+		o := newOrder(d.codec, r, roles, c.Senders)
 		o.told = d.told
-		d.check = o
+		d.rooms[i].check = o
 	}
 	return d
+}
+
+// room returns the room of a connection, or of a sender.
+func (d *driver) room(number int) *roomLoad { return &d.rooms[number%len(d.rooms)] }
+
+// settle settles the rooms in which something came.
+func (d *driver) settle() error {
+	for _, i := range d.unsettled {
+		d.rooms[i].unsettled = false
+		if err := d.rooms[i].check.settle(); err != nil {
+			return err
+		}
+	}
+	d.unsettled = d.unsettled[:0]
+	return nil
+}
+
+// unsettle returns the check of a connection's room, which is about to be told what
+// came.
+func (d *driver) unsettle(connection int) check {
+	r := d.room(connection)
+	if !r.unsettled {
+		r.unsettled = true
+		d.unsettled = append(d.unsettled, connection%len(d.rooms))
+	}
+	return r.check
+}
+
+// missing says what has not come of the messages that were sent.
+func (d *driver) missing() error {
+	sent := make([]uint32, len(d.senders))
+	for i := range d.senders {
+		sent[i] = d.senders[i].composed
+	}
+	for i := range d.rooms {
+		if err := d.rooms[i].check.missing(sent); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *driver) now() time.Duration { return time.Since(d.epoch) }
@@ -143,6 +198,7 @@ func (d *driver) due(i int, now time.Duration) uint32 {
 func (d *driver) sendBurst(i int, burst uint32, now time.Duration) error {
 	s := &d.senders[i]
 	b := d.composing[:0]
+	receivers := d.room(i).receivers
 	for range burst {
 		m := message{from: uint32(i), number: s.composed, at: now}
 		if d.pace != nil {
@@ -151,12 +207,13 @@ func (d *driver) sendBurst(i int, burst uint32, now time.Duration) error {
 				d.lateness.RecordValue(int64(now - m.at))
 			}
 		} else {
-			s.window.sent(m.number, d.receivers)
+			s.window.sent(m.number, receivers)
 		}
 		b = d.compose(b, m)
 		s.composed++
 	}
 	d.composed += int64(burst)
+	d.expected += int64(burst) * int64(receivers)
 	return d.write(s, b, now)
 }
 
@@ -216,7 +273,7 @@ func (d *driver) take(connection int, stream []byte, now time.Duration) (n int, 
 	if err != nil {
 		return n, fmt.Errorf("client %d: %w", connection, err)
 	}
-	entries, err := d.check.take(connection, messages)
+	entries, err := d.unsettle(connection).take(connection, messages)
 	if err != nil {
 		return n, err
 	}
@@ -273,7 +330,7 @@ func (d *driver) numbered(connection int, own uint64, at time.Time) error {
 	}
 	s.settled += uint32(own)
 	d.acknowledged += int64(own)
-	return d.check.acknowledge(connection, own)
+	return d.unsettle(connection).acknowledge(connection, own)
 }
 
 // checkTime reports a message that its frame says was received at another time: before

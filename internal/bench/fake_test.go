@@ -18,6 +18,7 @@ type fakeServer struct {
 	silent func(now time.Duration) bool // nothing is delivered
 	full   func(now time.Duration) bool // nobody can send
 	ends   int                          // after so many messages, if not 0
+	rooms  int                          // over which the clients are spread; 0 is one
 	begun  time.Time                    // when the last client had joined
 
 	clients  []fakeClient
@@ -117,7 +118,7 @@ func (f *fakeServer) publish(from int) {
 		}
 		for to := range f.clients {
 			d := delivery{to: to, from: from, place: f.messages, message: m, own: m}
-			if to == from {
+			if to == from || f.rooms > 0 && to%f.rooms != from%f.rooms {
 				d.message = nil
 			}
 			if f.fault != nil {

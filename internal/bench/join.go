@@ -90,7 +90,7 @@ func (e *admission) connect() error {
 }
 
 func (e *admission) begin(number int) error {
-	e.waiting[number] = &attempt{hello: e.config.Dialect.Hello(clientName(number), number < e.config.Clients)}
+	e.waiting[number] = &attempt{hello: e.config.hello(number)}
 	e.begun = number + 1
 	err := e.transport.connect(number, e.addrs[0])
 	if _, failed := errors.AsType[*connectError](err); failed {

@@ -30,10 +30,11 @@ import (
 // A sender that is told the numbers of messages knows where its own belong: they
 // are acknowledged there. So it has to agree with the list in those too.
 type order struct {
+	share
 	codec   *codec
 	told    bool     // the senders are told the numbers
-	places  []place  // of all clients
-	senders []int    // those clients that send and receive
+	places  []place  // of all clients in the room
+	senders []int    // the places of those that send and receive
 	quorum  int      // how many of them must have a message next for it to be added; 0 with listeners
 	votes   []int    // how many have a message of this sender next
 	added   []uint32 // how many messages of each sender were added
@@ -67,19 +68,26 @@ var _ check = (*order)(nil)
 // any message. To compare all of all would cost a quarter of the generator.
 const wholeEvery = 8
 
-// minTrim is for how many entries it is worthwhile to look where each receiver is.
-const minTrim = 1 << 10
+// From how many entries on it is worthwhile to look where each receiver is: in all
+// rooms together, and in one of many, where there are few receivers.
+const (
+	minTrim     = 1 << 10
+	minTrimEach = 1 << 5
+)
 
-func newOrder(c *codec, roles []role, senders int) *order {
+// newOrder returns the order of a room, of the clients with those roles.
+func newOrder(c *codec, s share, roles []role, senders int) *order {
 	o := &order{
+		share:  s,
 		codec:  c,
-		places: make([]place, len(roles)),
-		votes:  make([]int, senders),
-		added:  make([]uint32, senders),
-		trimAt: minTrim,
+		places: make([]place, s.of(len(roles))),
+		votes:  make([]int, s.of(senders)),
+		added:  make([]uint32, s.of(senders)),
 	}
+	o.trimAt = o.leastTrim()
 	listeners := 0
-	for i, r := range roles {
+	for i := range o.places {
+		r := roles[s.number(i)]
 		o.places[i].role = r
 		switch {
 		case r.receives && r.sender == nobody:
@@ -94,8 +102,14 @@ func newOrder(c *codec, roles []role, senders int) *order {
 	return o
 }
 
+// leastTrim returns from how many entries on it is worthwhile to trim them.
+func (o *order) leastTrim() int { return max(minTrim/o.rooms, minTrimEach) }
+
+// at returns the place of a client.
+func (o *order) at(client int) *place { return &o.places[o.place(client)] }
+
 func (o *order) take(client int, messages []byte) ([]entry, error) {
-	if o.places[client].sender == nobody {
+	if o.at(client).sender == nobody {
 		return o.listen(client, messages)
 	}
 	return o.keep(client, messages)
@@ -104,7 +118,7 @@ func (o *order) take(client int, messages []byte) ([]entry, error) {
 // listen compares what a listener receives with the list, and writes the list
 // on where it ends.
 func (o *order) listen(client int, messages []byte) ([]entry, error) {
-	p := &o.places[client]
+	p := o.at(client)
 	first := p.next
 	for b := messages; len(b) > 0; b = b[wire.Size:] {
 		i := p.next - o.base
@@ -128,18 +142,24 @@ func (o *order) read(client int, b []byte) error {
 	if !ok {
 		return o.codec.notWritten(client, b)
 	}
+	if !o.has(m.from) {
+		return crossed(client, m, o.share)
+	}
 	sum, _ := getNumeral(b[checksumAt:])
 	return o.add(client, entry{message: m, fingerprint: fingerprintOf(b), sum: sum})
 }
 
 // keep keeps what a sender receives, until it is settled.
 func (o *order) keep(client int, messages []byte) ([]entry, error) {
-	p := &o.places[client]
+	p := o.at(client)
 	o.taken = o.taken[:0]
 	for b := messages; len(b) > 0; b = b[wire.Size:] {
 		m, ok := o.codec.read(b)
 		if !ok {
 			return nil, o.codec.notWritten(client, b[:wire.Size])
+		}
+		if !o.has(m.from) {
+			return nil, crossed(client, m, o.share)
 		}
 		if p.isOwn(m) {
 			return nil, ownMessage(client, m)
@@ -152,7 +172,7 @@ func (o *order) keep(client int, messages []byte) ([]entry, error) {
 
 // acknowledge keeps a sender's own messages among what it receives.
 func (o *order) acknowledge(client int, own uint64) error {
-	p := &o.places[client]
+	p := o.at(client)
 	for range own {
 		p.ahead.push(message{from: uint32(p.sender), number: p.acknowledged})
 		p.acknowledged++
@@ -162,10 +182,11 @@ func (o *order) acknowledge(client int, own uint64) error {
 
 // add adds what a client receives next, or is sure to.
 func (o *order) add(client int, e entry) error {
-	if want := o.added[e.from]; e.number != want {
-		return wrongNumber(client, e.message, want)
+	added := &o.added[o.place(int(e.from))]
+	if e.number != *added {
+		return wrongNumber(client, e.message, *added)
 	}
-	o.added[e.from]++
+	*added++
 	o.entries = append(o.entries, e)
 	return nil
 }
@@ -176,8 +197,8 @@ func (o *order) end() int { return o.base + len(o.entries) }
 // go of what all clients have received.
 func (o *order) settle() error {
 	for grown := true; grown; {
-		for _, client := range o.senders {
-			if err := o.catchUp(client); err != nil {
+		for _, place := range o.senders {
+			if err := o.catchUp(o.number(place)); err != nil {
 				return err
 			}
 		}
@@ -195,7 +216,7 @@ func (o *order) settle() error {
 // catchUp moves a sender forward in the list, past its own messages and those
 // it has received.
 func (o *order) catchUp(client int) error {
-	p := &o.places[client]
+	p := o.at(client)
 	for ; p.next < o.end(); p.next++ {
 		e := &o.entries[p.next-o.base]
 		isOwn := p.isOwn(e.message)
@@ -225,13 +246,15 @@ func (o *order) addAgreed() (grown bool, err error) {
 	}
 	clear(o.votes)
 	waiting := 0
-	for _, client := range o.senders {
-		m, ok := o.places[client].ahead.first()
-		if !ok || o.places[client].isOwn(m) {
+	for _, place := range o.senders {
+		p := &o.places[place]
+		m, ok := p.ahead.first()
+		if !ok || p.isOwn(m) {
 			continue
 		}
-		if o.votes[m.from]++; o.votes[m.from] >= o.quorum {
-			return true, o.add(client, entry{message: m})
+		votes := &o.votes[o.place(int(m.from))]
+		if *votes++; *votes >= o.quorum {
+			return true, o.add(o.number(place), entry{message: m})
 		}
 		// What is truly next is what all have next but its sender.
 		if waiting++; waiting > 2 {
@@ -254,7 +277,7 @@ func (o *order) trim() {
 	left := copy(o.entries, o.entries[least-o.base:])
 	o.entries = o.entries[:left]
 	o.base = least
-	o.trimAt = max(minTrim, 2*left)
+	o.trimAt = max(o.leastTrim(), 2*left)
 }
 
 // mismatch says what is wrong with what a listener received.
@@ -269,19 +292,22 @@ func (o *order) mismatch(client int, payload []byte) error {
 // outOfOrder says what is wrong with a message that is not the one at the
 // client's place.
 func (o *order) outOfOrder(client int, m message) error {
-	p := &o.places[client]
+	p := o.at(client)
 	next := p.next
 	entries := o.entries[next-o.base:]
 	want := entries[0].message
 	if p.isOwn(m) || p.isOwn(want) {
 		return fmt.Errorf("the numbers that client %d is told put %v where %v belongs (place %d in the order of all)", client, m, want, next)
 	}
+	if !o.has(m.from) {
+		return crossed(client, m, o.share)
+	}
 	if m.from == want.from {
 		return wrongNumber(client, m, want.number)
 	}
 	comes := slices.ContainsFunc(entries, func(e entry) bool { return e.message == m })
-	if m.number < o.added[m.from] && !comes {
-		return wrongNumber(client, m, o.added[m.from])
+	if added := o.added[o.place(int(m.from))]; m.number < added && !comes {
+		return wrongNumber(client, m, added)
 	}
 	return fmt.Errorf("client %d received %v where others received %v (place %d in the order of all): "+
 		"that is lost, or the order is not the same for all", client, m, want, next)
@@ -291,9 +317,9 @@ func (o *order) outOfOrder(client int, m message) error {
 func (o *order) disagreement() error {
 	text := "no order of all messages fits what the clients received:"
 	named := 0
-	for _, client := range o.senders {
-		if m, ok := o.places[client].ahead.first(); ok && named < 3 {
-			text += fmt.Sprintf(" client %d has %v next;", client, m)
+	for _, place := range o.senders {
+		if m, ok := o.places[place].ahead.first(); ok && named < 3 {
+			text += fmt.Sprintf(" client %d has %v next;", o.number(place), m)
 			named++
 		}
 	}
@@ -301,21 +327,22 @@ func (o *order) disagreement() error {
 }
 
 func (o *order) missing(sent []uint32) error {
-	for client := range o.places {
-		if p := &o.places[client]; p.receives && p.next < o.end() {
+	for i := range o.places {
+		client := o.number(i)
+		if p := &o.places[i]; p.receives && p.next < o.end() {
 			if m := o.entries[p.next-o.base].message; p.isOwn(m) {
 				return fmt.Errorf("client %d is not told the number of %v, its own", client, m)
 			}
 			return fmt.Errorf("client %d lacks %v, which others received", client, o.entries[p.next-o.base].message)
 		}
 	}
-	for _, client := range o.senders {
-		if _, waits := o.places[client].ahead.first(); waits {
+	for _, place := range o.senders {
+		if _, waits := o.places[place].ahead.first(); waits {
 			return o.disagreement()
 		}
 	}
-	for from, n := range o.added {
-		if n < sent[from] {
+	for i, n := range o.added {
+		if from := o.number(i); n < sent[from] {
 			return fmt.Errorf("no client received %v", message{from: uint32(from), number: n})
 		}
 	}

@@ -44,7 +44,7 @@ func (c conversation) play(sent []uint32, choose func(most int) int) error {
 			roles[i].sender = i
 		}
 	}
-	o := newOrder(code, roles, c.senders)
+	o := newOrder(code, share{rooms: 1}, roles, c.senders)
 	o.told = c.told
 	o.trimAt = 5 // or it would never happen here
 	streams := slices.Clone(c.streams)

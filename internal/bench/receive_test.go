@@ -43,7 +43,7 @@ func (r *rig) write() {
 		s := &d.senders[i*rigSenders/rigBurst]
 		m := message{from: uint32(s.connection), number: s.composed, at: at}
 		d.codec.write(r.stream[i*wire.Size:], m)
-		s.window.sent(m.number, d.receivers)
+		s.window.sent(m.number, d.rooms[0].receivers)
 		s.composed++
 	}
 }
@@ -72,7 +72,7 @@ func (r *rig) speak(t testing.TB) {
 			}
 		}
 	}
-	if err := r.driver.check.settle(); err != nil {
+	if err := r.driver.settle(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,6 +10,9 @@ import (
 // A Report is the result of a run. Its JSON is for scripts; Table shows it.
 type Report struct {
 	Clients int `json:"clients"`
+	// Rooms is over how many rooms they were spread; it is missing if all were in
+	// the same.
+	Rooms   int `json:"rooms,omitempty"`
 	Senders int `json:"senders"`
 	// Subprotocol is the one that the clients spoke through WebSockets, if any.
 	Subprotocol string `json:"subprotocol,omitempty"`
@@ -86,6 +89,7 @@ func newReport(c *Config, way *measurement, memory int64) *Report {
 	}
 	r := &Report{
 		Clients:             c.Clients,
+		Rooms:               len(c.Rooms),
 		Senders:             c.Senders,
 		Rate:                c.Rate,
 		Seconds:             seconds,

@@ -43,10 +43,14 @@ func (r *Report) Table() string {
 }
 
 func (r *Report) spoken() string {
-	if r.Subprotocol == "" {
-		return ""
+	text := ""
+	if r.Rooms > 0 {
+		text = "  in " + english.Count(r.Rooms, "room")
 	}
-	return "  through WebSockets, told the numbers of messages (" + r.Subprotocol + ")"
+	if r.Subprotocol != "" {
+		text += "  through WebSockets, told the numbers of messages (" + r.Subprotocol + ")"
+	}
+	return text
 }
 
 func (r *Report) pace() string {

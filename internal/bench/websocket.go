@@ -32,7 +32,8 @@ type webSocketTransport struct {
 	links       []webSocket
 	framing     []byte // what is about to be sent
 	answered    bool   // the first link knows whether the server speaks the subprotocol
-	room        *room  // what all admissions say; nil if the server does not
+	told        bool   // it does
+	rooms       []room // what all admissions to each say, then
 }
 
 // A webSocket is one connection.
@@ -55,8 +56,11 @@ var (
 
 // overWebSockets returns a transport for a dialect that is spoken through
 // WebSockets. Closing it closes the one beneath.
-func overWebSockets(inner transport, d *Dialect) *webSocketTransport {
-	t := &webSocketTransport{inner: inner, web: d.WebSocket, subprotocol: d.Subprotocol, piece: d.Publish.size(), unit: 1}
+func overWebSockets(inner transport, d *Dialect, rooms int) *webSocketTransport {
+	t := &webSocketTransport{
+		inner: inner, web: d.WebSocket, subprotocol: d.Subprotocol, piece: d.Publish.size(), unit: 1,
+		rooms: make([]room, max(rooms, 1)),
+	}
 	if d.bare() {
 		t.unit = wire.Size // nothing but frames says where messages begin
 	}
@@ -64,6 +68,9 @@ func overWebSockets(inner transport, d *Dialect) *webSocketTransport {
 }
 
 func (t *webSocketTransport) close() { t.inner.close() }
+
+// room returns the room of a connection.
+func (t *webSocketTransport) room(number int) *room { return &t.rooms[number%len(t.rooms)] }
 
 func (t *webSocketTransport) connect(number int, to netip.AddrPort) error {
 	l := webSocket{upgrade: newUpgrade(t.web, t.subprotocol, to), frames: frameReader{unit: t.unit}}
@@ -176,7 +183,7 @@ func (t *webSocketTransport) unframe(number int, b []byte, ago time.Duration) er
 		b = rest
 		switch opcode {
 		case websocket.OpBinary:
-			if t.room != nil {
+			if t.told {
 				if payload, run, err = t.unnumber(number, payload, run, ago); err != nil {
 					return err
 				}
@@ -212,11 +219,11 @@ func (t *webSocketTransport) handOver(number int, payload []byte, ago time.Durat
 
 // agree notes whether the server speaks the subprotocol with a client.
 func (t *webSocketTransport) agree(number int, agreed bool) error {
-	if t.answered && agreed != (t.room != nil) {
+	if t.answered && agreed != t.told {
 		return fmt.Errorf("client %d: the server speaks %s with some clients and not with others", number, t.subprotocol)
 	}
-	if t.answered = true; agreed && t.room == nil {
-		t.room, t.unit = new(room), 1
+	if t.answered = true; agreed && !t.told {
+		t.told, t.unit = true, 1
 	}
 	t.links[number].frames.unit = t.unit
 	return nil
@@ -246,7 +253,7 @@ func (t *webSocketTransport) unnumber(number int, payload, run []byte, ago time.
 // the run that its messages continue.
 func (t *webSocketTransport) beginFrame(number int, run []byte, ago time.Duration) ([]byte, error) {
 	n := &t.links[number].numbers
-	kind, own, err := n.begin(t.room)
+	kind, own, err := n.begin(t.room(number))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("client %d: %w", number, err)
@@ -261,7 +268,7 @@ func (t *webSocketTransport) beginFrame(number int, run []byte, ago time.Duratio
 		return nil, err
 	}
 	if h, ok := t.handler.(numberHandler); ok {
-		return nil, h.numbered(number, own, t.room.clock(n.millis))
+		return nil, h.numbered(number, own, t.room(number).clock(n.millis))
 	}
 	return nil, nil
 }

@@ -54,7 +54,7 @@ func openWebSocket(t testing.TB, inner transport, h handler) *webSocketTransport
 	t.Helper()
 	d := Chat("key")
 	d.WebSocket = &WebSocket{Path: "/ws"}
-	w := overWebSockets(inner, &d)
+	w := overWebSockets(inner, &d, 0)
 	w.handler = h
 	if err := errors.Join(w.connect(0, netip.AddrPort{}), w.connected(0)); err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func frameOf(messages int) []byte {
 // number has a WebSocket be told numbers from now on, and returns its frames with them.
 func number(t testing.TB, w *webSocketTransport, frames []byte) (numbered []byte) {
 	t.Helper()
-	w.room, w.unit = &room{epoch: fakeEpoch, first: fakeFirst}, 1
+	w.told, w.rooms[0], w.unit = true, room{epoch: fakeEpoch, first: fakeFirst}, 1
 	w.links[0].frames.unit = 1
 	w.links[0].numbers = numbers{next: fakeFirst, caughtUp: true}
 	r := frameReader{unit: wire.Size}

@@ -22,6 +22,8 @@ import (
 type benchOptions struct {
 	roomOptions
 	web      *bench.WebSocket // nil for TCP
+	rooms    benchRooms
+	keys     []string // of the rooms, if there are several
 	clients  int
 	senders  int
 	rate     int
@@ -43,6 +45,10 @@ const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-cha
   sop-chat bench --key-file key.txt --rate 500 --plot plot.svg localhost:9000
       shows how long 500 messages a second take to arrive, and draws it
 
+  sop-chat bench --rooms rooms.toml --clients 400 --senders 100 localhost:9000
+      spreads 400 clients over the rooms of a server that was started with:
+      sop-chat --rooms rooms.toml 9000
+
   sop-chat bench --key-file key.txt --senders 0 --pid 4711 ws://localhost:8080
       shows how much memory an idle browser costs process 4711, a server that
       was started with --web :8080`
@@ -51,6 +57,11 @@ const benchAbout = `
 HOST:PORT is the server. The room should be empty and have a slot for each
 client. Its key is given in a file (--key-file) or in the variable SOP_CHAT_KEY.
 
+With --rooms the clients, and among them those that send, are spread over many
+rooms in turns; the figures are of all rooms together. FILE is the server's own
+file of rooms, with their keys. With a number N the key has a %d in it, which stands
+for the numbers from 1 to N: pw-%d is pw-1, pw-2 and so on.
+
 ws://HOST:PORT is its page (--web), or the page's link without the key: clients
 then join as browsers do, through WebSockets, and send one message in each
 frame. Like the page they ask to be told the numbers of messages (the subprotocol
@@ -58,8 +69,8 @@ sop-chat.v2), and check those too, if the server agrees. TLS (wss://) is not
 supported, because it would be measured as well.
 
 Everything that is received is checked: that the messages are whole and
-unchanged, that none is lost or comes twice or goes back to its sender, and
-that all clients receive them in one order. At the first fault the command says
+unchanged, that none is lost or comes twice, goes back to its sender or into
+another room, and that all clients of a room receive them in one order. At the first fault the command says
 what is wrong and ends with status 1.
 
 With --rate, latency counts from the moment when a message was due, even if it
@@ -87,6 +98,9 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 		`How many clients there are.`)
 	define(flags, &o.senders, "senders", "N", "10", wholeNumber(0, 1_000_000),
 		`How many of the clients send. With 0 all are idle, and only their memory is measured (--pid).`)
+	define(flags, &o.rooms, "rooms", "N|FILE", "", roomsOfBench,
+		`Over which rooms the clients are spread: N rooms, whose keys have a number in the place of the `+
+			`key's %d, or those of a file, which is the server's. Without it, all are in one.`)
 	define(flags, &o.rate, "rate", "N", "0", wholeNumber(0, 100_000_000),
 		`How many messages all senders together send a second. 0 is as many as the server takes.`)
 	define(flags, &o.window, "window", "N", "256", wholeNumber(1, 1<<20),
@@ -123,8 +137,8 @@ func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.roomOptions.readArguments(cmd, args, p); err != nil {
 		return err
 	}
-	if o.keyless {
-		return errNoKey
+	if o.keys, err = o.rooms.keys(o.key, o.keyless); err != nil {
+		return err
 	}
 	if o.plot != "" && o.senders == 0 {
 		return usagef("there is no latency to plot without senders")
@@ -139,8 +153,13 @@ func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 func (o *benchOptions) config() bench.Config {
 	dialect := bench.Chat(o.key)
 	dialect.WebSocket = o.web
+	var rooms []bench.Hello
+	for _, key := range o.keys {
+		rooms = append(rooms, bench.Chat(key).Hello)
+	}
 	return bench.Config{
 		Dialect:  dialect,
+		Rooms:    rooms,
 		Clients:  o.clients,
 		Senders:  o.senders,
 		Rate:     o.rate,
@@ -195,7 +214,11 @@ func (o *benchOptions) checkPlot() error {
 // explain adds to an error which of the server's flags help.
 func (o *benchOptions) explain(err error) error {
 	if refused, ok := errors.AsType[*bench.RefusedError](err); ok && refused.Joined > 0 {
-		return fmt.Errorf("%w; start it with --max-clients %d, or 0 for no limit", err, o.clients)
+		each := o.clients
+		if n := len(o.keys); n > 0 {
+			each = (o.clients + n - 1) / n
+		}
+		return fmt.Errorf("%w; start it with --max-clients %d, or 0 for no limit", err, each)
 	}
 	return err
 }

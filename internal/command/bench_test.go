@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestBenchDefaults(t *testing.T) {
 		roomOptions: roomOptions{host: "example.org", port: 9000, key: "key"},
 		clients:     100, senders: 10, window: 256, warmup: 2 * time.Second, duration: 10 * time.Second,
 	}
-	if got := benchOptionsOf(t, process([]string{"example.org:9000"}, "SOP_CHAT_KEY=key")); got != want {
+	if got := benchOptionsOf(t, process([]string{"example.org:9000"}, "SOP_CHAT_KEY=key")); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -53,10 +54,11 @@ func TestBenchFlagsAndVariables(t *testing.T) {
 		{"pid", "4711", func(o benchOptions) any { return o.pid }, 4711},
 		{"json", "true", func(o benchOptions) any { return o.json }, true},
 		{"plot", "a.svg", func(o benchOptions) any { return o.plot }, "a.svg"},
+		{"rooms", "1", func(o benchOptions) any { return o.keys[0] }, "key 1"},
 	}
 	for _, test := range tests {
 		set := "--" + test.flag + "=" + test.text
-		const key = "SOP_CHAT_KEY=key"
+		const key = "SOP_CHAT_KEY=key %d"
 		for _, p := range []Process{
 			process([]string{set, "localhost:9000"}, key),
 			process([]string{"localhost:9000", set}, key),
