@@ -52,10 +52,10 @@ func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Opti
 	return options
 }
 
-// showNames shows the names of clients in the log as the console does. slog escapes
-// control characters, but not invisible ones.
+// showNames shows the names of clients and rooms in the log as the console does. slog
+// escapes control characters, but not invisible ones.
 func showNames(_ []string, a slog.Attr) slog.Attr {
-	if name := a.Value.String(); a.Key == "name" && name != "" {
+	if name := a.Value.String(); (a.Key == "name" || a.Key == "room") && name != "" {
 		return slog.String(a.Key, string(console.EscapeName(nil, []byte(name))))
 	}
 	return a

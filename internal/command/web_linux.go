@@ -12,7 +12,6 @@ import (
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
-	"sop-chat/internal/wire"
 )
 
 // A website is the page and its WebSockets, if --web says so.
@@ -71,9 +70,16 @@ func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
 }
 
 // start begins to serve the page of a room.
-func (w *website) start(o serveOptions, logger *slog.Logger) {
+func (w *website) start(o serveOptions, s *server.Server, logger *slog.Logger) {
 	if w.gateway == nil {
 		return
+	}
+	room := func(key string) (web.Room, bool) {
+		room := s.Room(key)
+		if room == nil {
+			return web.Room{}, false
+		}
+		return web.Room{Name: room.Name(), Replay: room.Replay()}, true
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
@@ -82,19 +88,12 @@ func (w *website) start(o serveOptions, logger *slog.Logger) {
 			Gateway: w.gateway,
 			URLs:    o.web.urls,
 			Names:   o.web.names(o.bind),
-			Room:    o.room,
+			Room:    room,
 			History: o.history,
 			Replay:  o.replay,
 			Logger:  logger,
 		})
 	})
-}
-
-// room returns the room that a key opens.
-func (o *serveOptions) room(key string) (web.Room, bool) {
-	var m wire.Message
-	copy(m[wire.NameSize:], key)
-	return web.Room{Replay: o.replay}, m.HasKey(o.key)
 }
 
 // closeFirst returns a context that is done when ctx is done and the page has ended. So

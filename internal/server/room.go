@@ -50,6 +50,7 @@ type Room struct {
 	name   string
 	key    string // guarded by the rooms' lock
 	epochs Epochs
+	replay int
 	slots  atomic.Int64 // 0: no limit
 	taken  atomic.Int64
 	at     []atomic.Int32 // how many of taken are at each loop
@@ -64,7 +65,7 @@ type Room struct {
 // in what makeMemory returns for the number of segments the log may have, or in
 // the program's own memory if that is nil.
 func newRoom(c RoomConfig, loops int, makeMemory func(segments int) fileMemory) *Room {
-	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, at: make([]atomic.Int32, loops)}
+	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, replay: c.Replay, at: make([]atomic.Int32, loops)}
 	r.slots.Store(int64(c.MaxClients))
 	r.open.Store(int32(loops))
 	slack := loops * batchSize
@@ -79,6 +80,9 @@ func newRoom(c RoomConfig, loops int, makeMemory func(segments int) fileMemory) 
 
 // Name returns the room's name.
 func (r *Room) Name() string { return r.name }
+
+// Replay returns how many of the last messages a client is sent when it joins.
+func (r *Room) Replay() int { return r.replay }
 
 // Log returns the room's log. It ends (io.EOF for followers) when the room is closed
 // and its last client is gone, or when the server ends.

@@ -3,10 +3,12 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -211,4 +213,26 @@ func TestStrangers(t *testing.T) {
 	guess(room)
 	s.Open(t, server.RoomConfig{Name: "b", Key: "2"})
 	guess(strangers)
+}
+
+// The log says of a client that ends in which room it was, if that has a name.
+func TestLogTellsRoom(t *testing.T) {
+	var log bytes.Buffer
+	s := chattest.Start(t, server.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		server.RoomConfig{Name: "maths", Key: "1"}, server.RoomConfig{Name: "", Key: "2"})
+	s.JoinRoom(t, "alice", "1")
+	s.JoinRoom(t, "bob", "2")
+	s.Guess(t, "eve", "3").ExpectEnd()
+	s.Stop(t)
+	if n := strings.Count(log.String(), "connection ended"); n != 3 {
+		t.Errorf("%d connections ended, want 3", n)
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "name=alice room=maths ") != strings.Contains(line, "alice") || strings.Contains(line, "room=") != strings.Contains(line, "alice") {
+			t.Errorf("logged %s", line)
+		}
+	}
+	if n := strings.Count(log.String(), "room=maths"); n != 1 {
+		t.Errorf("%d lines are of the room:\n%s", n, log.String())
+	}
 }
