@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strings"
 
+	"sop-chat/internal/console"
 	"sop-chat/internal/english"
+	"sop-chat/internal/rooms"
 )
 
-// invite writes where the server listens, and how to join.
-func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int) {
-	i := invitation{port: port, bound: bound, own: ownAddresses(), maxClients: maxClients}
+// invite writes where the server listens, which rooms it has if there are several or
+// named ones, and how to join.
+func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int, all []rooms.Room) {
+	i := invitation{port: port, bound: bound, own: ownAddresses(), maxClients: maxClients, rooms: all}
 	fmt.Fprint(out, i)
 }
 
@@ -23,7 +26,11 @@ type invitation struct {
 	bound      []netip.Addr // the addresses that the server listens on
 	own        []netip.Addr // all of the machine's, or none if they are not known
 	maxClients int
+	rooms      []rooms.Room // none if there is only one, without a name
 }
+
+// mostRooms is how many rooms are named at the start: what can be read at a glance.
+const mostRooms = 10
 
 // ownAddresses returns the addresses of the machine's network interfaces, or none
 // if they can't be found out.
@@ -38,11 +45,36 @@ func ownAddresses() []netip.Addr {
 	return own
 }
 
-// String returns two lines: where the server listens, and how to join.
+// String returns two lines: where the server listens, and how to join. With named rooms
+// there is one more, which names them.
 func (i invitation) String() string {
-	return fmt.Sprintf("sop-chat: listening on port %d, %s; %s\nsop-chat: %s\n",
+	lines := fmt.Sprintf("sop-chat: listening on port %d, %s; %s\nsop-chat: %s\n",
 		i.port, i.where(), i.capacity(), i.how())
+	if len(i.rooms) > 0 {
+		lines += fmt.Sprintf("sop-chat: the %s: %s\n", english.Noun(len(i.rooms), "room"), roomNames(i.rooms))
+	}
+	return lines
 }
+
+// roomNames returns the names of some rooms, as they can be shown.
+func roomNames(all []rooms.Room) string {
+	var names []string
+	for _, room := range all[:min(len(all), mostRooms)] {
+		names = append(names, shownRoom(room.Name))
+	}
+	if more := len(all) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// shownRoom returns the name of a room between quotes, in which nothing acts on a
+// terminal.
+func shownRoom(name string) string { return string(console.AppendQuoted(nil, []byte(name))) }
 
 func (i invitation) where() string {
 	if len(i.bound) == 1 && i.bound[0].IsUnspecified() {
@@ -59,20 +91,44 @@ func (i invitation) where() string {
 }
 
 func (i invitation) capacity() string {
-	if i.maxClients == 0 {
+	if len(i.rooms) == 0 {
+		return capacityOf(i.maxClients)
+	}
+	text := english.Count(len(i.rooms), "room")
+	first := i.rooms[0].MaxClients
+	if slices.ContainsFunc(i.rooms, func(room rooms.Room) bool { return room.MaxClients != first }) {
+		return text
+	}
+	text += ", " + capacityOf(first)
+	if len(i.rooms) > 1 {
+		text += " in each"
+	}
+	return text
+}
+
+func capacityOf(maxClients int) string {
+	if maxClients == 0 {
 		return "any number of clients"
 	}
-	return "at most " + english.Count(i.maxClients, "client")
+	return "at most " + english.Count(maxClients, "client")
+}
+
+// key is what one needs to join.
+func (i invitation) key() string {
+	if len(i.rooms) > 1 {
+		return "the key of a room"
+	}
+	return "the key"
 }
 
 // how returns the command that joins, as it is typed on another machine.
 func (i invitation) how() string {
 	if i.ownUnknown() {
-		return fmt.Sprintf("others join with the key and an address of this machine: sop-chat join ADDRESS:%d (or localhost:%[1]d here)", i.port)
+		return fmt.Sprintf("others join with %s and an address of this machine: sop-chat join ADDRESS:%d (or localhost:%[2]d here)", i.key(), i.port)
 	}
 	fromOthers, fromHere := i.reachable()
 	if len(fromOthers) == 0 {
-		return fmt.Sprintf("only this machine can join, with the key: sop-chat join %s", fromHere)
+		return fmt.Sprintf("only this machine can join, with %s: sop-chat join %s", i.key(), fromHere)
 	}
 	// A machine may have dozens, for containers and tunnels.
 	const most = 4
@@ -80,7 +136,7 @@ func (i invitation) how() string {
 	for _, addr := range fromOthers[:min(len(fromOthers), most)] {
 		places = append(places, netip.AddrPortFrom(addr, i.port).String())
 	}
-	line := fmt.Sprintf("others join with the key: sop-chat join %s", places[0])
+	line := fmt.Sprintf("others join with %s: sop-chat join %s", i.key(), places[0])
 	if fromHere != "" {
 		places = append(places, fromHere+" on this machine")
 	}

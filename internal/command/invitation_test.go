@@ -1,8 +1,12 @@
 package command
 
 import (
+	"bytes"
+	"fmt"
 	"net/netip"
 	"testing"
+
+	"sop-chat/internal/rooms"
 )
 
 // The first lines have the command with which others join: IPv4 first, no loopback,
@@ -84,6 +88,88 @@ func TestInvitation(t *testing.T) {
 		i := invitation{port: 9000, bound: addrs(test.bound), own: addrs(test.own), maxClients: test.maxClients}
 		if got := i.String(); got != test.want {
 			t.Errorf("bound to %v:\n%swant:\n%s", test.bound, got, test.want)
+		}
+	}
+}
+
+// With rooms, the first lines say how many there are and what the first are called, and
+// have a link to each of those. Names can't act on the terminal, and keys that are hidden
+// are in no link.
+func TestInvitationToRooms(t *testing.T) {
+	some := []rooms.Room{{Name: "maths", Key: "a key", MaxClients: 4}, {Name: "\u202e\"[x]", Key: "b", MaxClients: 4}}
+	uneven := []rooms.Room{{Name: "maths", Key: "a key", MaxClients: 4}, {Name: "music", Key: "b"}}
+	var many []rooms.Room
+	for i := range 1234 {
+		many = append(many, rooms.Room{Name: fmt.Sprint("class ", i), Key: fmt.Sprint("key-", i)})
+	}
+	var firstLinks string
+	for i := range mostRooms {
+		firstLinks += fmt.Sprintf("sop-chat: \"class %d\": https://chat.example.com/#key=key-%[1]d\n", i)
+	}
+	for _, test := range []struct {
+		rooms   []rooms.Room
+		own     []string
+		urls    []string
+		hideKey bool
+		want    string
+	}{
+		{
+			some[:1],
+			[]string{"192.168.1.5"},
+			nil, false,
+			"sop-chat: listening on port 9000, all addresses; 1 room, at most 4 clients\n" +
+				"sop-chat: others join with the key: sop-chat join 192.168.1.5:9000 (or localhost:9000 on this machine)\n" +
+				"sop-chat: the room: \"maths\"\n" +
+				"sop-chat: others join from a browser: http://192.168.1.5:9000/#key=a%20key\n",
+		},
+		{
+			some,
+			[]string{"192.168.1.5", "10.0.0.1"},
+			nil, false,
+			"sop-chat: listening on port 9000, all addresses; 2 rooms, at most 4 clients in each\n" +
+				"sop-chat: others join with the key of a room: sop-chat join 192.168.1.5:9000 (or 10.0.0.1:9000, localhost:9000 on this machine)\n" +
+				"sop-chat: the rooms: \"maths\" and \"\\u{202e}\\\"[x]\"\n" +
+				"sop-chat: others join from a browser, each room by its link:\n" +
+				"sop-chat: \"maths\": http://192.168.1.5:9000/#key=a%20key\n" +
+				"sop-chat: \"\\u{202e}\\\"[x]\": http://192.168.1.5:9000/#key=b\n" +
+				"sop-chat: or with http://10.0.0.1:9000 in the place of http://192.168.1.5:9000\n",
+		},
+		{
+			uneven,
+			[]string{"::1"},
+			nil, true,
+			"sop-chat: listening on port 9000, all addresses; 2 rooms\n" +
+				"sop-chat: only this machine can join, with the key of a room: sop-chat join localhost:9000\n" +
+				"sop-chat: the rooms: \"maths\" and \"music\"\n" +
+				"sop-chat: only this machine can join from a browser, with the key of a room: http://localhost:9000/\n",
+		},
+		{
+			uneven, nil, nil, false,
+			"sop-chat: listening on port 9000, all addresses; 2 rooms\n" +
+				"sop-chat: others join with the key of a room and an address of this machine: sop-chat join ADDRESS:9000 (or localhost:9000 here)\n" +
+				"sop-chat: the rooms: \"maths\" and \"music\"\n" +
+				"sop-chat: join on this machine from a browser, each room by its link:\n" +
+				"sop-chat: \"maths\": http://localhost:9000/#key=a%20key\n" +
+				"sop-chat: \"music\": http://localhost:9000/#key=b\n" +
+				"sop-chat: others put an address of this machine in the place of localhost\n",
+		},
+		{
+			many,
+			[]string{"192.168.1.5"},
+			[]string{"https://chat.example.com"},
+			false,
+			"sop-chat: listening on port 9000, all addresses; 1234 rooms, any number of clients in each\n" +
+				"sop-chat: others join with the key of a room: sop-chat join 192.168.1.5:9000 (or localhost:9000 on this machine)\n" +
+				"sop-chat: the rooms: \"class 0\", \"class 1\", \"class 2\", \"class 3\", \"class 4\", \"class 5\", \"class 6\", \"class 7\", \"class 8\", \"class 9\" and 1224 more\n" +
+				"sop-chat: others join from a browser, each room by its link:\n" + firstLinks +
+				"sop-chat: and 1224 more, with the key of each behind #key=\n",
+		},
+	} {
+		i := invitation{port: 9000, bound: addrs([]string{"::"}), own: addrs(test.own), rooms: test.rooms}
+		out := bytes.NewBufferString(i.String())
+		webInvitation{invitation: i, urls: test.urls, hideKey: test.hideKey}.show(out, false)
+		if got := out.String(); got != test.want {
+			t.Errorf("printed\n%swant\n%s", got, test.want)
 		}
 	}
 }

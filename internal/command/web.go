@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-
-	"sop-chat/internal/qrcode"
 )
 
 // webOptions say how people join from a browser.
@@ -139,68 +136,4 @@ func separated(text string) []string {
 		words[i] = strings.TrimSpace(word)
 	}
 	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
-}
-
-// A webInvitation says how to join from a browser.
-type webInvitation struct {
-	invitation          // of the page's port
-	urls       []string // where the page is found from outside, if not there
-	key        string
-	hideKey    bool // the link does not have it
-}
-
-// links returns the links by which others join, or this machine if there are
-// none. The key is in the part that browsers keep for themselves.
-func (w webInvitation) links() (links []string, onlyHere bool) {
-	fragment := "/"
-	if !w.hideKey {
-		fragment += "#key=" + strings.ReplaceAll(url.QueryEscape(w.key), "+", "%20")
-	}
-	for _, text := range w.urls {
-		links = append(links, text+fragment) // with a slash before it, without which a path's last part would not count
-	}
-	if len(links) > 0 {
-		return links, false
-	}
-	fromOthers, fromHere := w.reachable()
-	for _, addr := range fromOthers {
-		if addr.Zone() == "" { // browsers know no zones
-			links = append(links, "http://"+netip.AddrPortFrom(addr, w.port).String()+fragment)
-		}
-	}
-	if len(links) == 0 && fromHere != "" {
-		return []string{"http://" + fromHere + fragment}, true
-	}
-	return links, false
-}
-
-// show writes the invitation, on a terminal with a picture of its first link to
-// be taken by a telephone.
-func (w webInvitation) show(out io.Writer, withPicture bool) {
-	links, onlyHere := w.links()
-	how := "from a browser"
-	if w.hideKey {
-		how += ", with the key"
-	}
-	switch {
-	case len(links) == 0:
-		return
-	case onlyHere && w.ownUnknown():
-		fmt.Fprintf(out, "sop-chat: join %s on this machine: %s\n", how, links[0])
-		fmt.Fprint(out, "sop-chat: others put an address of this machine in the place of localhost\n")
-		return
-	case onlyHere:
-		fmt.Fprintf(out, "sop-chat: only this machine can join %s: %s\n", how, links[0])
-		return
-	}
-	const most = 4
-	fmt.Fprintf(out, "sop-chat: others join %s: %s\n", how, links[0])
-	for _, link := range links[1:min(len(links), most)] {
-		fmt.Fprintf(out, "sop-chat: or: %s\n", link)
-	}
-	if withPicture {
-		if picture, err := qrcode.Draw(links[0]); err == nil { // or the link is too long for one
-			fmt.Fprint(out, picture)
-		}
-	}
 }

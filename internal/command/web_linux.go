@@ -128,7 +128,7 @@ func (w *website) invite(o serveOptions, p Process) {
 	webInvitation{
 		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses()},
 		urls:       o.web.urls,
-		key:        o.key,
+		roomKey:    o.key,
 		hideKey:    o.hidesKeys(),
 	}.show(p.Stderr, p.errIsTerminal && obeysSequences(p) && wantsColours(p))
 }

@@ -155,7 +155,10 @@ func TestWebInvitation(t *testing.T) {
 	}
 	for _, test := range tests {
 		var out bytes.Buffer
-		webInvitation{invitation{port: 8080, bound: addrs(test.bound), own: test.own}, test.urls, test.key, test.hideKey}.show(&out, false)
+		webInvitation{
+			invitation: invitation{port: 8080, bound: addrs(test.bound), own: test.own},
+			urls:       test.urls, roomKey: test.key, hideKey: test.hideKey,
+		}.show(&out, false)
 		if got := out.String(); got != test.want {
 			t.Errorf("bound to %v:\n%swant:\n%s", test.bound, got, test.want)
 		}
