@@ -3,8 +3,15 @@
 package server
 
 import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"unsafe"
+
+	"sop-chat/internal/netpoll"
 )
 
 // An idle client costs little besides its conn, which should not grow beyond its
@@ -14,4 +21,52 @@ func TestConnIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(conn{}); size > class {
 		t.Errorf("a conn is %d bytes, want %d at most", size, class)
 	}
+}
+
+// An idleKernel registers connections, and does nothing else.
+type idleKernel struct{ kernel }
+
+func (idleKernel) Add(int, uint32, netpoll.Interest) syscall.Errno { return 0 }
+func (idleKernel) Wake()                                           {}
+
+// A room costs little besides its clients: ten thousand rooms of four clients each take
+// not much more than one room of forty thousand.
+func TestRoomIsSmall(t *testing.T) {
+	const clients, perRoom, most = 40_000, 4, 1024
+	one, many := heapOf(t, 1, clients), heapOf(t, clients/perRoom, perRoom)
+	each := (many - one) / (clients / perRoom)
+	t.Logf("a client takes %d bytes, and a room %d", one/clients, each)
+	if each > most {
+		t.Errorf("a room takes %d bytes, want %d at most", each, most)
+	}
+}
+
+// heapOf returns how much of the heap some rooms take, with that many idle clients each.
+func heapOf(t *testing.T, rooms, clients int) int {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	registry := newRooms()
+	l := newLoop(idleKernel{}, 0, new(sendChoice), newIdentities(), slog.New(slog.DiscardHandler), limits{send: standardSend}, new(atomic.Bool))
+	for i := range rooms {
+		name := fmt.Sprint("room ", i)
+		room := newRoom(RoomConfig{Name: name, Key: "the key of " + name, Backlog: 32 << 20, Kept: 512, Epochs: newStart()}, 1,
+			func(int) fileMemory { return nil })
+		if err := registry.add(room); err != nil {
+			t.Fatal(err)
+		}
+		for j := range clients {
+			room.enter()
+			l.inbox.count(room, 1)
+			c := &conn{fd: int32(i*clients + j), audience: -1, index: -1}
+			l.admit(assignment{c, room, room.log.Join(func() {})})
+			l.audiences.settle()
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(registry)
+	runtime.KeepAlive(l)
+	return int(after.HeapAlloc - before.HeapAlloc)
 }
