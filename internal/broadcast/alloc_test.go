@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"runtime"
 	"testing"
 	"time"
 
@@ -70,27 +69,5 @@ func follow(t *testing.T, f *Follower) func() {
 			}
 			left -= n
 		}
-	}
-}
-
-// A log costs nothing to speak of before there are messages, or notices that nobody has
-// taken: it has as much as readers lag.
-func TestIdleLog(t *testing.T) {
-	const logs, backlog = 100, 32 << 20
-	kept := make([]*Log, logs)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for i := range kept {
-		l := New(backlog, SegmentSize)
-		l.Join(func() {})
-		for range 2 {
-			l.Announce(&Notice{Kind: Joined, From: alice})
-		}
-		kept[i] = l
-	}
-	runtime.ReadMemStats(&after)
-	runtime.KeepAlive(kept)
-	if each := (after.TotalAlloc - before.TotalAlloc) / logs; each > 1024 {
-		t.Errorf("a log takes %d bytes, want 1,024 at most", each)
 	}
 }

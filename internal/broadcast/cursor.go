@@ -16,7 +16,7 @@ import (
 type Cursor struct {
 	log      *Log
 	at       atomic.Uint64
-	wake     func()
+	wake     func()    // nil for a follower
 	follower *Follower // nil for a reader that reads the log's memory itself
 }
 
@@ -53,6 +53,15 @@ func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 	l.readers.Store(&readers)
 	l.measure() // it may be further back than all others
 	return c
+}
+
+// notify tells the reader that there is something new for it.
+func (c *Cursor) notify() {
+	if c.follower != nil {
+		c.follower.notify()
+		return
+	}
+	c.wake()
 }
 
 // watermarks returns the reader's watermarks.

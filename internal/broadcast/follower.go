@@ -25,15 +25,18 @@ type Entry struct {
 	Message wire.Message
 }
 
-// A Follower reads a log on a goroutine of its own, by copying, at its own pace.
-// It sees messages and notices in the order they have in the room.
+// A Follower reads a log by copying, at its own pace, on a goroutine of its own or on
+// that of its group. It sees messages and notices in the order they have in the room.
 //
-// Next and Close belong to one goroutine.
+// Next, Publish and Close belong to that goroutine.
 type Follower struct {
-	log     *Log
-	cursor  *Cursor
+	group   *Group
+	owner   any
+	cursor  Cursor
 	maySkip bool
 	isAhead bool                       // sees what is appended before it is published
+	left    bool                       // is not a member of the group any more
+	queued  atomic.Bool                // is in one of the group's queues, or has left
 	own     atomic.Pointer[watermarks] // nil if they are those of the backlog, see Limit
 
 	mu sync.Mutex // keeps the log from moving the cursor while messages are copied
@@ -42,70 +45,48 @@ type Follower struct {
 	nextNotice uint64    // changes with the log's lock held
 	missed     uint64    // notices skipped before those pending, not yet reported
 	pending    []*Notice // taken from the log, not yet returned
-	sleeping   atomic.Bool
-	wake       chan struct{}
+
+	behind       *Follower // the next in the group's queue
+	newer, older *Follower // members of the group; guarded by its lock
 }
 
-// FollowLossless returns a follower that gets every message from now on. If it
-// lags by the log's backlog, it holds the room. Notices may still be skipped.
-func (l *Log) FollowLossless() *Follower { return l.follow(&Follower{}) }
+// FollowLossless returns a follower like that of Group.FollowLossless, which is read by
+// itself, with Next.
+func (l *Log) FollowLossless() *Follower { return NewGroup().FollowLossless(l, nil) }
 
-// FollowSkipping returns a follower that never holds anybody up: when the memory
-// that it has yet to read is needed, its cursor is moved on, and Next reports how
-// much it missed.
-func (l *Log) FollowSkipping() *Follower { return l.follow(&Follower{maySkip: true}) }
+// FollowSkipping returns a follower like that of Group.FollowSkipping, which is read by
+// itself, with Next.
+func (l *Log) FollowSkipping() *Follower { return NewGroup().FollowSkipping(l, nil) }
 
-func (l *Log) follow(f *Follower) *Follower {
-	f.log, f.wake = l, make(chan struct{}, 1)
-	f.cursor = &Cursor{log: l, wake: f.notify, follower: f}
-	l.join(f.cursor, func() Position { // from here on the log may push the cursor
-		f.nextNotice = l.noticeNo.Load()
-		return l.Head()
-	})
-	f.next = f.cursor.Position()
-	return f
-}
+// Owner returns what the follower was added to its group with.
+func (f *Follower) Owner() any { return f.owner }
 
-// notify wakes the follower if it sleeps. Only the first of many callers sends.
+func (f *Follower) log() *Log { return f.cursor.log }
+
+// notify has the group look at the follower, because there may be something new.
 func (f *Follower) notify() {
-	if f.sleeping.Load() && f.sleeping.CompareAndSwap(true, false) {
-		f.wake <- struct{}{} // never blocks: only the caller that ended the sleep sends
+	if !f.queued.Load() && f.queued.CompareAndSwap(false, true) {
+		f.group.push(f)
+		f.group.notify()
 	}
 }
 
-// Next fills dst with the entries that follow those of the last call, and returns
-// how many there are. It waits for the first. It returns an error if ctx is done,
-// and io.EOF if the log is closed and was read to its end.
+// Next is Group.Next for a follower that is alone in its group. At the end it returns
+// io.EOF each time.
 func (f *Follower) Next(ctx context.Context, dst []Entry) (int, error) {
-	for {
-		if n := f.take(dst); n > 0 {
-			return n, nil
-		}
-		f.sleeping.Store(true)
-		closed := f.log.closed.Load() && f.visibleEnd() == f.log.End()
-		n := f.take(dst) // again: what was appended before sleeping was set woke nobody
-		if n > 0 || closed {
-			f.cancelSleep()
-			if n == 0 {
-				return 0, io.EOF
-			}
-			return n, nil
-		}
-		select {
-		case <-f.wake:
-		case <-ctx.Done():
-			f.cancelSleep()
-			return 0, ctx.Err()
-		}
+	if f.left {
+		return 0, io.EOF
 	}
+	f.group.look(f) // also if nobody has woken it
+	_, n, err := f.group.Next(ctx, dst)
+	return n, err
 }
 
-// cancelSleep ends a sleep before it began. If notify was faster, it takes the
-// wake-up.
-func (f *Follower) cancelSleep() {
-	if !f.sleeping.CompareAndSwap(true, false) {
-		<-f.wake
-	}
+// leave removes the follower from its group.
+func (f *Follower) leave() {
+	f.left = true
+	f.queued.Store(true)
+	f.group.remove(f)
 }
 
 // take fills dst with what there is now.
@@ -114,7 +95,7 @@ func (f *Follower) take(dst []Entry) int {
 	// seen already.
 	head := f.visibleEnd()
 	f.takeNotices()
-	complete := f.nextNotice == f.log.noticeNo.Load()
+	complete := f.nextNotice == f.log().noticeNo.Load()
 	n := 0
 	for n < len(dst) {
 		limit := head
@@ -136,10 +117,12 @@ func (f *Follower) take(dst []Entry) int {
 			continue
 		}
 		dst[n] = Entry{Notice: f.pending[0]}
-		f.pending = f.pending[1:]
 		n++
-		if len(f.pending) == 0 && !complete {
-			break // the next one may stand before the next message
+		if f.pending = f.pending[1:]; len(f.pending) == 0 {
+			f.pending = nil // an idle follower keeps none
+			if !complete {
+				break // the next one may stand before the next message
+			}
 		}
 	}
 	return n
@@ -148,19 +131,19 @@ func (f *Follower) take(dst []Entry) int {
 // visibleEnd returns where the part of the log that the follower may see ends.
 func (f *Follower) visibleEnd() Position {
 	if f.isAhead {
-		return f.log.End()
+		return f.log().End()
 	}
-	return f.log.Head()
+	return f.log().Head()
 }
 
 // takeNotices refills pending if it is empty, and counts the notices that were
 // overwritten before they could be read.
 func (f *Follower) takeNotices() {
-	if len(f.pending) > 0 || f.nextNotice == f.log.noticeNo.Load() {
+	if len(f.pending) > 0 || f.nextNotice == f.log().noticeNo.Load() {
 		return
 	}
 	const most = 64 // bounds how long the lock is held
-	l := f.log
+	l := f.log()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := l.noticeNo.Load()
@@ -168,9 +151,12 @@ func (f *Follower) takeNotices() {
 		f.missed = behind - noticesKept
 		f.nextNotice += f.missed
 	}
-	f.pending = f.pending[:0]
+	f.pending = make([]*Notice, 0, min(last-f.nextNotice, most))
 	for ; f.nextNotice < last && len(f.pending) < most; f.nextNotice++ {
 		f.pending = append(f.pending, l.notices.at(f.nextNotice))
+	}
+	if l.firstNotice() == last {
+		l.notices = nil // an idle log keeps none
 	}
 }
 
@@ -184,7 +170,7 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 		n++
 	}
 	for ; at < limit && n < len(dst); at += wire.Size {
-		seg := f.log.segmentAt(at)
+		seg := f.log().segmentAt(at)
 		i := at % SegmentSize / wire.Size
 		e := &dst[n]
 		e.Skipped, e.SkippedNotices, e.Notice = 0, 0, nil
@@ -198,8 +184,8 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 		f.next = min(at, limit)
 	}
 	f.mu.Unlock()
-	if !f.maySkip && f.log.pressed.Load() {
-		f.log.reconsider()
+	if !f.maySkip && f.log().pressed.Load() {
+		f.log().reconsider()
 	}
 	return n
 }
@@ -219,7 +205,7 @@ func (f *Follower) push(p Position) {
 // it on, the follower presses the room. 0 is the backlog, without pressing the
 // room: it is for a follower that will leave messages out once it holds the room.
 func (f *Follower) Limit(bytes int) {
-	l := f.log
+	l := f.log()
 	own := holdOnly(l.backlog)
 	if bytes > 0 {
 		own = watermarksFor(min(uint64(bytes), l.backlog))
@@ -237,19 +223,20 @@ func (f *Follower) watermarks() watermarks {
 	if own := f.own.Load(); own != nil {
 		return *own
 	}
-	return watermarksFor(f.log.backlog)
+	return watermarksFor(f.log().backlog)
 }
 
 // IsHolding reports whether the room is held, and would be if no other reader
 // lagged.
 func (f *Follower) IsHolding() bool {
-	return f.log.Held() && uint64(f.log.End()-f.cursor.Position()) > f.watermarks().highClear
+	return f.log().Held() && uint64(f.log().End()-f.cursor.Position()) > f.watermarks().highClear
 }
 
 // Close ends the follower. The log no longer keeps anything for it.
 func (f *Follower) Close() {
+	f.leave()
 	if f.isAhead {
-		f.log.removeGate()
+		f.log().removeGate(f)
 	}
 	f.cursor.Leave()
 }

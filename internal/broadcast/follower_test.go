@@ -75,7 +75,7 @@ func TestNextCancelledWhenWoken(t *testing.T) {
 			cancel()
 			l.Wake(nil)
 			synctest.Wait()
-			if f.follower.sleeping.Load() || len(f.follower.wake) > 0 {
+			if f.follower.canBeWoken() {
 				t.Fatal("a follower that is awake can still be woken")
 			}
 			for i := range f.entries[:n] {
@@ -119,7 +119,7 @@ func TestNextAfterClose(t *testing.T) {
 		if n, err := f.follower.Next(t.Context(), f.entries); n != 0 || err != io.EOF {
 			t.Fatalf("Next at the end returns %d, %v; want 0, EOF", n, err)
 		}
-		if f.follower.sleeping.Load() {
+		if f.follower.canBeWoken() {
 			t.Fatal("a follower that is awake can still be woken")
 		}
 	}

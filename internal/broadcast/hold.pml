@@ -1,5 +1,6 @@
 // A model for Spin of who is held and who is woken; docs/model.md says how to run
-// it. Two loops append, two followers read and sleep, and a closer ends everything.
+// it. Two loops append, two followers, each alone in its group, read and sleep, and a
+// closer ends everything.
 // Spin tries every order of their steps. Comments name the Go functions.
 //
 // Each load, store and compare-and-swap that others may see is a step of its own.
@@ -68,8 +69,9 @@
 byte head = BEHIND, end = BEHIND, pressAt = READ + LOW, at[4], firstLive;
 byte readers = 7 + 8 * SKIPPER; // a set
 bool pressed = BEHIND - READ >= LOW, held = BEHIND - READ >= HIGH, closed, memory = true, gate = GATE, mu;
-// broadcast.Follower, netpoll.Poller, server.Server
-bool sleeping[4], notified[4], followerMu; // notified: broadcast.Follower.wake has an element
+// broadcast.Follower, broadcast.Group, netpoll.Poller, server.Server
+bool queued[4], incoming[4], followerMu; // incoming: it is in broadcast.Group.incoming
+bool sleeping[4], notified[4]; // notified: broadcast.Group.wake has an element
 bool woken[2], eventfd[2], stop;
 byte unsent = FIRST + SECOND + OTHER, running = 2, following = 1 + SKIPPER;
 
@@ -92,6 +94,13 @@ inline wakeReader(r) {
 }
 
 inline notify(r) { // broadcast.Follower.notify
+	if
+	:: atomic { !queued[r] -> queued[r] = true }; incoming[r] = true; notifyGroup(r) // broadcast.Group.push
+	:: atomic { queued[r] -> skip }
+	fi
+}
+
+inline notifyGroup(r) { // broadcast.Group.notify
 	if
 #if MUTANT == 1 // a load and a store
 	:: sleeping[r] -> sleeping[r] = false; send(r)
@@ -357,7 +366,7 @@ inline take(gets) { // broadcast.Follower.take, of all there is
 	fi
 }
 
-inline cancelSleep() { // broadcast.Follower.cancelSleep
+inline cancelSleep() { // broadcast.Group.cancelSleep
 	if
 	:: atomic { sleeping[me] -> sleeping[me] = false }
 	:: atomic { !sleeping[me] -> skip };
@@ -367,35 +376,59 @@ inline cancelSleep() { // broadcast.Follower.cancelSleep
 	fi
 }
 
+inline lookAt(r) { // broadcast.Group.look
+	if
+	:: atomic { !queued[r] -> queued[r] = true }; ready = true
+	:: atomic { queued[r] -> skip }
+	fi
+}
+
 proctype follower(byte me; bool stays) { // broadcast.Follower.Next, again and again
 	byte now, next = (me == LOSSLESS -> READ : 0);
-	bool got, ends;
+	bool ready, got, ends;
 	LOCALS;
 	do
 	::	if :: !stays -> break :: true fi;
-		take(got);
-		if
-		:: !got ->
-			sleeping[me] = true;
-			ends = closed;
+		lookAt(me);
+		do // broadcast.Group.Next
+		::	atomic { if :: incoming[me] -> incoming[me] = false; ready = true :: else fi }
 			if
-			:: ends && GATE && me == LOSSLESS -> ends = (next == end)
-			:: ends && !(GATE && me == LOSSLESS) -> now = head; ends = (now == end); now = 0
+			:: ready ->
+				ready = false;
+#if MUTANT != 15 // what comes while it looks does not queue it again
+				queued[me] = false;
+#endif
+				ends = closed;
+				if
+				:: ends && GATE && me == LOSSLESS -> ends = (next == end)
+				:: ends && !(GATE && me == LOSSLESS) -> now = head; ends = (now == end); now = 0
+				:: else
+				fi;
+				take(got);
+#if MUTANT == 15
+				queued[me] = false;
+#endif
+				if
+				:: got -> lookAt(me); break
+				:: ends && !got -> break
+				:: else
+				fi
 			:: else
 			fi;
-#if MUTANT != 12 // what came before sleeping was set woke nobody
-			take(got);
-#endif
+			sleeping[me] = true;
 			if
-			:: got || ends -> cancelSleep()
-			:: else ->
+#if MUTANT != 12 // what came before sleeping was set woke nobody
+			:: incoming[me] -> cancelSleep()
+			:: !incoming[me] ->
+#else
+			:: true ->
+#endif
 				if
 				:: atomic { notified[me] -> notified[me] = false }
 				:: !stays -> cancelSleep(); break // its context is done
 				fi
 			fi
-		:: else
-		fi;
+		od;
 #if GATE
 		if
 		:: me == LOSSLESS && got && next != head -> // broadcast.Follower.Publish
@@ -410,6 +443,7 @@ proctype follower(byte me; bool stays) { // broadcast.Follower.Next, again and a
 		if :: ends && !got -> assert(at[me] == end); break :: else fi; // io.EOF
 		got = false; ends = false
 	od;
+	queued[me] = true; // broadcast.Follower.leave
 #if GATE
 	if
 	:: me == LOSSLESS -> // broadcast.Follower.Close, broadcast.Log.removeGate

@@ -390,7 +390,7 @@ func (l *Log) Announce(n *Notice) {
 	l.mu.Unlock()
 	for _, c := range *l.readers.Load() {
 		if c.follower != nil {
-			c.wake()
+			c.notify()
 		}
 	}
 }
@@ -409,7 +409,7 @@ func (l *Log) Wake(except *Cursor) {
 func (l *Log) wake(except *Cursor) {
 	for _, c := range *l.readers.Load() {
 		if c != except {
-			c.wake()
+			c.notify()
 		}
 	}
 }

@@ -61,11 +61,14 @@ func (r *room) follow(f *Follower, entries []Entry, entry func(*Entry) error) {
 	})
 }
 
+// canBeWoken reports whether the follower's group sleeps, or has a wake-up left over.
+func (f *Follower) canBeWoken() bool { return f.group.sleeping.Load() || len(f.group.wake) > 0 }
+
 // readAll passes on what a follower reads until the log is closed.
 func readAll(ctx context.Context, f *Follower, entries []Entry, entry func(*Entry) error) error {
 	for {
 		n, err := f.Next(ctx, entries)
-		if f.sleeping.Load() || len(f.wake) > 0 {
+		if f.canBeWoken() {
 			return errors.New("a follower that is awake can still be woken")
 		}
 		if err == io.EOF {

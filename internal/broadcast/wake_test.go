@@ -101,7 +101,7 @@ func TestOneWakesTheFollower(t *testing.T) {
 				if begun.Load() < 0 {
 					return nil
 				}
-				f.notify()
+				f.group.notify()
 				ended.Add(1)
 			}
 		})
@@ -109,15 +109,15 @@ func TestOneWakesTheFollower(t *testing.T) {
 	r.start(func(ctx context.Context) error {
 		defer begun.Store(-1)
 		for round := range rounds(10_000) {
-			f.sleeping.Store(true)
+			f.group.sleeping.Store(true)
 			begun.Add(1)
 			if err := spin(ctx, func() bool { return ended.Load() == 2*int64(round+1) }); err != nil {
 				return fmt.Errorf("round %d: a goroutine is stuck: %w", round, err)
 			}
-			if n := len(f.wake); n != 1 {
+			if n := len(f.group.wake); n != 1 {
 				return fmt.Errorf("round %d: %d wake-ups", round, n)
 			}
-			<-f.wake
+			<-f.group.wake
 		}
 		return nil
 	})
@@ -128,7 +128,6 @@ func TestOneWakesTheFollower(t *testing.T) {
 // message before the end, and then the end.
 func TestCloseLosesNothing(t *testing.T) {
 	r := newRoom(t, SegmentSize, wire.Size)
-	f := r.log.FollowLossless()
 	var begun, ended atomic.Int64
 	r.start(func(ctx context.Context) error {
 		b := NewBatch(wire.Size)
@@ -151,7 +150,8 @@ func TestCloseLosesNothing(t *testing.T) {
 		defer begun.Store(-1)
 		entries := make([]Entry, 2)
 		for round := range rounds(30_000) {
-			r.log.closed.Store(false) // the same log again
+			r.log = New(SegmentSize, wire.Size)
+			f := r.log.FollowLossless()
 			begun.Add(1)
 			for range round / 2 % 200 {
 				begun.Load() // a different delay each time
@@ -164,6 +164,7 @@ func TestCloseLosesNothing(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			f.Close()
 			if want := 1 - round%2; read != want {
 				return fmt.Errorf("round %d: %d messages before the end, want %d", round, read, want)
 			}
