@@ -18,29 +18,34 @@ type Change struct {
 	From, To Room
 }
 
+// HasNewKey reports whether the key changes.
+func (c Change) HasNewKey() bool { return c.From.Key != c.To.Key }
+
+// Disconnects reports whether the room's clients are to be disconnected.
+func (c Change) Disconnects() bool { return c.HasNewKey() && c.To.DisconnectOnKeyChange }
+
 // IsEmpty reports whether there is nothing to do.
 func (d Difference) IsEmpty() bool { return len(d.Removed)+len(d.Changed)+len(d.Opened) == 0 }
 
 // Compare returns the difference of two sets of rooms that each pass Check. A room is
-// the same if its name is. One that is to disconnect its clients when its key changes is
-// removed and opened again.
+// the same if its name is.
 //
 // At each step no two rooms have one key. So a change that takes a key comes after the
-// one that gives it up. Where rooms exchange their keys, one of them gets a random key
+// one that gives it up. Where rooms exchange their keys, one of them has a random key
 // for a moment.
 func Compare(old, next []Room) Difference {
 	var d Difference
 	olds, nexts := byName(old), byName(next)
-	for _, from := range old {
-		if to, stays := nexts[from.Name]; !stays || reopens(from, to) {
-			d.Removed = append(d.Removed, from)
+	for _, room := range old {
+		if _, stays := nexts[room.Name]; !stays {
+			d.Removed = append(d.Removed, room)
 		}
 	}
 	var changes []Change
 	for _, to := range next {
 		from, stayed := olds[to.Name]
 		switch {
-		case !stayed || reopens(from, to):
+		case !stayed:
 			d.Opened = append(d.Opened, to)
 		case differ(from, to):
 			changes = append(changes, Change{from, to})
@@ -58,8 +63,6 @@ func byName(rooms []Room) map[string]Room {
 	return named
 }
 
-func reopens(from, to Room) bool { return to.DisconnectOnKeyChange && from.Key != to.Key }
-
 // differ reports whether a room has other settings than before, wherever they stand.
 func differ(from, to Room) bool {
 	from.At = to.At
@@ -70,7 +73,7 @@ func differ(from, to Room) bool {
 func inOrder(changes []Change) []Change {
 	holders := make(map[string]int, len(changes)) // of the keys that are given up
 	for i, c := range changes {
-		if c.From.Key != c.To.Key {
+		if c.HasNewKey() {
 			holders[c.From.Key] = i
 		}
 	}
@@ -88,7 +91,7 @@ func inOrder(changes []Change) []Change {
 		}
 		if waits && next == first && len(chain) > 0 {
 			aside := changes[first].From
-			aside.Key = rand.Text()
+			aside.Key, aside.DisconnectOnKeyChange = rand.Text(), false
 			ordered = append(ordered, Change{changes[first].From, aside})
 			changes[first].From = aside
 		}

@@ -17,22 +17,27 @@ func TestCompare(t *testing.T) {
 		{Name: "gone", Key: "2"},
 		{Name: "key", Key: "3"},
 		{Name: "limit", Key: "4", MaxClients: 4},
-		{Name: "again", Key: "5"},
+		{Name: "disconnects", Key: "5"},
 	}
 	next := []Room{
 		{Name: "new", Key: "2"},
 		{Name: "key", Key: "33"},
 		{Name: "limit", Key: "4", MaxClients: 5, DisconnectOnKeyChange: true},
-		{Name: "again", Key: "55", DisconnectOnKeyChange: true},
+		{Name: "disconnects", Key: "55", DisconnectOnKeyChange: true},
 		{Name: "same", Key: "1", At: Place{"f", 17}},
 	}
 	want := Difference{
-		Removed: []Room{old[1], old[4]},
-		Changed: []Change{{old[2], next[1]}, {old[3], next[2]}},
-		Opened:  []Room{next[0], next[3]},
+		Removed: []Room{old[1]},
+		Changed: []Change{{old[2], next[1]}, {old[3], next[2]}, {old[4], next[3]}},
+		Opened:  []Room{next[0]},
 	}
 	if got := Compare(old, next); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+	for i, disconnects := range []bool{false, false, true} {
+		if c := want.Changed[i]; c.Disconnects() != disconnects {
+			t.Errorf("%+v disconnects: %v", c, !disconnects)
+		}
 	}
 	if !Compare(old, old).IsEmpty() {
 		t.Error("a set differs from itself")
@@ -65,6 +70,9 @@ func TestCompareProperty(t *testing.T) {
 			}
 			free(c.To.Key, c.To.Name)
 			got[c.To.Name] = c.To
+			if c.Disconnects() && !byName(next)[c.To.Name].DisconnectOnKeyChange {
+				t.Fatalf("%+v disconnects, and the file does not say so", c)
+			}
 		}
 		for _, room := range d.Opened {
 			if _, there := got[room.Name]; there {
