@@ -73,15 +73,21 @@ func (o *serveOptions) fitBacklog(limit memoryLimit, logger *slog.Logger) error 
 	return o.checkReplay()
 }
 
-// checkReplay returns an error if the backlog is too small for --replay.
-func (o *serveOptions) checkReplay() error {
-	backlog := o.backlog
-	if backlog == automatic {
-		backlog = defaultBacklog
+// backlogOrDefault returns the backlog, or what it is at most if it is not chosen yet.
+func (o *serveOptions) backlogOrDefault() int {
+	if o.backlog == automatic {
+		return defaultBacklog
 	}
+	return o.backlog
+}
+
+// checkReplay returns an error if the backlog is too small for --replay, or for what a
+// room replays.
+func (o *serveOptions) checkReplay() error {
+	backlog := o.backlogOrDefault()
 	if most := broadcast.MaxRetained(backlog); o.replay > most {
 		return usagef("--replay %d is too much for a --backlog of %s, of which a quarter can be replayed: %s",
 			o.replay, humanize.IBytes(uint64(backlog)), english.Count(most, "message"))
 	}
-	return nil
+	return o.checkRooms(o.rooms)
 }

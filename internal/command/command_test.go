@@ -133,6 +133,41 @@ func TestWrongUsage(t *testing.T) {
 		{args: with("--retain=90d"), want: "--retain removes messages from a history, so it needs --history"},
 		{args: with("--history-sync=1s"), want: "--history-sync is about a history, so it needs --history"},
 		{args: with("--history=x", "--stage=2"), want: "--history keeps messages from stage 3 on, not in stage 2"},
+		{args: []string{"--room=a=b"}, want: "PORT is missing: give it as the argument, or in SOP_CHAT_PORT"},
+		{args: with("--room=secret"), want: "--room: there is no '='; a room is NAME=KEY"},
+		{args: with("--room==secret"), want: "--room: the name of the room is empty"},
+		{args: with("--room=a="), want: `--room: room "a": the key is empty, so everyone could join; --allow-empty-key permits that`},
+		{args: with("--room=a=" + long), want: `--room: room "a": the key is 449 bytes long; at most 448 fit`},
+		{
+			args: with("--room=a=secret", "--room=a=other"),
+			want: `--room: there is another room "a", at --room; each needs a name of its own`,
+		},
+		{
+			args: with("--room=a=secret", "--room=b=secret"),
+			want: `--room: room "b" has the same key as room "a", at --room; the key decides the room, so each needs its own`,
+		},
+		{
+			args: with("--room=a=key"),
+			want: `--room: room "a" has the same key as room "main", at KEY; the key decides the room, so each needs its own`,
+		},
+		{args: with("--room=main=other"), want: `--room: there is another room "main", at KEY; each needs a name of its own`},
+		{args: with("--room=a=b", "--stage=2"), want: "--room and --rooms open rooms from stage 3 on, not in stage 2"},
+		{
+			args: with("--room=a=b", "--replay=33", "--backlog=64KiB"),
+			want: "--replay 33 is too much for a --backlog of 64 KiB, of which a quarter can be replayed: 32 messages",
+		},
+		{
+			args:        []string{"9000"},
+			environment: []string{"SOP_CHAT_ROOM=a=secret\nb"},
+			want:        "SOP_CHAT_ROOM: there is no '='; a room is NAME=KEY",
+		},
+		{
+			args:        []string{"9000"},
+			environment: []string{"SOP_CHAT_ROOM=a=secret\nb=secret"},
+			want: `SOP_CHAT_ROOM: room "b" has the same key as room "a", at SOP_CHAT_ROOM; the key decides the room, ` +
+				`so each needs its own`,
+		},
+
 		{args: with("--send=pigeon"), want: `--send: "pigeon" is not auto, copy or reference`},
 		{args: with("--console=xml"), want: `--console: "xml" is not text, json or off`},
 		{args: with("--log-level=loud"), want: `--log-level: "loud" is not debug, info, warn or error`},

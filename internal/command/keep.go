@@ -13,9 +13,10 @@ const roomName = "main"
 // back, if --replay does not need more and the backlog has space.
 const keptMessages = 512
 
-// kept returns how many of the last messages the log keeps.
-func (o *serveOptions) kept() int {
-	return min(max(keptMessages, o.replay), broadcast.MaxRetained(o.backlog))
+// kept returns how many of the last messages the log of a room keeps that replays some
+// number of them.
+func (o *serveOptions) kept(replay int) int {
+	return min(max(keptMessages, replay), broadcast.MaxRetained(o.backlog))
 }
 
 // checkHistory returns an error if an option about the history has no effect.

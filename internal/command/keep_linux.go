@@ -29,7 +29,7 @@ func openHistory(o serveOptions, logger *slog.Logger) (*keeper, error) {
 		Room:   roomName,
 		Window: o.historySync,
 		Retain: o.retain,
-		Kept:   o.kept(),
+		Kept:   o.kept(o.replay),
 		Logger: logger,
 	})
 	return k, err

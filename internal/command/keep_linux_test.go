@@ -28,7 +28,7 @@ func TestKept(t *testing.T) {
 		if err := o.checkReplay(); err != nil {
 			t.Fatal(err)
 		}
-		if got := o.kept(); got != test.want {
+		if got := o.kept(o.replay); got != test.want {
 			t.Errorf("with a backlog of %d and --replay %d: %d are kept, want %d", test.backlog, test.replay, got, test.want)
 		}
 	}

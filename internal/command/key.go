@@ -3,9 +3,12 @@ package command
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
+	"sop-chat/internal/rooms"
 	"sop-chat/internal/wire"
 )
 
@@ -38,6 +41,12 @@ func (s keySource) read(p Process) (string, error) {
 		return inVariable, nil
 	}
 	return "", usagef("KEY is missing: give it after PORT, in a file with --key-file, or in %s", keyVariable)
+}
+
+// isGiven reports whether there is a source.
+func (s keySource) isGiven(p Process) bool {
+	inVariable, _ := p.LookupEnv(keyVariable)
+	return len(s.arguments) > 0 || s.file != "" || s.fileByFlag || inVariable != ""
 }
 
 // readKeyFile returns the content of a file, without one line break at its end.
@@ -73,6 +82,24 @@ func checkKey(key string, allowEmpty bool) error {
 		return usagef(`the key is empty (""), so everyone could join; --allow-empty-key permits that`)
 	}
 	return nil
+}
+
+// warnOfKeys warns of keys of rooms that are weak, if others can reach the server, and of
+// those that the GUI client can't send.
+func warnOfKeys(out io.Writer, all []rooms.Room, reachable bool, logger *slog.Logger) {
+	if others := havingKey(all, func(key string) bool { return !isASCII(key) }); len(others) > 0 {
+		var which []any
+		if name := others[0].Name; name != "" {
+			which = []any{"room", name, "others", len(others) - 1}
+		}
+		logger.Warn("the key is not ASCII, so the GUI client can't send it", which...)
+	}
+	warnOfWeakKeys(out, all, reachable)
+}
+
+// havingKey returns the rooms whose key is such.
+func havingKey(all []rooms.Room, such func(key string) bool) []rooms.Room {
+	return slices.DeleteFunc(slices.Clone(all), func(room rooms.Room) bool { return !such(room.Key) })
 }
 
 // isASCII reports whether the GUI client can send a key: it turns every other

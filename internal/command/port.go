@@ -11,8 +11,8 @@ const portVariable = "SOP_CHAT_PORT"
 
 // readPort returns PORT: the first argument, or else the variable. The first
 // argument is never KEY, so that a variable that is still set does not change the
-// meaning of a command line.
-func readPort(cmd *cobra.Command, args []string, p Process) (uint16, error) {
+// meaning of a command line. lacksKey says that KEY is needed, and missing too.
+func readPort(cmd *cobra.Command, args []string, p Process, lacksKey bool) (uint16, error) {
 	inVariable, _ := p.LookupEnv(portVariable)
 	switch {
 	case len(args) > 0:
@@ -28,7 +28,7 @@ func readPort(cmd *cobra.Command, args []string, p Process) (uint16, error) {
 		}
 		return port, nil
 	}
-	if inVariable, _ := p.LookupEnv(keyVariable); inVariable == "" && cmd.Flag("key-file").Value.String() == "" {
+	if lacksKey {
 		return 0, usagef("PORT and KEY are missing: give them as arguments, or in %s and %s", portVariable, keyVariable)
 	}
 	return 0, usagef("PORT is missing: give it as the argument, or in %s", portVariable)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"sop-chat/internal/rooms"
 )
 
 // serveOptions are the server's options, from the command line, the environment
@@ -18,6 +20,9 @@ type serveOptions struct {
 	key           string
 	keyFile       string
 	allowEmptyKey bool
+	fixedRooms    roomList // those of --room, and beside them that of KEY
+	roomsFile     string
+	rooms         []rooms.Room // all of them; none if there is only that of KEY
 	bind          string
 	maxClients    int
 	maxPending    int // or automatic
@@ -44,7 +49,10 @@ const serveExamples = `  sop-chat 9000 secret
       opens a room for up to 4 people who know the key
 
   sop-chat --max-clients 100 --key-file key.txt --console-keys hide 9000
-      opens one for up to 100, and shows the key nowhere`
+      opens one for up to 100, and shows the key nowhere
+
+  sop-chat --rooms rooms.toml 9000
+      opens the rooms of a file; the key that somebody gives decides the room`
 
 const serveAbout = `
 PORT is a number from 1 to 65535. KEY is the key that everyone needs to join, at
@@ -55,13 +63,20 @@ into a file (--key-file) or into the variable SOP_CHAT_KEY, and leave KEY out.
 PORT can be left out too if it is in SOP_CHAT_PORT. A single argument is always
 PORT.
 
+With --room or --rooms there are several rooms, and KEY opens one more, named
+"main", or is left out. An error in a file of rooms is said with its line. At
+SIGHUP the file is read again: new rooms open, those that it has no longer are
+closed, and others take their new key and limits while their clients stay. If
+the file has an error then, all stays as it was.
+
 Standard output shows what happens in the room, with the keys that clients give
 (--console-keys). Standard error has the server's own messages. The exit status
 is 2 for wrong usage, and 1 for an error at run time.
 
 SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
 server in order, with status 0; a second signal ends it at once. Without a
-terminal, or under nohup, SIGHUP is ignored.
+terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
+SIGHUP does not end a server with --rooms either.
 
 Each flag can also be set by the environment variable that is named with it. The
 command line wins; an empty variable counts as not set.`
@@ -82,18 +97,24 @@ func newServe(p Process, run serveFunc) *cobra.Command {
 }
 
 func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
-	define(flags, &o.maxClients, "max-clients", "N", "4", wholeNumber(0, 1_000_000),
+	define(flags, &o.maxClients, "max-clients", "N", "4", clientLimit,
 		`How many clients the room takes. While it is full, connections are closed at once. 0 is no limit.`)
 	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
 		`Reads KEY from a file ('-' is standard input). One line break at its end is not part of KEY.`)
 	define(flags, &o.allowEmptyKey, "allow-empty-key", "", "false", truth,
 		`Permits an empty KEY, with which everyone can join.`)
+	flags.Var(&o.fixedRooms, "room",
+		`Opens a room for those that give its key: several rooms share the port. It can be given `+
+			`again for more; in the variable, each is a line. With KEY, there is also the room "main".`)
+	define(flags, &o.roomsFile, "rooms", "FILE", "", anyText,
+		`Opens the rooms of a TOML file, each a table [[room]] with name and key, and if it needs others `+
+			`than the flags say, max-clients, replay and retain. SIGHUP has it read again.`)
 	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
 		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
 	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
 		`How many connections that have not given a key may stay open. Beyond that, the oldest one `+
 			`of the address with most of them is evicted. One address may have a quarter of them. With `+
-			`0 only the limit on open files counts. auto is 64, or 1024 with --max-clients 0, and at `+
+			`0 only the limit on open files counts. auto is 64, or 1024 with --max-clients 0 or named rooms, and at `+
 			`most a quarter of that limit.`)
 	define(flags, &o.authTimeout, "auth-timeout", "D", "10s", duration,
 		`How long a connection may take to give its name and key.`)
@@ -102,7 +123,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.backlog, "backlog", "SIZE", "auto", backlogSize,
 		`How much the room keeps for clients that lag. From half of that on, floods are slowed down. `+
 			`From 64KiB to 64GiB. auto is 32MiB, or less if the server has little memory.`)
-	define(flags, &o.replay, "replay", "N", "0", wholeNumber(0, 1_000_000),
+	define(flags, &o.replay, "replay", "N", "0", replayCount,
 		`How many of the room's last messages a client is sent when it joins, before new ones. `+
 			`The GUI client shows them with the time at which they arrive, and long lists make it `+
 			`slow: 20 suits it.`)
@@ -141,20 +162,24 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if len(args) > 2 {
 		return usagef("there are %d arguments, not PORT and KEY; a KEY with blanks needs quotes around it", len(args))
 	}
-	var err error
-	if o.port, err = readPort(cmd, args, p); err != nil {
-		return err
-	}
 	source := keySource{
 		arguments:  args[min(1, len(args)):],
 		file:       o.keyFile,
 		fileByFlag: cmd.Flags().Changed("key-file"),
 	}
-	if o.key, err = source.read(p); err != nil {
+	withKey := source.isGiven(p)
+	needsKey := !o.hasNamedRooms()
+	var err error
+	if o.port, err = readPort(cmd, args, p, needsKey && !withKey); err != nil {
 		return err
 	}
-	if err := checkKey(o.key, o.allowEmptyKey); err != nil {
-		return err
+	if withKey || needsKey {
+		if o.key, err = source.read(p); err != nil {
+			return err
+		}
+		if err := checkKey(o.key, o.allowEmptyKey); err != nil {
+			return err
+		}
 	}
 	if err := o.checkReplay(); err != nil {
 		return err
@@ -162,8 +187,14 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.checkHistory(cmd); err != nil {
 		return err
 	}
+	if err := o.setRooms(cmd, withKey); err != nil {
+		return err
+	}
 	return o.web.check(o.stage)
 }
+
+// rereads reports whether the server has a file to read again on SIGHUP.
+func (o *serveOptions) rereads() bool { return o.roomsFile != "" }
 
 // hidesKeys reports whether keys are hidden.
 func (o *serveOptions) hidesKeys() bool { return o.consoleKeys == "hide" }
@@ -176,25 +207,31 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: showNames}))
 	defer flush()
 	logger := slog.New(handler)
-	ctx, done := untilSignal(ctx, p, logger, o.signals(p)...)
+	ends := o.signals(p)
+	ctx, done := untilSignal(ctx, p, logger, ends...)
 	defer done()
-	allowBackgroundOutput()
-	if !isASCII(o.key) {
-		logger.Warn("the key is not ASCII, so the GUI client can't send it")
+	var reread <-chan struct{}
+	if o.rereads() {
+		var done func()
+		ctx, reread, done = untilHangup(ctx, p, logger, ends)
+		defer done()
 	}
+	allowBackgroundOutput()
 	if err := o.fitBacklog(ownLimit(os.DirFS("/")), logger); err != nil {
 		return err
 	}
 	if o.stage <= 2 {
 		return runStage(ctx, o, p, logger)
 	}
-	return serve(ctx, o, p, logger)
+	return serve(ctx, o, p, reread, logger)
 }
 
 // automatic is the value of an option that the program chooses.
 const automatic = -1
 
 var (
+	clientLimit  = wholeNumber(0, 1_000_000)
+	replayCount  = wholeNumber(0, 1_000_000)
 	pendingLimit = orAutomatic(wholeNumber(0, 1_000_000))
 	loopCount    = orAutomatic(wholeNumber(1, 64))
 )
@@ -233,7 +270,7 @@ func (o *serveOptions) pendingLimits(descriptors int) (inAll, perAddress int) {
 	switch {
 	case o.maxPending != automatic:
 		inAll = o.maxPending
-	case o.maxClients > 0:
+	case o.maxClients > 0 && !o.hasNamedRooms():
 		inAll = 64
 	default:
 		inAll = 1024

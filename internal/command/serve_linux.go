@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sop-chat/internal/rooms"
 	"sop-chat/internal/server"
 )
 
@@ -20,7 +21,7 @@ const peerTimeout = 2 * time.Minute
 
 // serve runs the server until ctx is done, and then waits until its history and
 // its console are complete.
-func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) error {
+func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{}, logger *slog.Logger) error {
 	descriptors := descriptorLimit()
 	o.warnOfMaxClients(descriptors, logger)
 	pending, perAddress := o.pendingLimits(descriptors)
@@ -50,29 +51,32 @@ func serve(ctx context.Context, o serveOptions, p Process, logger *slog.Logger) 
 		return err
 	}
 	defer site.close()
+	if o.history != "" && o.hasNamedRooms() {
+		return errors.New("--history keeps one room yet")
+	}
 	keeper, err := openHistory(o, logger)
 	if err != nil {
 		return err
 	}
-	room, err := s.Open(server.RoomConfig{
-		Key:        o.key,
-		MaxClients: o.maxClients,
-		Backlog:    o.backlog,
-		Replay:     o.replay,
-		Kept:       o.kept(),
-		Epochs:     keeper.epochs(),
-	}, func(room *server.Room) error { return keeper.follow(room.Log()) })
-	if err != nil {
+	open := &openRooms{&o, s, keeper, make(map[string]*server.Room)}
+	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
-	waitConsole := show(room.Log(), o, p, logger)
+	waitConsole := func() {}
+	if !o.hasNamedRooms() {
+		waitConsole = show(open.byName[""].Log(), o, p, logger)
+	}
 	announceStage(p.Stderr, o.stage)
-	invite(p.Stderr, o.port, bound, o.maxClients, nil)
+	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms)
 	site.start(o, s, logger)
 	site.invite(o, p)
-	warnOfWeakKey(p.Stderr, o.key, othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0))
+	reachable := othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0)
+	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
+	warn(o.allRooms())
+	stopReloading := open.reload(ctx, reread, warn, logger)
+	defer stopReloading()
 	err = errors.Join(s.Serve(site.closeFirst(ctx)), keeper.wait())
 	waitConsole()
 	return err

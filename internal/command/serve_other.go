@@ -9,7 +9,7 @@ import (
 	"runtime"
 )
 
-func serve(context.Context, serveOptions, Process, *slog.Logger) error {
+func serve(context.Context, serveOptions, Process, <-chan struct{}, *slog.Logger) error {
 	return fmt.Errorf("the server needs Linux (epoll); this is %s", runtime.GOOS)
 }
 

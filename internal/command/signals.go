@@ -22,14 +22,17 @@ func endSignals() []os.Signal {
 
 // signals returns the signals that end the server in order. In the specification,
 // SIGINT is only handled in the last stage. SIGHUP ends a server that has a
-// terminal: the terminal has closed. Other servers ignore it.
+// terminal: the terminal has closed. Other servers ignore it. For a server that has
+// something to read again, see untilHangup.
 func (o *serveOptions) signals(p Process) []os.Signal {
 	all := endSignals()
 	if o.stage == 3 {
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
 	}
-	if !hasTerminal(p) {
-		signal.Ignore(syscall.SIGHUP)
+	if o.rereads() || !hasTerminal(p) {
+		if !o.rereads() {
+			signal.Ignore(syscall.SIGHUP)
+		}
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGHUP })
 	}
 	return all

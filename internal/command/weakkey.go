@@ -10,15 +10,25 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"sop-chat/internal/rooms"
 )
 
-// warnOfWeakKey warns of a key that is guessed soon, if other machines can try.
-func warnOfWeakKey(out io.Writer, key string, reachable bool) {
-	why := weakness(key)
-	if why == "" || !reachable {
+// warnOfWeakKeys warns of the keys of rooms that are guessed soon, if other machines
+// can try. It names the first of the rooms, unless that has no name.
+func warnOfWeakKeys(out io.Writer, all []rooms.Room, reachable bool) {
+	weak := havingKey(all, func(key string) bool { return weakness(key) != "" })
+	if len(weak) == 0 || !reachable {
 		return
 	}
-	fmt.Fprintf(out, "sop-chat: the key is weak (%s) and soon guessed; take four random words, or openssl rand -hex 8\n", why)
+	first, why := weak[0].Name, weakness(weak[0].Key)
+	which := fmt.Sprintf("the key is weak (%s) and soon guessed", why)
+	if n := len(weak); n > 1 {
+		which = fmt.Sprintf("the keys of %d rooms are weak and soon guessed, such as that of %q (%s)", n, first, why)
+	} else if first != "" {
+		which = fmt.Sprintf("the key of the room %q is weak (%s) and soon guessed", first, why)
+	}
+	fmt.Fprintf(out, "sop-chat: %s; take four random words, or openssl rand -hex 8\n", which)
 }
 
 // othersReach reports whether other machines can reach the server, directly or

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"sop-chat/internal/rooms"
 )
 
 // Keys that are guessed first are called weak, with the reason.
@@ -70,9 +72,37 @@ func TestWeakKeyWarning(t *testing.T) {
 		{"correct horse battery staple", addrs("::"), true, false},
 	} {
 		var out strings.Builder
-		warnOfWeakKey(&out, test.key, othersReach(test.bound, test.proxied))
+		warnOfWeakKeys(&out, []rooms.Room{{Key: test.key}}, othersReach(test.bound, test.proxied))
 		if got := strings.Contains(out.String(), "the key is weak"); got != test.want || strings.Count(out.String(), "\n") > 1 {
 			t.Errorf("%+v: %q", test, out.String())
+		}
+	}
+}
+
+// Of many rooms one line says how many have weak keys, and names one of them.
+func TestWeakKeysOfRooms(t *testing.T) {
+	const strong = "correct horse battery staple"
+	list := func(keys ...string) (all []rooms.Room) {
+		for i, key := range keys {
+			all = append(all, rooms.Room{Name: string(rune('a' + i)), Key: key})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		rooms     []rooms.Room
+		reachable bool
+		want      string
+	}{
+		{list(strong, "short"), true, `the key of the room "b" is weak (fewer than 8 characters) and soon guessed`},
+		{list("12345678", strong, "short"), true, `the keys of 2 rooms are weak and soon guessed, such as that of "a" (digits only)`},
+		{list(strong, ""), true, ""},
+		{list("short"), false, ""},
+		{nil, true, ""},
+	} {
+		var out strings.Builder
+		warnOfWeakKeys(&out, test.rooms, test.reachable)
+		if got := out.String(); (test.want == "") != (got == "") || !strings.Contains(got, test.want) || strings.Count(got, "\n") > 1 || strings.Contains(got, "short") {
+			t.Errorf("%+v: %q", test, got)
 		}
 	}
 }

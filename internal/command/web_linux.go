@@ -126,7 +126,7 @@ func (w *website) invite(o serveOptions, p Process) {
 		return
 	}
 	webInvitation{
-		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses()},
+		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms},
 		urls:       o.web.urls,
 		roomKey:    o.key,
 		hideKey:    o.hidesKeys(),

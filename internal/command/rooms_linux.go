@@ -1,0 +1,84 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"sop-chat/internal/rooms"
+	"sop-chat/internal/server"
+)
+
+// openRooms are the rooms of a server that are open.
+type openRooms struct {
+	options *serveOptions
+	server  *server.Server
+	keeper  *keeper
+	byName  map[string]*server.Room
+}
+
+var _ roomServer = (*openRooms)(nil)
+
+// openAll opens the rooms with which the server starts.
+func (r *openRooms) openAll() error {
+	for _, room := range r.options.allRooms() {
+		if err := r.openRoom(room); err != nil {
+			return fmt.Errorf("room %q: %w", cmp.Or(room.Name, roomName), err)
+		}
+	}
+	return nil
+}
+
+// reload keeps the rooms as their file says, if there is one: it reads the file for
+// each request. stop ends that.
+func (r *openRooms) reload(ctx context.Context, requests <-chan struct{}, warn func([]rooms.Room), logger *slog.Logger) (stop func()) {
+	if requests == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	reloader := &reloader{read: r.options.readRooms, rooms: r.options.rooms, server: r, warn: warn, logger: logger}
+	var running sync.WaitGroup
+	running.Go(func() { reloader.run(ctx, requests) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func (r *openRooms) openRoom(c rooms.Room) error {
+	room, err := r.server.Open(server.RoomConfig{
+		Name:       c.Name,
+		Key:        c.Key,
+		MaxClients: c.MaxClients,
+		Backlog:    r.options.backlog,
+		Replay:     c.Replay,
+		Kept:       r.options.kept(c.Replay),
+		Epochs:     r.keeper.epochs(),
+	}, func(room *server.Room) error { return r.keeper.follow(room.Log()) })
+	if err == nil {
+		r.byName[c.Name] = room
+	}
+	return err
+}
+
+func (r *openRooms) changeRoom(c rooms.Change) error {
+	room := r.byName[c.To.Name]
+	if c.HasNewKey() {
+		if err := r.server.SetKey(room, c.To.Key); err != nil {
+			return err
+		}
+	}
+	r.server.SetMaxClients(room, c.To.MaxClients)
+	if c.Disconnects() {
+		r.server.Disconnect(room)
+	}
+	return nil
+}
+
+func (r *openRooms) closeRoom(c rooms.Room) error {
+	r.server.Close(r.byName[c.Name])
+	delete(r.byName, c.Name)
+	return nil
+}
