@@ -6,14 +6,17 @@ import (
 )
 
 // failing has the page's requests fail, each in another way: as many as
-// window.fails has for what is asked for. It counts them all.
+// window.fails has for what is asked for. It counts them all, but for the page's own files.
 const failing = `(() => {
 	const real = window.fetch;
 	window.asked = [];
 	window.fails = { room: 1, messages: 2 };
 	window.fetch = (url, ...rest) => {
+		const what = /api\/(\w+)/.exec(url)?.[1];
+		if (!what) {
+			return real(url, ...rest);
+		}
 		window.asked.push(String(url));
-		const what = /api\/(\w+)/.exec(url)[1];
 		if (window.fails[what]-- <= 0) {
 			return real(url, ...rest);
 		}
