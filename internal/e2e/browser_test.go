@@ -14,25 +14,78 @@ import (
 	cdplog "github.com/chromedp/cdproto/log"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"sop-chat/internal/testenv"
 )
 
-// A browser is a running Chromium.
+// A browser is a profile of a running Chromium.
 type browser struct {
-	t   testing.TB
-	ctx context.Context
+	t       testing.TB
+	ctx     context.Context
+	profile cdp.BrowserContextID // empty for the one Chromium starts with
 }
 
-// startBrowser runs Chromium with nothing in its profile.
+// chromium is the process that tests share, because starting one takes about as long as
+// a test.
+var chromium struct {
+	once sync.Once
+	ctx  context.Context
+	stop func()
+	err  error
+}
+
+// startBrowser returns a new profile of the Chromium that tests share. It has its own
+// storage, service workers and connections.
 func startBrowser(t testing.TB) *browser {
+	t.Helper()
+	path := findChromium(t)
+	chromium.once.Do(func() { chromium.ctx, chromium.stop, chromium.err = startChromium(path) })
+	if chromium.err != nil {
+		t.Fatal(chromium.err)
+	}
+	running := chromedp.FromContext(chromium.ctx).Browser
+	ctx, cancel := context.WithTimeout(chromium.ctx, testTimeout)
+	defer cancel()
+	profile, err := cdp.Call(ctx, running, target.CreateBrowserContext, target.CreateBrowserContextParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(chromium.ctx, testTimeout)
+		defer cancel()
+		dispose := target.DisposeBrowserContextParams{BrowserContextID: profile.BrowserContextID}
+		if _, err := cdp.Call(ctx, running, target.DisposeBrowserContext, dispose); err != nil {
+			t.Error(err)
+		}
+	})
+	return &browser{t, chromium.ctx, profile.BrowserContextID}
+}
+
+// startOwnBrowser runs a Chromium for one test. Its profile is an ordinary one; those of
+// startBrowser are incognito, where nothing can be installed.
+func startOwnBrowser(t testing.TB) *browser {
+	t.Helper()
+	ctx, stop, err := startChromium(findChromium(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return &browser{t, ctx, ""}
+}
+
+func findChromium(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		testenv.Lacks(t, "chromium")
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
+	return path
+}
+
+func startChromium(path string) (ctx context.Context, stop func(), err error) {
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(path),
 		chromedp.Headless,
 		chromedp.NoSandbox, // as root there is none
@@ -48,13 +101,13 @@ func startBrowser(t testing.TB) *browser {
 		chromedp.Env("LC_ALL=C.UTF-8", "TZ=UTC"),
 		chromedp.WSURLReadTimeout(testTimeout),
 	)
-	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
+	stop = func() { cancel(); stopAllocator() }
 	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
+		stop()
+		return nil, nil, err
 	}
-	return &browser{t, ctx}
+	return ctx, stop, nil
 }
 
 // A page is a tab of a browser in which the server's page is open.
@@ -80,7 +133,11 @@ var (
 func (b *browser) open(url string, size screenSize) *page {
 	b.t.Helper()
 	p := &page{t: b.t}
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithListener(p.listen))
+	options := []chromedp.ContextOption{chromedp.WithListener(p.listen)}
+	if b.profile != "" {
+		options = append(options, chromedp.WithExistingBrowserContext(b.profile))
+	}
+	ctx, cancel := chromedp.NewContext(b.ctx, options...)
 	p.ctx = ctx
 	if err := chromedp.Do(ctx); err != nil { // it must not have a deadline
 		b.t.Fatal(err)

@@ -19,7 +19,7 @@ const testTimeout = 60 * time.Second
 // binary is the path of the server that all tests run.
 var binary string
 
-// TestMain builds the binary once, with the race detector if the tests have it.
+// TestMain builds the binary once.
 func TestMain(m *testing.M) {
 	if runtime.GOOS != "linux" {
 		fmt.Println("skipped: the server runs on Linux")
@@ -34,23 +34,36 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if err := build(dir); err != nil {
+	binary = filepath.Join(dir, "sop-chat")
+	err = os.Chmod(dir, 0o755) // One test runs it as another user.
+	if err == nil {
+		err = build(binary)
+	}
+	if err != nil {
 		os.RemoveAll(dir)
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+	goleak.VerifyTestMain(tests{m}, goleak.Cleanup(func(status int) {
 		os.RemoveAll(dir)
 		os.Exit(status)
 	}))
 }
 
-func build(dir string) error {
-	if err := os.Chmod(dir, 0o755); err != nil { // One test runs it as another user.
-		return err
+// tests ends what tests share once they have run.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	status := t.M.Run()
+	if chromium.stop != nil {
+		chromium.stop()
 	}
-	binary = filepath.Join(dir, "sop-chat")
-	args := []string{"build", "-o", binary}
+	return status
+}
+
+// build builds the server, with the race detector if the tests have it.
+func build(path string, flags ...string) error {
+	args := append([]string{"build", "-o", path}, flags...)
 	if raceEnabled {
 		args = append(args, "-race")
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -49,10 +48,8 @@ func buildOther(t *testing.T, changes map[string][2]string) string {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "sop-chat")
-	build := exec.Command("go", "build", "-overlay", list, "-o", other, "../..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building another version: %v\n%s", err, out)
+	if err := build(other, "-overlay", list); err != nil {
+		t.Fatal(err)
 	}
 	return other
 }
@@ -178,7 +175,7 @@ func TestWebKept(t *testing.T) {
 // The browser offers to install the page.
 func TestWebInstallable(t *testing.T) {
 	t.Parallel()
-	p := startBrowser(t).open(startWeb(t).link(), phone)
+	p := startOwnBrowser(t).open(startWeb(t).link(), phone)
 	p.waitKept("sop-chat")
 	p.do(func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
 		manifest, err := cdp.Call(ctx, t, cdppage.GetAppManifest, cdppage.GetAppManifestParams{})
