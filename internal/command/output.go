@@ -17,28 +17,51 @@ import (
 // nobody reads.
 const stdoutTimeout = 500 * time.Millisecond
 
-// show starts to show a room on standard output from now on, in the format of
-// --console. Once the log is closed, wait returns when everything is shown, or
-// after a timeout if nobody reads it.
-func show(log *broadcast.Log, o serveOptions, p Process, logger *slog.Logger) (wait func()) {
+// A display shows rooms on standard output, in the format of --console. If that is off,
+// its console is nil, and it does nothing.
+type display struct {
+	console *console.Console
+	stop    context.CancelFunc
+	done    chan struct{}
+	logger  *slog.Logger
+}
+
+// show starts a display. It shows no room yet.
+func show(o serveOptions, p Process, logger *slog.Logger) *display {
+	d := &display{logger: logger}
 	if o.console == "off" {
-		return func() {}
+		return d
 	}
-	c := console.New(p.Stdout, consoleOptions(o, p, logger))
-	follower := log.FollowSkipping()
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
+	d.console = console.New(p.Stdout, consoleOptions(o, p, logger))
+	var ctx context.Context
+	ctx, d.stop = context.WithCancel(context.Background())
+	d.done = make(chan struct{})
 	go func() {
-		defer close(done)
-		c.Run(ctx, follower) // fails only by stop
+		defer close(d.done)
+		d.console.Run(ctx) // fails only by stop
 	}()
-	return func() {
-		defer stop()
-		select {
-		case <-done:
-		case <-time.After(stdoutTimeout):
-			logger.Warn("nobody reads standard output; the last messages are left out")
-		}
+	return d
+}
+
+// follow shows a room from now on, until its log is closed. If it has a name, its lines
+// tell that.
+func (d *display) follow(log *broadcast.Log, room string) {
+	if d.console != nil {
+		d.console.Follow(log, room)
+	}
+}
+
+// wait is called when all logs are closed, or are about to be. It returns when
+// everything is shown, or after a timeout if nobody reads it.
+func (d *display) wait() {
+	if d.console == nil {
+		return
+	}
+	d.console.Finish()
+	select {
+	case <-d.done:
+	case <-time.After(stdoutTimeout):
+		d.logger.Warn("nobody reads standard output; the last messages are left out")
 	}
 }
 
@@ -50,6 +73,13 @@ func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Opti
 	options.Times = isTerminal(p.Stdout)
 	options.Colours = hasColours(p)
 	return options
+}
+
+// close ends the display at once.
+func (d *display) close() {
+	if d.stop != nil {
+		d.stop()
+	}
 }
 
 // showNames shows the names of clients and rooms in the log as the console does. slog

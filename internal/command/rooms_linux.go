@@ -16,6 +16,7 @@ type openRooms struct {
 	options *serveOptions
 	server  *server.Server
 	keeper  *keeper
+	display *display
 	byName  map[string]*server.Room
 }
 
@@ -56,7 +57,11 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		Replay:     c.Replay,
 		Kept:       r.options.kept(c.Replay),
 		Epochs:     r.keeper.epochs(),
-	}, func(room *server.Room) error { return r.keeper.follow(room.Log()) })
+	}, func(room *server.Room) error {
+		err := r.keeper.follow(room.Log())
+		r.display.follow(room.Log(), room.Name()) // from behind what is restored
+		return err
+	})
 	if err == nil {
 		r.byName[c.Name] = room
 	}

@@ -58,16 +58,15 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if err != nil {
 		return err
 	}
-	open := &openRooms{&o, s, keeper, make(map[string]*server.Room)}
+	display := show(o, p, logger)
+	defer display.close()
+	display.follow(s.Strangers(), "")
+	open := &openRooms{&o, s, keeper, display, make(map[string]*server.Room)}
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
-	waitConsole := func() {}
-	if !o.hasNamedRooms() {
-		waitConsole = show(open.byName[""].Log(), o, p, logger)
-	}
 	announceStage(p.Stderr, o.stage)
 	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms)
 	site.start(o, s, logger)
@@ -78,7 +77,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	stopReloading := open.reload(ctx, reread, warn, logger)
 	defer stopReloading()
 	err = errors.Join(s.Serve(site.closeFirst(ctx)), keeper.wait())
-	waitConsole()
+	display.wait()
 	return err
 }
 

@@ -78,8 +78,10 @@ func stage1(listener net.Listener, at invitation, out io.Writer) error {
 // stage2 serves one client after the other, until one has given the right key.
 func stage2(ctx context.Context, listener net.Listener, o serveOptions, p Process, logger *slog.Logger) error {
 	room := newStageRoom(o)
-	wait := show(room.log, o, p, logger)
-	defer wait()
+	display := show(o, p, logger)
+	display.follow(room.log, "")
+	defer display.close()
+	defer display.wait()
 	defer room.log.Close()
 	for {
 		conn, err := listener.Accept()

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -47,12 +48,17 @@ type Options struct {
 // few system calls, few enough that the first of them is not kept waiting.
 const batchSize = 128
 
-// A Console prints what a Follower reads. It is for one goroutine.
+// A Console prints what happens in rooms. Run belongs to one goroutine; the other
+// methods may be called by any.
 type Console struct {
-	format  formatter
-	out     output
-	windows []window // those that have begun, the first to end first
-	entries [batchSize]broadcast.Entry
+	format    formatter
+	out       output
+	windows   []window // those that have begun, the first to end first
+	entries   [batchSize]broadcast.Entry
+	group     *broadcast.Group
+	following atomic.Int64    // rooms whose log was not read to its end
+	finishing context.Context // done when there will be no more
+	finish    context.CancelFunc
 }
 
 // A feed is what a Console knows of a room. Of a quiet one that is little: there may
@@ -60,7 +66,7 @@ type Console struct {
 type feed struct {
 	tag string // begins each line, so that it tells the room
 	repeats
-	lost gap // left out because the output failed, and not said yet
+	lost counts // left out because the output failed, and not said yet
 }
 
 // A formatter puts things into words. Each method appends one line, which ends
@@ -80,7 +86,8 @@ type formatter interface {
 // If out is standard output, the program must ignore SIGPIPE: Go otherwise
 // ends a program that writes there when the reader is gone.
 func New(out io.Writer, o Options) *Console {
-	c := &Console{out: output{w: out, logger: o.Logger}}
+	c := &Console{out: output{w: out, logger: o.Logger}, group: broadcast.NewGroup()}
+	c.finishing, c.finish = context.WithCancel(context.Background())
 	if c.out.logger == nil {
 		c.out.logger = slog.New(slog.DiscardHandler)
 	}
@@ -96,96 +103,147 @@ func New(out io.Writer, o Options) *Console {
 	return c
 }
 
-// Run prints what f reads until the log is closed and all of it was printed;
-// then it returns nil. It gives up earlier, with ctx's error, once ctx is done,
-// though not while a Write blocks. It closes f.
+// Follow has the console print what happens from now on in a room, until its log is
+// closed. If the room has a name, its lines tell that.
+func (c *Console) Follow(log *broadcast.Log, room string) {
+	f := new(feed)
+	if room != "" {
+		f.tag = c.format.tag(room)
+	}
+	c.following.Add(1)
+	c.group.FollowSkipping(log, f)
+}
+
+// Finish says that Follow is not called any more, so that Run ends with the last log.
+func (c *Console) Finish() { c.finish() }
+
+// Run prints what happens, of each room in its order, until Finish was called and all
+// logs are closed and printed; then it returns nil. It gives up earlier, with ctx's
+// error, once ctx is done, though not while a Write blocks.
 //
 // A failing output is no reason to return. While it fails, messages are left
-// out, and the line that says how many comes first when it works again. If it
-// is closed, Run goes on without a word until the log ends. If a Write blocks,
-// f skips what it has to.
-func (c *Console) Run(ctx context.Context, f *broadcast.Follower) error {
-	defer f.Close()
-	feed := &feed{}
+// out, and the lines that say how many come first when it works again. If it
+// is closed, Run goes on without a word until the logs end. If a Write blocks,
+// it skips what it has to.
+func (c *Console) Run(ctx context.Context) error {
+	defer c.group.Close()
+	unfinished, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.finishing, cancel)()
 	for ctx.Err() == nil {
-		n, err := c.next(ctx, f)
-		if errors.Is(err, io.EOF) {
-			c.end(feed) // the last chance for what could not be written
-			return nil
+		waiting := unfinished
+		if c.finishing.Err() != nil {
+			if c.following.Load() == 0 {
+				c.begin(time.Now()) // the last chance for what could not be written
+				c.out.flush()
+				return nil
+			}
+			waiting = ctx
 		}
-		if err != nil {
-			return err
-		}
-		c.print(feed, c.entries[:n], time.Now())
+		c.printNext(waiting)
 	}
 	return ctx.Err()
 }
 
-// next waits for entries, or until there is something to say without any.
-func (c *Console) next(ctx context.Context, f *broadcast.Follower) (int, error) {
-	due := c.due()
-	if due.IsZero() || c.out.gone {
-		return f.Next(ctx, c.entries[:])
+// printNext waits until there is something to print, or ctx is done, and prints that:
+// what many rooms have goes into one Write.
+func (c *Console) printNext(ctx context.Context) {
+	f, n, err := c.group.Next(atOnce, c.entries[:])
+	if f == nil {
+		f, n, err = c.wait(ctx)
 	}
-	until, cancel := context.WithDeadline(ctx, due)
-	defer cancel()
-	n, err := f.Next(until, c.entries[:])
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return 0, nil
+	now := time.Now()
+	c.begin(now)
+	for printed := 0; f != nil; {
+		if errors.Is(err, io.EOF) {
+			c.end(f)
+		} else {
+			c.append(f.Owner().(*feed), c.entries[:n], now)
+		}
+		if printed += n; printed >= batchSize {
+			break
+		}
+		f, n, err = c.group.Next(atOnce, c.entries[:])
 	}
-	return n, err
+	c.out.flush()
 }
 
-// print writes a batch of entries of a feed, and before them what was left out so far.
-func (c *Console) print(f *feed, entries []broadcast.Entry, now time.Time) {
+// wait waits for entries, or until there is something to say without any.
+func (c *Console) wait(ctx context.Context) (*broadcast.Follower, int, error) {
+	if due := c.due(); !due.IsZero() && !c.out.gone {
+		until, cancel := context.WithDeadline(ctx, due)
+		defer cancel()
+		ctx = until
+	}
+	return c.group.Next(ctx, c.entries[:])
+}
+
+// atOnce is the context of a call that does not wait.
+var atOnce = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// begin begins a batch with what was left out so far.
+func (c *Console) begin(now time.Time) {
+	if !c.out.gone {
+		c.printLost()
+		c.printRepeats(now)
+	}
+}
+
+// append appends entries of a room to the batch.
+func (c *Console) append(f *feed, entries []broadcast.Entry, now time.Time) {
 	if c.out.gone {
 		return
 	}
-	c.printLost()
-	c.printRepeats(now)
 	for i := range entries {
 		c.printEntry(f, &entries[i], now)
 	}
-	c.out.flush()
 }
 
-// end writes what there is to say of a feed of which nothing more comes.
-func (c *Console) end(f *feed) {
+// end ends a room, with what there is to say of it.
+func (c *Console) end(f *broadcast.Follower) {
+	c.endFeed(f.Owner().(*feed))
+	f.Close()
+	c.following.Add(-1)
+}
+
+func (c *Console) endFeed(f *feed) {
 	if c.out.gone {
 		return
 	}
-	c.printLost()
 	for k := range kinds {
 		c.endWindow(f, k)
 	}
-	c.out.flush()
 }
 
 func (c *Console) printEntry(f *feed, e *broadcast.Entry, now time.Time) {
 	switch {
 	case e.Skipped > 0 || e.SkippedNotices > 0:
-		c.printGap(f, gap{messages: e.Skipped, events: e.SkippedNotices, reason: tooSlow})
+		c.printGap(f, gap{counts{e.Skipped, e.SkippedNotices}, tooSlow})
 		f.unseen = nil // which of them have left is not known
 	case e.Notice != nil && !c.show(f, e.Notice, now):
 	case e.Notice != nil:
 		c.out.buf = c.format.notice(c.out.buf, f.tag, e.Notice)
-		c.out.endLine(f, gap{events: 1})
+		c.out.endLine(f, counts{events: 1})
 	default:
 		c.out.buf = c.format.message(c.out.buf, f.tag, e)
-		c.out.endLine(f, gap{messages: 1})
+		c.out.endLine(f, counts{messages: 1})
 	}
 }
 
 // printLost says how much was left out while the output failed.
 func (c *Console) printLost() {
 	for _, f := range c.out.takeLost() {
-		g := f.lost
-		f.lost = gap{}
-		c.printGap(f, g)
+		n := f.lost
+		f.lost = counts{}
+		c.printGap(f, gap{n, failed})
 	}
 }
 
 func (c *Console) printGap(f *feed, g gap) {
 	c.out.buf = c.format.gap(c.out.buf, f.tag, g, time.Now())
-	c.out.endLine(f, g)
+	c.out.endLine(f, g.counts)
 }

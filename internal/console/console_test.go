@@ -47,8 +47,9 @@ func newRoom(t *testing.T, backlog int) *room {
 // open starts a console on a new log. It runs until the test ends, or close.
 func open(t *testing.T, c *Console, backlog int) *room {
 	r := newRoom(t, backlog)
-	follower := r.log.FollowSkipping()
-	go func() { r.done <- c.Run(context.Background(), follower) }()
+	c.Follow(r.log, "")
+	go func() { r.done <- c.Run(context.Background()) }()
+	c.Finish()
 	t.Cleanup(r.log.Close)
 	return r
 }
@@ -193,9 +194,10 @@ func TestRunGivesUp(t *testing.T) {
 	t.Run("quiet", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			follower := broadcast.New(backlog, broadcast.SegmentSize).FollowSkipping()
+			c := New(io.Discard, Options{})
+			c.Follow(broadcast.New(backlog, broadcast.SegmentSize), "")
 			done := make(chan error)
-			go func() { done <- New(io.Discard, Options{}).Run(ctx, follower) }()
+			go func() { done <- c.Run(ctx) }()
 			synctest.Wait()
 			cancel()
 			if err := <-done; !errors.Is(err, context.Canceled) {
@@ -212,9 +214,9 @@ func TestRunGivesUp(t *testing.T) {
 			return len(p), nil
 		}), Options{})
 		r := newRoom(t, backlog)
-		follower := r.log.FollowSkipping()
+		c.Follow(r.log, "")
 		r.say(1000)
-		if err := c.Run(ctx, follower); !errors.Is(err, context.Canceled) || writes != 1 {
+		if err := c.Run(ctx); !errors.Is(err, context.Canceled) || writes != 1 {
 			t.Errorf("Run() = %v after %d writes, want %v after 1", err, writes, context.Canceled)
 		}
 	})

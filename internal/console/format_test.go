@@ -90,8 +90,8 @@ func TestPrintAllocatesNothing(t *testing.T) {
 			c.entries[0] = *entry("alice", "alice", "hello")
 			c.entries[1] = *entry(strings.Repeat("o", 64), strings.Repeat("n", 64), strings.Repeat("\x00\xff", 224))
 			c.entries[2] = *entry("\xff", "\xff", strings.Repeat("ż\u202e\U000e0001\"", 50))
-			c.print(f, c.entries[:3], noon) // grows the buffer
-			if n := testing.AllocsPerRun(100, func() { c.print(f, c.entries[:3], noon) }); n != 0 {
+			printBatch(c, f, c.entries[:3], noon) // grows the buffer
+			if n := testing.AllocsPerRun(100, func() { printBatch(c, f, c.entries[:3], noon) }); n != 0 {
 				t.Errorf("%v allocations for three messages", n)
 			}
 		})

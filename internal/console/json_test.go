@@ -75,7 +75,7 @@ func TestJSON(t *testing.T) {
 			`"event":"left","name":"alice","authenticated_name":"alice","address":"127.0.0.1:4242","reason":"reset"`,
 		},
 		{
-			format.gap(nil, "", gap{12, 3, tooSlow}, noon),
+			format.gap(nil, "", gap{counts{12, 3}, tooSlow}, noon),
 			`"event":"skipped","reason":"the console could not keep up","count":12,"count_events":3`,
 		},
 	} {

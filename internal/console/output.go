@@ -8,11 +8,14 @@ import (
 	"syscall"
 )
 
-// A gap counts what was left out at one place, and says why.
+// A gap is what was left out at one place, and why.
 type gap struct {
-	messages, events uint64
-	reason           string
+	counts
+	reason string
 }
+
+// counts are how many lines there are, or are missing.
+type counts struct{ messages, events uint64 }
 
 // The reasons for a gap.
 const (
@@ -20,7 +23,7 @@ const (
 	failed  = "writing to the output failed"
 )
 
-func (g gap) any() bool { return g.messages > 0 || g.events > 0 }
+func (n counts) any() bool { return n.messages > 0 || n.events > 0 }
 
 // An output collects lines and writes them in one step. It remembers what
 // could not be written, so that nothing goes missing unsaid.
@@ -45,12 +48,12 @@ type output struct {
 type line struct {
 	end    int
 	feed   *feed
-	counts gap
+	counts counts
 }
 
 // endLine says that the buffer ends with a line of a feed, which counts for so much.
-func (o *output) endLine(f *feed, counts gap) {
-	o.lines = append(o.lines, line{len(o.buf), f, counts})
+func (o *output) endLine(f *feed, n counts) {
+	o.lines = append(o.lines, line{len(o.buf), f, n})
 }
 
 // takeLost returns the feeds of which something was left out, for the caller to print
@@ -62,16 +65,15 @@ func (o *output) takeLost() []*feed {
 }
 
 // lose notes that a line of a feed was left out.
-func (o *output) lose(f *feed, counts gap) {
-	if !counts.any() {
+func (o *output) lose(f *feed, n counts) {
+	if !n.any() {
 		return
 	}
 	if !f.lost.any() {
 		o.lost = append(o.lost, f)
 	}
-	f.lost.messages += counts.messages
-	f.lost.events += counts.events
-	f.lost.reason = failed
+	f.lost.messages += n.messages
+	f.lost.events += n.events
 }
 
 // flush writes the buffer and empties it, save for the rest of a line.
@@ -116,7 +118,7 @@ func (o *output) settle(n int) {
 	}
 	o.buf, o.lines = o.buf[:rest], o.lines[:0]
 	if o.cut = rest > 0; o.cut {
-		o.endLine(nil, gap{})
+		o.endLine(nil, counts{})
 	}
 }
 

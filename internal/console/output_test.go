@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -28,7 +29,14 @@ func printMessages(c *Console, f *feed, texts ...string) {
 	for i, text := range texts {
 		c.entries[i] = *entry("alice", "alice", text)
 	}
-	c.print(f, c.entries[:len(texts)], noon)
+	printBatch(c, f, c.entries[:len(texts)], noon)
+}
+
+// printBatch makes the console print entries of a feed as one batch.
+func printBatch(c *Console, f *feed, entries []broadcast.Entry, now time.Time) {
+	c.begin(now)
+	c.append(f, entries, now)
+	c.out.flush()
 }
 
 // A batch is written in one step.
@@ -98,7 +106,7 @@ func TestGapsAddUp(t *testing.T) {
 		return out.Write(p)
 	}), Options{})
 	c.entries[0] = broadcast.Entry{Skipped: 40, SkippedNotices: 5}
-	c.print(f, c.entries[:1], noon)
+	printBatch(c, f, c.entries[:1], noon)
 	printMessages(c, f, "one", "two")
 	broken = false
 	printMessages(c, f, "three")
@@ -165,10 +173,10 @@ func TestNothingMissingUnsaid(t *testing.T) {
 					happened[f] = append(happened[f], fmt.Sprintf("* %q joined", what))
 				}
 			}
-			c.print(f, batch, noon)
+			printBatch(c, f, batch, noon)
 		}
 		fails = false
-		c.print(feeds[0], nil, noon)
+		printBatch(c, feeds[0], nil, noon)
 		all := 0
 		for _, f := range feeds {
 			lines := linesOf(out.String(), f.tag)

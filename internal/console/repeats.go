@@ -118,7 +118,7 @@ func (c *Console) endWindow(f *feed, k kind) {
 			sum.Key.what = kindNames[k]
 		}
 		c.out.buf = c.format.repeated(c.out.buf, f.tag, sum, time.Now())
-		c.out.endLine(f, gap{events: sum.Count})
+		c.out.endLine(f, counts{events: sum.Count})
 	}
 	f.counters[k] = nil
 }

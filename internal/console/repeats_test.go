@@ -100,7 +100,7 @@ func TestRepeatedJoins(t *testing.T) {
 	visits := func(id uint64, kinds ...broadcast.NoticeKind) {
 		for _, kind := range kinds {
 			n := &broadcast.Notice{Kind: kind, From: visitor(id, "192.0.2.7"), Key: "key", Time: noon}
-			c.print(f, []broadcast.Entry{{Notice: n}}, noon)
+			printBatch(c, f, []broadcast.Entry{{Notice: n}}, noon)
 		}
 	}
 	visits(1, broadcast.Accepted, broadcast.Joined)
@@ -108,7 +108,8 @@ func TestRepeatedJoins(t *testing.T) {
 		visits(id+2, broadcast.Accepted, broadcast.Joined, broadcast.Left)
 	}
 	visits(1, broadcast.Left)
-	c.end(f)
+	c.endFeed(f)
+	c.out.flush()
 	for what, want := range map[string]int{": accepted\n": joinsEach + 1, " joined\n": joinsEach, " left\n": joinsEach} {
 		if n := strings.Count(out.String(), what); n != want {
 			t.Errorf("%q is shown %d times, want %d", what, n, want)
@@ -123,9 +124,9 @@ func TestRepeatedJoins(t *testing.T) {
 func TestUnseenAreForgotten(t *testing.T) {
 	c, f := New(&bytes.Buffer{}, Options{}), &feed{}
 	for id := range uint64(1000) {
-		c.print(f, []broadcast.Entry{{Notice: &broadcast.Notice{Kind: broadcast.Accepted, From: visitor(id, "192.0.2.7"), Time: noon}}}, noon)
+		printBatch(c, f, []broadcast.Entry{{Notice: &broadcast.Notice{Kind: broadcast.Accepted, From: visitor(id, "192.0.2.7"), Time: noon}}}, noon)
 	}
-	c.print(f, []broadcast.Entry{{SkippedNotices: 1}}, noon)
+	printBatch(c, f, []broadcast.Entry{{SkippedNotices: 1}}, noon)
 	if n := len(f.unseen); n > 0 {
 		t.Errorf("%d are kept", n)
 	}

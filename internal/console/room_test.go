@@ -18,7 +18,7 @@ func TestLinesTellRoom(t *testing.T) {
 		{string(text.message(nil, text.tag("maths"), entry("alice", "alice", "hi"))), "[maths] alice: hi\n"},
 		{string(text.message(nil, text.tag("maths"), entry("alice", "bob", "hi"))), "[maths] ! \"alice\" writes as \"bob\": hi\n"},
 		{string(text.notice(nil, text.tag("class 7"), joined)), "[class 7] * \"alice\" joined\n"},
-		{string(text.gap(nil, text.tag("maths"), gap{2, 0, tooSlow}, noon)), "[maths] * 2 messages were left out here: the console could not keep up\n"},
+		{string(text.gap(nil, text.tag("maths"), gap{counts{2, 0}, tooSlow}, noon)), "[maths] * 2 messages were left out here: the console could not keep up\n"},
 		{
 			string(terminal.message(nil, terminal.tag("maths"), entry("alice", "alice", "hi"))),
 			"12:04:05 " + colourOf("maths") + "[maths]" + noColour + " " + colourOf("alice") + "alice" + noColour + ": hi\n",
@@ -27,7 +27,7 @@ func TestLinesTellRoom(t *testing.T) {
 			string(terminal.notice(nil, terminal.tag("maths"), joined)),
 			"12:04:05 " + colourOf("maths") + "[maths]" + noColour + " " + dim + "* \"alice\" joined" + noDim + "\n",
 		},
-		{string(object.gap(nil, object.tag("maths"), gap{2, 0, tooSlow}, noon)), `{"time":"` + noon.UTC().Format("2006-01-02T15:04:05.000000000Z07:00") +
+		{string(object.gap(nil, object.tag("maths"), gap{counts{2, 0}, tooSlow}, noon)), `{"time":"` + noon.UTC().Format("2006-01-02T15:04:05.000000000Z07:00") +
 			`","event":"skipped","room":"maths","reason":"the console could not keep up","count":2,"count_events":0}` + "\n"},
 	} {
 		if test.got != test.want {

@@ -142,11 +142,11 @@ func TestTextGap(t *testing.T) {
 		gap  gap
 		want string
 	}{
-		{gap{1234, 0, tooSlow}, "* 1234 messages were left out here: the console could not keep up"},
-		{gap{1, 0, tooSlow}, "* 1 message was left out here: the console could not keep up"},
-		{gap{0, 2, tooSlow}, "* 2 events were left out here: the console could not keep up"},
-		{gap{0, 1, failed}, "* 1 event was left out here: writing to the output failed"},
-		{gap{1, 1, failed}, "* 1 message and 1 event were left out here: writing to the output failed"},
+		{gap{counts{1234, 0}, tooSlow}, "* 1234 messages were left out here: the console could not keep up"},
+		{gap{counts{1, 0}, tooSlow}, "* 1 message was left out here: the console could not keep up"},
+		{gap{counts{0, 2}, tooSlow}, "* 2 events were left out here: the console could not keep up"},
+		{gap{counts{0, 1}, failed}, "* 1 event was left out here: writing to the output failed"},
+		{gap{counts{1, 1}, failed}, "* 1 message and 1 event were left out here: writing to the output failed"},
 	} {
 		if got := string(newTextFormat(false, false).gap(nil, "", test.gap, noon)); got != test.want+"\n" {
 			t.Errorf("shown as\n%swant\n%s", got, test.want)
@@ -171,7 +171,7 @@ func TestTextOnTerminal(t *testing.T) {
 		},
 		{format.notice(nil, "", joined), []byte("12:04:06 \x1b[2m* \"alice\" joined\x1b[22m\n")},
 		{
-			format.gap(nil, "", gap{1, 0, tooSlow}, noon),
+			format.gap(nil, "", gap{counts{1, 0}, tooSlow}, noon),
 			[]byte("12:04:05 \x1b[2m* 1 message was left out here: the console could not keep up\x1b[22m\n"),
 		},
 	} {
