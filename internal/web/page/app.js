@@ -222,6 +222,7 @@ function showRoom(visible) {
 
 function showTitle() {
   $("heading").textContent = "";
+  $("heading").classList.toggle("named", room !== "");
   showName($("heading"), room || "sop-chat");
   alerts.setRoom($("room").hidden ? "" : room);
 }
