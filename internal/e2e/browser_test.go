@@ -329,7 +329,7 @@ func startWeb(t testing.TB, flags ...string) *website {
 func startWebAt(t testing.TB, port, webPort int, flags ...string) *website {
 	t.Helper()
 	srv := setup{flags: append([]string{"--web", fmt.Sprintf("127.0.0.1:%d", webPort)}, flags...), port: port}.start(t)
-	srv.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/#key=", webPort))
+	srv.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/", webPort))
 	return &website{srv, webPort}
 }
 

@@ -103,7 +103,6 @@ func (a *acceptor) refuse(p *pendingConn, m *wire.Message, why cause) state {
 		log = p.room.log
 	}
 	announce(log, broadcast.Notice{Kind: broadcast.Refused, From: &p.conn.Sender, Key: string(m.Text()), Reason: why.words}, a.wall)
-	p.room = nil // it has no slot there
 	return a.end(p.conn, why)
 }
 

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	mathsKey = "four maths words & more"
+	musicKey = "four music words"
+)
+
+// startWebRooms runs a server with a page and three rooms: main, maths, and one whose
+// name looks like markup.
+func startWebRooms(t testing.TB, flags ...string) *website {
+	t.Helper()
+	return startWeb(t, append([]string{"--room", "maths=" + mathsKey, "--room", "<b>music</b>=" + musicKey}, flags...)...)
+}
+
+// linkTo returns the invitation to a room through a port.
+func linkTo(port int, key string) string { return fmt.Sprintf("http://127.0.0.1:%d/%s", port, fragment(key)) }
+
+func fragment(key string) string { return "#key=" + strings.ReplaceAll(url.QueryEscape(key), "+", "%20") }
+
+// waitRoom waits until a page is in a room, and says so.
+func (p *page) waitRoom(name string) {
+	p.t.Helper()
+	p.wait("the room "+name, fmt.Sprintf(`!document.getElementById("room").hidden &&
+		document.getElementById("heading").textContent === %s && document.title === %s`, quoted(name), quoted(name+" – sop-chat")))
+}
+
+// showsOnly waits until a page shows just one message, which nothing of another room is.
+func (p *page) showsOnly(name, text string) {
+	p.t.Helper()
+	p.hears(name, text)
+	if n := p.count("#messages .message"); n != 1 {
+		p.t.Errorf("there are %d messages, want 1", n)
+	}
+}
+
+// At one server, pages with different keys are in different rooms: each has the name of
+// its own, and hears nothing of the others.
+func TestWebRooms(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWebRooms(t)
+	alice := b.open(linkTo(srv.webPort, mathsKey), desktop)
+	alice.join("alice")
+	alice.waitRoom("maths")
+	bob := b.open(linkTo(srv.webPort, musicKey), phone)
+	bob.join("bob")
+	bob.waitRoom("<b>music</b>")
+	carol := b.open(srv.link(), desktop)
+	carol.join("carol")
+	carol.waitRoom("main")
+
+	alice.say("2 + 2")
+	bob.say("do re mi")
+	carol.say("hello")
+	alice.showsOnly("alice", "2 + 2")
+	bob.showsOnly("bob", "do re mi")
+	carol.showsOnly("carol", "hello")
+	dave := dial(t, srv.server, "dave", mathsKey)
+	dave.say("4")
+	alice.hears("dave", "4")
+	erin := dial(t, srv.server, "erin", musicKey)
+	erin.say("fa")
+	bob.hears("erin", "fa")
+	if n, m := alice.count("#messages .message"), bob.count("#messages .message"); n != 2 || m != 2 {
+		t.Errorf("there are %d and %d messages, want 2 each", n, m)
+	}
+	alice.do(chromedp.Reload())
+	alice.waitRoom("maths")
+	alice.click("#settings summary", "#leave")
+	alice.wait("the title", `document.title === "sop-chat" && !document.getElementById("login").hidden`)
+}
+
+// An invitation to another room, in a tab that is in one, leads there and carries nothing
+// over: what was not sent is sent when one comes back to the room that it was for.
+func TestWebAnotherRoom(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWebRooms(t)
+	l := startLink(t, srv.webPort)
+	maths, music := dial(t, srv.server, "bob", mathsKey), dial(t, srv.server, "carol", musicKey)
+	p := b.open(linkTo(l.port, mathsKey), desktop)
+	p.join("alice")
+	p.waitRoom("maths")
+	maths.say("in maths")
+	p.hears("bob", "in maths")
+
+	l.setDown(true)
+	p.waitLost()
+	p.say("for maths")
+	p.states("waiting…")
+	eval[bool](p, fmt.Sprintf(`(location.hash = %s, true)`, quoted(fragment(musicKey))))
+	p.wait("the refusal", `document.getElementById("refusal").textContent.startsWith("The server can't be reached")`)
+	l.setDown(false)
+	p.click("#join .main")
+	p.waitRoom("<b>music</b>")
+	p.waitJoined("alice")
+	p.say("for music")
+	music.expect(message("alice", "for music"))
+	p.showsOnly("alice", "for music")
+
+	eval[bool](p, fmt.Sprintf(`(location.hash = %s, true)`, quoted(fragment(mathsKey))))
+	p.waitRoom("maths")
+	maths.expect(message("alice", "for maths"))
+	p.wait("the message to have arrived", `document.querySelectorAll("#messages .message").length === 1 && !document.querySelector(".state")`)
+	maths.say("again")
+	p.hears("bob", "again")
+	music.say("to the others")
+	maths.say("and again")
+	p.hears("bob", "and again")
+	if n := p.count("#messages .message"); n != 3 {
+		t.Errorf("there are %d messages, want 3", n)
+	}
+}
