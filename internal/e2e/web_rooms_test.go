@@ -22,9 +22,13 @@ func startWebRooms(t testing.TB, flags ...string) *website {
 }
 
 // linkTo returns the invitation to a room through a port.
-func linkTo(port int, key string) string { return fmt.Sprintf("http://127.0.0.1:%d/%s", port, fragment(key)) }
+func linkTo(port int, key string) string {
+	return fmt.Sprintf("http://127.0.0.1:%d/%s", port, fragment(key))
+}
 
-func fragment(key string) string { return "#key=" + strings.ReplaceAll(url.QueryEscape(key), "+", "%20") }
+func fragment(key string) string {
+	return "#key=" + strings.ReplaceAll(url.QueryEscape(key), "+", "%20")
+}
 
 // waitRoom waits until a page is in a room, and says so.
 func (p *page) waitRoom(name string) {
