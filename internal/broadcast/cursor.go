@@ -100,6 +100,6 @@ func (c *Cursor) Leave() {
 		l.reconsider()
 	}
 	if l.closed.Load() {
-		l.closeMemory()
+		l.giveMemory()
 	}
 }

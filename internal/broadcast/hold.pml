@@ -244,7 +244,7 @@ inline leave(r) { // broadcast.Cursor.Leave
 	if :: closed -> closeMemory() :: else fi
 }
 
-inline closeMemory() { // broadcast.Log.closeMemory
+inline closeMemory() { // broadcast.Log.giveMemory
 	atomic { lock(mu); if :: closed && readers == 0 -> memory = false :: else fi; mu = false }
 }
 

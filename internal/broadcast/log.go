@@ -60,17 +60,17 @@ type Log struct {
 	// mu guards the fields below, and every change of those above. A follower's own
 	// lock is taken after it, never before.
 	mu        sync.Mutex
-	most      uint64     // segments
-	firstLive uint64     // number of the oldest segment in the ring
-	nextLive  uint64     // number of the next segment to be put into the ring
-	spare     []*segment // without memory, for reuse
-	forgotten uint64     // nothing before it is retained, see Forget
-	keepFrom  uint64     // what follows it is retained, see KeepFrom
+	most      uint64 // segments
+	firstLive uint64 // number of the oldest segment in the ring
+	nextLive  uint64 // number of the next segment to be put into the ring
+	taken     []byte // the memory of the segment that was added last
+	forgotten uint64 // nothing before it is retained, see Forget
+	keepFrom  uint64 // what follows it is retained, see KeepFrom
 	notices   noticeRing
 }
 
 // New is NewIn for a log in the program's own memory.
-func New(backlog, slack int) *Log { return NewIn(new(heap), backlog, slack) }
+func New(backlog, slack int) *Log { return NewIn(heap{}, backlog, slack) }
 
 // NewIn returns an empty log that lies in memory. backlog is how many bytes it
 // keeps for readers that lag before the room is held. slack is how many bytes may
@@ -196,13 +196,8 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 	if number-l.firstLive >= uint64(len(*l.ring.Load())) {
 		l.growRing()
 	}
-	var seg *segment
-	if last := len(l.spare) - 1; last >= 0 {
-		seg, l.spare = l.spare[last], l.spare[:last]
-	} else {
-		seg = new(segment)
-	}
-	seg.data = l.memory.Take()
+	seg := newSegment(l.memory.Take(l.taken))
+	l.taken = seg.data
 	*l.place(number) = seg
 	l.nextLive = number + 1
 	return seg
@@ -230,16 +225,17 @@ func (l *Log) growRing() {
 // l.mu.
 func (l *Log) reclaim() {
 	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.oldestKept())
-	keep := min(uint64(oldest)/SegmentSize, l.nextLive)
-	for ; l.firstLive < keep; l.firstLive++ {
+	l.giveUntil(min(uint64(oldest)/SegmentSize, l.nextLive))
+}
+
+// giveUntil frees the segments before the one with a number. The caller holds l.mu.
+func (l *Log) giveUntil(number uint64) {
+	for ; l.firstLive < number; l.firstLive++ {
 		place := l.place(l.firstLive)
 		seg := *place
 		*place = nil
 		l.memory.Give(seg.data, seg.lent.Load())
-		if len(l.spare) < keptSegments {
-			seg.reset()
-			l.spare = append(l.spare, seg)
-		}
+		seg.free()
 	}
 }
 
@@ -415,19 +411,19 @@ func (l *Log) wake(except *Cursor) {
 }
 
 // Close ends the log: nothing may be appended any more, and followers that have
-// read all of it get io.EOF. Its memory is closed when the last reader has left.
+// read all of it get io.EOF. Its memory is given back when the last reader has left.
 func (l *Log) Close() {
 	l.closed.Store(true)
 	l.wake(nil)
-	l.closeMemory()
+	l.giveMemory()
 }
 
-// closeMemory closes the memory if the log is closed and has no reader.
-func (l *Log) closeMemory() {
+// giveMemory gives the memory back if the log is closed and has no reader.
+func (l *Log) giveMemory() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed.Load() && len(*l.readers.Load()) == 0 && l.memory != nil {
-		l.memory.Close()
-		l.memory = nil
+		l.giveUntil(l.nextLive)
+		l.memory, l.taken = nil, nil
 	}
 }

@@ -9,27 +9,23 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A room in which no reader lags always uses the same two segments.
+// A room in which no reader lags has no more than two segments, and gives one back
+// before it takes the next.
 func TestMemoryIsReused(t *testing.T) {
-	l := New(8*SegmentSize, SegmentSize)
+	l := NewIn(newTrackedMemory(t), 8*SegmentSize, SegmentSize)
 	reader := l.Join(func() {})
 	b := NewBatch(10 * wire.Size)
-	used := map[*segment]bool{}
 	for range 50 * segmentMessages / 10 {
 		b.Add(alice, 10*wire.Size)
 		l.Append(b, time.Time{})
-		used[l.segmentAt(l.Head()-1)] = true
+		checkMemory(t, l, 2)
 		reader.Advance(l.Head())
-	}
-	if len(used) != 2 {
-		t.Errorf("%d segments were used, want 2", len(used))
 	}
 }
 
-// What was kept for a reader that lagged goes back to the system when it has caught
-// up, except for a few segments.
+// What was kept for a reader that lagged is given back when it has caught up.
 func TestMemoryIsGivenBack(t *testing.T) {
-	const backlog = 3 * keptSegments
+	const backlog = 48
 	l := NewIn(newTrackedMemory(t), backlog*SegmentSize, SegmentSize)
 	reader := l.Join(func() {})
 	b := NewBatch(SegmentSize)
@@ -44,14 +40,11 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	reader.Advance(l.Head())
 	segment()
 	checkMemory(t, l, 1)
-	if got := len(l.spare); got != keptSegments-1 {
-		t.Errorf("%d segments are kept beside the one in use, want %d", got, keptSegments-1)
-	}
 }
 
-// The log's memory is closed once, when the log is closed and its last reader
+// All of the log's memory is given back when the log is closed and its last reader
 // has left, in whichever order.
-func TestMemoryIsClosed(t *testing.T) {
+func TestMemoryOfAClosedLog(t *testing.T) {
 	for _, test := range []struct {
 		what  string
 		close []func(l *Log, reader *Cursor, follower *Follower)
@@ -66,13 +59,13 @@ func TestMemoryIsClosed(t *testing.T) {
 			reader, follower := l.Join(func() {}), l.FollowLossless()
 			new(history).write(l, "abc")
 			for i, step := range test.close {
-				if m.closed {
-					t.Fatalf("closed before step %d", i)
+				if len(m.taken) == 0 {
+					t.Fatalf("given back before step %d", i)
 				}
 				step(l, reader, follower)
 			}
-			if !m.closed {
-				t.Fatal("not closed")
+			if len(m.taken) > 0 {
+				t.Fatal("not given back")
 			}
 			l.Close()
 		})
@@ -102,8 +95,7 @@ func TestAppendBeyondSlack(t *testing.T) {
 	c.read(t, l, h, l.Head(), 100, func(total int) int { return total })
 }
 
-// checkMemory checks that a log uses no more segments than it may, and none twice,
-// and that unused ones refer to no sender.
+// checkMemory checks that a log uses no more segments than it may, and none twice.
 func checkMemory(t rapid.TB, l *Log, most int) {
 	t.Helper()
 	seen := map[*segment]bool{}
@@ -122,16 +114,7 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 	if live > most {
 		t.Fatalf("%d segments are in use, at most %d may be", live, most)
 	}
-	if len(l.spare) > keptSegments {
-		t.Fatalf("%d segments are kept, at most %d should be", len(l.spare), keptSegments)
-	}
-	for _, s := range l.spare {
-		seen[s] = true
-		if s.from != [segmentMessages]*Sender{} || s.data != nil || s.lent.Load() {
-			t.Fatal("a spare segment keeps senders or memory from being used, or is lent")
-		}
-	}
-	if len(seen) != live+len(l.spare) {
+	if len(seen) != live {
 		t.Fatal("a segment is used twice")
 	}
 	if m, ok := l.memory.(*trackedMemory); ok && len(m.taken) != live {
@@ -141,17 +124,19 @@ func checkMemory(t rapid.TB, l *Log, most int) {
 
 // A trackedMemory is a Memory that records what the log has taken.
 type trackedMemory struct {
-	t      rapid.TB
-	taken  map[*byte]bool
-	lent   map[*byte]bool
-	closed bool
+	t     rapid.TB
+	taken map[*byte]bool
+	lent  map[*byte]bool
 }
 
 func newTrackedMemory(t rapid.TB) *trackedMemory {
 	return &trackedMemory{t: t, taken: map[*byte]bool{}, lent: map[*byte]bool{}}
 }
 
-func (m *trackedMemory) Take() []byte {
+func (m *trackedMemory) Take(last []byte) []byte {
+	if len(last) != 0 && len(last) != SegmentSize {
+		m.t.Fatalf("what was taken before has %d bytes", len(last))
+	}
 	piece := make([]byte, SegmentSize)
 	m.taken[&piece[0]] = true
 	return piece
@@ -166,11 +151,4 @@ func (m *trackedMemory) Give(piece []byte, lent bool) {
 	}
 	delete(m.taken, &piece[0])
 	delete(m.lent, &piece[0])
-}
-
-func (m *trackedMemory) Close() {
-	if m.closed {
-		m.t.Fatalf("the memory is closed twice")
-	}
-	m.closed = true
 }

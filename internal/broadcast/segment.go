@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"sop-chat/internal/wire"
@@ -13,10 +14,6 @@ const (
 	// measured. 64 KiB stay in a core's cache while they are written once and sent
 	// to all clients.
 	SegmentSize = segmentMessages * wire.Size
-
-	// keptSegments is how many unused segments are kept for reuse. Beyond that,
-	// what was kept for a reader that lagged goes back to the system.
-	keptSegments = 16
 )
 
 // A segment is a stretch of the log of fixed length: whole messages end to end, so
@@ -38,11 +35,22 @@ type segment struct {
 	otherName atomic.Bool
 }
 
-// reset prepares an unused segment for reuse, without its memory, and lets its
-// senders be collected.
-func (s *segment) reset() {
+// segments are unused, without memory.
+var segments = sync.Pool{New: func() any { return new(segment) }}
+
+// newSegment returns an unused segment that lies in some memory.
+func newSegment(data []byte) *segment {
+	s := segments.Get().(*segment)
+	s.data = data
+	return s
+}
+
+// free lets the segment be used again, also by other logs, and its senders be
+// collected.
+func (s *segment) free() {
 	s.data = nil
 	clear(s.from[:])
 	s.lent.Store(false)
 	s.otherName.Store(false)
+	segments.Put(s)
 }

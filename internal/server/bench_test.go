@@ -45,7 +45,8 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	}
 	t.Cleanup(poller.Destroy)
 	logger := slog.New(slog.DiscardHandler)
-	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, func(segments int) fileMemory { return newMemory(segments, logger) })
+	memory := newMemory(logger)
+	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, memory)
 	sending := new(sendChoice)
 	sending.learn(standardTrial)
 	limits := limits{stall: time.Minute, ping: time.Hour, send: standardSend}

@@ -48,6 +48,7 @@ type fileMemory interface {
 	StopLending(why error)
 	File() int
 	Offset([]byte) int64
+	Close()
 }
 
 var _ fileMemory = (*netpoll.Memory)(nil)

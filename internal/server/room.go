@@ -61,16 +61,15 @@ type Room struct {
 	open    atomic.Int32 // loops that have not closed it
 }
 
-// newRoom returns an empty room to which that many loops publish. Its log lies
-// in what makeMemory returns for the number of segments the log may have, or in
-// the program's own memory if that is nil.
-func newRoom(c RoomConfig, loops int, makeMemory func(segments int) fileMemory) *Room {
-	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, replay: c.Replay, at: make([]atomic.Int32, loops)}
+// newRoom returns an empty room to which that many loops publish. Its log lies in
+// memory, or in the program's own if that is nil.
+func newRoom(c RoomConfig, loops int, memory fileMemory) *Room {
+	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, replay: c.Replay, memory: memory, at: make([]atomic.Int32, loops)}
 	r.slots.Store(int64(c.MaxClients))
 	r.open.Store(int32(loops))
 	slack := loops * batchSize
-	if r.memory = makeMemory(broadcast.Segments(c.Backlog, slack)); r.memory != nil {
-		r.log = broadcast.NewIn(r.memory, c.Backlog, slack)
+	if memory != nil {
+		r.log = broadcast.NewIn(memory, c.Backlog, slack)
 	} else {
 		r.log = broadcast.New(c.Backlog, slack)
 	}

@@ -61,6 +61,7 @@ type Config struct {
 type Server struct {
 	config     Config
 	rooms      *rooms
+	memory     fileMemory // in which the rooms' logs lie; nil if that is not a file
 	sending    sendChoice
 	identities *identities
 	listeners  []int
@@ -83,7 +84,7 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, rooms: newRooms(), identities: newIdentities()}
+	s := &Server{config: config, rooms: newRooms(), memory: newMemory(config.Logger), identities: newIdentities()}
 	switch config.Send {
 	case copies.String():
 		s.sending.force(copies)
@@ -109,7 +110,7 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 	if c.Epochs == nil {
 		c.Epochs = newStart()
 	}
-	room := newRoom(c, s.config.Loops, func(segments int) fileMemory { return newMemory(segments, s.config.Logger) })
+	room := newRoom(c, s.config.Loops, s.memory)
 	var err error
 	if prepare != nil {
 		err = prepare(room)
@@ -189,14 +190,17 @@ func (s *Server) Room(key string) *Room { return s.rooms.find([]byte(key)) }
 // a wrong key while there are several rooms. While there is one, that is announced there.
 func (s *Server) Strangers() *broadcast.Log { return s.rooms.strangers }
 
+// extentSegments is how many segments the file in which the logs lie grows by.
+const extentSegments = 512
+
 // newMemory returns memory that can be sent by reference, or nil where the system
-// has none. The log then lies in the program's own memory, and all is sent by
+// has none. The logs then lie in the program's own memory, and all is sent by
 // copy. If sending by reference fails later, all is sent by copy from then on.
-func newMemory(segments int, logger *slog.Logger) fileMemory {
+func newMemory(logger *slog.Logger) fileMemory {
 	copies := func(err error) {
 		logger.Warn("messages are always copied to be sent, which large rooms will feel", "reason", err)
 	}
-	m, err := netpoll.NewMemory(segments, broadcast.SegmentSize, copies)
+	m, err := netpoll.NewMemory(extentSegments, broadcast.SegmentSize, copies)
 	if err != nil {
 		copies(err)
 		return nil
@@ -268,6 +272,9 @@ func (s *Server) end() {
 		room.log.Close()
 	}
 	s.rooms.strangers.Close()
+	if s.memory != nil {
+		s.memory.Close()
+	}
 }
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.

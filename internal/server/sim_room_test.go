@@ -50,13 +50,12 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
 		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept,
 	}
-	r.room = newRoom(config, w.config.loops, func(segments int) fileMemory {
-		if w.chance(3) {
-			return nil
-		}
-		r.memory = newSimMemory(w, segments)
-		return r.memory
-	})
+	var memory fileMemory
+	if !w.chance(3) {
+		r.memory = newSimMemory(w, broadcast.Segments(c.backlog, w.config.loops*batchSize))
+		memory = r.memory
+	}
+	r.room = newRoom(config, w.config.loops, memory)
 	r.room.log.SetFirst(c.first)
 	r.oracle = newOracle(r)
 	if w.chance(3) {
@@ -124,8 +123,8 @@ func (r *simRoom) shutdown() {
 	}
 	r.oracle.read()
 	r.oracle.follower.Close()
-	if r.memory != nil && !r.memory.closed {
-		w.failf("the memory of %s is left", r.room.name)
+	if r.memory != nil && r.memory.inUse != 0 {
+		w.failf("%d segments of %s are left", r.memory.inUse, r.room.name)
 	}
 	if taken := r.room.taken.Load(); taken != 0 {
 		w.failf("%d slots of %s are left taken", taken, r.room.name)
