@@ -90,12 +90,15 @@ func Segments(backlog, slack int) int { return (backlog+slack+SegmentSize-1)/Seg
 
 // Retain has the log keep that many messages before its head, even when all
 // readers have passed them: for readers that join again (JoinAfter), and the last
-// few of them for those that join (JoinBack). There may be MaxRetained. It must be
-// called before anything is appended.
+// few of them for those that join (JoinBack). There may be MaxRetained. If it is called
+// again for more, those that it had not kept until then are not had again.
 func (l *Log) Retain(kept, replayed int) {
 	if replayed < 0 || replayed > kept || kept > MaxRetained(int(l.backlog)) {
 		panic("broadcast: more is to be retained than the backlog has room for")
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forgotten = max(l.forgotten, uint64(l.oldestKept())) // what is before may be overwritten already
 	l.kept, l.replayed = uint64(kept)*wire.Size, uint64(replayed)*wire.Size
 }
 

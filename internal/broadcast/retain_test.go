@@ -28,6 +28,32 @@ func TestRetain(t *testing.T) {
 	checkMemory(t, l, 3)
 }
 
+// What is retained can be changed. Of more messages, those are had that were kept before,
+// and those that come from then on.
+func TestRetainAgain(t *testing.T) {
+	const few, many = 2, 2*segmentMessages + 1
+	l := New(16*SegmentSize, SegmentSize)
+	h := new(history)
+	begin := Position(0)
+	for _, step := range []struct{ retained, messages int }{{few, 4 * segmentMessages}, {many, 3 * segmentMessages}, {few, 10}, {many, 10}} {
+		begin = max(begin, l.Head()-min(l.Head(), Position(l.kept)))
+		l.Retain(step.retained, step.retained)
+		for range step.messages {
+			want := max(begin, l.Head()-min(l.Head(), Position(step.retained)*wire.Size))
+			cursor := l.JoinBack(func() {})
+			if got := cursor.Position(); got != want {
+				t.Fatalf("of %d retained, a reader joins at message %d of %d, want %d", step.retained,
+					got/wire.Size, len(h.messages), want/wire.Size)
+			}
+			c := &client{at: want, next: int(want / wire.Size)}
+			c.read(t, l, h, l.Head(), 10, func(total int) int { return total })
+			cursor.Leave()
+			h.write(l, "a")
+		}
+	}
+	checkMemory(t, l, 3)
+}
+
 // A reader that joins further back than all others counts at once: it holds the
 // room as soon as it is a backlog behind.
 func TestJoinBackHolds(t *testing.T) {

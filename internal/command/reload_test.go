@@ -65,7 +65,7 @@ func (f *fakeRooms) closeRoom(room rooms.Room) error {
 // time.
 func TestReload(t *testing.T) {
 	file := roomsFile(t, roomTables("a", "1", "b", "2", "c", "3"))
-	o := options(t, process([]string{"9000", "--room", "fixed=0", "--rooms", file}))
+	o := options(t, process([]string{"9000", "--room", "fixed=0", "--history", "h", "--rooms", file}))
 	server := &fakeRooms{keys: map[string]string{"fixed": "0", "a": "1", "b": "2", "c": "3"}}
 	var log strings.Builder
 	var warned []string
@@ -126,9 +126,9 @@ func TestReload(t *testing.T) {
 			log: "opened=1 closed=0 changed=0",
 		},
 		{
-			what: "what takes a restart", content: roomTables("e", "5", "a", "2") + "replay = 3\n",
+			what: "what takes a restart", content: roomTables("e", "5", "a", "2") + "retain = \"90d\"\n",
 			want: map[string]string{"fixed": "0", "a": "2", "e": "5"}, did: "change a",
-			log: `level=WARN msg="replay and retain of a room that is open change when the server starts again" room=a`,
+			log: `level=WARN msg="retain of a room that is open changes when the server starts again" room=a`,
 		},
 	} {
 		if err := os.WriteFile(file, []byte(step.content), 0o600); err != nil {

@@ -76,6 +76,7 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 		}
 	}
 	r.server.SetMaxClients(room, c.To.MaxClients)
+	r.server.SetReplay(room, c.To.Replay, r.options.kept(c.To.Replay))
 	if c.Disconnects() {
 		r.server.Disconnect(room)
 	}

@@ -29,13 +29,14 @@ func (o *serveOptions) signals(p Process) []os.Signal {
 	if o.stage == 3 {
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
 	}
-	if o.rereads() || !hasTerminal(p) {
-		if !o.rereads() {
-			signal.Ignore(syscall.SIGHUP)
-		}
-		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGHUP })
+	switch {
+	case o.rereads():
+	case hasTerminal(p):
+		return all
+	default:
+		signal.Ignore(syscall.SIGHUP)
 	}
-	return all
+	return slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGHUP })
 }
 
 // hasTerminal reports whether the process belongs to a terminal.

@@ -50,7 +50,7 @@ type Room struct {
 	name   string
 	key    string // guarded by the rooms' lock
 	epochs Epochs
-	replay int
+	replay atomic.Int64
 	slots  atomic.Int64 // 0: no limit
 	taken  atomic.Int64
 	at     []atomic.Int32 // how many of taken are at each loop
@@ -64,8 +64,9 @@ type Room struct {
 // newRoom returns an empty room to which that many loops publish. Its log lies in
 // memory, or in the program's own if that is nil.
 func newRoom(c RoomConfig, loops int, memory fileMemory) *Room {
-	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, replay: c.Replay, memory: memory, at: make([]atomic.Int32, loops)}
+	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, memory: memory, at: make([]atomic.Int32, loops)}
 	r.slots.Store(int64(c.MaxClients))
+	r.replay.Store(int64(c.Replay))
 	r.open.Store(int32(loops))
 	slack := loops * batchSize
 	if memory != nil {
@@ -81,7 +82,7 @@ func newRoom(c RoomConfig, loops int, memory fileMemory) *Room {
 func (r *Room) Name() string { return r.name }
 
 // Replay returns how many of the last messages a client is sent when it joins.
-func (r *Room) Replay() int { return r.replay }
+func (r *Room) Replay() int { return int(r.replay.Load()) }
 
 // Log returns the room's log. It ends (io.EOF for followers) when the room is closed
 // and its last client is gone, or when the server ends.

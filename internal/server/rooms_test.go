@@ -178,6 +178,31 @@ func TestSetKey(t *testing.T) {
 	s.JoinRoom(t, "alice", "new")
 }
 
+// How many messages a room replays, and how many clients it takes, can be changed while it
+// is open.
+func TestChangeLimits(t *testing.T) {
+	s := chattest.Start(t, server.Config{}, server.RoomConfig{Name: "a", Key: "1", MaxClients: 1})
+	room := s.Room("1")
+	alice := s.JoinRoom(t, "alice", "1")
+	late := s.Guess(t, "late", "1")
+	late.ExpectEnd()
+	s.SetMaxClients(room, 3)
+	bob := s.JoinRoom(t, "bob", "1")
+	alice.Send("before")
+	bob.Expect("alice", "before")
+	s.SetReplay(room, 2, 2)
+	alice.Send("after")
+	bob.Expect("alice", "after")
+	carol := s.JoinRoom(t, "carol", "1") // nothing was kept before
+	carol.Expect("alice", "after")
+	s.SetMaxClients(room, 1)
+	bob.Close()
+	carol.Send("still here")
+	alice.Expect("carol", "still here")
+	late = s.Guess(t, "late", "1")
+	late.ExpectEnd()
+}
+
 // A client that comes when another has just left gets its slot, in whatever room.
 func TestSlotsOfRooms(t *testing.T) {
 	s := chattest.Start(t, server.Config{}, server.RoomConfig{Name: "a", Key: "1", MaxClients: 1}, server.RoomConfig{Name: "b", Key: "2", MaxClients: 1})

@@ -162,6 +162,13 @@ func (s *Server) SetKey(room *Room, key string) error {
 // SetMaxClients changes RoomConfig.MaxClients. If there are more clients, they stay.
 func (s *Server) SetMaxClients(room *Room, n int) { room.slots.Store(int64(n)) }
 
+// SetReplay changes RoomConfig.Replay and RoomConfig.Kept. If those are more than before,
+// the messages that were not kept are still missing.
+func (s *Server) SetReplay(room *Room, replay, kept int) {
+	room.replay.Store(int64(replay))
+	room.log.Retain(max(kept, replay), replay)
+}
+
 // Disconnect disconnects all clients of a room, because its key was changed. That happens
 // soon after.
 func (s *Server) Disconnect(room *Room) {
