@@ -69,6 +69,9 @@ type Log struct {
 	notices   noticeRing
 }
 
+// noSegments is the ring of a log to which nothing was appended.
+var noSegments []*segment
+
 // New is NewIn for a log in the program's own memory.
 func New(backlog, slack int) *Log { return NewIn(heap{}, backlog, slack) }
 
@@ -80,7 +83,7 @@ func New(backlog, slack int) *Log { return NewIn(heap{}, backlog, slack) }
 func NewIn(memory Memory, backlog, slack int) *Log {
 	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, keepFrom: ^uint64(0), most: uint64(Segments(backlog, slack))}
 	l.readers.Store(new([]*Cursor))
-	l.ring.Store(new([]*segment))
+	l.ring.Store(&noSegments)
 	l.measure()
 	return l
 }

@@ -24,17 +24,17 @@ type audience struct {
 	members []*conn            // in no order
 
 	// For the loop:
-	index    int32       // in its audiences
-	position int32       // in the schedule; -1 if it is not there
-	due      time.Time   // the deadline, as it is in the schedule
-	touched  bool        // it is looked at in this wake-up
-	woken    atomic.Bool // the room is in the inbox
+	index   int32       // in its audiences
+	touched bool        // it is looked at in this wake-up
+	woken   atomic.Bool // the room is in the inbox
 }
 
 // work is what an audience has to do. Most audiences of thousands have nothing to do most
 // of the time; the loop then keeps this for another.
 type work struct {
 	events eventList // of this wake-up
+	due    time.Time // the deadline, as it is in the schedule
+	place  int32     // in the schedule; 0 if it is not there, or else one more than its index
 
 	unread   []*conn // with bytes that were received before the server got them
 	paused   []*conn // not read for now
@@ -76,7 +76,6 @@ type limits struct {
 	stall time.Duration // Config.StallTimeout
 	peer  time.Duration // Config.PeerTimeout
 	ping  time.Duration // Config.PingInterval
-	send  sendLimits
 }
 
 // begin begins a wake-up.
@@ -176,7 +175,7 @@ func (a *audience) flush() {
 }
 
 // turnOutput has the loop's output send to this audience.
-func (a *audience) turnOutput() { a.output.turnTo(a.room.log, a.room.memory, len(a.members)) }
+func (a *audience) turnOutput() { a.output.turnTo(a.room.log, len(a.members)) }
 
 // write sends a member the log up to head, as far as its socket takes it. The rest is
 // sent when the socket is writable again, and nobody waits for that. One that is no

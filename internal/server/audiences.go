@@ -10,7 +10,6 @@ type audiences struct {
 	common   *common
 	all      []*audience // by index; nil where there is none
 	free     []int32     // the indices of those
-	of       map[*Room]*audience
 	touched  []*audience // those with something to do in this wake-up
 	schedule schedule
 	woken    []*Room // memory for inbox.takeWoken
@@ -24,9 +23,9 @@ type eventList struct{ first, last int32 } // first is -1 if there is none
 
 // get returns the audience of a room, which may be a new one, and touches it.
 func (s *audiences) get(room *Room) *audience {
-	a := s.of[room]
+	a := s.of(room)
 	if a == nil {
-		a = &audience{common: s.common, room: room, written: room.log.Head(), position: -1}
+		a = &audience{common: s.common, room: room, written: room.log.Head()}
 		if last := len(s.free) - 1; last >= 0 {
 			a.index, s.free = s.free[last], s.free[:last]
 			s.all[a.index] = a
@@ -34,10 +33,18 @@ func (s *audiences) get(room *Room) *audience {
 			a.index = int32(len(s.all))
 			s.all = append(s.all, a)
 		}
-		s.of[room] = a
+		room.at[s.common.inbox.loop].audience = a.index + 1
 	}
 	s.touch(a)
 	return a
+}
+
+// of returns the audience of a room, or nil.
+func (s *audiences) of(room *Room) *audience {
+	if i := room.at[s.common.inbox.loop].audience; i > 0 {
+		return s.all[i-1]
+	}
+	return nil
 }
 
 // at returns the audience a connection belongs to, or nil.
@@ -65,7 +72,7 @@ func (s *audiences) touch(a *audience) {
 func (s *audiences) touchWoken() {
 	s.woken = s.common.inbox.takeWoken(s.woken[:0])
 	for _, room := range s.woken {
-		if a := s.of[room]; a != nil {
+		if a := s.of(room); a != nil {
 			a.woken.Store(false)
 			s.touch(a)
 		}
@@ -108,7 +115,7 @@ func (s *audiences) takeEvents(a *audience, events []netpoll.Event, t *table) {
 // drop drops an audience without members, which has nothing more to do.
 func (s *audiences) drop(a *audience) {
 	s.schedule.set(a, never)
-	delete(s.of, a.room)
+	a.room.at[s.common.inbox.loop].audience = 0
 	s.all[a.index] = nil
 	s.free = append(s.free, a.index)
 }

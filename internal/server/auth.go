@@ -168,7 +168,7 @@ func (a *acceptor) choose(room *Room) *inbox {
 	fewest := func(b, c *inbox) int { return int(b.assigned.Load() - c.assigned.Load()) }
 	var without []*inbox
 	for i, b := range a.inboxes {
-		n := room.at[i].Load()
+		n := room.at[i].members.Load()
 		if b == a.inbox {
 			n-- // the one to be assigned is counted here
 		}

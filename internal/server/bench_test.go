@@ -49,10 +49,11 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, memory)
 	sending := new(sendChoice)
 	sending.learn(standardTrial)
-	limits := limits{stall: time.Minute, ping: time.Hour, send: standardSend}
+	out := output{memory: memory, sending: sending, logger: logger, limits: standardSend}
+	limits := limits{stall: time.Minute, ping: time.Hour}
 	f := &fanOut{
 		t:       t,
-		loop:    newLoop(poller, 0, sending, newIdentities(), logger, limits, new(atomic.Bool)),
+		loop:    newLoop(poller, 0, out, newIdentities(), limits, new(atomic.Bool)),
 		room:    r,
 		scratch: make([]byte, 1<<20),
 	}
@@ -60,7 +61,7 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	for range receivers {
 		f.receivers = append(f.receivers, f.join(framing))
 	}
-	f.loop.audiences.of[r].turnOutput()
+	f.loop.audiences.of(r).turnOutput()
 	t.Cleanup(func() {
 		f.loop.shutdown()
 		r.log.Close()

@@ -95,5 +95,5 @@ func (b *inbox) takeEmptying() []emptying {
 // count counts a connection as one of a room at the loop, or no more.
 func (b *inbox) count(room *Room, by int32) {
 	b.assigned.Add(by)
-	room.at[b.loop].Add(by)
+	room.at[b.loop].members.Add(by)
 }

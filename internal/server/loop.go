@@ -51,11 +51,12 @@ type loop struct {
 	windows    rotation // checks whether members' windows are closed
 }
 
-// newLoop returns the loop with an index.
-func newLoop(k kernel, index int, sending *sendChoice, ids *identities, logger *slog.Logger, lim limits, stop *atomic.Bool) *loop {
+// newLoop returns the loop with an index, which sends through an output that has a memory,
+// a choice, a logger and limits.
+func newLoop(k kernel, index int, out output, ids *identities, lim limits, stop *atomic.Bool) *loop {
 	l := &loop{
 		system:     system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
-		logger:     logger,
+		logger:     out.logger,
 		inbox:      inbox{loop: index, wake: k.Wake},
 		identities: ids,
 		stop:       stop,
@@ -63,13 +64,14 @@ func newLoop(k kernel, index int, sending *sendChoice, ids *identities, logger *
 	}
 	l.common = common{
 		system:  &l.system,
-		output:  output{system: &l.system, sending: sending, logger: logger, limits: lim.send},
+		output:  out,
 		limits:  lim,
 		batch:   broadcast.NewBatch(batchSize),
 		endings: &l.endings,
 		inbox:   &l.inbox,
 	}
-	l.audiences = audiences{common: &l.common, of: make(map[*Room]*audience)}
+	l.common.output.system = &l.system
+	l.audiences = audiences{common: &l.common}
 	return l
 }
 
@@ -293,7 +295,7 @@ func (l *loop) emptyRooms() {
 		if l.acceptor != nil {
 			l.acceptor.endAllOf(e)
 		}
-		if a := l.audiences.of[e.room]; a != nil {
+		if a := l.audiences.of(e.room); a != nil {
 			l.audiences.touch(a)
 			for _, c := range a.members {
 				a.end(c, e.cause)

@@ -37,9 +37,9 @@ var standardSend = sendLimits{write: maxWrite, reference: minReference, members:
 // another.
 type output struct {
 	*system
+	memory  fileMemory // in which the logs lie; nil if that is not a file
 	log     *broadcast.Log
-	memory  fileMemory // in which the log lies; nil if that is not a file
-	members int        // of the room, how many there are at the loop
+	members int // of the room, how many there are at the loop
 	sending *sendChoice
 	logger  *slog.Logger
 	limits  sendLimits
@@ -48,9 +48,9 @@ type output struct {
 }
 
 // turnTo has the output send what is in another log.
-func (o *output) turnTo(log *broadcast.Log, memory fileMemory, members int) {
+func (o *output) turnTo(log *broadcast.Log, members int) {
 	if o.log != log {
-		o.log, o.memory = log, memory
+		o.log = log
 		o.flat.size = 0
 	}
 	o.members = members

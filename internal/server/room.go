@@ -53,18 +53,23 @@ type Room struct {
 	replay atomic.Int64
 	slots  atomic.Int64 // 0: no limit
 	taken  atomic.Int64
-	at     []atomic.Int32 // how many of taken are at each loop
+	at     []roomAt // by loop
 	log    *broadcast.Log
-	memory fileMemory // in which the log lies; nil if that is not a file
 
 	closing atomic.Bool  // nobody is let in any more
 	open    atomic.Int32 // loops that have not closed it
 }
 
+// A roomAt is what a room has at a loop.
+type roomAt struct {
+	members  atomic.Int32 // how many of the slots that are taken
+	audience int32        // one more than its index; 0 if there is none; the loop's alone
+}
+
 // newRoom returns an empty room to which that many loops publish. Its log lies in
 // memory, or in the program's own if that is nil.
 func newRoom(c RoomConfig, loops int, memory fileMemory) *Room {
-	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, memory: memory, at: make([]atomic.Int32, loops)}
+	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, at: make([]roomAt, loops)}
 	r.slots.Store(int64(c.MaxClients))
 	r.replay.Store(int64(c.Replay))
 	r.open.Store(int32(loops))

@@ -14,14 +14,14 @@ type schedule []*audience
 // never is the deadline of what need not run unless something happens.
 var never time.Time
 
-// set sets when an audience is due, or never.
+// set sets when an audience that has work is due, or never.
 func (s *schedule) set(a *audience, due time.Time) {
 	a.due = due
-	switch scheduled := a.position >= 0; {
+	switch scheduled := a.place > 0; {
 	case due == never && scheduled:
-		heap.Remove(s, int(a.position))
+		heap.Remove(s, int(a.place)-1)
 	case scheduled:
-		heap.Fix(s, int(a.position))
+		heap.Fix(s, int(a.place)-1)
 	case due != never:
 		heap.Push(s, a)
 	}
@@ -40,14 +40,14 @@ func (s schedule) Less(i, j int) bool { return s[i].due.Before(s[j].due) }
 
 func (s schedule) Swap(i, j int) {
 	s[i], s[j] = s[j], s[i]
-	s[i].position, s[j].position = int32(i), int32(j)
+	s[i].place, s[j].place = int32(i)+1, int32(j)+1
 }
 
 // Push is for container/heap alone.
 func (s *schedule) Push(x any) {
 	a := x.(*audience)
-	a.position = int32(len(*s))
 	*s = append(*s, a)
+	a.place = int32(len(*s))
 }
 
 // Pop is for container/heap alone.
@@ -56,6 +56,6 @@ func (s *schedule) Pop() any {
 	a := (*s)[last]
 	(*s)[last] = nil
 	*s = (*s)[:last]
-	a.position = -1
+	a.place = 0
 	return a
 }

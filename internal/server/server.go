@@ -288,9 +288,10 @@ func (s *Server) end() {
 func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval), send: standardSend}
+	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval)}
+	out := output{memory: s.memory, sending: &s.sending, logger: s.config.Logger, limits: standardSend}
 	for i, p := range pollers {
-		s.loops = append(s.loops, newLoop(p, i, &s.sending, s.identities, s.config.Logger, limits, &s.stopping))
+		s.loops = append(s.loops, newLoop(p, i, out, s.identities, limits, &s.stopping))
 	}
 	errno := s.loops[0].addAcceptor(s.loops, s.rooms, s.listeners, &s.handoff, acceptorLimits{
 		pending:           s.config.MaxPending,

@@ -303,8 +303,8 @@ func (c *simClient) take(n int) {
 	c.inbox = append(c.inbox, came...)
 	s.out = s.out[n:]
 	s.taken += n
-	if c.room.memory != nil {
-		c.room.memory.taken(s)
+	if w.memory != nil {
+		w.memory.taken(s)
 	}
 	for len(c.inbox) >= wire.Size {
 		m := wire.Message(c.inbox[:wire.Size])

@@ -31,7 +31,9 @@ type ref struct {
 	sent   []byte // what it was when it was sent
 }
 
-func newSimMemory(w *world, segments int) *simMemory {
+// newSimMemory returns memory for as many rooms as a world has at most.
+func newSimMemory(w *world) *simMemory {
+	const segments = 512
 	return &simMemory{world: w, arena: make([]byte, segments*broadcast.SegmentSize)}
 }
 

@@ -13,7 +13,6 @@ type simRoom struct {
 	world  *world
 	room   *Room
 	config simRoomConfig
-	memory *simMemory // nil if the log lies in the program's own
 	oracle *oracle
 	gate   *simGate // nil if what is appended is published at once
 
@@ -51,9 +50,8 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept,
 	}
 	var memory fileMemory
-	if !w.chance(3) {
-		r.memory = newSimMemory(w, broadcast.Segments(c.backlog, w.config.loops*batchSize))
-		memory = r.memory
+	if w.memory != nil {
+		memory = w.memory
 	}
 	r.room = newRoom(config, w.config.loops, memory)
 	r.room.log.SetFirst(c.first)
@@ -123,14 +121,11 @@ func (r *simRoom) shutdown() {
 	}
 	r.oracle.read()
 	r.oracle.follower.Close()
-	if r.memory != nil && r.memory.inUse != 0 {
-		w.failf("%d segments of %s are left", r.memory.inUse, r.room.name)
-	}
 	if taken := r.room.taken.Load(); taken != 0 {
 		w.failf("%d slots of %s are left taken", taken, r.room.name)
 	}
 	for i := range r.room.at {
-		if n := r.room.at[i].Load(); n != 0 {
+		if n := r.room.at[i].members.Load(); n != 0 {
 			w.failf("loop %d is believed to have %d members of %s", i, n, r.room.name)
 		}
 	}

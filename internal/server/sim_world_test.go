@@ -39,6 +39,7 @@ type world struct {
 	rooms      []*simRoom
 	identities *identities
 	sending    sendChoice
+	memory     *simMemory // nil if the logs lie in the program's own
 	loops      []*loop
 	stop       atomic.Bool
 	config     simConfig
@@ -108,21 +109,20 @@ func (w *world) begin() {
 			rest:   w.rng.Float64(), maxRest: 4,
 		})
 	}
-	logger := slog.New(slog.DiscardHandler)
-	limits := limits{
-		stall: simStallTimeout,
-		peer:  simPeerTimeout,
-		ping:  pingInterval,
-		send: sendLimits{
-			write:     wire.Size << w.rng.IntN(12),
-			reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
-			members:   w.rng.IntN(8),
-			lap:       1 + w.rng.IntN(64<<10),
-		},
+	limits := limits{stall: simStallTimeout, peer: simPeerTimeout, ping: pingInterval}
+	out := output{sending: &w.sending, logger: slog.New(slog.DiscardHandler), limits: sendLimits{
+		write:     wire.Size << w.rng.IntN(12),
+		reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
+		members:   w.rng.IntN(8),
+		lap:       1 + w.rng.IntN(64<<10),
+	}}
+	if !w.chance(3) {
+		w.memory = newSimMemory(w)
+		out.memory = w.memory
 	}
 	for i := range w.config.loops {
 		k := &simKernel{world: w}
-		w.loops = append(w.loops, newLoop(k, i, &w.sending, w.identities, logger, limits, &w.stop))
+		w.loops = append(w.loops, newLoop(k, i, out, w.identities, limits, &w.stop))
 	}
 	errno := w.loops[0].addAcceptor(w.loops, w.shared, []int{listenerFD}, &w.handoff, acceptorLimits{
 		pending:           w.config.pending,

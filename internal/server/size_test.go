@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
 )
 
@@ -29,8 +31,8 @@ type idleKernel struct{ kernel }
 func (idleKernel) Add(int, uint32, netpoll.Interest) syscall.Errno { return 0 }
 func (idleKernel) Wake()                                           {}
 
-// A room costs little besides its clients: ten thousand rooms of four clients each take
-// not much more than one room of forty thousand.
+// A room costs little besides its clients, the console's reading of it included: ten
+// thousand rooms of four clients each take not much more than one room of forty thousand.
 func TestRoomIsSmall(t *testing.T) {
 	const clients, perRoom, most = 40_000, 4, 1024
 	one, many := heapOf(t, 1, clients), heapOf(t, clients/perRoom, perRoom)
@@ -47,12 +49,13 @@ func heapOf(t *testing.T, rooms, clients int) int {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	registry := newRooms()
-	l := newLoop(idleKernel{}, 0, new(sendChoice), newIdentities(), slog.New(slog.DiscardHandler), limits{send: standardSend}, new(atomic.Bool))
+	registry, console := newRooms(), broadcast.NewGroup()
+	memory := newMemory(slog.New(slog.DiscardHandler))
+	l := newLoop(idleKernel{}, 0, output{logger: slog.New(slog.DiscardHandler)}, newIdentities(), limits{}, new(atomic.Bool))
 	for i := range rooms {
 		name := fmt.Sprint("room ", i)
-		room := newRoom(RoomConfig{Name: name, Key: "the key of " + name, Backlog: 32 << 20, Kept: 512, Epochs: newStart()}, 1,
-			func(int) fileMemory { return nil })
+		room := newRoom(RoomConfig{Name: name, Key: "the key of " + name, Backlog: 32 << 20, Kept: 512, Epochs: newStart()}, 1, memory)
+		console.FollowSkipping(room.log, room)
 		if err := registry.add(room); err != nil {
 			t.Fatal(err)
 		}
@@ -64,9 +67,23 @@ func heapOf(t *testing.T, rooms, clients int) int {
 			l.audiences.settle()
 		}
 	}
+	readAll(console)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	runtime.KeepAlive(registry)
+	runtime.KeepAlive(console)
 	runtime.KeepAlive(l)
 	return int(after.HeapAlloc - before.HeapAlloc)
+}
+
+// readAll reads all that the logs of a group have.
+func readAll(g *broadcast.Group) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // so that Next does not wait
+	entries := make([]broadcast.Entry, 16)
+	for {
+		if _, _, err := g.Next(ctx, entries); err != nil {
+			return
+		}
+	}
 }
