@@ -47,7 +47,11 @@ func (l *Log) JoinAfter(number uint64, wake func()) *Cursor {
 func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.at.Store(uint64(at()))
+	p := at()
+	if l.packed != nil && p < l.packed.to {
+		p = max(p, l.unpack())
+	}
+	c.at.Store(uint64(p))
 	readers := append([]*Cursor(nil), *l.readers.Load()...)
 	readers = append(readers, c)
 	l.readers.Store(&readers)

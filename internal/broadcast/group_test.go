@@ -484,8 +484,9 @@ func TestIdleLog(t *testing.T) {
 	console, history := NewGroup(), NewGroup()
 	entries := make([]Entry, 16)
 	before := heapInUse()
+	pool := NewPool(nil)
 	for range logs {
-		l := New(backlog, SegmentSize)
+		l := pool.NewLog(backlog, SegmentSize)
 		console.FollowSkipping(l, l)
 		history.FollowLossless(l, l)
 		for range 4 {

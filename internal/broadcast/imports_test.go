@@ -15,10 +15,11 @@ import (
 // that it can be tested exhaustively. So it imports little, and of the packages
 // that could do more it uses only types and values.
 func TestImports(t *testing.T) {
-	allowed := []string{"context", "io", "net/netip", "sync", "sync/atomic", "time", "sop-chat/internal/wire"}
+	allowed := []string{"bytes", "context", "io", "net/netip", "slices", "sync", "sync/atomic", "time", "sop-chat/internal/wire"}
 	used := map[string][]string{
-		"io":   {"EOF"},
-		"time": {"Time", "Duration", "Unix", "Second", "Minute"},
+		"bytes": {"TrimRight", "Clone"},
+		"io":    {"EOF"},
+		"time":  {"Time", "Duration", "Unix", "Second", "Minute"},
 	}
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) == 0 {

@@ -40,7 +40,8 @@ type Position uint64
 // the head never changes, and stays where it is until the reader's own cursor has
 // passed it.
 type Log struct {
-	memory   Memory
+	pool     *Pool
+	memory   Memory        // the pool's; nil when it was given back for good
 	backlog  uint64        // how far behind a reader may be
 	first    uint64        // the number of the message at position 0, see Number
 	kept     uint64        // what is kept for future readers, see Retain
@@ -60,12 +61,15 @@ type Log struct {
 	// mu guards the fields below, and every change of those above. A follower's own
 	// lock is taken after it, never before.
 	mu        sync.Mutex
-	most      uint64 // segments
-	firstLive uint64 // number of the oldest segment in the ring
-	nextLive  uint64 // number of the next segment to be put into the ring
-	taken     []byte // the memory of the segment that was added last
-	forgotten uint64 // nothing before it is retained, see Forget
-	keepFrom  uint64 // what follows it is retained, see KeepFrom
+	most      uint64  // segments
+	firstLive uint64  // number of the oldest segment in the ring
+	nextLive  uint64  // number of the next segment to be put into the ring
+	taken     []byte  // the memory of the segment that was added last
+	packed    *packed // what is retained and in no segment; nil: nothing
+	settled   bool    // uses no memory, see Pool
+	used      bool    // was used since Pool.Settle looked
+	forgotten uint64  // nothing before it is retained, see Forget
+	keepFrom  uint64  // what follows it is retained, see KeepFrom
 	notices   noticeRing
 }
 
@@ -73,15 +77,21 @@ type Log struct {
 var noSegments []*segment
 
 // New is NewIn for a log in the program's own memory.
-func New(backlog, slack int) *Log { return NewIn(heap{}, backlog, slack) }
+func New(backlog, slack int) *Log { return NewIn(nil, backlog, slack) }
 
-// NewIn returns an empty log that lies in memory. backlog is how many bytes it
+// NewIn is Pool.NewLog for a log that is alone in its pool.
+func NewIn(memory Memory, backlog, slack int) *Log { return NewPool(memory).NewLog(backlog, slack) }
+
+// NewLog returns an empty log that lies in the pool's memory. backlog is how many bytes it
 // keeps for readers that lag before the room is held. slack is how many bytes may
 // still be appended after that: all that the appenders have read, but not yet
 // appended, when they find the room held. The log never keeps more than the two
 // together, rounded up to segments.
-func NewIn(memory Memory, backlog, slack int) *Log {
-	l := &Log{memory: memory, backlog: uint64(backlog), first: 1, keepFrom: ^uint64(0), most: uint64(Segments(backlog, slack))}
+func (p *Pool) NewLog(backlog, slack int) *Log {
+	l := &Log{
+		pool: p, memory: p.memory, settled: true,
+		backlog: uint64(backlog), first: 1, keepFrom: ^uint64(0), most: uint64(Segments(backlog, slack)),
+	}
 	l.readers.Store(new([]*Cursor))
 	l.ring.Store(&noSegments)
 	l.measure()
@@ -111,6 +121,9 @@ func (l *Log) Forget(p Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forgotten = max(l.forgotten, uint64(p))
+	if l.packed != nil && l.oldestKept() > l.packed.from {
+		l.packed = l.packed.without(l.oldestKept())
+	}
 }
 
 // KeepFrom has the log keep, for readers that join again, what follows p too, as far
@@ -163,11 +176,7 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 			k := copy(seg.data[offset:], data[:n])
 			first := offset / wire.Size
 			for i := first; i < first+uint64(k/wire.Size); i++ {
-				seg.from[i] = r.from
-				if !r.from.wrote(seg.message(i)) && !seg.otherName.Load() {
-					seg.otherName.Store(true)
-				}
-				seg.at[i] = at
+				seg.put(i, r.from, at)
 			}
 			data = data[k:]
 			end += uint64(k)
@@ -175,6 +184,7 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 		}
 	}
 	b.reset()
+	l.use()
 	l.end.Store(end)
 	if l.gate.Load() == nil {
 		l.head.Store(end)
@@ -199,11 +209,8 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 	if number-l.firstLive >= l.most {
 		panic("broadcast: append beyond backlog and slack; appenders must ask Held first")
 	}
-	if number-l.firstLive >= uint64(len(*l.ring.Load())) {
-		l.growRing()
-	}
-	seg := newSegment(l.memory.Take(l.taken))
-	l.taken = seg.data
+	l.growRing(number + 1 - l.firstLive)
+	seg := l.takeSegment()
 	*l.place(number) = seg
 	l.nextLive = number + 1
 	return seg
@@ -216,11 +223,22 @@ func (l *Log) place(number uint64) **segment {
 	return &ring[number%uint64(len(ring))]
 }
 
-// growRing has the ring hold twice as many segments. A reader that still uses the former
-// one finds in it all that was in the log when it read the end. The caller holds l.mu.
-func (l *Log) growRing() {
+// takeSegment returns an unused segment. The caller holds l.mu.
+func (l *Log) takeSegment() *segment {
+	seg := newSegment(l.memory.Take(l.taken))
+	l.taken = seg.data
+	return seg
+}
+
+// growRing has the ring hold that many segments at least, and twice as many as before if
+// they are more. A reader that still uses the former one finds in it all that was in the
+// log when it read the end. The caller holds l.mu.
+func (l *Log) growRing(segments uint64) {
 	former := *l.ring.Load()
-	ring := make([]*segment, min(l.most, max(4, 2*uint64(len(former)))))
+	if segments <= uint64(len(former)) {
+		return
+	}
+	ring := make([]*segment, min(l.most, max(4, 2*uint64(len(former)), segments)))
 	for n := l.firstLive; n < l.nextLive; n++ {
 		ring[n%uint64(len(ring))] = former[n%uint64(len(former))]
 	}
@@ -232,6 +250,9 @@ func (l *Log) growRing() {
 func (l *Log) reclaim() {
 	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.oldestKept())
 	l.giveUntil(min(uint64(oldest)/SegmentSize, l.nextLive))
+	if l.packed != nil && l.packed.to <= l.oldestKept() {
+		l.packed = nil
+	}
 }
 
 // giveUntil frees the segments before the one with a number. The caller holds l.mu.
@@ -430,6 +451,6 @@ func (l *Log) giveMemory() {
 	defer l.mu.Unlock()
 	if l.closed.Load() && len(*l.readers.Load()) == 0 && l.memory != nil {
 		l.giveUntil(l.nextLive)
-		l.memory, l.taken = nil, nil
+		l.memory, l.taken, l.packed = nil, nil, nil
 	}
 }

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -137,7 +138,7 @@ func (m *trackedMemory) Take(last []byte) []byte {
 	if len(last) != 0 && len(last) != SegmentSize {
 		m.t.Fatalf("what was taken before has %d bytes", len(last))
 	}
-	piece := make([]byte, SegmentSize)
+	piece := bytes.Repeat([]byte{0xaa}, SegmentSize) // what it held before
 	m.taken[&piece[0]] = true
 	return piece
 }

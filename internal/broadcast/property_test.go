@@ -29,6 +29,7 @@ func logIsItsHistory(t *rapid.T) {
 		actions["Next"+again] = m.Next
 		actions["GoAhead"+again] = m.GoAhead
 		actions["Publish"+again] = m.Publish
+		actions["Settle"+again] = m.Settle
 	}
 	t.Repeat(actions)
 	m.finish(t)
@@ -46,6 +47,7 @@ type machine struct {
 	kept      int    // messages, for clients that join again
 	replayed  int    // of them, to those that join
 	first     uint64 // the number of the first message
+	forgotten int    // messages
 	written   int    // messages are elsewhere, too; -1: that was never said
 	batch     int    // the most messages in a batch
 	segments  int    // the most segments in the log
@@ -215,9 +217,17 @@ func (m *machine) allKept() int {
 	return max(m.kept, min(m.published()-m.written, MaxRetained(int(m.backlog))))
 }
 
-// back returns where the last messages begin.
+// back returns where the last messages begin, without those that are forgotten.
 func (m *machine) back(messages int) Position {
-	return m.head() - min(m.head(), Position(messages)*wire.Size)
+	return max(m.head()-min(m.head(), Position(messages)*wire.Size), min(m.head(), Position(m.forgotten)*wire.Size))
+}
+
+// Forget has some more messages be forgotten.
+func (m *machine) Forget(t *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(t, "really") == 0 {
+		m.forgotten = max(m.forgotten, rapid.IntRange(0, m.published()+1).Draw(t, "messages"))
+		m.log.Forget(Position(m.forgotten) * wire.Size)
+	}
 }
 
 // Admit has a client join at a join cursor. Its loop's cursor may have to move back
@@ -375,6 +385,16 @@ func (m *machine) Announce(t *rapid.T) {
 			m.announce(m.log)
 		}
 	}, func(*loop) bool { return false })
+}
+
+// Settle has the log give its memory back if it was not used since the last time, and
+// all readers have read everything.
+func (m *machine) Settle(t *rapid.T) {
+	settles := !m.log.used && m.hidden == 0 && m.log.oldest(func(*Cursor) bool { return true }) == m.head()
+	m.log.pool.Settle()
+	if taken := len(m.memory.taken); settles && taken > 0 {
+		t.Fatalf("a log that nobody uses has %d segments", taken)
+	}
 }
 
 // Check compares the log's state with what the rule and the history say.

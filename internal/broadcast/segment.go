@@ -35,6 +35,14 @@ type segment struct {
 	otherName atomic.Bool
 }
 
+// put records the sender of a message and when it came.
+func (s *segment) put(i uint64, from *Sender, at int64) {
+	s.from[i], s.at[i] = from, at
+	if !from.wrote(s.message(i)) && !s.otherName.Load() {
+		s.otherName.Store(true)
+	}
+}
+
 // segments are unused, without memory.
 var segments = sync.Pool{New: func() any { return new(segment) }}
 

@@ -46,7 +46,7 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	t.Cleanup(poller.Destroy)
 	logger := slog.New(slog.DiscardHandler)
 	memory := newMemory(logger)
-	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, memory)
+	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, newPool(memory))
 	sending := new(sendChoice)
 	sending.learn(standardTrial)
 	out := output{memory: memory, sending: sending, logger: logger, limits: standardSend}

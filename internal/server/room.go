@@ -66,19 +66,14 @@ type roomAt struct {
 	audience int32        // one more than its index; 0 if there is none; the loop's alone
 }
 
-// newRoom returns an empty room to which that many loops publish. Its log lies in
-// memory, or in the program's own if that is nil.
-func newRoom(c RoomConfig, loops int, memory fileMemory) *Room {
+// newRoom returns an empty room to which that many loops publish. Its log is one of a
+// pool.
+func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, at: make([]roomAt, loops)}
 	r.slots.Store(int64(c.MaxClients))
 	r.replay.Store(int64(c.Replay))
 	r.open.Store(int32(loops))
-	slack := loops * batchSize
-	if memory != nil {
-		r.log = broadcast.NewIn(memory, c.Backlog, slack)
-	} else {
-		r.log = broadcast.New(c.Backlog, slack)
-	}
+	r.log = pool.NewLog(c.Backlog, loops*batchSize)
 	r.log.Retain(max(c.Kept, c.Replay), c.Replay)
 	return r
 }

@@ -62,6 +62,7 @@ type Server struct {
 	config     Config
 	rooms      *rooms
 	memory     fileMemory // in which the rooms' logs lie; nil if that is not a file
+	pool       *broadcast.Pool
 	sending    sendChoice
 	identities *identities
 	listeners  []int
@@ -85,6 +86,7 @@ func New(config Config) (*Server, error) {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: config, rooms: newRooms(), memory: newMemory(config.Logger), identities: newIdentities()}
+	s.pool = newPool(s.memory)
 	switch config.Send {
 	case copies.String():
 		s.sending.force(copies)
@@ -110,7 +112,7 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 	if c.Epochs == nil {
 		c.Epochs = newStart()
 	}
-	room := newRoom(c, s.config.Loops, s.memory)
+	room := newRoom(c, s.config.Loops, s.pool)
 	var err error
 	if prepare != nil {
 		err = prepare(room)
@@ -215,6 +217,15 @@ func newMemory(logger *slog.Logger) fileMemory {
 	return m
 }
 
+// newPool returns a pool of logs that lie in memory, or in the program's own if that is
+// nil.
+func newPool(memory fileMemory) *broadcast.Pool {
+	if memory == nil {
+		return broadcast.NewPool(nil)
+	}
+	return broadcast.NewPool(memory)
+}
+
 // Listen listens on an address; port 0 is any free port. Connections wait until
 // Serve accepts them. See netpoll.Listen.
 func (s *Server) Listen(at netip.AddrPort) error {
@@ -264,6 +275,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	unhook := context.AfterFunc(ctx, s.stop)
 	defer unhook()
+	serving, served := context.WithCancel(ctx)
+	var settling sync.WaitGroup
+	settling.Go(func() { s.settle(serving) })
+	defer settling.Wait()
+	defer served()
 	return s.run()
 }
 

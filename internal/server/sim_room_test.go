@@ -49,11 +49,7 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
 		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept,
 	}
-	var memory fileMemory
-	if w.memory != nil {
-		memory = w.memory
-	}
-	r.room = newRoom(config, w.config.loops, memory)
+	r.room = newRoom(config, w.config.loops, w.pool)
 	r.room.log.SetFirst(c.first)
 	r.oracle = newOracle(r)
 	if w.chance(3) {

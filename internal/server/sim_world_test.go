@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
 )
 
@@ -40,6 +41,7 @@ type world struct {
 	identities *identities
 	sending    sendChoice
 	memory     *simMemory // nil if the logs lie in the program's own
+	pool       *broadcast.Pool
 	loops      []*loop
 	stop       atomic.Bool
 	config     simConfig
@@ -120,6 +122,7 @@ func (w *world) begin() {
 		w.memory = newSimMemory(w)
 		out.memory = w.memory
 	}
+	w.pool = newPool(out.memory)
 	for i := range w.config.loops {
 		k := &simKernel{world: w}
 		w.loops = append(w.loops, newLoop(k, i, out, w.identities, limits, &w.stop))

@@ -183,6 +183,8 @@ func (w *world) step() {
 		w.publishAll()
 	case w.chance(50): // at any time, not only when a trial has it change
 		w.sending.inUse.Store(uint32(w.rng.IntN(2)))
+	case w.chance(50):
+		w.pool.Settle()
 	case w.chance(500):
 		w.setClock()
 	case w.chance(500):

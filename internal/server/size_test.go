@@ -50,11 +50,11 @@ func heapOf(t *testing.T, rooms, clients int) int {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	registry, console := newRooms(), broadcast.NewGroup()
-	memory := newMemory(slog.New(slog.DiscardHandler))
+	pool := newPool(newMemory(slog.New(slog.DiscardHandler)))
 	l := newLoop(idleKernel{}, 0, output{logger: slog.New(slog.DiscardHandler)}, newIdentities(), limits{}, new(atomic.Bool))
 	for i := range rooms {
 		name := fmt.Sprint("room ", i)
-		room := newRoom(RoomConfig{Name: name, Key: "the key of " + name, Backlog: 32 << 20, Kept: 512, Epochs: newStart()}, 1, memory)
+		room := newRoom(RoomConfig{Name: name, Key: "the key of " + name, Backlog: 32 << 20, Kept: 512, Epochs: newStart()}, 1, pool)
 		console.FollowSkipping(room.log, room)
 		if err := registry.add(room); err != nil {
 			t.Fatal(err)
