@@ -212,6 +212,12 @@ var modelSingles = func() *unicode.RangeTable {
 	return rangetable.New(append(all, 'ー', '〆')...)
 }()
 
+// modelWords needs these for each character. To make them takes longer than to use them.
+var (
+	modelFold    = cases.Fold()
+	modelLetters = strings.NewReplacer("ı", "i", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ħ", "h", "ŧ", "t")
+)
+
 // modelWords returns the words of a text, with a slash before, between and after.
 func modelWords(text string) string {
 	var folded strings.Builder
@@ -228,10 +234,10 @@ func modelWords(text string) string {
 				}
 				return r
 			}, norm.NFD.String(string(r)))
-			for _, r := range cases.Fold().String(bare) {
+			for _, r := range modelFold.String(bare) {
 				switch {
 				case unicode.In(r, unicode.L, unicode.N, unicode.M, unicode.Co):
-					folded.WriteString(strings.NewReplacer("ı", "i", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ħ", "h", "ŧ", "t").Replace(string(r)))
+					folded.WriteString(modelLetters.Replace(string(r)))
 				default:
 					folded.WriteByte('/')
 				}
