@@ -489,71 +489,76 @@ func (p *page) audit(what string) {
 // Nothing on the page keeps anybody out, by all the rules that axe-core has.
 func TestWebAudit(t *testing.T) {
 	t.Parallel()
-	b := startBrowser(t)
-	srv := startWeb(t, "--history", historyFile(t))
 	for _, scheme := range []string{"light", "dark"} {
 		for _, size := range []screenSize{desktop, phone} {
 			if scaled(0, 1) == 0 && (scheme == "dark") != (size == phone) {
-				continue // half of them, for lack of time
+				continue // each once, which is half of the pairs
 			}
-			l := startLink(t, srv.webPort)
-			p := b.open(strings.TrimSuffix(l.invitation(), "#key="+key), size)
-			p.prefer(scheme)
-			audit := func(what string) { t.Helper(); p.audit(fmt.Sprintf("%s, %s, %d wide", what, scheme, size.width)) }
-			p.wait("the form", `document.activeElement.id === "name"`)
-			audit("the login form with a key")
-			eval[bool](p, `(location.hash = "#key=`+key+`", true)`)
-			p.wait("the key", `!document.getElementById("key").checkVisibility()`)
-			audit("the login form")
-			p.join("alice")
-			bob := join(t, srv.server, "bob")
-			for i := range 26 { // a name of each colour, or nearly
-				bob.send(message(fmt.Sprintf("%c%d", 'a'+i, i), "hello \x1b https://example.com"))
-			}
-			for _, text := range []string{"code:\n\tx := 1", "/me waves", strings.Repeat("line\n", 30), "http://a@example.com"} {
-				bob.send(message("carol", text)) // under another name
-			}
-			p.say("hello")
-			p.say("```\ncode\n```")
-			p.wait("the messages", `document.querySelectorAll(".message").length >= 32`)
-			p.wait("the animations to end", `document.getAnimations().length === 0`)
-			audit("the room")
-			p.click("#settings summary")
-			audit("the settings")
-			p.wait("what the room offers", `!document.getElementById("open-search").hidden`)
-			p.click("#recent summary")
-			audit("who was here recently")
-			p.click("#recent summary")
-			p.click("#open-search")
-			audit("the search")
-			p.fill("#words", "hello")
-			p.click("#find .main")
-			p.wait("the hits", `document.querySelector("#hits .context")`)
-			audit("what was found")
-			p.click("#hits .context")
-			p.wait("what is around", `document.querySelector("#hits .found")`)
-			audit("what is around")
-			p.press(kb.Escape)
-			eval[bool](p, `(document.hasFocus = () => false, true)`)
-			bob.say("hello, alice")
-			p.wait("the divider", `document.querySelector(".unread + .mention, .unread + .day + .mention")`)
-			eval[int](p, `document.getElementById("messages").scrollTop = 0`)
-			l.lose(true, true)
-			p.say("on its way")
-			eval[int](p, `document.getElementById("messages").scrollTop = 0`)
-			l.setDown(true)
-			p.waitLost()
-			p.say(strings.Repeat("long ", 85))
-			p.press(strings.Repeat("long ", 85))
-			p.wait("the banner and the states", `!document.getElementById("banner").hidden && !document.getElementById("length").hidden &&
-				[...document.querySelectorAll(".state")].every((e) => getComputedStyle(e).opacity === "1")`)
-			audit("a lost connection")
-			p.click("#settings summary", "#leave")
-			audit("the question")
-			p.click("#yes")
-			bob.Close()
+			t.Run(fmt.Sprintf("%s, %d wide", scheme, size.width), func(t *testing.T) {
+				t.Parallel()
+				auditAll(t, scheme, size)
+			})
 		}
 	}
+}
+
+// auditAll audits all that the page shows while it is used.
+func auditAll(t *testing.T, scheme string, size screenSize) {
+	srv := startWeb(t, "--history", historyFile(t))
+	l := startLink(t, srv.webPort)
+	p := startBrowser(t).open(strings.TrimSuffix(l.invitation(), "#key="+key), size)
+	p.prefer(scheme)
+	p.wait("the form", `document.activeElement.id === "name"`)
+	p.audit("the login form with a key")
+	eval[bool](p, `(location.hash = "#key=`+key+`", true)`)
+	p.wait("the key", `!document.getElementById("key").checkVisibility()`)
+	p.audit("the login form")
+	p.join("alice")
+	bob := join(t, srv.server, "bob")
+	for i := range 26 { // a name of each colour, or nearly
+		bob.send(message(fmt.Sprintf("%c%d", 'a'+i, i), "hello \x1b https://example.com"))
+	}
+	for _, text := range []string{"code:\n\tx := 1", "/me waves", strings.Repeat("line\n", 30), "http://a@example.com"} {
+		bob.send(message("carol", text)) // under another name
+	}
+	p.say("hello")
+	p.say("```\ncode\n```")
+	p.wait("the messages", `document.querySelectorAll(".message").length >= 32`)
+	p.wait("the animations to end", `document.getAnimations().length === 0`)
+	p.audit("the room")
+	p.click("#settings summary")
+	p.audit("the settings")
+	p.wait("what the room offers", `!document.getElementById("open-search").hidden`)
+	p.click("#recent summary")
+	p.audit("who was here recently")
+	p.click("#recent summary")
+	p.click("#open-search")
+	p.audit("the search")
+	p.fill("#words", "hello")
+	p.click("#find .main")
+	p.wait("the hits", `document.querySelector("#hits .context")`)
+	p.audit("what was found")
+	p.click("#hits .context")
+	p.wait("what is around", `document.querySelector("#hits .found")`)
+	p.audit("what is around")
+	p.press(kb.Escape)
+	eval[bool](p, `(document.hasFocus = () => false, true)`)
+	bob.say("hello, alice")
+	p.wait("the divider", `document.querySelector(".unread + .mention, .unread + .day + .mention")`)
+	eval[int](p, `document.getElementById("messages").scrollTop = 0`)
+	l.lose(true, true)
+	p.say("on its way")
+	eval[int](p, `document.getElementById("messages").scrollTop = 0`)
+	l.setDown(true)
+	p.waitLost()
+	p.say(strings.Repeat("long ", 85))
+	p.press(strings.Repeat("long ", 85))
+	p.wait("the banner and the states", `!document.getElementById("banner").hidden && !document.getElementById("length").hidden &&
+		[...document.querySelectorAll(".state")].every((e) => getComputedStyle(e).opacity === "1")`)
+	p.audit("a lost connection")
+	p.click("#settings summary", "#leave")
+	p.audit("the question")
+	p.click("#yes")
 }
 
 // A port that is taken ends the server with words that say so.
