@@ -89,6 +89,10 @@ func (f *Follower) leave() {
 	f.group.remove(f)
 }
 
+// Take fills dst with the entries that follow those of the last call of Next or Take,
+// without waiting, and returns how many there are. It belongs to the goroutine of Next.
+func (f *Follower) Take(dst []Entry) int { return f.take(dst) }
+
 // take fills dst with what there is now.
 func (f *Follower) take(dst []Entry) int {
 	// The head must be read first: then a notice that stands before it can be
