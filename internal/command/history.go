@@ -120,16 +120,24 @@ func untilOutputStuck(ctx context.Context, do func() error) error {
 // historyFilter has the flags that select messages.
 type historyFilter struct {
 	last  int // or automatic
+	room  string
 	since time.Time
 	from  string
 }
 
 func (f *historyFilter) define(flags *pflag.FlagSet) {
+	defineRoom(flags, &f.room)
 	define(flags, &f.since, "since", "TIME", "", pastOrNone,
 		`Only messages from then on: an age, such as 30m, 2h or 7d, or a date, such as `+
 			`2026-11-24 or "2026-11-24 16:02".`)
 	define(flags, &f.from, "from", "NAME", "", anyText,
 		`Only messages of clients that joined with that name.`)
+}
+
+// defineRoom defines the flag that selects the messages of a room.
+func defineRoom(flags *pflag.FlagSet, room *string) {
+	define(flags, room, "room", "NAME", "", anyText,
+		`Only messages of that room.`)
 }
 
 // filter returns the filter; standard is the value of --last for auto.
@@ -138,7 +146,7 @@ func (f *historyFilter) filter(standard int) history.Filter {
 	if last == automatic {
 		last = standard
 	}
-	return history.Filter{Since: f.since, From: f.from, Last: last}
+	return history.Filter{Room: f.room, Since: f.since, From: f.from, Last: last}
 }
 
 // lastLimit parses how many messages are shown, or the word auto.
@@ -165,11 +173,15 @@ func past(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is neither an age, such as 30m, 12h, 90d or 4w, nor a date, such as 2026-11-24 or 2026-11-24 16:02", text)
 }
 
-// read opens a file, and calls do with its reader.
-func read(ctx context.Context, path string, do func(*history.Reader) error) error {
+// read opens a file, and calls do with its reader, if it has a room, whose name may be
+// empty.
+func read(ctx context.Context, path, room string, do func(*history.Reader) error) error {
 	r, err := history.OpenForeign(ctx, path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(r), r.Close())
+	if err = r.CheckRoom(ctx, room); err == nil {
+		err = do(r)
+	}
+	return errors.Join(err, r.Close())
 }

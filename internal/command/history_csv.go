@@ -19,17 +19,27 @@ import (
 // by semicolons: with semicolons the quotes are in the middle of a cell, and a
 // semicolon between them begins another one.
 type csvExporter struct {
-	out  *bufio.Writer
-	line []byte
+	out   *bufio.Writer
+	rooms bool
+	line  []byte
 }
 
-func newCSVExporter(out *bufio.Writer) (*csvExporter, error) {
-	_, err := out.WriteString("sequence,time,room,name,authenticated_name,address,text\n")
-	return &csvExporter{out: out}, err
+// newCSVExporter returns an exporter. rooms says that the file has several.
+func newCSVExporter(out *bufio.Writer, rooms bool) (*csvExporter, error) {
+	heading := "sequence,time,room,name,authenticated_name,address,text\n"
+	if rooms {
+		heading = "sequence,number,time,room,name,authenticated_name,address,text\n"
+	}
+	_, err := out.WriteString(heading)
+	return &csvExporter{out: out, rooms: rooms}, err
 }
 
 func (c *csvExporter) message(m *history.Message) error {
 	c.line = strconv.AppendInt(c.line[:0], m.Sequence, 10)
+	if c.rooms {
+		c.line = append(c.line, ',')
+		c.line = strconv.AppendInt(c.line, m.Number, 10)
+	}
 	c.line = append(c.line, ',')
 	c.line = m.Time.UTC().AppendFormat(c.line, time.RFC3339Nano)
 	c.line = appendName(c.line, []byte(m.Room))

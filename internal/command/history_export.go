@@ -32,7 +32,11 @@ csv: a table for spreadsheets, with a line of headings. Control characters are
 escaped as list does it. So is a '=', '+', '-' or '@' at the beginning of a field
 or after a ';' in it: a spreadsheet would take it for the beginning of a formula.
 
-html: one page that needs no other files.`
+html: one page that needs no other files.
+
+If there are several rooms, lines and the page say the room of each message. json and
+csv always do, and then also have the message's number in its room: the sequence
+counts the messages of all rooms.`
 
 // newHistoryExport returns the command that writes messages for other programs.
 func newHistoryExport(p Process) *cobra.Command {
@@ -51,7 +55,7 @@ func newHistoryExport(p Process) *cobra.Command {
 		Long:    exportAbout,
 		Example: exportExamples,
 	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
-		return read(ctx, args[0], func(r *history.Reader) error { return export(ctx, r, f.filter(0), format, p) })
+		return read(ctx, args[0], f.room, func(r *history.Reader) error { return export(ctx, r, f.filter(0), format, p) })
 	})
 }
 
@@ -62,7 +66,11 @@ type exporter interface {
 }
 
 func export(ctx context.Context, r *history.Reader, filter history.Filter, format string, p Process) error {
-	e, err := newExporter(format, bufio.NewWriterSize(&checkedOutput{w: p.Stdout}, 64<<10), filter)
+	rooms, err := r.HasRooms(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := newExporter(format, bufio.NewWriterSize(&checkedOutput{w: p.Stdout}, 64<<10), filter, rooms)
 	if err != nil {
 		return err
 	}
@@ -87,17 +95,18 @@ func export(ctx context.Context, r *history.Reader, filter history.Filter, forma
 	return e.finish()
 }
 
-func newExporter(format string, out *bufio.Writer, filter history.Filter) (exporter, error) {
+// newExporter returns an exporter. rooms says that the file has several.
+func newExporter(format string, out *bufio.Writer, filter history.Filter, rooms bool) (exporter, error) {
 	switch format {
 	case "json":
-		return &jsonExporter{out: out}, nil
+		return &jsonExporter{out: out, rooms: rooms}, nil
 	case "csv":
-		return newCSVExporter(out)
+		return newCSVExporter(out, rooms)
 	case "html":
-		return newHTMLExporter(out)
+		return newHTMLExporter(out, rooms && filter.Room == "")
 	}
 	lines := newHistoryLines(out, false)
-	lines.reportMissing = filter.From == ""
+	lines.reportMissing, lines.showRooms = filter.From == "", rooms && filter.Room == ""
 	return textExporter{lines, out}, nil
 }
 
@@ -140,8 +149,9 @@ func (t textExporter) finish() error {
 }
 
 type jsonExporter struct {
-	out  *bufio.Writer
-	line []byte
+	out   *bufio.Writer
+	rooms bool
+	line  []byte
 }
 
 // exportTime is the format of times for programs: UTC, RFC 3339, with all digits,
@@ -151,6 +161,10 @@ const exportTime = "2006-01-02T15:04:05.000000000Z07:00"
 func (j *jsonExporter) message(m *history.Message) error {
 	j.line = append(j.line[:0], `{"sequence":`...)
 	j.line = strconv.AppendInt(j.line, m.Sequence, 10)
+	if j.rooms {
+		j.line = append(j.line, `,"number":`...)
+		j.line = strconv.AppendInt(j.line, m.Number, 10)
+	}
 	j.line = console.AppendJSON(j.line, "time", []byte(m.Time.UTC().Format(exportTime)))
 	j.line = console.AppendJSON(j.line, "room", []byte(m.Room))
 	j.line = console.AppendJSON(j.line, "name", m.Wire.Name())

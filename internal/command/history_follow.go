@@ -64,7 +64,8 @@ func (f *historyFollower) look(ctx context.Context) error {
 		return err
 	}
 	if replaced {
-		f.next, f.lines.last = history.Filter{From: f.next.From}, 0
+		f.next, f.lines.last = history.Filter{Room: f.next.Room, From: f.next.From}, 0
+		clear(f.lines.numbers)
 	}
 	return f.show(ctx)
 }
@@ -72,15 +73,19 @@ func (f *historyFollower) look(ctx context.Context) error {
 // show shows the messages that were not shown yet. If it fails, those that it has
 // shown are not shown again.
 func (f *historyFollower) show(ctx context.Context) error {
-	last, err := f.reader.LastSequence(ctx)
+	last, err := f.reader.Last(ctx, f.next.Room)
 	if err == nil {
 		err = showAll(ctx, f.reader, f.next, f.lines)
 	}
-	if err != nil {
-		last = f.lines.last
+	shown := f.lines.last
+	if f.next.Room != "" {
+		shown = f.lines.numbers[f.next.Room]
 	}
-	if last = max(last, f.lines.last); last > f.next.After {
-		f.next = history.Filter{From: f.next.From, After: last}
+	if err != nil {
+		last = shown
+	}
+	if last = max(last, shown); last > f.next.After {
+		f.next = history.Filter{Room: f.next.Room, From: f.next.From, After: last}
 	}
 	return err
 }

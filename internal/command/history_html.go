@@ -23,6 +23,7 @@ var historyTemplates = template.Must(template.New("").Parse(historyPage))
 
 type htmlExporter struct {
 	out      *bufio.Writer
+	rooms    bool // each message says its room
 	day      string
 	messages int
 }
@@ -48,10 +49,11 @@ type pageMessage struct {
 	Time      string
 	Machine   string // the time, for programs
 	Text      string
+	Room      string // empty if it is not shown
 }
 
-func newHTMLExporter(out *bufio.Writer) (*htmlExporter, error) {
-	return &htmlExporter{out: out}, historyTemplates.ExecuteTemplate(out, "head", nil)
+func newHTMLExporter(out *bufio.Writer, rooms bool) (*htmlExporter, error) {
+	return &htmlExporter{out: out, rooms: rooms}, historyTemplates.ExecuteTemplate(out, "head", nil)
 }
 
 func (h *htmlExporter) message(m *history.Message) error {
@@ -62,7 +64,10 @@ func (h *htmlExporter) message(m *history.Message) error {
 		}
 		h.day = day
 	}
-	claimed := string(m.Wire.TrimmedName())
+	claimed, room := string(m.Wire.TrimmedName()), ""
+	if h.rooms {
+		room = string(console.Escape(nil, []byte(m.Room)))
+	}
 	return historyTemplates.ExecuteTemplate(h.out, "message", pageMessage{
 		Colour:    colourNumber(m.From.Name),
 		Name:      string(console.EscapeName(nil, []byte(m.From.Name))),
@@ -71,6 +76,7 @@ func (h *htmlExporter) message(m *history.Message) error {
 		Time:      m.Time.Format(time.TimeOnly),
 		Machine:   m.Time.Format(time.RFC3339),
 		Text:      shownText(string(m.Wire.Text())),
+		Room:      room,
 	})
 }
 

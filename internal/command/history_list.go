@@ -14,11 +14,14 @@ const listExamples = `  sop-chat history list chat.db --last 10 --follow
       shows the last ten messages, and then new ones as they come
 
   sop-chat history list chat.db --since 2h --from alice
-      shows what alice has written in the last two hours`
+      shows what alice has written in the last two hours
+
+  sop-chat history list chat.db --room lounge
+      shows the last messages of one of several rooms`
 
 const listAbout = `
-Shows messages as the server's console does, with the date. FILE is the server's
---history.`
+Shows messages as the server's console does, with the date, and if there are
+several rooms, with the room. FILE is the server's --history.`
 
 // newHistoryList returns the command that shows messages.
 func newHistoryList(p Process) *cobra.Command {
@@ -37,7 +40,7 @@ func newHistoryList(p Process) *cobra.Command {
 		Long:    listAbout,
 		Example: listExamples,
 	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
-		return read(ctx, args[0], func(r *history.Reader) error { return list(ctx, r, &f, follow, p) })
+		return read(ctx, args[0], f.room, func(r *history.Reader) error { return list(ctx, r, &f, follow, p) })
 	})
 }
 
@@ -50,7 +53,7 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 		standard = 0
 	}
 	lines := newHistoryLines(&checkedOutput{w: p.Stdout}, hasColours(p))
-	lines.reportMissing = f.from == ""
+	lines.reportMissing, lines.mayShowRooms = f.from == "", f.room == ""
 	if !follow {
 		return showAll(ctx, r, f.filter(standard), lines)
 	}
@@ -60,6 +63,9 @@ func list(ctx context.Context, r *history.Reader, f *historyFilter, follow bool,
 
 // showAll writes the messages that a filter selects.
 func showAll(ctx context.Context, r *history.Reader, filter history.Filter, lines *historyLines) error {
+	if err := lines.look(ctx, r); err != nil {
+		return err
+	}
 	for m, err := range r.Messages(ctx, filter) {
 		if err != nil {
 			return err

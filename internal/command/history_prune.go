@@ -24,25 +24,27 @@ removes old messages by itself.`
 // newHistoryPrune returns the command that removes old messages.
 func newHistoryPrune(p Process) *cobra.Command {
 	var before time.Time
+	var room string
 	defineFlags := func(flags *pflag.FlagSet) {
 		define(flags, &before, "older-than", "TIME", "", pastOrNone,
 			`Which messages are removed: those older than an age, such as 12h, 90d or 4w, or from before a date, `+
 				`such as 2026-11-24. This flag is required.`)
+		defineRoom(flags, &room)
 	}
 	return newHistoryCommand(p, &cobra.Command{
 		Use:     "prune [flags] FILE",
 		Short:   "Removes old messages.",
 		Long:    pruneAbout,
 		Example: pruneExamples,
-	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error { return prune(ctx, args[0], before, p) })
+	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error { return prune(ctx, args[0], room, before, p) })
 }
 
-func prune(ctx context.Context, path string, before time.Time, p Process) error {
+func prune(ctx context.Context, path, room string, before time.Time, p Process) error {
 	if before.IsZero() {
 		return usagef("--older-than is missing: it says which messages to remove, such as --older-than 90d")
 	}
 	bar := newBar(p)
-	done, err := history.Prune(ctx, path, before, func(done, all int64) {
+	done, err := history.Prune(ctx, path, room, before, func(done, all int64) {
 		bar.show(barLine("removing", float64(done)/float64(all), fmt.Sprintf("%s of %s", humanize.Comma(done), count(all, "message"))))
 	})
 	bar.remove()

@@ -46,7 +46,7 @@ func newHistorySearch(p Process) *cobra.Command {
 		Long:    searchAbout,
 		Example: searchExamples,
 	}, historyOptions{flags: defineFlags, more: true}, func(ctx context.Context, args []string) error {
-		return read(ctx, args[0], func(r *history.Reader) error {
+		return read(ctx, args[0], f.room, func(r *history.Reader) error {
 			return search(ctx, r, strings.Join(args[1:], " "), &f, p)
 		})
 	})
@@ -61,6 +61,10 @@ func search(ctx context.Context, r *history.Reader, query string, f *historyFilt
 		return err
 	}
 	lines := newHistoryLines(&checkedOutput{w: p.Stdout}, hasColours(p))
+	lines.mayShowRooms = f.room == ""
+	if err := lines.look(ctx, r); err != nil {
+		return err
+	}
 	found := 0
 	for h, err := range hits {
 		if err != nil {

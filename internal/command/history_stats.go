@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
@@ -24,13 +24,14 @@ const statsExamples = `  sop-chat history stats chat.db --since 7d
 
 const statsAbout = `
 Counts messages for each person, by the name they joined with, and for each hour
-of the day, in local time.`
+of the day, in local time; and for each room, if there are several.`
 
 // newHistoryStats returns the command that counts messages.
 func newHistoryStats(p Process) *cobra.Command {
-	var since time.Time
+	var f history.Filter
 	defineFlags := func(flags *pflag.FlagSet) {
-		define(flags, &since, "since", "TIME", "", pastOrNone,
+		defineRoom(flags, &f.Room)
+		define(flags, &f.Since, "since", "TIME", "", pastOrNone,
 			`Only messages from then on: an age, such as 30m, 2h or 7d, or a date, such as 2026-11-24.`)
 	}
 	return newHistoryCommand(p, &cobra.Command{
@@ -39,8 +40,8 @@ func newHistoryStats(p Process) *cobra.Command {
 		Long:    statsAbout,
 		Example: statsExamples,
 	}, historyOptions{flags: defineFlags}, func(ctx context.Context, args []string) error {
-		return read(ctx, args[0], func(r *history.Reader) error {
-			s, err := r.Stats(ctx, since)
+		return read(ctx, args[0], f.Room, func(r *history.Reader) error {
+			s, err := r.Stats(ctx, f)
 			if err != nil {
 				return err
 			}
@@ -61,7 +62,7 @@ func width(p Process) int {
 }
 
 const (
-	maxPeople     = 20
+	maxPeople     = 20 // and rooms
 	maxNameLength = 20
 )
 
@@ -86,23 +87,46 @@ func showStats(s *history.Stats, p Process, width int) error {
 		hours[hour] = barRow{fmt.Sprintf("%02d", hour), n}
 	}
 	showBars(out, hours, width)
+	if len(s.Rooms) > 0 {
+		fmt.Fprint(out, "\nby the room:\n\n")
+		showBars(out, roomRows(s.Rooms), width)
+	}
 	return out.Flush()
 }
 
 // peopleRows returns a row for each of the first people, and one for all others.
 func peopleRows(people []history.PersonCount) []barRow {
-	var rows []barRow
-	for _, person := range people[:min(len(people), maxPeople)] {
-		name := string(console.AppendName(nil, []byte(person.Name)))
+	rows := make([]barRow, len(people))
+	for i, person := range people {
+		rows[i] = barRow{person.Name, person.Messages}
+	}
+	return firstRows(rows)
+}
+
+// roomRows is peopleRows for rooms.
+func roomRows(rooms []history.RoomCount) []barRow {
+	rows := make([]barRow, len(rooms))
+	for i, room := range rooms {
+		rows[i] = barRow{room.Name, room.Messages}
+	}
+	return firstRows(rows)
+}
+
+// firstRows returns the first rows, with their names as they are shown, and one for all
+// others.
+func firstRows(all []barRow) []barRow {
+	rows := slices.Clone(all[:min(len(all), maxPeople)])
+	for i := range rows {
+		name := string(console.AppendName(nil, []byte(rows[i].name)))
 		if utf8.RuneCountInString(name) > maxNameLength {
 			name = string([]rune(name)[:maxNameLength-1]) + "…"
 		}
-		rows = append(rows, barRow{name, person.Messages})
+		rows[i].name = name
 	}
-	if rest := people[len(rows):]; len(rest) > 0 {
+	if rest := all[len(rows):]; len(rest) > 0 {
 		others := barRow{name: "* " + english.Count(len(rest), "other")}
-		for _, person := range rest {
-			others.count += person.Messages
+		for _, row := range rest {
+			others.count += row.count
 		}
 		rows = append(rows, others)
 	}

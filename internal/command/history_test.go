@@ -31,12 +31,15 @@ var afternoon = time.Date(2026, 11, 24, 16, 2, 0, 0, time.Local)
 func historyFile(t testing.TB, messages ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "chat.db")
-	archive, err := history.Open(path, history.Config{Room: roomName, Window: time.Millisecond})
+	archive, err := history.Open(path, history.Config{Window: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := broadcast.New(1<<20, wire.Size)
-	archive.Follow(log)
+	if _, err := keepRoom(archive, roomName, history.RoomConfig{}, log); err != nil {
+		t.Fatal(err)
+	}
+	archive.Finish()
 	batch := broadcast.NewBatch(wire.Size)
 	for i, m := range messages {
 		fields := strings.SplitN(m, ": ", 3)
@@ -358,12 +361,15 @@ func TestListFollow(t *testing.T) {
 // appendMessage appends a message to a history.
 func appendMessage(t testing.TB, path, text string) {
 	t.Helper()
-	archive, err := history.Open(path, history.Config{Room: roomName, Window: time.Millisecond})
+	archive, err := history.Open(path, history.Config{Window: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := broadcast.New(1<<20, wire.Size)
-	archive.Follow(log)
+	if _, err := keepRoom(archive, roomName, history.RoomConfig{}, log); err != nil {
+		t.Fatal(err)
+	}
+	archive.Finish()
 	batch := broadcast.NewBatch(wire.Size)
 	said := message(t, "bob", text)
 	batch.Add(&broadcast.Sender{Name: "bob"}, copy(batch.Free(), said[:]))
@@ -456,7 +462,7 @@ func TestMissingMessages(t *testing.T) {
 	lines := newHistoryLines(shown, false)
 	lines.reportMissing = true
 	for _, sequence := range []int64{5, 6, 8, 11} {
-		if err := lines.message(&history.Message{Sequence: sequence, Time: afternoon}); err != nil {
+		if err := lines.message(&history.Message{Sequence: sequence, Number: sequence, Time: afternoon}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -168,7 +168,7 @@ func lastOf(t testing.TB, path string) int64 {
 		return 0
 	}
 	defer r.Close()
-	last, err := r.LastSequence(t.Context())
+	last, err := r.Last(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

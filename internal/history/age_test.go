@@ -32,9 +32,7 @@ func TestAge(t *testing.T) {
 			written := map[int64]time.Duration{} // when, in truth, since the server began
 			say := func(sequence int64, truth, clock time.Duration) {
 				m := Message{Sequence: sequence, Time: begun.Add(truth + clock), Room: "main", From: *alice}
-				if err := s.add([]Message{m}); err != nil {
-					t.Fatal(err)
-				}
+				addAll(t, s, []Message{m})
 				written[sequence] = truth
 			}
 			say(1, -30*time.Hour, 0) // by an earlier server
@@ -50,7 +48,7 @@ func TestAge(t *testing.T) {
 				}
 				truth += step
 				for {
-					n, err := s.file.expire(a, begun.Add(truth+set), truth)
+					n, err := s.file.expire(a, begun.Add(truth+set), truth, removal{which: "true"})
 					if err != nil {
 						t.Fatal(err)
 					}

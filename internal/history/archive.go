@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,54 +16,56 @@ import (
 
 // A Config says how an Archive keeps messages.
 type Config struct {
-	// Room is the name of the room.
-	Room string
 	// Window is how long a message may wait for others to be written with it.
 	// Messages of that time may be missing after the process was killed. With 0
 	// every message is written, and synced, before anybody receives it.
 	Window time.Duration
-	// Retain is how long messages are kept; 0 keeps them for good.
+	// Retain is how long messages are kept; 0 keeps them for good. It is for all rooms
+	// that have no time of their own, those that are not open included.
 	Retain time.Duration
-	// Kept is how many of the last messages the room's log keeps. It forgets
-	// those that are too old, or were removed from the file.
-	Kept int
 	// Logger is told when the file can't be written, and when it can again. Nil
 	// discards that.
 	Logger *slog.Logger
 }
 
-// batchSize is how many messages a transaction has at most: enough that the cost
-// is that of the rows, few enough that it takes some milliseconds.
-const batchSize = 2048
-
-// An Archive writes the messages of a room to a file. It is a follower of the
-// room's log, and holds the room when messages come faster than the disk takes
-// them.
+// An Archive writes the messages of rooms to a file. It follows the rooms' logs, and
+// holds a room when its messages come faster than the disk takes them.
 //
-// Its methods must be called in the order in which they are declared here, by one
-// goroutine at a time. A file has at most one Archive at a time, and any number
-// of Readers.
+// Room may be called at any time, and its rooms be used, by any goroutine. Run and Close
+// must be called in this order, by one. A file has at most one Archive at a time, and any
+// number of Readers.
 type Archive struct {
 	config   Config
 	path     string
-	store    *store
-	follower *broadcast.Follower
-	batch    []broadcast.Entry // the messages to be written next
+	group    *broadcast.Group
+	batch    batch // the messages to be written next
 	pace     pace
-	last     int64 // the sequence of the last message that was written
-	missing  int64 // how many messages after it could not be written
-	epochs   Epochs
-	lineage  []epoch      // those of the file's messages
-	recorded bool         // the file has them
+	activity activity
+	starts   *starts
 	failing  bool         // the file can't be written; the logger has been told
+	isFree   atomic.Bool  // no room is limited, because the file can't be written
+	ending   []*Room      // whose logs have been read to their ends; what was said there last is in the batch
 	progress atomic.Int64 // grows while a call goes on that has not hung
 	hung     <-chan error // returns when a call has ended that hung and used the file; nil if none hangs
 
+	finishing context.Context // done when there will be no more rooms
+	finish    context.CancelFunc
+	over      chan struct{} // closed when Run has ended
+
+	mu       sync.Mutex              // guards changes of those below
+	rooms    map[string]*Room        // changed with file locked, too
+	followed atomic.Pointer[[]*Room] // those whose messages are not all written; replaced by each change
+
+	// file is locked for each use of what is below, and for transactions. A call that
+	// hangs keeps it.
+	file     sync.Mutex
+	store    *store
+	sequence int64   // of the last message that was written
+	lineage  []epoch // those of the file
+	recorded bool    // the file has them
+
 	// For forget.
-	log       *broadcast.Log
-	head      broadcast.Position // after the last message taken from the log
-	retained  []retained         // what the log keeps, at least
-	version   int64              // SQLite's data_version of versionOf when it was checked last
+	version   int64 // SQLite's data_version of versionOf when it was checked last
 	versionOf *file
 
 	// For maintain and inspect.
@@ -75,8 +77,7 @@ type Archive struct {
 	checkpointAt time.Time // when the next checkpoint is due
 	rescued      []Message // to be added when the file can be reopened
 	overwritten  error     // set if it has happened; Run returns it
-	age          *age      // nil: messages are kept for good
-	expireAt     time.Time // when to remove old messages next; zero: never
+	expiries     expiries
 	indexAt      time.Time // when to index messages next that are not indexed yet
 	indexing     bool      // there are many of them; the logger has been told
 }
@@ -91,7 +92,20 @@ func Open(path string, c Config) (*Archive, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	a := &Archive{config: c, path: path, store: s, last: last, batch: make([]broadcast.Entry, batchSize), pace: pace{firstPace}, inspectAt: time.Now()}
+	a := &Archive{
+		config:    c,
+		path:      path,
+		group:     broadcast.NewGroup(),
+		batch:     newBatch(),
+		pace:      pace{firstPace},
+		over:      make(chan struct{}),
+		rooms:     make(map[string]*Room),
+		store:     s,
+		sequence:  last,
+		inspectAt: time.Now(),
+	}
+	a.finishing, a.finish = context.WithCancel(context.Background())
+	a.followed.Store(new([]*Room))
 	if err := a.beginEpoch(); err != nil {
 		return nil, explain(path, errors.Join(err, a.Close()))
 	}
@@ -99,74 +113,46 @@ func Open(path string, c Config) (*Archive, error) {
 		c.Logger.Warn("others on this machine can read the history; chmod 600 keeps it from them", "file", path, "mode", about.Mode().Perm())
 	}
 	a.checkpoint() // if others are reading the file, it is done later
-	if c.Retain > 0 {
-		if err := a.startExpiry(time.Now()); err != nil {
-			return nil, errors.Join(err, a.Close())
-		}
+	if err := a.startExpiry(); err != nil {
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-// Epochs returns the starts of the room's server, this one included.
-func (a *Archive) Epochs() Epochs { return a.epochs }
+// Finish says that no more rooms will be opened: Run returns when the logs of those that
+// are open are closed and all is written.
+func (a *Archive) Finish() { a.finish() }
 
-// Next returns the number of the next message: its sequence.
-func (a *Archive) Next() uint64 { return uint64(a.last + 1) }
-
-// Last returns the messages right before Next that the log keeps, oldest first,
-// without a gap between their sequences. The caller puts them into the log before
-// calling Follow.
-func (a *Archive) Last() ([]Message, error) {
-	last, err := a.newest(a.config.Kept)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	for i := range last {
-		if last[i].Sequence != a.last-int64(i) || a.isTooOld(&retained{time: last[i].Time}, now, elapsed()) {
-			last = last[:i]
-			break
-		}
-	}
-	slices.Reverse(last)
-	for i := range last {
-		a.retained = append(a.retained, retained{sequence: last[i].Sequence, time: last[i].Time})
-	}
-	return last, nil
-}
-
-// Follow makes the archive follow a log from its end on. Nothing may be appended
-// to the log at the same time.
-func (a *Archive) Follow(log *broadcast.Log) {
-	if a.config.Window == 0 {
-		a.follower = log.FollowAhead()
-	} else {
-		a.follower = log.FollowLossless()
-	}
-	a.follower.Limit(a.pace.limit(a.config.Window))
-	a.retainLast(log)
-}
-
-// Run writes messages until the log is closed and all of them are written, and
-// returns nil. If the file can't be written, Run keeps trying, and the room goes
-// on for as long as the log's backlog has space. Then the oldest messages are
-// left out, unless nobody may receive a message that is not written (Window). Run
-// returns an error if messages could not be written when the log was closed; once
+// Run writes messages until Finish is called, or ctx is done, the logs are closed, and all
+// messages are written, and returns nil. If the file can't be written, Run keeps trying,
+// and each room goes on for as long as its log's backlog has space. Then its oldest
+// messages are left out, unless nobody may receive a message that is not written (Window).
+// Run returns an error if messages could not be written when the logs were closed; once
 // ctx is done, it gives up after a timeout.
 func (a *Archive) Run(ctx context.Context) error {
-	defer a.follower.Close()
+	defer close(a.over)
+	defer a.group.Close()
+	defer context.AfterFunc(ctx, a.finish)()
 	for {
-		n, ended := a.gather()
-		if err := a.keep(ctx, a.batch[:n]); err != nil {
+		a.gather()
+		ended, idle := a.isOver(), a.batch.isEmpty()
+		if err := a.keep(ctx); err != nil {
 			return errors.Join(err, a.overwritten)
 		}
-		if a.config.Window == 0 {
-			a.follower.Publish()
+		for _, r := range a.ending {
+			a.end(r)
 		}
-		if err := a.maintain(ctx, n == 0, ended); err != nil || ended {
+		a.ending = a.ending[:0]
+		if err := a.maintain(ctx, idle, ended); err != nil || ended {
 			return err
 		}
 	}
+}
+
+// isOver reports whether all that will be said is in the batch, or written.
+func (a *Archive) isOver() bool {
+	// In this order: rooms are followed before Finish.
+	return a.finishing.Err() != nil && len(*a.followed.Load()) == len(a.ending)
 }
 
 // maintain does the periodic work, if it is due: it inspects the file, removes old
@@ -180,6 +166,8 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 	defer w.stop()
 	var removed error
 	err, done := w.do(func() error {
+		a.file.Lock()
+		defer a.file.Unlock()
 		if ended {
 			a.inspectAt = time.Now()
 		}
@@ -205,17 +193,15 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 	})
 	switch {
 	case !done:
-		return a.giveUp(a.missing + w.leftOut)
+		return a.giveUp(w)
 	case err != nil:
 		a.failed(err)
 		a.indexAt = a.inspectAt
-		if a.age != nil {
-			a.expireAt = a.inspectAt
-		}
+		a.expiries.postpone(a.inspectAt)
 	}
-	a.retain(nil, 0, w.leftOut)
-	if a.missing += w.leftOut; ended {
-		return errors.Join(a.errMissing(a.missing), a.overwritten, removed, err)
+	w.record()
+	if ended {
+		return errors.Join(a.errMissing(0), a.overwritten, removed, err)
 	}
 	return nil
 }
@@ -223,12 +209,10 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 // nextMaintenance returns when the next periodic work is due.
 func (a *Archive) nextMaintenance() time.Time {
 	next := a.inspectAt
-	for _, at := range []time.Time{a.expireAt, a.indexAt} {
-		if !at.IsZero() && at.Before(next) {
-			next = at
-		}
+	if !a.indexAt.IsZero() && a.indexAt.Before(next) {
+		next = a.indexAt
 	}
-	return next
+	return a.expiries.next(next)
 }
 
 // inspectIfDue inspects the file if that is due, or if the file is not open.
@@ -241,9 +225,10 @@ func (a *Archive) inspectIfDue() error {
 	return a.inspect()
 }
 
-// errMissing returns an error if messages are missing in the end, and nil
-// otherwise.
+// errMissing returns an error if messages are missing in the end, these and those that
+// the rooms count, and nil otherwise.
 func (a *Archive) errMissing(missing int64) error {
+	missing += a.missing()
 	if missing += int64(len(a.rescued)); missing == 0 {
 		return nil
 	}
@@ -251,50 +236,60 @@ func (a *Archive) errMissing(missing int64) error {
 }
 
 // gather fills the batch with the messages that are there and those that come
-// within the window. It may return none when maintenance is due. ended reports
-// that there will be no more.
-func (a *Archive) gather() (n int, ended bool) {
-	n, ended = a.take(a.batch, 0, a.nextMaintenance())
-	for n > 0 && n < len(a.batch) && !ended {
+// within the window. There may be none when maintenance is due.
+func (a *Archive) gather() {
+	a.batch.clear()
+	a.take(a.nextMaintenance())
+	for !a.batch.isEmpty() && !a.batch.isFull() && !a.isOver() {
 		window := a.config.Window / 2 // see pace
-		wait := min(window, time.Until(a.batch[0].Time.Add(window)))
-		if wait <= 0 {
-			break
-		}
-		before := n
-		n, ended = a.take(a.batch, n, time.Now().Add(wait))
-		if n == before {
+		wait := min(window, time.Until(a.batch.oldest.Add(window)))
+		if before := a.batch.used; !a.take(time.Now().Add(wait)) || a.batch.used == before {
 			break
 		}
 	}
-	return n, ended
 }
 
-// take waits for messages until a time (zero: without a limit), and appends them
-// to the first n entries. It returns how many entries there are then.
-func (a *Archive) take(entries []broadcast.Entry, n int, until time.Time) (_ int, ended bool) {
-	ctx := context.Background()
-	if !until.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
-		defer cancel()
-	}
-	for {
-		k, err := a.follower.Next(ctx, entries[n:])
-		if err != nil {
-			return n, errors.Is(err, io.EOF)
-		}
-		messages := slices.DeleteFunc(entries[n:n+k], func(e broadcast.Entry) bool {
-			return e.Notice != nil || e.SkippedNotices > 0
-		})
-		if n += len(messages); len(messages) > 0 {
-			return n, false
+// take waits for messages of a room until a time, and adds them to the batch. It reports
+// whether there were any.
+func (a *Archive) take(until time.Time) bool {
+	for !a.isOver() {
+		ctx, cancel := a.waitUntil(until)
+		r, entries, err := a.nextOf(ctx, a.batch.free(a.activity.turn()))
+		cancel()
+		switch {
+		case errors.Is(err, io.EOF):
+			a.ending = append(a.ending, r)
+		case err != nil:
+			return false
+		case len(entries) > 0:
+			a.batch.add(r, entries)
+			return true
 		}
 	}
+	return false
+}
+
+// waitUntil returns a context that is done at a time, or when Finish is called.
+func (a *Archive) waitUntil(until time.Time) (context.Context, context.CancelFunc) {
+	parent := a.finishing
+	if parent.Err() != nil {
+		parent = context.Background()
+	}
+	return context.WithDeadline(parent, until)
+}
+
+// nextOf waits for the next messages of a room. There may be none.
+func (a *Archive) nextOf(ctx context.Context, free []broadcast.Entry) (*Room, []broadcast.Entry, error) {
+	f, n, err := a.group.Next(ctx, free)
+	if f == nil {
+		return nil, nil, err
+	}
+	return f.Owner().(*Room), onlyMessages(free[:n]), err
 }
 
 // Close closes the file. What Run has written is kept.
 func (a *Archive) Close() error {
+	a.finish()
 	if a.hung != nil {
 		go func() {
 			<-a.hung // it still uses the file

@@ -31,6 +31,7 @@ type room struct {
 	path    string
 	log     *broadcast.Log
 	archive *Archive
+	room    *Room
 	journal *journal
 	batch   *broadcast.Batch
 	stop    context.CancelFunc
@@ -42,17 +43,23 @@ const backlog, slack = 4 << 20, 2 << 20
 
 func newRoom(t testing.TB, path string, c Config) *room {
 	t.Helper()
+	return newRoomOf(t, path, c, "main", RoomConfig{})
+}
+
+func newRoomOf(t testing.TB, path string, c Config, name string, of RoomConfig) *room {
+	t.Helper()
 	r := &room{t: t, path: path, journal: new(journal), batch: broadcast.NewBatch(slack), result: make(chan error, 1)}
 	r.log = broadcast.New(backlog, slack)
 	c.Logger = slog.New(slog.NewTextHandler(r.journal, nil))
-	if c.Room == "" {
-		c.Room = "main"
-	}
 	var err error
 	if r.archive, err = Open(path, c); err != nil {
 		t.Fatal(err)
 	}
-	r.archive.Follow(r.log)
+	if r.room, err = r.archive.Room(name, of); err != nil {
+		t.Fatal(err)
+	}
+	r.room.Follow(r.log)
+	r.archive.Finish()
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	go func() { r.result <- r.archive.Run(ctx) }()
@@ -191,7 +198,7 @@ func checkFile(t testing.TB, path string) {
 // A message is stored with its sender, its time and all of its bytes.
 func TestArchiveKeepsBytes(t *testing.T) {
 	path := newFile(t)
-	r := newRoom(t, path, Config{Room: "lounge", Window: time.Millisecond})
+	r := newRoomOf(t, path, Config{Window: time.Millisecond}, "lounge", RoomConfig{})
 	full, fullName := strings.Repeat("x", wire.TextSize), strings.Repeat("n", wire.NameSize)
 	said := []struct {
 		from       *broadcast.Sender
@@ -209,7 +216,7 @@ func TestArchiveKeepsBytes(t *testing.T) {
 	for i, s := range said {
 		at := noon.Add(time.Duration(i))
 		r.say(s.from, s.name, s.text, at)
-		m := Message{Sequence: int64(i + 1), Time: time.Unix(0, at.UnixNano()), Room: "lounge", From: *s.from}
+		m := Message{Sequence: int64(i + 1), Number: int64(i + 1), Time: time.Unix(0, at.UnixNano()), Room: "lounge", From: *s.from}
 		m.From.ID = 0
 		copy(m.Wire[:], s.name)
 		copy(m.Wire[wire.NameSize:], s.text)
@@ -227,7 +234,7 @@ func TestArchiveKeepsBytes(t *testing.T) {
 func TestArchiveGoesOn(t *testing.T) {
 	path := newFile(t)
 	for round := range 3 {
-		a, err := Open(path, Config{Kept: 2})
+		a, err := openRoom(path, Config{}, RoomConfig{Kept: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +275,7 @@ func TestLastIsContiguous(t *testing.T) {
 		path := newFile(t)
 		serveOnce(t, path, 10)
 		execute(t, path, "DELETE FROM message WHERE "+test.removed)
-		a, err := Open(path, Config{Kept: 5})
+		a, err := openRoom(path, Config{}, RoomConfig{Kept: 5})
 		if err != nil {
 			t.Fatal(err)
 		}

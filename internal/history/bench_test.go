@@ -79,7 +79,7 @@ func end(messages int) time.Time { return noon.Add(time.Duration(messages) * pau
 
 // fill writes messages to a file, as a busy room does.
 func fill(b testing.TB, path string, messages int) time.Duration {
-	a, err := Open(path, Config{Room: "main", Window: time.Millisecond})
+	a, err := openRoom(path, Config{Window: time.Millisecond}, RoomConfig{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func benchmarkSize(b *testing.B, messages int) {
 	run("search-within-rare", search(b, inChinese.words[len(inChinese.words)/2], last))
 	run("search-repeated", search(b, strings.Repeat("一", 10), last))
 	run("search-emoji", search(b, "👍🏽", last))
-	run("stats", func(r *Reader) error { _, err := r.Stats(b.Context(), time.Time{}); return err })
+	run("stats", func(r *Reader) error { _, err := r.Stats(b.Context(), Filter{}); return err })
 }
 
 func list(b *testing.B, f Filter) func(*Reader) error {
@@ -227,8 +227,8 @@ func BenchmarkUpgrade(b *testing.B) {
 			b.ReportMetric(time.Since(began).Seconds(), what+"-s")
 		}
 		b.StartTimer()
-		var a *Archive
-		seconds("open", func() (err error) { a, err = Open(path, Config{Room: "main"}); return err })
+		var a *opened
+		seconds("open", func() (err error) { a, err = openRoom(path, Config{}, RoomConfig{}); return err })
 		r, err := OpenReader(b.Context(), path)
 		if err != nil {
 			b.Fatal(err)

@@ -35,7 +35,7 @@ func TestNewEpochs(t *testing.T) {
 
 // What is known of an epoch ends where any later one begins.
 func TestKnown(t *testing.T) {
-	e := Epochs{[]epoch{{1, 1}, {2, 11}, {3, 11}, {4, 21}, {1 << 63, 31}}}
+	e := Epochs{newStarts([]uint64{1, 2, 3, 4, 1 << 63}), []placed{{0, 1}, {2, 11}, {3, 21}, {4, 31}}}
 	for _, test := range []struct{ epoch, number, want uint64 }{
 		{1, 0, 0},
 		{1, 9, 9},
@@ -63,7 +63,7 @@ type life struct {
 	t         *rapid.T
 	folder    string
 	path      string
-	archive   *Archive         // nil if no server runs
+	archive   *opened          // nil if no server runs
 	said      int              // how many messages there ever were
 	room      map[int64]string // the messages by their numbers
 	next      int64            // the number of the next one
@@ -89,14 +89,14 @@ type backup struct {
 // start starts a server, and checks what it says of all clients.
 func (l *life) start() {
 	var err error
-	if l.archive, err = Open(l.path, Config{Room: "main", Kept: 5}); err != nil {
+	if l.archive, err = openRoom(l.path, Config{}, RoomConfig{Kept: 5}); err != nil {
 		l.t.Fatal(err)
 	}
 	if rapid.Bool().Draw(l.t, "its epoch can't be stored at first") {
-		if err := l.archive.store.putEpochs(l.archive.lineage[:len(l.archive.lineage)-1]); err != nil {
+		if err := l.archive.store.putEpochs(l.archive.Archive.lineage[:len(l.archive.Archive.lineage)-1]); err != nil {
 			l.t.Fatal(err)
 		}
-		l.archive.recorded = false
+		l.archive.Archive.recorded = false
 	}
 	l.next, l.room = int64(l.archive.Next()), make(map[int64]string)
 	l.record()
@@ -125,7 +125,7 @@ func (l *life) start() {
 
 // record records that the current epoch is in the file, if it is.
 func (l *life) record() {
-	if l.archive.recorded {
+	if l.archive.Archive.recorded {
 		l.epochs[l.archive.Epochs().Current()] = true
 	}
 }

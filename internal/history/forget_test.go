@@ -9,7 +9,7 @@ import (
 
 // retaining returns a room whose log retains the last ten messages.
 func retaining(t *testing.T, path string, retain time.Duration) *room {
-	r := newRoom(t, path, Config{Window: time.Millisecond, Kept: 10, Retain: retain})
+	r := newRoomOf(t, path, Config{Window: time.Millisecond, Retain: retain}, "main", RoomConfig{Kept: 10})
 	r.log.Retain(10, 10)
 	return r
 }
@@ -68,7 +68,7 @@ func TestOldIsNotReplayed(t *testing.T) {
 			r.say(alice, "alice", age.String(), time.Now().Add(-age))
 		}
 		r.finish()
-		a, err := Open(path, Config{Kept: 10, Retain: test.retain})
+		a, err := openRoom(path, Config{Retain: test.retain}, RoomConfig{Kept: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func oldFile(t testing.TB, path string, form int, texts ...string) {
 	}
 	err = f.transact(func() error {
 		for i, text := range texts {
-			if _, err := f.exec("INSERT INTO message ("+columns+") VALUES (?, ?, 'main', ?, ?, '', ?)",
+			if _, err := f.exec("INSERT INTO message (sequence, time, room, name, authenticated_name, address, text) VALUES (?, ?, 'main', ?, ?, '', ?)",
 				i+1, noon.Add(time.Duration(i)*time.Second).UnixNano(), []byte("alice"), []byte("alice"), []byte(text)); err != nil {
 				return err
 			}

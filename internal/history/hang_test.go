@@ -15,7 +15,7 @@ import (
 // the disk has answered after all; TestMain notices a file that is left open.
 func TestHangAtTheEnd(t *testing.T) {
 	t.Parallel()
-	a, err := Open(filepath.Join(t.TempDir(), "chat.db"), Config{})
+	a, err := openRoom(filepath.Join(t.TempDir(), "chat.db"), Config{}, RoomConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}

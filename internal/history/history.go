@@ -1,5 +1,5 @@
-// Package history keeps the messages of a room in an SQLite database. An Archive
-// follows the room's log and writes it to the file; a Reader lists, searches and
+// Package history keeps the messages of rooms in an SQLite database. An Archive
+// follows the rooms' logs and writes them to the file; a Reader lists, searches and
 // counts what was written, also while an Archive writes.
 //
 // It knows logs and files. It knows nothing of clients and sockets, and nothing
@@ -9,6 +9,7 @@ package history
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -17,10 +18,14 @@ import (
 
 // A Message is one that was written to a file.
 type Message struct {
-	// Sequence is the message's number: its place in the room, from 1. It is not
-	// used again when messages are removed. A gap means that messages could not be
-	// written, because the disk was full, or that they were removed.
+	// Sequence is the message's place in the file, from 1. It is not used again when
+	// messages are removed.
 	Sequence int64
+	// Number is its place in its room, from 1, by which clients know it. It is not
+	// used again when messages are removed. A gap means that messages could not be
+	// written, because the disk was full, or that they were removed. While the file
+	// has one room, it is the sequence.
+	Number int64
 	// Time is when the server received the message.
 	Time time.Time
 	// Room is the name of the room it was said in.
@@ -52,8 +57,16 @@ func (m *Message) restore(nanoseconds int64, name, authenticated, text []byte, a
 	m.From.Addr, _ = netip.ParseAddrPort(address) // fails if the address was not known
 }
 
-// columns are those of a Message, in the order in which scan reads them.
-const columns = `sequence, time, room, name, authenticated_name, address, text`
+// columnsOf returns the columns of a Message in a table, in the order in which scan
+// reads them.
+func (f *file) columnsOf(table string) string {
+	number := "number"
+	if f.form < roomsForm {
+		number = "sequence"
+	}
+	all := []string{"sequence", number, "time", "room", "name", "authenticated_name", "address", "text"}
+	return table + "." + strings.Join(all, ", "+table+".")
+}
 
 // A row is the current row of a query's result.
 type row interface{ Scan(dest ...any) error }
@@ -66,7 +79,7 @@ func (m *Message) scanMore(r row, more ...any) error {
 	var nanoseconds int64
 	var name, authenticated, text []byte
 	var address string
-	dest := append([]any{&m.Sequence, &nanoseconds, &m.Room, &name, &authenticated, &address, &text}, more...)
+	dest := append([]any{&m.Sequence, &m.Number, &nanoseconds, &m.Room, &name, &authenticated, &address, &text}, more...)
 	if err := r.Scan(dest...); err != nil {
 		return err
 	}

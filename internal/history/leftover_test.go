@@ -23,9 +23,7 @@ func extend(t *testing.T, s *store, from, to int64) {
 			copy(m.Wire[wire.NameSize:], fmt.Sprintf("hello %d world%d", from, from*7919))
 			from++
 		}
-		if err := s.add(messages); err != nil {
-			t.Fatal(err)
-		}
+		addAll(t, s, messages)
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 )
 
 // openArchive opens a history, and closes it when the test ends.
-func openArchive(t *testing.T, path string) (*Archive, *journal) {
+func openArchive(t *testing.T, path string) (*opened, *journal) {
 	t.Helper()
 	said := new(journal)
-	a, err := Open(path, Config{Room: "main", Kept: 100, Logger: slog.New(slog.NewTextHandler(said, nil))})
+	a, err := openRoom(path, Config{Logger: slog.New(slog.NewTextHandler(said, nil))}, RoomConfig{Kept: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func openArchive(t *testing.T, path string) (*Archive, *journal) {
 }
 
 // write writes messages, each in a transaction.
-func write(t *testing.T, a *Archive, messages int) {
+func write(t *testing.T, a *opened, messages int) {
 	t.Helper()
 	for range messages {
 		if err := a.write([]broadcast.Entry{{From: alice, Time: noon}}); err != nil {
@@ -59,9 +59,7 @@ func foreign(t *testing.T, path string, messages int64) uint64 {
 	for i := range all {
 		all[i] = Message{Sequence: int64(i) + 1, Time: noon, Room: "main", From: *bob}
 	}
-	if err := s.add(all); err != nil {
-		t.Fatal(err)
-	}
+	addAll(t, s, all)
 	defer s.close()
 	if _, err := s.file.exec("VACUUM INTO ?", path+".few"); err != nil {
 		t.Fatal(err)
@@ -300,7 +298,7 @@ func TestEpochsRemoved(t *testing.T) {
 	}
 	many := make([]epoch, 2*maxEpochs)
 	for i := range many {
-		many[i] = newEpoch(21)
+		many[i] = epoch{newID(), 21}
 	}
 	if err := s.file.transact(func() error { return s.putEpochs(many) }); err != nil {
 		t.Fatal(err)
@@ -339,17 +337,17 @@ func TestFormOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if stats, err := r.Stats(t.Context(), time.Time{}); err != nil || stats.Messages != 3 {
+	if stats, err := r.Stats(t.Context(), Filter{}); err != nil || stats.Messages != 3 {
 		t.Errorf("%v, %v", stats, err)
 	}
-	if last, err := r.LastSequence(t.Context()); err != nil || last != 3 {
+	if last, err := r.Last(t.Context(), ""); err != nil || last != 3 {
 		t.Errorf("the last sequence is %d, %v", last, err)
 	}
 	r.Close()
 	if after, _ := os.ReadFile(path); string(after) != string(before) {
 		t.Error("reading has changed the file")
 	}
-	if n, err := Prune(t.Context(), path, noon.Add(time.Second), nil); n != 1 || err != nil {
+	if n, err := Prune(t.Context(), path, "", noon.Add(time.Second), nil); n != 1 || err != nil {
 		t.Errorf("%d are removed, %v", n, err)
 	}
 	a, _ := openArchive(t, path)

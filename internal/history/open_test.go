@@ -34,8 +34,8 @@ func TestOpenRefuses(t *testing.T) {
 				newRoom(t, path, Config{}).finish()
 				execute(t, path, "PRAGMA user_version = 7")
 			},
-			"was written by a newer version of sop-chat (its form is 7, and this version knows 3)",
-			"was written by a newer version of sop-chat (its form is 7, and this version knows 3)",
+			"was written by a newer version of sop-chat (its form is 7, and this version knows 4)",
+			"was written by a newer version of sop-chat (its form is 7, and this version knows 4)",
 		},
 		{"an empty file", func(t *testing.T, path string) { writeFile(t, path, "") }, "", "is not a history of this program: it is empty"},
 		{"nothing", func(t *testing.T, path string) {}, "", "there is no file"},
@@ -56,7 +56,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err == nil {
 				r.Close()
 			}
-			_, err = Prune(t.Context(), path, time.Now(), nil)
+			_, err = Prune(t.Context(), path, "", time.Now(), nil)
 			expectError(t, "pruning", err, test.read)
 			if test.write != "" {
 				if after, _ := os.ReadFile(path); string(after) != string(before) {

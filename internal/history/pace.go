@@ -36,7 +36,7 @@ func (p *pace) measure(messages int, took time.Duration) {
 }
 
 // limit returns how many bytes of messages may wait.
-func (p *pace) limit(window time.Duration) int {
+func (p pace) limit(window time.Duration) int {
 	if window == 0 {
 		window = defaultWindow
 	}

@@ -73,10 +73,15 @@ func (r *Reader) addParts(ctx context.Context, q *query, f Filter, whole []Hit) 
 // batchBefore returns the sequence and the time of the first of the last partsBatch
 // messages between those sequences that a filter has, or sql.ErrNoRows.
 func (r *Reader) batchBefore(ctx context.Context, f Filter) (first int64, since time.Time, err error) {
-	const last = "SELECT sequence FROM message WHERE sequence > ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3"
+	s, f, err := r.inRoom(ctx, lookedAt, f)
+	if err != nil {
+		return 0, time.Time{}, r.file.explain(err)
+	}
+	where, args := (&Filter{Room: f.Room, After: f.After, Before: f.Before}).where(s.sequence)
+	last := "SELECT m.sequence FROM " + s.source + " WHERE " + where + " ORDER BY " + s.sequence + " DESC LIMIT ?"
 	var nanoseconds int64
 	err = r.file.conn.QueryRowContext(ctx, "SELECT sequence, time FROM message WHERE sequence = (SELECT min(sequence) FROM ("+last+"))",
-		f.After, f.Before, partsBatch).Scan(&first, &nanoseconds)
+		append(args, partsBatch)...).Scan(&first, &nanoseconds)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		err = r.file.explain(err)
 	}

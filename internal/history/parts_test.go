@@ -36,9 +36,7 @@ func partsFile(t *testing.T) (path string, whole, within []int64) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.close() })
-	if err := s.add(messages); err != nil {
-		t.Fatal(err)
-	}
+	addAll(t, s, messages)
 	return path, whole, within
 }
 

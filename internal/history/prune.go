@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Prune removes the messages from before a time, gives their space back to the
-// system, and returns how many it has removed. It calls progress, which may be
+// Prune removes the messages of a room, or of all if its name is empty, from before a
+// time, gives their space back to the system, and returns how many it has removed. It calls progress, which may be
 // nil, with how many are removed and how many there were to remove. A server may
 // write to the file meanwhile. When ctx is done, Prune stops; what it has removed
 // by then stays removed.
-func Prune(ctx context.Context, path string, before time.Time, progress func(done, all int64)) (done int64, err error) {
+func Prune(ctx context.Context, path, room string, before time.Time, progress func(done, all int64)) (done int64, err error) {
 	at, err := locate(path)
 	if err != nil {
 		return 0, err
@@ -33,11 +33,19 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 	if _, err := f.exec("PRAGMA busy_timeout = 5000"); err != nil {
 		return 0, explain(path, err)
 	}
-	if _, err := check(ctx, f.conn, len(migrations), false); err != nil {
+	if f.form, err = check(ctx, f.conn, len(migrations), false); err == nil {
+		err = f.checkRoom(ctx, room)
+	}
+	if err != nil {
 		return 0, explain(path, err)
 	}
+	selected, err := f.narrowed(ctx, Filter{Room: room})
+	if err != nil {
+		return 0, explain(path, err)
+	}
+	old := olderThan(selected.Room, before)
 	var all int64
-	if err := f.conn.QueryRowContext(ctx, "SELECT count(*) FROM message WHERE time < ?", before.UnixNano()).Scan(&all); err != nil {
+	if err := f.conn.QueryRowContext(ctx, "SELECT count(*) FROM message WHERE "+old.which, old.args...).Scan(&all); err != nil {
 		return 0, explain(path, err)
 	}
 	for done < all {
@@ -45,7 +53,7 @@ func Prune(ctx context.Context, path string, before time.Time, progress func(don
 			return done, ctx.Err()
 		}
 		began := time.Now()
-		n, err := f.removeSome(before)
+		n, err := f.remove(old)
 		if err != nil {
 			return done, explain(path, err)
 		}

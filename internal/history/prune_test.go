@@ -34,7 +34,7 @@ func TestPrune(t *testing.T) {
 				r.finish()
 			}
 			last := int64(0)
-			done, err := Prune(t.Context(), r.path, noon.Add(time.Minute), func(done, all int64) {
+			done, err := Prune(t.Context(), r.path, "", noon.Add(time.Minute), func(done, all int64) {
 				if done <= last || done > all || all != old {
 					t.Errorf("%d of %d after %d", done, all, last)
 				}
@@ -79,7 +79,7 @@ func sizeOf(t testing.TB, path string) int64 {
 // Sequences go on after all messages were removed.
 func TestPruneAll(t *testing.T) {
 	path := written(t, "alice: 1", "alice: 2")
-	if n, err := Prune(t.Context(), path, time.Now().Add(1000*time.Hour), nil); n != 2 || err != nil {
+	if n, err := Prune(t.Context(), path, "", time.Now().Add(1000*time.Hour), nil); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	r := newRoom(t, path, Config{Window: time.Millisecond})
@@ -98,7 +98,7 @@ func TestPruneLinked(t *testing.T) {
 	if err := os.Link(path, other); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Prune(t.Context(), other, time.Now().Add(1000*time.Hour), nil)
+	_, err := Prune(t.Context(), other, "", time.Now().Add(1000*time.Hour), nil)
 	expectError(t, "pruning", err, "has another name (a hard link)")
 	_, err = Open(other, Config{})
 	expectError(t, "writing", err, "has another name (a hard link)")
@@ -116,7 +116,7 @@ func TestPruneInterrupted(t *testing.T) {
 	r.append(noon)
 	r.finish()
 	ctx, cancel := context.WithCancel(t.Context())
-	n, err := Prune(ctx, r.path, noon.Add(time.Hour), func(done, all int64) { cancel() })
+	n, err := Prune(ctx, r.path, "", noon.Add(time.Hour), func(done, all int64) { cancel() })
 	if n != pruneBatch || !errors.Is(err, context.Canceled) {
 		t.Errorf("%d, %v", n, err)
 	}

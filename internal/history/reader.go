@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"math"
 	"time"
 )
 
@@ -42,31 +43,47 @@ func (r *Reader) Close() error { return r.file.close() }
 
 // A Filter selects messages. Its zero value selects all.
 type Filter struct {
+	// Room selects the messages of a room. Empty selects those of all.
+	Room string
 	// Since excludes messages from before a time. Zero excludes none.
 	Since time.Time
 	// Until excludes messages from that time on. Zero excludes none.
 	Until time.Time
 	// From selects the name that the sender authenticated with. Empty selects all.
 	From string
-	// After excludes messages up to this sequence.
+	// After excludes messages up to this number of the room, or, of all rooms, up to
+	// this sequence.
 	After int64
-	// Before excludes messages from this sequence on. 0 excludes none.
+	// Before excludes messages from this number of the room on, or, of all rooms, from
+	// this sequence on. 0 excludes none.
 	Before int64
 	// Last selects only that many of them, the last ones. 0 selects all.
 	Last int
 	// ForParts is how long Search may look for parts of words, if Last is set. Zero is
 	// as long as it takes.
 	ForParts time.Duration
+
+	none bool // selects nothing: there is no such room
 }
 
-// where returns the conditions that a selected row of message m meets, whose
-// sequence is in the given column.
-func (f *Filter) where(sequence string) (conditions string, args []any) {
-	conditions = sequence + " > ?"
+// afterAll is greater than any sequence and any number.
+const afterAll = math.MaxInt64
+
+// where returns the conditions that a selected row of message m meets, which lies
+// between After and Before by the given column.
+func (f *Filter) where(by string) (conditions string, args []any) {
+	conditions = by + " > ?"
 	args = append(args, f.After)
+	if f.none {
+		conditions += " AND false"
+	}
 	if f.Before > 0 {
-		conditions += " AND " + sequence + " < ?"
+		conditions += " AND " + by + " < ?"
 		args = append(args, f.Before)
+	}
+	if f.Room != "" {
+		conditions += " AND m.room = ?"
+		args = append(args, f.Room)
 	}
 	if !f.Since.IsZero() {
 		conditions += " AND m.time >= ?"
@@ -83,27 +100,54 @@ func (f *Filter) where(sequence string) (conditions string, args []any) {
 	return conditions, args
 }
 
-// source returns table message as m, by the index that leads to the fewest rows.
-func (f *Filter) source() string {
+// source returns table message as m, by the index that leads to the fewest rows, and
+// the column by which that index has them in order, if one has.
+func (f *Filter) source() (table, order string) {
 	switch {
 	case !f.Since.IsZero():
-		return "message m INDEXED BY message_time"
+		return "message m INDEXED BY message_time", "m.sequence"
 	case f.From != "":
-		return "message m INDEXED BY message_authenticated_name"
+		return "message m INDEXED BY message_authenticated_name", "m.sequence"
+	case f.Room != "":
+		return "message m INDEXED BY message_room_number", "m.number"
 	}
-	return "message m"
+	return "message m", "m.sequence"
+}
+
+// place returns the column of After and Before.
+func (f *Filter) place() string {
+	if f.Room != "" {
+		return "m.number"
+	}
+	return "m.sequence"
 }
 
 // Messages returns the messages that a filter selects, oldest first. Each is
 // valid until the next. If reading fails, the error comes last.
 func (r *Reader) Messages(ctx context.Context, f Filter) iter.Seq2[*Message, error] {
-	where, args := f.where("m.sequence")
-	query := "SELECT " + columns + " FROM " + f.source() + " WHERE " + where + " ORDER BY sequence"
-	if f.Last > 0 {
-		query = "SELECT * FROM (" + query + " DESC LIMIT ?) ORDER BY sequence"
-		args = append(args, f.Last)
+	f, err := r.file.narrowed(ctx, f)
+	if err != nil {
+		return failed[Message](r.file.explain(err))
 	}
+	query, args := r.file.query(f)
 	return each(ctx, r.file, query, args, (*Message).scan)
+}
+
+// query returns the query for the messages that a narrowed filter selects.
+func (f *file) query(filter Filter) (query string, args []any) {
+	where, args := filter.where(filter.place())
+	table, order := filter.source()
+	query = "SELECT " + f.columnsOf("m") + " FROM " + table + " WHERE " + where + " ORDER BY " + order
+	if filter.Last > 0 {
+		query = "SELECT * FROM (" + query + " DESC LIMIT ?) ORDER BY sequence"
+		args = append(args, filter.Last)
+	}
+	return query, args
+}
+
+// failed returns the rows of a query that has failed.
+func failed[T any](err error) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) { yield(nil, err) }
 }
 
 // each returns the rows of a query, each scanned into the same value. If reading
@@ -132,9 +176,18 @@ func each[T any](ctx context.Context, f *file, query string, args []any, scan fu
 	}
 }
 
-// LastSequence returns the sequence of the last message there ever was, or 0.
-func (r *Reader) LastSequence(ctx context.Context) (int64, error) {
-	last, err := r.file.last(ctx)
+// Last returns the number of the last message there ever was in a room, or, of all rooms,
+// its sequence, as for Filter.After. It is 0 if there was none.
+func (r *Reader) Last(ctx context.Context, room string) (int64, error) {
+	f, err := r.file.narrowed(ctx, Filter{Room: room})
+	if err != nil || f.none {
+		return 0, r.file.explain(err)
+	}
+	if f.Room == "" {
+		last, err := r.file.last(ctx)
+		return last, r.file.explain(err)
+	}
+	last, err := r.file.lastNumber(ctx, room)
 	return last, r.file.explain(err)
 }
 
@@ -147,8 +200,12 @@ func (f *file) last(ctx context.Context) (int64, error) {
 
 // Count returns how many messages a filter selects.
 func (r *Reader) Count(ctx context.Context, f Filter) (n int, err error) {
-	where, args := f.where("m.sequence")
-	query := "SELECT 1 FROM " + f.source() + " WHERE " + where
+	if f, err = r.file.narrowed(ctx, f); err != nil {
+		return 0, r.file.explain(err)
+	}
+	where, args := f.where(f.place())
+	table, _ := f.source()
+	query := "SELECT 1 FROM " + table + " WHERE " + where
 	if f.Last > 0 {
 		query += " LIMIT ?"
 		args = append(args, f.Last)

@@ -174,9 +174,7 @@ func TestSearchInterrupted(t *testing.T) {
 		messages[i] = Message{Sequence: int64(i + 1), Time: noon, Room: "main", From: *alice}
 		copy(messages[i].Wire[wire.NameSize:], "b "+strings.Repeat("a ", 223))
 	}
-	if err := s.add(messages); err != nil {
-		t.Fatal(err)
-	}
+	addAll(t, s, messages)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	r := openReader(t, path)
@@ -226,7 +224,7 @@ func TestStats(t *testing.T) {
 		said = append(said, fmt.Sprintf("%s: %d", []string{"alice", "bob", "bob"}[i%3], i))
 	}
 	r := openReader(t, written(t, said...))
-	s, err := r.Stats(t.Context(), time.Time{})
+	s, err := r.Stats(t.Context(), Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,10 +238,10 @@ func TestStats(t *testing.T) {
 	if !s.First.Equal(noon) || !s.Last.Equal(noon.Add(129*time.Minute)) {
 		t.Errorf("from %v to %v", s.First, s.Last)
 	}
-	if s, err = r.Stats(t.Context(), noon.Add(120*time.Minute)); err != nil || s.Messages != 10 || s.Hours[(first+2)%24] != 10 || len(s.People) != 2 {
+	if s, err = r.Stats(t.Context(), Filter{Since: noon.Add(120 * time.Minute)}); err != nil || s.Messages != 10 || s.Hours[(first+2)%24] != 10 || len(s.People) != 2 {
 		t.Errorf("since two: %+v, %v", s, err)
 	}
-	if s, err = r.Stats(t.Context(), noon.Add(time.Hour*24)); err != nil || s.Messages != 0 || !s.First.IsZero() {
+	if s, err = r.Stats(t.Context(), Filter{Since: noon.Add(time.Hour * 24)}); err != nil || s.Messages != 0 || !s.First.IsZero() {
 		t.Errorf("since tomorrow: %+v, %v", s, err)
 	}
 }

@@ -16,6 +16,9 @@ const applicationID = 0x736f7063
 // finds.
 const indexedForm = 3
 
+// roomsForm is the first form in which each room has numbers of its own.
+const roomsForm = 4
+
 // migrations lead from each form of the file to the next. Those that were
 // released don't change any more.
 var migrations = []string{
@@ -94,7 +97,31 @@ var migrations = []string{
 		DELETE FROM search WHERE rowid = old.sequence;
 		INSERT INTO unindexed VALUES (new.sequence, new.sequence);
 	END;`,
+	// 4: many rooms.
+	//
+	// Until now a file had one room, and the number of a message was its sequence. So
+	// no row has to be changed. A file in which that is still so has no index of the
+	// numbers, see numbersIndex.
+	`ALTER TABLE message ADD COLUMN others INTEGER NOT NULL DEFAULT 0; -- how many of the sequences before it are no numbers of its room
+	ALTER TABLE message ADD COLUMN number INTEGER GENERATED ALWAYS AS (sequence - others) VIRTUAL;
+	CREATE TABLE room (
+		name TEXT PRIMARY KEY,
+		last INTEGER NOT NULL -- the number of the last message there ever was
+	) WITHOUT ROWID;
+	INSERT INTO room SELECT coalesce((SELECT room FROM message ORDER BY sequence DESC LIMIT 1), 'main'), seq
+		FROM sqlite_sequence WHERE name = 'message' AND seq > 0;
+	CREATE TABLE room_epoch (
+		room  TEXT NOT NULL,
+		epoch INTEGER NOT NULL,
+		first INTEGER NOT NULL, -- the number of the first message of the room that the server could write
+		PRIMARY KEY (room, epoch)
+	) WITHOUT ROWID;
+	INSERT INTO room_epoch SELECT room.name, epoch, first FROM epoch, room;`,
 }
+
+// numbersIndex creates the index by which the messages of a room are found. It takes a
+// second for a million messages, so a file has it from when a second room is opened on.
+const numbersIndex = "CREATE UNIQUE INDEX IF NOT EXISTS message_room_number ON message (room, number)"
 
 // migrate brings a file to the latest form. An empty file goes through all
 // migrations.

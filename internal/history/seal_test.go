@@ -30,7 +30,7 @@ func TestSealed(t *testing.T) {
 	}
 	expectRead(2)
 	os.Remove(link)
-	if _, err := Prune(t.Context(), path, noon.Add(time.Second), nil); err != nil {
+	if _, err := Prune(t.Context(), path, "", noon.Add(time.Second), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Link(path, link); err != nil {

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strings"
 )
 
 // A Hit is a message that was found.
@@ -37,11 +36,14 @@ func (r *Reader) Search(ctx context.Context, text string, f Filter) (iter.Seq2[*
 	if f, err = r.sequencesOf(ctx, f); err != nil {
 		return nil, r.file.explain(err)
 	}
+	if f.none {
+		return func(func(*Hit, error) bool) {}, nil
+	}
 	switch {
 	case !q.hasParts():
 		return r.whole(ctx, q, f)
 	case f.Last == 0:
-		return r.hits(ctx, q, looking(q, true), f), nil
+		return r.hits(ctx, q, looking(q, true), f), nil // as all are looked at, the index is of no use
 	}
 	whole, err := r.whole(ctx, q, f)
 	if err != nil {
@@ -71,8 +73,15 @@ func (r *Reader) Search(ctx context.Context, text string, f Filter) (iter.Seq2[*
 // whole returns the hits that have the words of a query as they are.
 func (r *Reader) whole(ctx context.Context, q *query, f Filter) (iter.Seq2[*Hit, error], error) {
 	first, last, err := r.unindexed(ctx)
+	small := false
+	if err == nil {
+		small, err = r.isSmall(ctx, f.Room)
+	}
 	if err != nil {
 		return nil, r.file.explain(err)
+	}
+	if small {
+		return r.hits(ctx, q, looking(q, false), f), nil
 	}
 	index := section{"search CROSS JOIN message m ON m.sequence = search.rowid", "search.rowid", "search MATCH ?", []any{q.expression()}}
 	hits := func(s section, after, before int64) iter.Seq2[*Hit, error] {
@@ -143,13 +152,49 @@ type section struct {
 // query's words may be parts of theirs if parts is set.
 func looking(q *query, parts bool) section {
 	// The query is passed as a blob, since a text would end at its first zero.
-	return section{"message m", "m.sequence", matches + "(m.text, ?, ?)", []any{[]byte(q.text), parts}}
+	s := lookedAt
+	s.condition, s.arguments = matches+"(m.text, ?, ?)", []any{[]byte(q.text), parts}
+	return s
 }
 
-// hits returns the hits that a filter selects.
+var lookedAt = section{source: "message m", sequence: "m.sequence"}
+
+// smallRoom is how many messages a room has at most that are looked at one by one. The
+// index is of all rooms: in it, most hits of a common word would be in other rooms.
+const smallRoom = 20_000
+
+func (r *Reader) isSmall(ctx context.Context, room string) (small bool, err error) {
+	if room == "" {
+		return false, nil
+	}
+	err = r.file.conn.QueryRowContext(ctx, "SELECT count(*) <= ?1 FROM (SELECT 1 FROM message INDEXED BY message_room_number WHERE room = ?2 LIMIT ?1 + 1)",
+		smallRoom, room).Scan(&small)
+	return small, err
+}
+
+// inRoom returns the same section and the same filter by numbers, by which those
+// messages of a room are found that are looked at one by one.
+func (r *Reader) inRoom(ctx context.Context, s section, f Filter) (section, Filter, error) {
+	if s.sequence != lookedAt.sequence || f.Room == "" {
+		return s, f, nil
+	}
+	s.source, s.sequence = s.source+" INDEXED BY message_room_number", "m.number"
+	after, err := r.file.numberFrom(ctx, f.Room, f.After+1)
+	f.After = after - 1
+	if err == nil && f.Before > 0 {
+		f.Before, err = r.file.numberFrom(ctx, f.Room, f.Before)
+	}
+	return s, f, err
+}
+
+// hits returns the hits that a filter selects, by their sequences.
 func (r *Reader) hits(ctx context.Context, q *query, s section, f Filter) iter.Seq2[*Hit, error] {
+	s, f, err := r.inRoom(ctx, s, f)
+	if err != nil {
+		return failed[Hit](r.file.explain(err))
+	}
 	where, args := f.where(s.sequence)
-	statement := "SELECT " + columnsOf("m") + " FROM " + s.source + " WHERE " + where
+	statement := "SELECT " + r.file.columnsOf("m") + " FROM " + s.source + " WHERE " + where
 	statement += " AND " + s.condition + " ORDER BY " + s.sequence
 	args = append(args, s.arguments...)
 	if f.Last > 0 {
@@ -169,14 +214,23 @@ func (r *Reader) hits(ctx context.Context, q *query, s section, f Filter) iter.S
 }
 
 // sequencesOf returns a filter that selects the same messages, and says so by their
-// sequences if it excludes those from before a time. Unlike a time, the order of the
-// messages can use that.
+// sequences if it does so by numbers, or excludes those from before a time. Unlike a
+// time, the order of the messages can use that.
 func (r *Reader) sequencesOf(ctx context.Context, f Filter) (Filter, error) {
-	if f.Since.IsZero() {
-		return f, nil
+	f, err := r.file.narrowed(ctx, f)
+	if err == nil && f.Room != "" {
+		var after int64
+		after, err = r.file.sequenceFrom(ctx, f.Room, f.After+1)
+		f.After = after - 1
+		if err == nil && f.Before > 0 {
+			f.Before, err = r.file.sequenceFrom(ctx, f.Room, f.Before)
+		}
+	}
+	if err != nil || f.Since.IsZero() {
+		return f, err
 	}
 	var first sql.NullInt64
-	err := r.file.conn.QueryRowContext(ctx, "SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?", f.Since.UnixNano()).Scan(&first)
+	err = r.file.conn.QueryRowContext(ctx, "SELECT min(sequence) FROM message INDEXED BY message_time WHERE time >= ?", f.Since.UnixNano()).Scan(&first)
 	if !first.Valid {
 		first.Int64 = math.MaxInt64
 	}
@@ -199,8 +253,4 @@ func (r *Reader) unindexed(ctx context.Context) (first, last int64, err error) {
 	}
 	err = r.file.conn.QueryRowContext(ctx, "SELECT max(coalesce(min(first), 1), 1), coalesce(max(last), 0) FROM unindexed").Scan(&first, &last)
 	return first, last, err
-}
-
-func columnsOf(table string) string {
-	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }

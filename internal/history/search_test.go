@@ -44,7 +44,10 @@ func (f *searchFile) add(t rapid.TB, texts []string) (before int64) {
 		messages[i] = Message{Sequence: f.last, Time: noon, Room: "main", From: *alice}
 		copy(messages[i].Wire[wire.NameSize:], text)
 	}
-	if err := f.store.add(messages); err != nil {
+	for i := range messages {
+		messages[i].Number = messages[i].Sequence
+	}
+	if _, err := f.store.add(messages, before); err != nil {
 		t.Fatal(err)
 	}
 	return before

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -23,8 +24,8 @@ import (
 //	the file, with other content   goes on in it, and adds the messages of the -wal
 //	the file, without its -wal     reopens it
 //
-// It does not go on in a file that has greater sequences than the room: the
-// sequence of a message is the number by which clients know it.
+// It does not go on in a file that has greater numbers than a room: clients know a
+// message by its number.
 //
 // At the end it is an error if the messages are in a file that has no name.
 
@@ -49,7 +50,7 @@ func (a *Archive) inspect() error {
 		return openErr
 	case err != nil || !os.SameFile(named, open):
 		return a.followPath()
-	case s.isOverwritten(a.checkpointed == a.last && !a.failing):
+	case s.isOverwritten(a.checkpointed == a.sequence && !a.failing):
 		return a.recoverOverwritten()
 	}
 	a.detached = false
@@ -99,9 +100,9 @@ func (a *Archive) followPath() error {
 	}
 	s.removeCompanions()
 	copied := 0
-	lineage, err := a.goOn(next, next.begin, func(last int64) (err error) {
+	err = a.goOn(next, next.begin, func(last int64, numbers map[string]int64) (err error) {
 		if removed {
-			copied, err = next.copyFrom(s, last)
+			copied, err = next.copyFrom(s, last, numbers)
 		}
 		return err
 	})
@@ -110,12 +111,10 @@ func (a *Archive) followPath() error {
 		return nil
 	}
 	a.config.Logger.Error(what+", and goes on in a new one at its path", "file", a.path, "now", currentName(s.lock), "copied", copied)
-	a.store, a.lineage, a.recorded, a.detached, a.reported = next, lineage, true, false, ""
+	a.store, a.detached, a.reported = next, false, ""
 	a.checkpoint()
-	for i := range a.retained {
-		if !removed {
-			a.retained[i].sequence = 0 // it is in the other file
-		}
+	if !removed {
+		a.retainOutside()
 	}
 	return s.close()
 }
@@ -142,12 +141,9 @@ func (a *Archive) reopen() error {
 		}
 		begin = s.begin
 	}
-	lineage, err := a.goOn(s, begin, func(last int64) error {
-		i := slices.IndexFunc(a.rescued, func(m Message) bool { return m.Sequence > last })
-		if i < 0 {
-			return nil
-		}
-		return s.add(a.rescued[i:])
+	err := a.goOn(s, begin, func(last int64, numbers map[string]int64) error {
+		_, err := s.add(later(slices.Clone(a.rescued), numbers), last)
+		return err
 	})
 	if err != nil {
 		if s != a.store {
@@ -158,26 +154,60 @@ func (a *Archive) reopen() error {
 	if s != a.store {
 		a.store.close()
 	}
-	a.store, a.lineage, a.recorded, a.rescued = s, lineage, true, nil
+	a.store, a.rescued = s, nil
 	a.checkpoint()
 	return nil
 }
 
-// goOn opens a store to go on in it: begin opens it, and add adds messages to it
-// that come after its last one. It returns the epochs that the file has then.
-func (a *Archive) goOn(s *store, begin func(most int64) (int64, error), add func(last int64) error) ([]epoch, error) {
-	last, err := begin(a.last)
+// goOn opens a store to go on in it: begin opens it, and add adds messages to it that
+// come after its last sequence, and the last numbers of its rooms.
+func (a *Archive) goOn(s *store, begin func(most map[string]int64) (int64, error), add func(last int64, numbers map[string]int64) error) error {
+	last, err := begin(a.numbers())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	lineage, err := a.adopt(s, last)
+	ctx := context.Background()
+	numbers, err := s.file.lastNumbers(ctx)
 	if err == nil {
-		err = add(last)
+		err = s.prepareRooms(ctx, slices.Collect(maps.Keys(a.rooms))...)
 	}
 	if err == nil {
-		err = s.skipTo(a.last)
+		err = a.adopt(s, last, numbers)
 	}
-	return lineage, err
+	if err == nil {
+		err = add(last, numbers)
+	}
+	if err == nil {
+		err = a.skipTo(s)
+	}
+	if err == nil {
+		err = a.readEpochsOf(s, numbers)
+	}
+	if err == nil {
+		last, err = s.file.last(ctx)
+	}
+	if err == nil {
+		a.sequence = max(a.sequence, last)
+	}
+	return err
+}
+
+// numbers returns the number of the last message in each room.
+func (a *Archive) numbers() map[string]int64 {
+	all := make(map[string]int64, len(a.rooms))
+	for name, r := range a.rooms {
+		all[name] = r.last
+	}
+	return all
+}
+
+// retainOutside records that what the logs retain is not in the file.
+func (a *Archive) retainOutside() {
+	for _, r := range *a.followed.Load() {
+		for i := range r.retained {
+			r.retained[i].number = 0
+		}
+	}
 }
 
 // isAtPath reports whether the path names the file that is locked.
@@ -192,7 +222,7 @@ func (s *store) isAtPath() bool {
 func (a *Archive) checkpoint() error {
 	all, err := a.store.checkpoint()
 	if a.walPending = !all; all {
-		a.checkpointed = a.last
+		a.checkpointed = a.sequence
 	}
 	return err
 }
@@ -203,7 +233,7 @@ func (a *Archive) checkpoint() error {
 func (a *Archive) recoverOverwritten() error {
 	s := a.store
 	rescued, err := s.after(a.checkpointed)
-	for err == nil && len(rescued) > 0 && rescued[len(rescued)-1].Sequence < a.last {
+	for err == nil && len(rescued) > 0 && rescued[len(rescued)-1].Sequence < a.sequence {
 		var more []Message
 		if more, err = s.after(rescued[len(rescued)-1].Sequence); len(more) == 0 {
 			break
@@ -211,7 +241,7 @@ func (a *Archive) recoverOverwritten() error {
 		rescued = append(rescued, more...)
 	}
 	a.rescued = rescued
-	lost := a.last - a.checkpointed - int64(len(rescued))
+	lost := a.sequence - a.checkpointed - int64(len(rescued))
 	what := "the history's file was overwritten while it is open; its former content is lost, unless there is a copy"
 	a.config.Logger.Error(what, "file", a.path, "rescued", len(rescued), "lost", lost)
 	a.overwritten = fmt.Errorf("the history %q was overwritten while it was open; its former content is lost, unless there is a copy", a.path)

@@ -3,13 +3,14 @@ package history
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sop-chat/internal/broadcast"
 )
 
 const (
-	// holdPollInterval is how often a watchdog checks whether the room is held.
+	// holdPollInterval is how often a watchdog checks whether a room is held.
 	holdPollInterval = 20 * time.Millisecond
 	// slowAfter is how long a call may make no progress before that counts as a failure.
 	slowAfter = 2 * time.Second
@@ -23,19 +24,20 @@ const (
 // errNoResponse is the error of a disk that hangs.
 var errNoResponse = errors.New("the disk does not answer")
 
-// A watchdog watches calls that may block on the disk, so that neither the room
+// A watchdog watches calls that may block on the disk, so that neither a room
 // nor the end of the server waits for them for long. Each call runs on a goroutine
 // of its own, while Run's watches.
 //
-// While the disk fails, it takes messages from the log that hold the room. They
+// While the disk fails, it takes messages from the logs that hold their rooms. They
 // are left out; all of them come after those of the batch.
 type watchdog struct {
 	archive *Archive
 	ctxDone <-chan struct{} // nil once it is closed and the timeout runs
 	timeout <-chan time.Time
 	poll    *time.Ticker
-	expired bool  // the timeout is over
-	leftOut int64 // how many messages were left out
+	expired bool            // the timeout is over
+	leftOut map[*Room]int64 // how many messages were left out
+	entries []broadcast.Entry
 }
 
 func (a *Archive) newWatchdog(ctx context.Context) *watchdog {
@@ -66,8 +68,10 @@ func (w *watchdog) do(what func() error) (err error, ended bool) {
 			}
 			w.archive.failed(errNoResponse)
 		case <-w.poll.C:
-			if w.archive.mustLeaveOut() {
-				w.leaveOut()
+			if w.archive.failing {
+				for _, r := range *w.archive.followed.Load() {
+					w.leaveOut(r)
+				}
 			}
 		case <-w.ctxDone:
 			w.startTimeout()
@@ -79,7 +83,7 @@ func (w *watchdog) do(what func() error) (err error, ended bool) {
 }
 
 // pause waits before a call is tried again. It returns early when the server ends,
-// when the room is held (tryAgain is false), and when it is too late to try again
+// when a room is held (tryAgain is false), and when it is too late to try again
 // (over is true).
 func (w *watchdog) pause(d time.Duration) (tryAgain, over bool) {
 	if w.expired {
@@ -91,7 +95,7 @@ func (w *watchdog) pause(d time.Duration) (tryAgain, over bool) {
 		case <-again:
 			return true, false
 		case <-w.poll.C:
-			if w.archive.mustLeaveOut() {
+			if slices.ContainsFunc(*w.archive.followed.Load(), w.archive.mustLeaveOut) {
 				return false, false
 			}
 		case <-w.ctxDone:
@@ -105,19 +109,42 @@ func (w *watchdog) pause(d time.Duration) (tryAgain, over bool) {
 
 func (w *watchdog) startTimeout() { w.ctxDone, w.timeout = nil, time.After(closeTimeout) }
 
-// mustLeaveOut reports whether the room is held because the disk fails, and
-// messages may be left out to release it.
-func (a *Archive) mustLeaveOut() bool {
-	return a.failing && a.config.Window > 0 && a.follower.IsHolding()
+// mustLeaveOut reports whether a room is held because the disk fails, and messages may
+// be left out to release it.
+func (a *Archive) mustLeaveOut(r *Room) bool {
+	return a.failing && a.config.Window > 0 && r.follower.IsHolding()
 }
 
-// leaveOut takes messages from the log until the room is no longer held.
-func (w *watchdog) leaveOut() {
-	entries := make([]broadcast.Entry, 256)
-	for w.archive.mustLeaveOut() {
-		n, ended := w.archive.take(entries, 0, time.Time{})
-		if w.leftOut += int64(n); ended {
+// leaveOut takes messages from the log of a room until the room is no longer held.
+func (w *watchdog) leaveOut(r *Room) {
+	if !w.archive.mustLeaveOut(r) {
+		return
+	}
+	if w.entries == nil {
+		w.entries, w.leftOut = make([]broadcast.Entry, 256), make(map[*Room]int64)
+	}
+	for w.archive.mustLeaveOut(r) {
+		n := r.follower.Take(w.entries)
+		if n == 0 {
 			return
 		}
+		w.leftOut[r] += int64(len(onlyMessages(w.entries[:n])))
 	}
+}
+
+// record has the rooms count the messages that were left out, which come after those
+// that they have counted until now.
+func (w *watchdog) record() {
+	for r, n := range w.leftOut {
+		r.leaveOut(n)
+	}
+	clear(w.leftOut)
+}
+
+// all returns how many messages were left out that the rooms have not counted.
+func (w *watchdog) all() (n int64) {
+	for _, left := range w.leftOut {
+		n += left
+	}
+	return n
 }

@@ -8,41 +8,82 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// write writes messages in one transaction.
-func (a *Archive) write(entries []broadcast.Entry) error {
+// write writes the batch in one transaction.
+func (a *Archive) write() error {
+	a.file.Lock()
+	defer a.file.Unlock()
 	if err := a.inspectIfDue(); err != nil {
 		return err
 	}
-	s, sequence, began := a.store, a.last+a.missing, time.Now()
-	err := s.file.transact(func() error {
-		if !a.recorded {
-			if err := s.putEpochs(a.lineage); err != nil {
-				return err
-			}
-		}
-		for i := range entries {
-			e := &entries[i]
-			sequence++
-			if err := s.put(sequence, e.Time, a.config.Room, e.From, &e.Message); err != nil {
-				return err
-			}
-			a.progress.Add(1)
-		}
-		first, to := a.last+1, sequence-int64(len(entries))
-		for ; to < sequence; first = to + 1 {
-			to = min(to+indexStep, sequence)
-			if err := s.index(first, to); err != nil {
-				return err
-			}
-			a.progress.Add(1)
-		}
-		return nil
+	began := time.Now()
+	var sequence int64
+	err := a.store.file.transact(func() (err error) {
+		sequence, err = a.writeParts()
+		return err
 	})
-	if err == nil {
-		a.last, a.missing, a.walPending, a.recorded = sequence, 0, true, true
-		a.pace.measure(len(entries), time.Since(began))
+	if err != nil {
+		return err
 	}
-	return err
+	a.sequence, a.walPending, a.recorded = sequence, true, true
+	for _, r := range a.batch.rooms {
+		if r.last = r.writing; !r.recorded {
+			r.lineage, r.recorded = append(r.lineage, r.current()), true
+		}
+	}
+	a.pace.measure(a.batch.messages(), time.Since(began))
+	return nil
+}
+
+// writeParts is the transaction of write. It returns the sequence of the last message.
+func (a *Archive) writeParts() (sequence int64, err error) {
+	s := a.store
+	sequence = a.sequence
+	if !a.recorded {
+		if err := s.putEpochs(a.lineage); err != nil {
+			return 0, err
+		}
+	}
+	for _, r := range a.batch.rooms {
+		r.writing = r.last + r.missing
+		sequence += r.missing // so that it remains the number in a file with one room
+	}
+	for part := range a.batch.parts {
+		p := &a.batch.parts[part]
+		r := p.room
+		p.first = r.writing + 1
+		for i := range p.entries {
+			e := &p.entries[i]
+			sequence++
+			r.writing++
+			if err := s.put(sequence, r.writing, e.Time, r.name, e.From, &e.Message); err != nil {
+				return 0, err
+			}
+			a.progress.Add(1)
+		}
+	}
+	for _, r := range a.batch.rooms {
+		if err := s.putRoom(r.name, r.writing); err != nil {
+			return 0, err
+		}
+		if !r.recorded {
+			if err := s.putRoomEpoch(r.name, r.current()); err != nil {
+				return 0, err
+			}
+		}
+	}
+	for first := a.sequence + 1; first <= sequence; first += indexStep {
+		if err := s.index(first, min(first+indexStep-1, sequence)); err != nil {
+			return 0, err
+		}
+		a.progress.Add(1)
+	}
+	return sequence, nil
+}
+
+// current returns the last epoch of the file, as the room knows it.
+func (r *Room) current() roomEpoch {
+	lineage := r.archive.lineage
+	return roomEpoch{lineage[len(lineage)-1].id, r.first}
 }
 
 // indexStep is how many messages are indexed in one statement, after which the watchdog
@@ -50,12 +91,12 @@ func (a *Archive) write(entries []broadcast.Entry) error {
 const indexStep = 128
 
 // put inserts a message.
-func (s *store) put(sequence int64, at time.Time, room string, from *broadcast.Sender, m *wire.Message) error {
+func (s *store) put(sequence, number int64, at time.Time, room string, from *broadcast.Sender, m *wire.Message) error {
 	address := ""
 	if from.Addr.IsValid() {
 		address = from.Addr.String()
 	}
-	_, err := s.insert.ExecContext(context.Background(), sequence, at.UnixNano(), room,
+	_, err := s.insert.ExecContext(context.Background(), sequence, sequence-number, at.UnixNano(), room,
 		kept(m[:wire.NameSize]), []byte(from.Name), address, kept(m[wire.NameSize:]))
 	return err
 }
@@ -77,30 +118,24 @@ const (
 	maxLockWait = time.Second
 )
 
-// keep writes messages, and tries again until it succeeds. If the room would have
-// to wait for that, it leaves them out; if the server ends, it gives up after a
-// timeout.
-func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
-	if len(entries) == 0 {
+// keep writes the batch, and tries again until it succeeds. If a room would have to wait
+// for that, its messages are left out; if the server ends, keep gives up after a timeout.
+func (a *Archive) keep(ctx context.Context) error {
+	if a.batch.isEmpty() {
 		return nil
 	}
 	w := a.newWatchdog(ctx)
 	defer w.stop()
-	missing, began := a.missing, time.Now()
-	all := func() int64 { return missing + int64(len(entries)) + w.leftOut }
-	for {
-		err, ended := w.do(func() error { return a.write(entries) })
+	for began := time.Now(); !a.batch.isEmpty(); {
+		err, ended := w.do(a.write)
 		if !ended {
-			return a.giveUp(all())
+			return a.giveUp(w)
 		}
 		if err == nil {
-			a.follower.Limit(a.pace.limit(a.config.Window))
-			a.missing = w.leftOut
-			a.retain(entries, a.last-int64(len(entries))+1, w.leftOut)
-			a.recovered(missing + w.leftOut)
+			a.written(w)
 			return nil
 		}
-		a.follower.Limit(0)
+		a.free()
 		wait := lockRetryInterval
 		if !isBusy(err) || time.Since(began) > maxLockWait {
 			a.failed(err)
@@ -109,25 +144,83 @@ func (a *Archive) keep(ctx context.Context, entries []broadcast.Entry) error {
 			wait = retryInterval
 		}
 		if again, over := w.pause(wait); over {
-			return a.giveUp(all())
+			return a.giveUp(w)
 		} else if !again {
-			a.missing = all()
-			a.retain(entries, 0, w.leftOut)
-			return nil
+			a.leaveOut(w)
 		}
+	}
+	w.record()
+	return nil
+}
+
+// written is called when the batch was written.
+func (a *Archive) written(w *watchdog) {
+	missing := w.all()
+	if a.failing {
+		missing += a.missing()
+	}
+	for _, p := range a.batch.parts {
+		p.room.missing = 0
+		p.room.retain(p.entries, p.first, 0)
+	}
+	w.record()
+	a.limit()
+	if a.config.Window == 0 {
+		for _, p := range a.batch.parts {
+			p.room.follower.Publish()
+		}
+	}
+	a.recovered(missing)
+}
+
+// missing returns how many messages are missing at the ends of the rooms.
+func (a *Archive) missing() (n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.rooms {
+		n += r.missing
+	}
+	return n
+}
+
+// leaveOut leaves out the oldest messages that were not written of the rooms that are
+// held: those of the batch, or else some that are in the log.
+func (a *Archive) leaveOut(w *watchdog) {
+	for _, r := range *a.followed.Load() {
+		if !a.mustLeaveOut(r) {
+			continue
+		}
+		for _, p := range a.batch.parts {
+			if p.room == r {
+				r.missing += int64(len(p.entries))
+				r.retain(p.entries, 0, 0)
+			}
+		}
+		if a.batch.drop(r) == 0 {
+			w.leaveOut(r)
+		}
+		r.leaveOut(w.leftOut[r])
+		delete(w.leftOut, r)
 	}
 }
 
-// giveUp counts the messages that are still in the log, and returns an error with
+// leaveOut records that messages after those before were left out.
+func (r *Room) leaveOut(messages int64) {
+	r.missing += messages
+	r.retain(nil, 0, messages)
+}
+
+// giveUp counts the messages that are still in the logs, and returns an error with
 // them and those that are missing already.
-func (a *Archive) giveUp(missing int64) error {
-	entries := make([]broadcast.Entry, batchSize) // a write that hangs still uses the batch
-	for {
-		n, ended := a.take(entries, 0, time.Time{})
-		if missing += int64(n); ended {
-			return a.errMissing(missing)
-		}
+func (a *Archive) giveUp(w *watchdog) error {
+	missing := int64(a.batch.messages()) + w.all()
+	a.batch = newBatch() // a write that hangs still uses the other
+	for !a.isOver() {
+		a.batch.clear()
+		a.take(time.Now().Add(inspectInterval))
+		missing += int64(a.batch.used)
 	}
+	return a.errMissing(missing)
 }
 
 // failed tells the logger, once, that the file can't be written.
@@ -136,7 +229,7 @@ func (a *Archive) failed(err error) {
 		return
 	}
 	a.failing = true
-	a.follower.Limit(0)
+	a.free()
 	what := "the history can't be written; the chat goes on, and messages wait in memory for as long as there is space"
 	if a.config.Window == 0 {
 		what = "the history can't be written; the chat waits until it can"

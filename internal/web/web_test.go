@@ -313,12 +313,17 @@ func TestArchive(t *testing.T) {
 // keep writes messages to a file, one a second since 1970.
 func keep(t *testing.T, path string, messages int) {
 	t.Helper()
-	archive, err := history.Open(path, history.Config{Room: "main"})
+	archive, err := history.Open(path, history.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := archive.Room("main", history.RoomConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := broadcast.New(1<<20, 1<<20)
-	archive.Follow(log)
+	room.Follow(log)
+	archive.Finish()
 	done := make(chan error)
 	go func() { done <- archive.Run(context.Background()) }()
 	batch := broadcast.NewBatch(wire.Size)

@@ -1,0 +1,198 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A RoomConfig says how an Archive keeps the messages of a room.
+type RoomConfig struct {
+	// Kept is how many of the last messages the room's log keeps. It forgets those
+	// that are too old, or were removed from the file.
+	Kept int
+	// Retain is how long messages are kept, in place of the archive's. 0 is as the
+	// archive says, and less keeps them for good.
+	Retain time.Duration
+}
+
+// A Room is one of an Archive's, from when it is opened until its log is closed.
+//
+// Last and Follow are called once each, in this order, by one goroutine. The others may
+// be called by any.
+type Room struct {
+	archive *Archive
+	name    string
+	config  RoomConfig
+	epochs  Epochs
+	next    uint64
+
+	// These belong to whoever has the archive's file. Of one that is followed, they
+	// change only while its messages are written.
+	last     int64 // the number of the last message that was written
+	missing  int64 // how many messages after it could not be written
+	writing  int64 // last, during a transaction
+	lineage  []roomEpoch
+	first    int64 // its first number in the last epoch of the file
+	recorded bool  // the file has that
+	age      *age  // nil: messages are kept for good
+
+	// These are set by Follow, and belong to Run then.
+	log      *broadcast.Log
+	follower *broadcast.Follower
+	ended    chan struct{} // closed when all is written that was said
+	period   int64         // when it was active last, see activity
+	inBatch  bool
+
+	// For forget.
+	head     broadcast.Position // after the last message taken from the log
+	retained []retained         // what the log keeps, at least
+	due      time.Duration      // nothing retained is too old before; 0: not known
+}
+
+// Room opens a room, which may be new to the file, or have been open before: its numbers
+// go on. It may be called at any time until Finish, and waits until all is written that
+// was said before in a room of that name. It returns an error if that is still open.
+func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
+	former, err := a.former(name)
+	if err != nil {
+		return nil, err
+	}
+	a.file.Lock()
+	defer a.file.Unlock()
+	r := &Room{archive: a, name: name, config: c, ended: make(chan struct{})}
+	if former != nil {
+		r.last, r.missing, r.lineage, r.first, r.recorded = former.last, former.missing, former.lineage, former.first, former.recorded
+		r.epochs = former.epochs
+	} else if err := r.read(); err != nil {
+		return nil, explain(a.path, err)
+	}
+	if err := r.setRetain(c.Retain); err != nil {
+		return nil, err
+	}
+	r.next = uint64(r.last + r.missing + 1)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rooms[name] = r
+	return r, nil
+}
+
+// former returns the room that had the name before, if one had, when all that was said
+// in it is written.
+func (a *Archive) former(name string) (*Room, error) {
+	a.mu.Lock()
+	former := a.rooms[name]
+	isFollowed := former != nil && slices.Contains(*a.followed.Load(), former)
+	a.mu.Unlock()
+	if !isFollowed {
+		return former, nil
+	}
+	if !former.log.Closed() {
+		return nil, fmt.Errorf("the room %q is in the history already", name)
+	}
+	select {
+	case <-former.ended:
+		return former, nil
+	case <-a.over:
+		return nil, fmt.Errorf("the history %q is not written any more", a.path)
+	}
+}
+
+// read reads what the file has of the room.
+func (r *Room) read() error {
+	a := r.archive
+	s := a.store
+	if s.file == nil {
+		return errClosed
+	}
+	ctx := context.Background()
+	if err := s.prepareRooms(ctx, r.name); err != nil {
+		return err
+	}
+	var err error
+	if r.last, err = s.file.lastNumber(ctx, r.name); err != nil {
+		return err
+	}
+	if r.lineage, err = s.readRoomEpochs(r.name); err != nil {
+		return err
+	}
+	r.first = r.last + 1
+	r.epochs = Epochs{a.starts, a.starts.place(append(slices.Clip(r.lineage), roomEpoch{a.starts.current(), r.first}))}
+	return nil
+}
+
+// Name returns the room's name.
+func (r *Room) Name() string { return r.name }
+
+// Epochs returns the starts of the room's server, this one included.
+func (r *Room) Epochs() Epochs { return r.epochs }
+
+// Next returns the number of the first message that is said in the log.
+func (r *Room) Next() uint64 { return r.next }
+
+// Last returns the messages right before Next that the log keeps, oldest first,
+// without a gap between their numbers. The caller puts them into the log before
+// calling Follow.
+func (r *Room) Last() ([]Message, error) {
+	a := r.archive
+	a.file.Lock()
+	defer a.file.Unlock()
+	if r.missing > 0 {
+		return nil, nil // those right before Next were never written
+	}
+	last, err := a.newest(r.name, r.config.Kept)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	for i := range last {
+		if last[i].Number != r.last-int64(i) || r.isTooOld(&retained{time: last[i].Time.UnixNano()}, now, elapsed()) {
+			last = last[:i]
+			break
+		}
+	}
+	slices.Reverse(last)
+	r.retained = make([]retained, len(last))
+	for i := range last {
+		r.retained[i] = retained{number: last[i].Number, time: last[i].Time.UnixNano()}
+	}
+	return last, nil
+}
+
+// Follow makes the archive follow the room's log from its end on. Nothing may be
+// appended to the log at the same time.
+func (r *Room) Follow(log *broadcast.Log) {
+	a := r.archive
+	r.retainLast(log)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.config.Window == 0 {
+		r.follower = a.group.FollowAhead(log, r)
+	} else {
+		r.follower = a.group.FollowLossless(log, r)
+	}
+	r.follower.Limit(a.firstLimit())
+	a.followed.Store(new(append(*a.followed.Load(), r)))
+}
+
+// SetRetain changes RoomConfig.Retain.
+func (r *Room) SetRetain(retain time.Duration) error {
+	r.archive.file.Lock()
+	defer r.archive.file.Unlock()
+	return r.setRetain(retain)
+}
+
+// end forgets the log of a room that has been read to its end, and written.
+func (a *Archive) end(r *Room) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r.follower.Close()
+	left := slices.Clone(*a.followed.Load())
+	left = slices.DeleteFunc(left, func(other *Room) bool { return other == r })
+	a.followed.Store(&left)
+	r.retained = nil
+	close(r.ended)
+}
