@@ -5,13 +5,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/wire"
 )
 
 // Without a history there is one epoch, which nobody can guess.
@@ -57,25 +58,34 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// A life is that of a room: its servers start, end and are killed, and its file is
-// moved, removed, and replaced by backups.
+// A life is that of a file with several rooms: its servers start, with some of the rooms,
+// end and are killed, rooms come and go, and the file is moved, removed, and replaced by
+// backups.
 type life struct {
-	t         *rapid.T
-	folder    string
-	path      string
-	archive   *opened          // nil if no server runs
-	said      int              // how many messages there ever were
-	room      map[int64]string // the messages by their numbers
-	next      int64            // the number of the next one
-	unwritten []broadcast.Entry
-	clients   []returning
-	epochs    map[uint64]bool // that are in the file
-	backups   []backup
-	exact     bool // nothing has happened to the file of a running server
+	t       *rapid.T
+	folder  string
+	path    string
+	archive *Archive // nil if no server runs
+	said    int      // how many messages there ever were
+	names   []string
+	rooms   map[string]*lived // those that are open
+	clients []returning
+	epochs  map[uint64]bool // that are in the file
+	backups []backup
+	exact   bool // nothing has happened to the file of a running server
 }
 
-// A returning client has messages, and will come back.
+// A lived room is one that is open.
+type lived struct {
+	*Room
+	has       map[int64]string // the messages by their numbers
+	next      int64            // the number of the next one
+	unwritten []broadcast.Entry
+}
+
+// A returning client has messages of a room, and will come back.
 type returning struct {
+	room   string
 	epoch  uint64
 	number int64
 	has    map[int64]string
@@ -86,59 +96,85 @@ type backup struct {
 	epochs map[uint64]bool
 }
 
-// start starts a server, and checks what it says of all clients.
+// start starts a server with some of the rooms.
 func (l *life) start() {
 	var err error
-	if l.archive, err = openRoom(l.path, Config{}, RoomConfig{Kept: 5}); err != nil {
+	if l.archive, err = Open(l.path, Config{}); err != nil {
 		l.t.Fatal(err)
 	}
 	if rapid.Bool().Draw(l.t, "its epoch can't be stored at first") {
-		if err := l.archive.store.putEpochs(l.archive.Archive.lineage[:len(l.archive.Archive.lineage)-1]); err != nil {
+		if err := l.archive.store.putEpochs(l.archive.lineage[:len(l.archive.lineage)-1]); err != nil {
 			l.t.Fatal(err)
 		}
-		l.archive.Archive.recorded = false
+		l.archive.recorded = false
 	}
-	l.next, l.room = int64(l.archive.Next()), make(map[int64]string)
 	l.record()
+	l.rooms = make(map[string]*lived)
+	for _, name := range l.names {
+		if len(l.names) == 1 || rapid.Bool().Draw(l.t, "has "+name) {
+			l.open(name)
+		}
+	}
+}
+
+// open opens a room, and checks what it says of all clients.
+func (l *life) open(name string) {
+	opened, err := l.archive.Room(name, RoomConfig{Kept: 5})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	r := &lived{Room: opened, has: make(map[int64]string), next: int64(opened.Next())}
 	messages, err := l.archive.store.after(0)
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.rooms[name] = r
 	for _, m := range messages {
-		if l.room[m.Sequence] = string(m.Wire.Text()); m.Sequence >= l.next {
-			l.t.Fatalf("there is a message %d, and the next is %d", m.Sequence, l.next)
+		if m.Room != name {
+			continue
+		}
+		if r.has[m.Number] = string(m.Wire.Text()); m.Number >= r.next || !strings.HasSuffix(r.has[m.Number], " in "+name) {
+			l.t.Fatalf("there is message %d, %q, in %s, and the next is %d", m.Number, r.has[m.Number], name, r.next)
+		}
+		if len(l.names) == 1 && m.Number != m.Sequence {
+			l.t.Fatalf("message %d of the only room has the sequence %d", m.Number, m.Sequence)
 		}
 	}
-	for _, c := range l.clients {
-		l.check(c)
+	if l.exact && int64(len(r.has)) != r.next-1 {
+		l.t.Fatalf("there are %d messages in %s, and the next is %d", len(r.has), name, r.next)
 	}
-	last, err := l.archive.Last()
+	for _, c := range l.clients {
+		if c.room == name {
+			l.check(r, c)
+		}
+	}
+	last, err := r.Last()
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	for i, m := range last {
-		if m.Sequence != l.next-int64(len(last)-i) {
-			l.t.Fatalf("message %d is number %d of the %d before %d", m.Sequence, i, len(last), l.next)
+		if m.Number != r.next-int64(len(last)-i) || m.Room != name {
+			l.t.Fatalf("message %d of %s is number %d of the %d before %d in %s", m.Number, m.Room, i, len(last), r.next, name)
 		}
 	}
 }
 
 // record records that the current epoch is in the file, if it is.
 func (l *life) record() {
-	if l.archive.Archive.recorded {
-		l.epochs[l.archive.Epochs().Current()] = true
+	if l.archive.recorded {
+		l.epochs[l.archive.starts.current()] = true
 	}
 }
 
 // check checks that what a client is known to have is the same in the room.
-func (l *life) check(c returning) {
-	known := int64(l.archive.Epochs().Known(c.epoch, uint64(c.number)))
-	if known > c.number || known >= l.next {
-		l.t.Fatalf("a client has %d, and %d is known; the next is %d", c.number, known, l.next)
+func (l *life) check(r *lived, c returning) {
+	known := int64(r.Epochs().Known(c.epoch, uint64(c.number)))
+	if known > c.number || known >= r.next {
+		l.t.Fatalf("a client has %d, and %d is known; the next is %d", c.number, known, r.next)
 	}
 	same := int64(0) // how many of the first messages are the same
 	for n := int64(1); n <= c.number; n++ {
-		here, isHere := l.room[n]
+		here, isHere := r.has[n]
 		has, hasIt := c.has[n]
 		if isHere && hasIt && here != has && n <= known {
 			l.t.Fatalf("message %d is %s, and the client that has %s is told that it knows it", n, here, has)
@@ -155,47 +191,74 @@ func (l *life) check(c returning) {
 	}
 }
 
-func (l *life) publish() {
+// publish says something in a room.
+func (l *life) publish(r *lived) {
 	for range rapid.IntRange(1, 4).Draw(l.t, "messages") {
 		l.said++
-		text := fmt.Sprint("message ", l.said)
-		entry := broadcast.Entry{From: alice, Time: noon}
-		copy(entry.Message[:], "alice")
-		copy(entry.Message[wire.NameSize:], text)
-		l.room[l.next] = text
-		l.next++
-		l.unwritten = append(l.unwritten, entry)
+		text := fmt.Sprint("message ", l.said, " in ", r.name)
+		r.has[r.next] = text
+		r.next++
+		r.unwritten = append(r.unwritten, said(text)...)
 	}
 }
 
-func (l *life) write(messages int) {
-	if messages == 0 {
+// write writes some of what was said in each room, or all of it, in turns.
+func (l *life) write(all bool) {
+	b := &l.archive.batch
+	b.clear()
+	for _, name := range l.names {
+		r := l.rooms[name]
+		if r == nil {
+			continue
+		}
+		n := len(r.unwritten)
+		if !all {
+			n = rapid.IntRange(0, n).Draw(l.t, "written")
+		}
+		turn := rapid.IntRange(0, n).Draw(l.t, "in its first turn")
+		for _, entries := range [][]broadcast.Entry{r.unwritten[:turn], r.unwritten[turn:n]} {
+			if len(entries) > 0 {
+				b.add(r.Room, b.free(copy(b.free(batchSize), entries)))
+			}
+		}
+		r.unwritten = r.unwritten[n:]
+	}
+	if b.isEmpty() {
 		return
 	}
-	if err := l.archive.write(l.unwritten[:messages]); err != nil {
+	if err := l.archive.write(); err != nil {
 		l.t.Fatal(err)
 	}
-	l.unwritten = l.unwritten[messages:]
 	l.record()
 }
 
-// receive adds a client that has all messages.
-func (l *life) receive() {
-	l.clients = append(l.clients, returning{l.archive.Epochs().Current(), l.next - 1, maps.Clone(l.room)})
+// receive adds a client that has all messages of a room.
+func (l *life) receive(r *lived) {
+	l.clients = append(l.clients, returning{r.name, r.Epochs().Current(), r.next - 1, maps.Clone(r.has)})
 }
 
 func (l *life) kill() {
-	l.unwritten = nil
 	if err := l.archive.Close(); err != nil {
 		l.t.Fatal(err)
 	}
-	l.archive = nil
+	l.archive, l.rooms = nil, nil
 }
 
 func (l *life) end() {
-	l.write(len(l.unwritten))
+	l.write(true)
 	l.archive.store.seal()
 	l.kill()
+}
+
+// change closes a room, after all that was said there is written, or opens one.
+func (l *life) change() {
+	name := rapid.SampledFrom(l.names).Draw(l.t, "changed")
+	if l.rooms[name] == nil {
+		l.open(name)
+		return
+	}
+	l.write(true)
+	delete(l.rooms, name)
 }
 
 func (l *life) copy(from, to string) {
@@ -228,7 +291,7 @@ func (l *life) restore() {
 // there.
 func (l *life) replace() {
 	l.exact = false
-	l.write(rapid.IntRange(0, len(l.unwritten)).Draw(l.t, "written before"))
+	l.write(false)
 	err := os.Remove(l.path)
 	if len(l.backups) > 0 && rapid.Bool().Draw(l.t, "by a backup") {
 		l.restore()
@@ -250,9 +313,19 @@ func (l *life) move() {
 	l.replace()
 }
 
+// inRoom returns a step in one of the rooms that are open, if there is one.
+func (l *life) inRoom(do func(*lived)) func() {
+	return func() {
+		if open := slices.Sorted(maps.Keys(l.rooms)); len(open) > 0 {
+			do(l.rooms[rapid.SampledFrom(open).Draw(l.t, "room")])
+		}
+	}
+}
+
 // Whatever happens to a server and its file, what a client is said to know when it
 // comes back is the same in the room. If nothing has happened to the file of a
-// running server, it is no less than that either.
+// running server, it is no less than that either, and the numbers of each room have no
+// gap. Nothing gets from one room into another.
 func TestReturning(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		folder, err := os.MkdirTemp("", "epochs")
@@ -260,7 +333,8 @@ func TestReturning(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(folder)
-		l := &life{t: t, folder: folder, path: filepath.Join(folder, "chat.db"), epochs: make(map[uint64]bool), exact: true}
+		names := []string{"main", "lounge", "a [room] = \"b\""}[:rapid.IntRange(1, 3).Draw(t, "rooms")]
+		l := &life{t: t, folder: folder, path: filepath.Join(folder, "chat.db"), names: names, epochs: make(map[uint64]bool), exact: true}
 		defer func() {
 			if l.archive != nil {
 				l.archive.Close()
@@ -268,9 +342,10 @@ func TestReturning(t *testing.T) {
 		}()
 		l.start()
 		running := map[string]func(){
-			"publish": l.publish,
-			"write":   func() { l.write(rapid.IntRange(0, len(l.unwritten)).Draw(t, "written")) },
-			"receive": l.receive,
+			"publish": l.inRoom(l.publish),
+			"write":   func() { l.write(false) },
+			"receive": l.inRoom(l.receive),
+			"change":  l.change,
 			"kill":    l.kill,
 			"end":     l.end,
 			"back up": l.backUp,
@@ -285,7 +360,7 @@ func TestReturning(t *testing.T) {
 				can = ended
 			}
 			names := make([]string, 0, len(can))
-			for _, name := range []string{"publish", "receive", "write", "start", "kill", "end", "back up", "restore", "move", "replace"} {
+			for _, name := range []string{"publish", "receive", "write", "change", "start", "kill", "end", "back up", "restore", "move", "replace"} {
 				if can[name] != nil && (name != "restore" || len(l.backups) > 0) {
 					names = append(names, name)
 				}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
 )
 
 // An opened archive is one with one room, which follows no log.
@@ -52,4 +53,31 @@ func addAll(t testing.TB, s *store, messages []Message) {
 	if _, err := s.add(messages, messages[0].Sequence-1); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// openRooms opens a history with some rooms.
+func openRooms(t testing.TB, path string, rooms ...string) *Archive {
+	t.Helper()
+	a, err := Open(path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() }) // a second time is an error that does not matter
+	for _, name := range rooms {
+		if _, err := a.Room(name, RoomConfig{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return a
+}
+
+// said returns messages of alice.
+func said(texts ...string) []broadcast.Entry {
+	entries := make([]broadcast.Entry, len(texts))
+	for i, text := range texts {
+		entries[i] = broadcast.Entry{From: alice, Time: noon}
+		copy(entries[i].Message[:], "alice")
+		copy(entries[i].Message[wire.NameSize:], text)
+	}
+	return entries
 }
