@@ -21,7 +21,8 @@ type Config struct {
 	// every message is written, and synced, before anybody receives it.
 	Window time.Duration
 	// Retain is how long messages are kept; 0 keeps them for good. It is for all rooms
-	// that have no time of their own, those that are not open included.
+	// that have no time of their own, those that are not open included: one that keeps
+	// its messages for longer has to be opened before Run.
 	Retain time.Duration
 	// Logger is told when the file can't be written, and when it can again. Nil
 	// discards that.
@@ -165,9 +166,14 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 	w := a.newWatchdog(ctx)
 	defer w.stop()
 	var removed error
-	err, done := w.do(func() error {
+	err, done := w.do(func() (err error) {
 		a.file.Lock()
 		defer a.file.Unlock()
+		defer func() {
+			if err != nil {
+				a.expiries.postpone(a.inspectAt)
+			}
+		}()
 		if ended {
 			a.inspectAt = time.Now()
 		}
@@ -197,7 +203,6 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 	case err != nil:
 		a.failed(err)
 		a.indexAt = a.inspectAt
-		a.expiries.postpone(a.inspectAt)
 	}
 	w.record()
 	if ended {
@@ -212,7 +217,10 @@ func (a *Archive) nextMaintenance() time.Time {
 	if !a.indexAt.IsZero() && a.indexAt.Before(next) {
 		next = a.indexAt
 	}
-	return a.expiries.next(next)
+	if at := a.expiries.next.Load(); at != nil && at.Before(next) {
+		next = *at
+	}
+	return next
 }
 
 // inspectIfDue inspects the file if that is due, or if the file is not open.
@@ -297,5 +305,7 @@ func (a *Archive) Close() error {
 		}()
 		return nil
 	}
+	a.file.Lock()
+	defer a.file.Unlock()
 	return a.store.close()
 }

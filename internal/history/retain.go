@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +18,17 @@ const pruneBatch = 1000
 // time.
 type expiry struct {
 	age *age
-	at  time.Time // when to remove old messages next
+	at  time.Time // when to remove old messages next, if the clock can be relied on then
+
+	distrusted time.Time // until then, the clock can't be
+}
+
+// due returns when to remove old messages next.
+func (e *expiry) due() time.Time {
+	if e.at.Before(e.distrusted) {
+		return e.distrusted
+	}
+	return e.at
 }
 
 // expiries are those of an archive, by the time for which messages are kept. The rooms
@@ -25,11 +36,14 @@ type expiry struct {
 type expiries struct {
 	all    map[time.Duration]*expiry
 	others map[string]time.Duration // the rooms that keep them for another time, or (0) for good
+
+	next atomic.Pointer[time.Time] // when to remove old messages next; nil: never. It needs no lock
 }
 
 // startExpiry prepares to remove the messages that are older than the archive says.
 func (a *Archive) startExpiry() error {
-	a.expiries = expiries{make(map[time.Duration]*expiry), make(map[string]time.Duration)}
+	a.expiries.all, a.expiries.others = make(map[time.Duration]*expiry), make(map[string]time.Duration)
+	defer a.expiries.plan()
 	if a.config.Retain <= 0 {
 		return nil
 	}
@@ -43,6 +57,7 @@ func (a *Archive) startExpiry() error {
 // setRetain sets for how long the messages of the room are kept.
 func (r *Room) setRetain(retain time.Duration) error {
 	a := r.archive
+	defer a.expiries.plan()
 	r.age, r.due, r.config.Retain = nil, 0, retain
 	delete(a.expiries.others, r.name)
 	if retain == 0 {
@@ -70,7 +85,7 @@ func (a *Archive) expiryFor(retain time.Duration) *expiry {
 	e := a.expiries.all[retain]
 	if e == nil {
 		now := time.Now()
-		e = &expiry{newAge(retain, now, elapsed(), a.sequence+1), now}
+		e = &expiry{age: newAge(retain, now, elapsed(), a.sequence+1), at: now}
 		a.expiries.all[retain] = e
 	}
 	return e
@@ -85,20 +100,20 @@ func (e *expiry) checkClock(a *Archive, last []Message) {
 		return
 	}
 	wait := min(e.age.retain, grace)
-	e.at = now.Add(wait)
+	e.distrusted = now.Add(wait)
 	a.config.Logger.Warn("all messages in the history are too old to be kept and will be removed; is the clock right?",
 		"file", a.path, "newest", last[0].Time, "in", wait)
 }
 
-// next returns when to remove old messages next, or the time that is given if that is
-// earlier.
-func (all *expiries) next(earliest time.Time) time.Time {
+// plan sets next.
+func (all *expiries) plan() {
+	var next *time.Time
 	for _, e := range all.all {
-		if e.at.Before(earliest) {
-			earliest = e.at
+		if at := e.due(); next == nil || at.Before(*next) {
+			next = &at
 		}
 	}
-	return earliest
+	all.next.Store(next)
 }
 
 // postpone has no messages removed until a time.
@@ -106,15 +121,17 @@ func (all *expiries) postpone(until time.Time) {
 	for _, e := range all.all {
 		e.at = until
 	}
+	all.plan()
 }
 
 // expire removes messages that are too old, if it is time to. If there may be
 // more of them, it is time again at once.
 func (a *Archive) expire(now time.Time) {
+	defer a.expiries.plan()
 	for retain, e := range a.expiries.all {
 		// Messages that are being written now are younger than the next mark.
 		e.age.record(a.sequence+a.missing()+1, elapsed())
-		if now.Before(e.at) {
+		if now.Before(e.due()) {
 			continue
 		}
 		n, err := a.store.file.expire(e.age, now, elapsed(), a.roomsOf(retain))

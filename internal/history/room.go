@@ -87,17 +87,20 @@ func (a *Archive) former(name string) (*Room, error) {
 	former := a.rooms[name]
 	isFollowed := former != nil && slices.Contains(*a.followed.Load(), former)
 	a.mu.Unlock()
-	if !isFollowed {
-		return former, nil
-	}
-	if !former.log.Closed() {
+	if isFollowed && !former.log.Closed() {
 		return nil, fmt.Errorf("the room %q is in the history already", name)
 	}
+	if isFollowed {
+		select {
+		case <-former.ended:
+		case <-a.over:
+		}
+	}
 	select {
-	case <-former.ended:
-		return former, nil
 	case <-a.over:
 		return nil, fmt.Errorf("the history %q is not written any more", a.path)
+	default:
+		return former, nil
 	}
 }
 
@@ -109,7 +112,7 @@ func (r *Room) read() error {
 		return errClosed
 	}
 	ctx := context.Background()
-	if err := s.prepareRooms(ctx, r.name); err != nil {
+	if err := s.prepareRooms(ctx, append(a.names(), r.name)...); err != nil {
 		return err
 	}
 	var err error
@@ -140,8 +143,8 @@ func (r *Room) Last() ([]Message, error) {
 	a := r.archive
 	a.file.Lock()
 	defer a.file.Unlock()
-	if r.missing > 0 {
-		return nil, nil // those right before Next were never written
+	if r.last == 0 || r.missing > 0 {
+		return nil, nil // there are none, or those right before Next were never written
 	}
 	last, err := a.newest(r.name, r.config.Kept)
 	if err != nil {
@@ -180,8 +183,10 @@ func (r *Room) Follow(log *broadcast.Log) {
 
 // SetRetain changes RoomConfig.Retain.
 func (r *Room) SetRetain(retain time.Duration) error {
-	r.archive.file.Lock()
-	defer r.archive.file.Unlock()
+	a := r.archive
+	a.file.Lock()
+	defer a.file.Unlock()
+	defer a.expiries.postpone(time.Now()) // to now: what is too old for the new time is removed at once
 	return r.setRetain(retain)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"time"
@@ -169,7 +168,7 @@ func (a *Archive) goOn(s *store, begin func(most map[string]int64) (int64, error
 	ctx := context.Background()
 	numbers, err := s.file.lastNumbers(ctx)
 	if err == nil {
-		err = s.prepareRooms(ctx, slices.Collect(maps.Keys(a.rooms))...)
+		err = s.prepareRooms(ctx, a.names()...)
 	}
 	if err == nil {
 		err = a.adopt(s, last, numbers)
@@ -190,6 +189,16 @@ func (a *Archive) goOn(s *store, begin func(most map[string]int64) (int64, error
 		a.sequence = max(a.sequence, last)
 	}
 	return err
+}
+
+// names returns the names of the rooms, but only two if there are more.
+func (a *Archive) names() (names []string) {
+	for name := range a.rooms {
+		if names = append(names, name); len(names) == 2 {
+			break
+		}
+	}
+	return names
 }
 
 // numbers returns the number of the last message in each room.
