@@ -437,9 +437,6 @@ func (l *Log) wake(except *Cursor) {
 	}
 }
 
-// Closed reports whether the log is closed.
-func (l *Log) Closed() bool { return l.closed.Load() }
-
 // Close ends the log: nothing may be appended any more, and followers that have
 // read all of it get io.EOF. Its memory is given back when the last reader has left.
 func (l *Log) Close() {

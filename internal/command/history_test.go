@@ -36,9 +36,11 @@ func historyFile(t testing.TB, messages ...string) string {
 		t.Fatal(err)
 	}
 	log := broadcast.New(1<<20, wire.Size)
-	if _, err := keepRoom(archive, roomName, history.RoomConfig{}, log); err != nil {
+	room, err := archive.Room(roomName, history.RoomConfig{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	room.Follow(log)
 	archive.Finish()
 	batch := broadcast.NewBatch(wire.Size)
 	for i, m := range messages {
@@ -366,9 +368,11 @@ func appendMessage(t testing.TB, path, text string) {
 		t.Fatal(err)
 	}
 	log := broadcast.New(1<<20, wire.Size)
-	if _, err := keepRoom(archive, roomName, history.RoomConfig{}, log); err != nil {
+	room, err := archive.Room(roomName, history.RoomConfig{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	room.Follow(log)
 	archive.Finish()
 	batch := broadcast.NewBatch(wire.Size)
 	said := message(t, "bob", text)

@@ -11,7 +11,7 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A keeper keeps what is said in a room. Without --history, its archive is nil, and it
+// A keeper keeps what is said in the rooms. Without --history, its archive is nil, and it
 // does nothing.
 type keeper struct {
 	archive *history.Archive
@@ -25,38 +25,52 @@ func openHistory(o serveOptions, logger *slog.Logger) (*keeper, error) {
 		return k, nil
 	}
 	var err error
-	k.archive, err = history.Open(o.history, history.Config{
-		Room:   roomName,
-		Window: o.historySync,
-		Retain: o.retain,
-		Kept:   o.kept(o.replay),
-		Logger: logger,
-	})
+	k.archive, err = history.Open(o.history, history.Config{Window: o.historySync, Retain: o.retain, Logger: logger})
 	return k, err
 }
 
-// epochs returns the room's epochs.
-func (k *keeper) epochs() server.Epochs {
+// open opens a room, before the server does.
+func (k *keeper) open(name string, c history.RoomConfig) (keptRoom, error) {
 	if k.archive == nil {
+		return keptRoom{}, nil
+	}
+	room, err := k.archive.Room(name, c)
+	return keptRoom{room}, err
+}
+
+// A keptRoom is one whose messages are kept, or nil without --history.
+type keptRoom struct{ *history.Room }
+
+// epochs returns the room's epochs.
+func (k keptRoom) epochs() server.Epochs {
+	if k.Room == nil {
 		return nil
 	}
-	return k.archive.Epochs()
+	return k.Epochs()
 }
 
 // follow puts the last messages into the room's log, and has what follows them be kept.
 // Nobody may append to the log or follow it yet.
-func (k *keeper) follow(log *broadcast.Log) error {
-	if k.archive == nil {
+func (k keptRoom) follow(log *broadcast.Log) error {
+	if k.Room == nil {
 		return nil
 	}
-	last, err := k.archive.Last()
+	last, err := k.Last()
 	if err != nil {
 		return err
 	}
-	log.SetFirst(k.archive.Next() - uint64(len(last)))
+	log.SetFirst(k.Next() - uint64(len(last)))
 	restore(log, last)
-	k.archive.Follow(log)
+	k.Follow(log)
 	return nil
+}
+
+// change changes how the room's messages are kept.
+func (k keptRoom) change(c history.RoomConfig) error {
+	if k.Room == nil {
+		return nil
+	}
+	return k.Change(c)
 }
 
 // run begins to write what is said.
@@ -67,12 +81,13 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// wait returns when all messages are written, once the log is closed, or an error if
-// that is not possible.
+// wait returns when all messages are written, once the logs are closed, or an error if
+// that is not possible. No room may be opened any more.
 func (k *keeper) wait() error {
 	if k.archive == nil {
 		return nil
 	}
+	k.archive.Finish()
 	return errors.Join(<-k.result, k.close())
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/history"
 	"sop-chat/internal/server"
 	"sop-chat/internal/wire"
 )
@@ -45,7 +46,11 @@ func TestKeepHistory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := keeper.follow(log); err != nil {
+		room, err := keeper.open(roomName, history.RoomConfig{Kept: o.kept(o.replay)})
+		if err == nil {
+			err = room.follow(log)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		keeper.run(context.Background())
@@ -53,11 +58,11 @@ func TestKeepHistory(t *testing.T) {
 			t.Errorf("round %d: %d messages are restored, want %d", round, got, restored)
 		}
 		if round > 0 {
-			if got := keeper.epochs().Known(before.Current(), 1000); got != uint64(round*100) {
+			if got := room.epochs().Known(before.Current(), 1000); got != uint64(round*100) {
 				t.Errorf("round %d: %d messages are known, want %d", round, got, round*100)
 			}
 		}
-		before = keeper.epochs()
+		before = room.epochs()
 		batch := broadcast.NewBatch(wire.Size)
 		for i := range 100 {
 			m, err := wire.New("alice", fmt.Sprint(i))

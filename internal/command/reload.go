@@ -62,9 +62,6 @@ func (r *reloader) reload() {
 		if r.succeeds("changed", c.To, r.server.changeRoom(c)) {
 			there[c.To.Name], changed[c.To.Name] = c.To, true
 		}
-		if c.From.Retain != c.To.Retain {
-			r.logger.Warn("retain of a room that is open changes when the server starts again", "room", c.To.Name)
-		}
 	}
 	for _, room := range d.Opened {
 		if r.succeeds("opened", room, r.server.openRoom(room)) {

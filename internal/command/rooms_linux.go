@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"sop-chat/internal/history"
 	"sop-chat/internal/rooms"
 	"sop-chat/internal/server"
 )
@@ -17,7 +18,13 @@ type openRooms struct {
 	server  *server.Server
 	keeper  *keeper
 	display *display
-	byName  map[string]*server.Room
+	byName  map[string]openRoom
+}
+
+// An openRoom is a room of the server, and of the history.
+type openRoom struct {
+	*server.Room
+	kept keptRoom
 }
 
 var _ roomServer = (*openRooms)(nil)
@@ -49,6 +56,10 @@ func (r *openRooms) reload(ctx context.Context, requests <-chan struct{}, warn f
 }
 
 func (r *openRooms) openRoom(c rooms.Room) error {
+	kept, err := r.keeper.open(cmp.Or(c.Name, roomName), r.keeping(c))
+	if err != nil {
+		return err
+	}
 	room, err := r.server.Open(server.RoomConfig{
 		Name:       c.Name,
 		Key:        c.Key,
@@ -56,20 +67,30 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		Backlog:    r.options.backlog,
 		Replay:     c.Replay,
 		Kept:       r.options.kept(c.Replay),
-		Epochs:     r.keeper.epochs(),
+		Epochs:     kept.epochs(),
 	}, func(room *server.Room) error {
-		err := r.keeper.follow(room.Log())
+		err := kept.follow(room.Log())
 		r.display.follow(room.Log(), room.Name()) // from behind what is restored
 		return err
 	})
 	if err == nil {
-		r.byName[c.Name] = room
+		r.byName[c.Name] = openRoom{room, kept}
 	}
 	return err
 }
 
+// keeping returns how the history keeps a room.
+func (r *openRooms) keeping(c rooms.Room) history.RoomConfig {
+	keeping := history.RoomConfig{Kept: r.options.kept(c.Replay), Retain: c.Retain}
+	if c.Retain == 0 {
+		keeping.Retain = -1 // for good, whatever --retain says
+	}
+	return keeping
+}
+
 func (r *openRooms) changeRoom(c rooms.Change) error {
-	room := r.byName[c.To.Name]
+	kept := r.byName[c.To.Name].kept
+	room := r.byName[c.To.Name].Room
 	if c.HasNewKey() {
 		if err := r.server.SetKey(room, c.To.Key); err != nil {
 			return err
@@ -80,11 +101,11 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 	if c.Disconnects() {
 		r.server.Disconnect(room)
 	}
-	return nil
+	return kept.change(r.keeping(c.To))
 }
 
 func (r *openRooms) closeRoom(c rooms.Room) error {
-	r.server.Close(r.byName[c.Name])
+	r.server.Close(r.byName[c.Name].Room)
 	delete(r.byName, c.Name)
 	return nil
 }

@@ -51,9 +51,6 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		return err
 	}
 	defer site.close()
-	if o.history != "" && o.hasNamedRooms() {
-		return errors.New("--history keeps one room yet")
-	}
 	keeper, err := openHistory(o, logger)
 	if err != nil {
 		return err
@@ -61,7 +58,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	display := show(o, p, logger)
 	defer display.close()
 	display.follow(s.Strangers(), "")
-	open := &openRooms{&o, s, keeper, display, make(map[string]*server.Room)}
+	open := &openRooms{&o, s, keeper, display, make(map[string]openRoom)}
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}

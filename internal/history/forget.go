@@ -37,7 +37,7 @@ func (r *Room) retainLast(log *broadcast.Log) {
 // has the given number (0: they were not), and after them those that were left
 // out. What follows them is in no file yet, so the log keeps it, too.
 func (r *Room) retain(entries []broadcast.Entry, number, leftOut int64) {
-	kept, all := r.config.Kept, len(entries)+int(leftOut)
+	kept, all := int(r.kept.Load()), len(entries)+int(leftOut)
 	if all == 0 {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -26,7 +27,7 @@ type RoomConfig struct {
 type Room struct {
 	archive *Archive
 	name    string
-	config  RoomConfig
+	kept    atomic.Int64 // RoomConfig.Kept
 	epochs  Epochs
 	next    uint64
 
@@ -54,8 +55,8 @@ type Room struct {
 }
 
 // Room opens a room, which may be new to the file, or have been open before: its numbers
-// go on. It may be called at any time until Finish, and waits until all is written that
-// was said before in a room of that name. It returns an error if that is still open.
+// go on. It may be called at any time until Finish. It waits for a room of that name that
+// was open before: until its log, which is about to be closed, has been written to its end.
 func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 	former, err := a.former(name)
 	if err != nil {
@@ -63,7 +64,8 @@ func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 	}
 	a.file.Lock()
 	defer a.file.Unlock()
-	r := &Room{archive: a, name: name, config: c, ended: make(chan struct{})}
+	r := &Room{archive: a, name: name, ended: make(chan struct{})}
+	r.kept.Store(int64(c.Kept))
 	if former != nil {
 		r.last, r.missing, r.lineage, r.first, r.recorded = former.last, former.missing, former.lineage, former.first, former.recorded
 		r.epochs = former.epochs
@@ -87,9 +89,6 @@ func (a *Archive) former(name string) (*Room, error) {
 	former := a.rooms[name]
 	isFollowed := former != nil && slices.Contains(*a.followed.Load(), former)
 	a.mu.Unlock()
-	if isFollowed && !former.log.Closed() {
-		return nil, fmt.Errorf("the room %q is in the history already", name)
-	}
 	if isFollowed {
 		select {
 		case <-former.ended:
@@ -146,7 +145,7 @@ func (r *Room) Last() ([]Message, error) {
 	if r.last == 0 || r.missing > 0 {
 		return nil, nil // there are none, or those right before Next were never written
 	}
-	last, err := a.newest(r.name, r.config.Kept)
+	last, err := a.newest(r.name, int(r.kept.Load()))
 	if err != nil {
 		return nil, err
 	}
@@ -181,13 +180,14 @@ func (r *Room) Follow(log *broadcast.Log) {
 	a.followed.Store(new(append(*a.followed.Load(), r)))
 }
 
-// SetRetain changes RoomConfig.Retain.
-func (r *Room) SetRetain(retain time.Duration) error {
+// Change changes how the room's messages are kept.
+func (r *Room) Change(c RoomConfig) error {
 	a := r.archive
+	r.kept.Store(int64(c.Kept))
 	a.file.Lock()
 	defer a.file.Unlock()
 	defer a.expiries.postpone(time.Now()) // to now: what is too old for the new time is removed at once
-	return r.setRetain(retain)
+	return r.setRetain(c.Retain)
 }
 
 // end forgets the log of a room that has been read to its end, and written.

@@ -179,12 +179,20 @@ func (r *Reader) inRoom(ctx context.Context, s section, f Filter) (section, Filt
 		return s, f, nil
 	}
 	s.source, s.sequence = s.source+" INDEXED BY message_room_number", "m.number"
-	after, err := r.file.numberFrom(ctx, f.Room, f.After+1)
+	after, err := r.file.numberFrom(ctx, f.Room, following(f.After))
 	f.After = after - 1
 	if err == nil && f.Before > 0 {
 		f.Before, err = r.file.numberFrom(ctx, f.Room, f.Before)
 	}
 	return s, f, err
+}
+
+// following returns the number after another, if there is one.
+func following(number int64) int64 {
+	if number == afterAll {
+		return number
+	}
+	return number + 1
 }
 
 // hits returns the hits that a filter selects, by their sequences.
@@ -220,7 +228,7 @@ func (r *Reader) sequencesOf(ctx context.Context, f Filter) (Filter, error) {
 	f, err := r.file.narrowed(ctx, f)
 	if err == nil && f.Room != "" {
 		var after int64
-		after, err = r.file.sequenceFrom(ctx, f.Room, f.After+1)
+		after, err = r.file.sequenceFrom(ctx, f.Room, following(f.After))
 		f.After = after - 1
 		if err == nil && f.Before > 0 {
 			f.Before, err = r.file.sequenceFrom(ctx, f.Room, f.Before)

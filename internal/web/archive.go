@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,8 +52,8 @@ func newArchive(c Config) *archive {
 
 // A message is one as the page gets it.
 type message struct {
-	Sequence int64 `json:"sequence"`
-	Time     int64 `json:"time"` // in milliseconds since 1970
+	Sequence int64 `json:"sequence"` // its number in the room
+	Time     int64 `json:"time"`     // in milliseconds since 1970
 	Name     field `json:"name"`
 	From     field `json:"from"` // the name it joined with
 	Text     field `json:"text"`
@@ -66,7 +67,8 @@ type message struct {
 // times since and until, in milliseconds since 1970; the oldest first.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if _, ok := a.config.roomOf(r); !ok {
+	room, ok := a.config.roomOf(r)
+	if !ok {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "wrong key", http.StatusUnauthorized)
 		return
@@ -76,6 +78,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	filter.Room = cmp.Or(room.Name, onlyRoom)
 	slots := a.pages
 	if isSearch(r.URL.Query()) {
 		slots = a.searches
@@ -99,6 +102,9 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sendMessages(w, messages, time.Time{})
 	}
 }
+
+// onlyRoom is the name in the history of a room that has none: of the only one.
+const onlyRoom = "main"
 
 // isSearch reports whether a request is not just for a page of the history.
 func isSearch(query url.Values) bool {
@@ -198,7 +204,7 @@ func (a *archive) read(ctx context.Context, f history.Filter, words string, hasW
 // newMessage returns a copy of a message, which is valid until the next is read.
 func newMessage(m *history.Message) message {
 	return message{
-		Sequence: m.Sequence,
+		Sequence: m.Number,
 		Time:     m.Time.UnixMilli(),
 		Name:     slices.Clone(m.Wire.Name()),
 		From:     field(m.From.Name),

@@ -217,14 +217,34 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// What was said is sent in pages and found again, to a client that has the key.
+// What was said in a room is sent in pages and found again, to a client that has its key,
+// also if there are other rooms, which are smaller or larger.
 func TestArchive(t *testing.T) {
-	c := config()
-	c.History = filepath.Join(t.TempDir(), "chat.db")
-	keep(t, c.History, 250)
-	h := Handler(c)
+	for name, test := range map[string]struct {
+		key  string
+		keep func(path string)
+	}{
+		"the only room": {key, func(path string) { keep(t, path, 250) }},
+		"one of several": {"maths key", func(path string) {
+			keepIn(t, path, "<b>żółw</b>", 40)
+			keepIn(t, path, "maths", 120)
+			keepIn(t, path, "<b>żółw</b>", 300)
+			keepIn(t, path, "maths", 130)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config()
+			c.History = filepath.Join(t.TempDir(), "chat.db")
+			test.keep(c.History)
+			testArchive(t, Handler(c), test.key)
+		})
+	}
+}
+
+// testArchive tests the archive of a room in which 250 messages were said.
+func testArchive(t *testing.T, h http.Handler, key string) {
 	right := bearer(key)
-	for _, key := range []string{"", "Bearer ", right + "AAAA", "Bearer ключ", bearer("guess")} {
+	for _, key := range []string{"", "Bearer ", right + "QUFB", "Bearer ключ", bearer("guess")} {
 		if resp := get(t, h, "/api/messages", "Authorization", key); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("with %q the status is %d", key, resp.StatusCode)
 		}
@@ -310,14 +330,17 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// keep writes messages to a file, one a second since 1970.
-func keep(t *testing.T, path string, messages int) {
+// keep writes messages to a file, by their numbers one a second since 1970.
+func keep(t *testing.T, path string, messages int) { keepIn(t, path, onlyRoom, messages) }
+
+// keepIn is keep for a room.
+func keepIn(t *testing.T, path, name string, messages int) {
 	t.Helper()
 	archive, err := history.Open(path, history.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	room, err := archive.Room("main", history.RoomConfig{})
+	room, err := archive.Room(name, history.RoomConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,13 +351,14 @@ func keep(t *testing.T, path string, messages int) {
 	go func() { done <- archive.Run(context.Background()) }()
 	batch := broadcast.NewBatch(wire.Size)
 	sender := &broadcast.Sender{Name: "alice"}
+	next := int(room.Next())
 	for i := range messages {
-		m, err := wire.New(" alice", fmt.Sprintf("number %d <b> 明天重跑gen-itgc后👍🏽 Straßen", i+1))
+		m, err := wire.New(" alice", fmt.Sprintf("number %d <b> 明天重跑gen-itgc后👍🏽 Straßen", next+i))
 		if err != nil {
 			t.Fatal(err)
 		}
 		batch.Add(sender, copy(batch.Free(), m[:]))
-		log.Append(batch, time.Unix(int64(i+1), 0))
+		log.Append(batch, time.Unix(int64(next+i), 0))
 	}
 	log.Close()
 	if err := <-done; err != nil {
