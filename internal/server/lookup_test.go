@@ -31,7 +31,7 @@ func TestLookup(t *testing.T) {
 		byName := func(n string) *Room { return with(func(r *Room) bool { return r.name == n }) }
 		pick := func(t *rapid.T) *Room {
 			if len(model) == 0 {
-				t.Skip("there is no room")
+				return nil
 			}
 			return rapid.SampledFrom(model).Draw(t, "room")
 		}
@@ -51,6 +51,9 @@ func TestLookup(t *testing.T) {
 			},
 			"remove": func(t *rapid.T) {
 				r := pick(t)
+				if r == nil {
+					return
+				}
 				if !s.remove(r) || s.remove(r) {
 					t.Fatal("a room is not removed once")
 				}
@@ -66,6 +69,9 @@ func TestLookup(t *testing.T) {
 			},
 			"change": func(t *rapid.T) {
 				r, k := pick(t), key.Draw(t, "key")
+				if r == nil {
+					return
+				}
 				taken := byKey(k) != nil && byKey(k) != r
 				if err := s.changeKey(r, k); (err != nil) != taken {
 					t.Fatalf("%q gets the key %q: %v, taken: %v", r.name, k, err, taken)
