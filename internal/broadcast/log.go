@@ -206,6 +206,10 @@ func (l *Log) segmentForAppend(number uint64) *segment {
 		l.pushSkippers()
 		l.reclaim()
 	}
+	if number-l.firstLive >= l.most { // a gate lags: what is retained gives way
+		l.forgotten = max(l.forgotten, (number+1-l.most)*SegmentSize)
+		l.reclaim()
+	}
 	if number-l.firstLive >= l.most {
 		panic("broadcast: append beyond backlog and slack; appenders must ask Held first")
 	}

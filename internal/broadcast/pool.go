@@ -134,7 +134,10 @@ func (l *Log) unpack() Position {
 	last := uint64(k.to-1) / SegmentSize
 	next := max(l.nextLive, last+1)
 	if least := next - min(next, l.most); uint64(k.from)/SegmentSize < least {
-		k = k.since(Position(least * SegmentSize))
+		l.forgotten = least * SegmentSize
+		if k = k.since(Position(l.forgotten)); k.from == k.to {
+			return k.to
+		}
 	}
 	first := uint64(k.from) / SegmentSize
 	l.growRing(next - first)

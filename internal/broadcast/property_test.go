@@ -129,6 +129,7 @@ func (m *machine) Append(t *rapid.T) {
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
 	}
+	m.giveWay()
 	// A follower that may skip is moved only if there is no memory otherwise.
 	needed := (uint64(m.end())-1)/SegmentSize - uint64(oldest)/SegmentSize + 1
 	if !slices.Equal(before, m.positions()) && needed <= uint64(m.segments) {
@@ -201,6 +202,14 @@ func (m *machine) ReserveJoin(t *rapid.T) {
 		t.Fatalf("a join cursor is at %d, want %d; the head is %d", join.Position(), want, m.head())
 	}
 	m.joins = append(m.joins, join)
+}
+
+// giveWay forgets what is retained and has no space because the gate lags.
+func (m *machine) giveWay() {
+	segments := int(m.end()-1)/SegmentSize + 1
+	if int(m.back(m.allKept()))/SegmentSize < segments-m.segments {
+		m.forgotten = max(m.forgotten, (segments-m.segments)*segmentMessages)
+	}
 }
 
 // KeepFrom says that some more messages are elsewhere, too.

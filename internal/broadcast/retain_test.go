@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,47 @@ func TestJoinBackHolds(t *testing.T) {
 	}
 	if !l.Held() {
 		t.Error("not held by a reader that is a backlog behind")
+	}
+}
+
+// What is retained gives way when a gate lags by the backlog: all that may be appended
+// until the room is held, and the slack, has space. What is left of it is still replayed.
+func TestRetainedGivesWay(t *testing.T) {
+	const backlog, slack = 8, 2 // segments
+	for i := range 6 {
+		published := []int{segmentMessages / 2, 2 * segmentMessages, 3*segmentMessages + 1}[i%3]
+		l, h := New(backlog*SegmentSize, slack*SegmentSize), new(history)
+		l.Retain(2*segmentMessages, 2*segmentMessages)
+		gate := newGate(l, h)
+		for range published {
+			h.write(l, "a")
+			gate.read(t, h, 200)
+			gate.follower.Publish()
+		}
+		if i >= 3 { // what is retained is packed meanwhile
+			settle(l.pool)
+		}
+		for !l.Held() {
+			h.write(l, "abc")
+			h.hidden += 3
+		}
+		h.write(l, strings.Repeat("b", slack*segmentMessages-2))
+		h.hidden += slack*segmentMessages - 2
+		l.JoinBack(func() {}).Leave()
+		back := l.JoinBack(func() {})
+		if back.Position() > l.Head() {
+			t.Fatalf("a reader begins at %d, behind the head at %d", back.Position(), l.Head())
+		}
+		c := client{at: back.Position(), next: int(back.Position() / wire.Size)}
+		c.read(t, l, h, l.Head(), 100, func(total int) int { return total })
+		back.Leave()
+		checkMemory(t, l, Segments(backlog*SegmentSize, slack*SegmentSize))
+		for gate.read(t, h, 200) {
+			gate.follower.Publish()
+		}
+		if l.Held() || l.Head() != l.End() {
+			t.Fatal("held though all is published")
+		}
 	}
 }
 
