@@ -31,12 +31,19 @@ var afternoon = time.Date(2026, 11, 24, 16, 2, 0, 0, time.Local)
 func historyFile(t testing.TB, messages ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "chat.db")
+	sayIn(t, path, roomName, afternoon, messages...)
+	return path
+}
+
+// sayIn adds messages to a room of a history, from a time on.
+func sayIn(t testing.TB, path, name string, from time.Time, messages ...string) {
+	t.Helper()
 	archive, err := history.Open(path, history.Config{Window: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := broadcast.New(1<<20, wire.Size)
-	room, err := archive.Room(roomName, history.RoomConfig{})
+	room, err := archive.Room(name, history.RoomConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,13 +54,12 @@ func historyFile(t testing.TB, messages ...string) string {
 		fields := strings.SplitN(m, ": ", 3)
 		said := message(t, fields[1], fields[2])
 		batch.Add(&broadcast.Sender{Name: fields[0]}, copy(batch.Free(), said[:]))
-		log.Append(batch, afternoon.Add(time.Duration(i)*time.Minute))
+		log.Append(batch, from.Add(time.Duration(i)*time.Minute))
 	}
 	log.Close()
 	if err := errors.Join(archive.Run(t.Context()), archive.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 // talk is a conversation with everything that may be in one.
