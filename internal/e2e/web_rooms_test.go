@@ -124,3 +124,51 @@ func TestWebAnotherRoom(t *testing.T) {
 		t.Errorf("there are %d messages, want 3", n)
 	}
 }
+
+// What is loaded from the history, and found there, is of the page's room.
+func TestWebHistoryOfRooms(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	path := historyFile(t)
+	srv := startWebRooms(t, "--history", path)
+	for _, room := range []struct{ name, key string }{{"maths", mathsKey}, {"music", musicKey}} {
+		bob, carol := dial(t, srv.server, "bob", room.key), dial(t, srv.server, "carol", room.key)
+		for i := range 120 {
+			bob.send(message("bob", fmt.Sprintf("%s number %d", room.name, i+1)))
+			carol.receive()
+		}
+	}
+	eventually(t, "all are kept", func() bool { return lastOf(t, path) == 240 })
+	for _, room := range []struct{ name, key string }{{"maths", mathsKey}, {"music", musicKey}} {
+		p := b.open(linkTo(srv.webPort, room.key), desktop)
+		p.join("alice")
+		p.hears("bob", room.name+" number 120")
+		p.wait("an older message", fmt.Sprintf(`(document.getElementById("messages").scrollTop = 0,
+			[...document.querySelectorAll("#messages .text")].some((e) => e.textContent === %s))`, quoted(room.name+" number 1")))
+		p.click("#open-search")
+		for words, want := range map[string]int{"number": 120, "maths": 120, "music": 120, "number 77": 1} {
+			if words != room.name && strings.HasPrefix(words, "m") {
+				want = 0
+			}
+			p.fill("#words", words)
+			p.click("#find .main")
+			p.wait("an answer", `document.getElementById("found").textContent !== ""`)
+			hits := eval[[]string](p, `[...document.querySelectorAll("#hits .text")].map((e) => e.textContent)`)
+			if len(hits) != want {
+				t.Errorf("in %s, %q finds %d messages, want %d", room.name, words, len(hits), want)
+			}
+			for _, text := range hits {
+				if !strings.HasPrefix(text, room.name) {
+					t.Errorf("in %s, %q finds %q", room.name, words, text)
+				}
+			}
+		}
+		p.click("#close-search")
+		all := eval[[]string](p, `[...document.querySelectorAll("#messages .text")].map((e) => e.textContent)`)
+		for _, text := range all {
+			if !strings.HasPrefix(text, room.name) {
+				t.Errorf("in %s there is %q", room.name, text)
+			}
+		}
+	}
+}
