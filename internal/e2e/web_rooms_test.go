@@ -79,8 +79,28 @@ func TestWebRooms(t *testing.T) {
 	}
 	alice.do(chromedp.Reload())
 	alice.waitRoom("maths")
+	alice.waitJoined("alice")
 	alice.click("#settings summary", "#leave")
 	alice.wait("the title", `document.title === "sop-chat" && !document.getElementById("login").hidden`)
+}
+
+// A page that opens while the server can't be reached knows the name of its room.
+func TestWebRoomOffline(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	srv := startWebRooms(t)
+	l := startLink(t, srv.webPort)
+	p := b.open(linkTo(l.port, mathsKey), desktop)
+	p.join("alice")
+	p.waitRoom("maths")
+	p.waitKept("sop-chat")
+	l.setDown(true)
+	p.do(chromedp.Reload())
+	p.waitRoom("maths")
+	p.waitLost()
+	l.setDown(false)
+	p.waitJoined("alice")
+	p.waitRoom("maths")
 }
 
 // An invitation to another room, in a tab that is in one, leads there and carries nothing
