@@ -6,14 +6,17 @@ import (
 )
 
 // failing has the page's requests fail, each in another way: as many as
-// window.fails has for what is asked for. It counts them all, but for the page's own files.
+// window.fails has for what is asked for. It counts them all, but for the page's own files
+// and the first request for the room, without which nobody joins.
 const failing = `(() => {
 	const real = window.fetch;
 	window.asked = [];
 	window.fails = { room: 1, messages: 2 };
+	let isOpen = false;
 	window.fetch = (url, ...rest) => {
 		const what = /api\/(\w+)/.exec(url)?.[1];
-		if (!what) {
+		if (!what || (what === "room" && !isOpen)) {
+			isOpen ||= what === "room";
 			return real(url, ...rest);
 		}
 		window.asked.push(String(url));
