@@ -85,3 +85,34 @@ func BenchmarkNext(b *testing.B) {
 		})
 	}
 }
+
+// The cost of a message in a room that has nothing else for a while, and of a reader that
+// is then sent what was said before.
+func BenchmarkSettle(b *testing.B) {
+	for _, joins := range []bool{false, true} {
+		b.Run(fmt.Sprintf("joins=%v", joins), func(b *testing.B) {
+			const kept = 512
+			l := New(32<<20, 1<<20)
+			l.Retain(kept, kept)
+			batch, now := NewBatch(wire.Size), time.Unix(0, 0)
+			step := func() {
+				var m wire.Message
+				copy(m[:], "alice")
+				copy(m[wire.NameSize:], "did the build pass, or is it still running?")
+				batch.Add(alice, copy(batch.Free(), m[:]))
+				l.Append(batch, now)
+				if joins {
+					l.JoinBack(func() {}).Leave()
+				}
+				settle(l.pool)
+			}
+			for range 2 * kept {
+				step()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				step()
+			}
+		})
+	}
+}
