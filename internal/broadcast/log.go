@@ -73,7 +73,7 @@ type Log struct {
 	notices   noticeRing
 }
 
-// noSegments is the ring of a log to which nothing was appended.
+// noSegments is the ring of a log without segments.
 var noSegments []*segment
 
 // New is NewIn for a log in the program's own memory.
@@ -113,6 +113,7 @@ func (l *Log) Retain(kept, replayed int) {
 	defer l.mu.Unlock()
 	l.forgotten = max(l.forgotten, uint64(l.oldestKept())) // what is before may be overwritten already
 	l.kept, l.replayed = uint64(kept)*wire.Size, uint64(replayed)*wire.Size
+	l.trimPacked()
 }
 
 // Forget has nothing before p retained any more for readers that join. Readers
@@ -121,9 +122,7 @@ func (l *Log) Forget(p Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forgotten = max(l.forgotten, uint64(p))
-	if l.packed != nil && l.oldestKept() > l.packed.from {
-		l.packed = l.packed.without(l.oldestKept())
-	}
+	l.trimPacked()
 }
 
 // KeepFrom has the log keep, for readers that join again, what follows p too, as far

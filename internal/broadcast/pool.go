@@ -92,7 +92,7 @@ func (l *Log) settle(scratch *[]byte) {
 		l.giveUntil(l.nextLive)
 		l.firstLive = uint64(head) / SegmentSize
 		l.nextLive, l.taken = l.firstLive, nil
-		l.ring.Store(new([]*segment))
+		l.ring.Store(&noSegments)
 	}
 }
 
@@ -121,6 +121,13 @@ func (l *Log) pack(from, to Position, scratch *[]byte) *packed {
 	}
 	k.data, *scratch = append([]byte(nil), data...), data
 	return k
+}
+
+// trimPacked drops what is packed and not to be kept any more. The caller holds l.mu.
+func (l *Log) trimPacked() {
+	if l.packed != nil && l.oldestKept() > l.packed.from {
+		l.packed = l.packed.without(l.oldestKept())
+	}
 }
 
 // unpack puts what is packed and still to be kept into segments again, as far as there

@@ -112,6 +112,9 @@ func TestSettle(t *testing.T) {
 	if k := l.packed; k.from != l.Head()-5*wire.Size || len(k.senders) != 5 || len(k.data) > 5*wire.Size {
 		t.Errorf("of 5 messages that are not forgotten, %d are kept from %d on, in %d bytes", len(k.senders), k.from, len(k.data))
 	}
+	if l.Retain(3, 3); len(l.packed.senders) != 3 {
+		t.Errorf("%d messages are kept, want 3", len(l.packed.senders))
+	}
 	if l.Forget(l.Head()); l.packed != nil {
 		t.Error("what is forgotten is kept")
 	}
