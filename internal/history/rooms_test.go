@@ -404,3 +404,24 @@ func TestIdleRooms(t *testing.T) {
 		t.Errorf("a room takes %d bytes, want %d at most", each, most)
 	}
 }
+
+// The numbers of messages that could not be written are not used again, also if the room is
+// closed and comes back. In a file with one room, sequences remain the numbers.
+func TestMissingNumbers(t *testing.T) {
+	path := newFile(t)
+	a := openRooms(t, path, "main")
+	a.rooms["main"].missing = 5
+	again, err := a.Room("main", RoomConfig{Kept: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, err := again.Last(); again.Next() != 6 || len(last) > 0 || err != nil {
+		t.Errorf("%d is next, behind %d messages, %v; want 6", again.Next(), len(last), err)
+	}
+	if err := a.writeTo(again, said("after the gap")); err != nil {
+		t.Fatal(err)
+	}
+	if all := read(t, path, Filter{}); len(all) != 1 || all[0].Number != 6 || all[0].Sequence != 6 {
+		t.Errorf("%v", all)
+	}
+}
