@@ -7,12 +7,17 @@ import (
 )
 
 // What the disk takes is for all rooms in which something is said: each may have as many
-// messages waiting as its share, and as many are taken from it in its turn. So a flood
-// in one room does not keep what is said in others from being written, and no message
-// waits for much longer than if there was one room.
+// messages waiting as its share, and few are taken from it in its turn. So a flood in one
+// room does not keep what is said in others from being written, and no message waits for
+// much longer than if there was one room.
 
-// minShare is how many messages the share of a room has at least.
-const minShare = 8
+const (
+	// turn is how many messages of a room are taken before those of others: few enough
+	// that a transaction has messages of many rooms, as a sign that they are active.
+	turn = 16
+	// minShare is how many messages the share of a room has at least.
+	minShare = 8
+)
 
 // An activity counts the rooms in which something is said.
 type activity struct {
@@ -36,39 +41,27 @@ func (a *activity) record(r *Room, now time.Time) {
 // active returns in how many rooms something is said, and 1 if that is not known.
 func (a *activity) active() int { return max(a.before, a.rooms, 1) }
 
-// turn returns how many messages of a room are taken before those of others.
-func (a *activity) turn() int { return max(batchSize/a.active(), minShare) }
-
-// limit sets for the rooms in the batch how much may wait in each.
+// limit sets how many bytes of messages may wait in each room, after the batch was
+// written.
 func (a *Archive) limit() {
 	now := time.Now()
 	for _, r := range a.batch.rooms {
 		a.activity.record(r, now)
 	}
-	bytes := max(a.pace.limit(a.config.Window)/a.activity.active(), minShare*wire.Size)
-	rooms := a.batch.rooms
-	if a.isFree.CompareAndSwap(true, false) {
-		rooms = *a.followed.Load()
+	bytes := int64(max(a.pace.limit(a.config.Window)/a.activity.active(), minShare*wire.Size))
+	if before := a.share.Load(); bytes > before-before/8 && bytes < before+before/8 {
+		return
 	}
-	for _, r := range rooms {
-		r.follower.Limit(bytes)
-	}
+	a.setShare(bytes)
 }
 
-// firstLimit returns how much may wait in a room that was just opened.
-func (a *Archive) firstLimit() int {
-	if a.isFree.Load() {
-		return 0
-	}
-	return pace{firstPace}.limit(a.config.Window)
-}
-
-// free removes the limits while the file can't be written.
-func (a *Archive) free() {
-	if !a.isFree.CompareAndSwap(false, true) {
+// setShare sets how many bytes of messages may wait in each room. 0 is a backlog, while the
+// file can't be written.
+func (a *Archive) setShare(bytes int64) {
+	if a.share.Swap(bytes) == bytes {
 		return
 	}
 	for _, r := range *a.followed.Load() {
-		r.follower.Limit(0)
+		r.follower.Limit(int(bytes))
 	}
 }

@@ -44,7 +44,7 @@ type Archive struct {
 	activity activity
 	starts   *starts
 	failing  bool         // the file can't be written; the logger has been told
-	isFree   atomic.Bool  // no room is limited, because the file can't be written
+	share    atomic.Int64 // see setShare
 	ending   []*Room      // whose logs have been read to their ends; what was said there last is in the batch
 	progress atomic.Int64 // grows while a call goes on that has not hung
 	hung     <-chan error // returns when a call has ended that hung and used the file; nil if none hangs
@@ -105,6 +105,7 @@ func Open(path string, c Config) (*Archive, error) {
 		sequence:  last,
 		inspectAt: time.Now(),
 	}
+	a.share.Store(int64(a.pace.limit(c.Window)))
 	a.finishing, a.finish = context.WithCancel(context.Background())
 	a.followed.Store(new([]*Room))
 	if err := a.beginEpoch(); err != nil {
@@ -262,7 +263,7 @@ func (a *Archive) gather() {
 func (a *Archive) take(until time.Time) bool {
 	for !a.isOver() {
 		ctx, cancel := a.waitUntil(until)
-		r, entries, err := a.nextOf(ctx, a.batch.free(a.activity.turn()))
+		r, entries, err := a.nextOf(ctx, a.batch.free(turn))
 		cancel()
 		switch {
 		case errors.Is(err, io.EOF):

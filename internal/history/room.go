@@ -176,8 +176,8 @@ func (r *Room) Follow(log *broadcast.Log) {
 	} else {
 		r.follower = a.group.FollowLossless(log, r)
 	}
-	r.follower.Limit(a.firstLimit())
-	a.followed.Store(new(append(*a.followed.Load(), r)))
+	a.followed.Store(new(append(*a.followed.Load(), r))) // first, so that setShare does not leave it out
+	r.follower.Limit(int(a.share.Load()))
 }
 
 // Change changes how the room's messages are kept.

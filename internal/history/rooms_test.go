@@ -229,7 +229,7 @@ func TestGatesOfRooms(t *testing.T) {
 }
 
 // A flood in one room does not keep another's message from being written: it is in the
-// first batch or, if it is not known yet that there are several, in the second.
+// first batch.
 func TestFloodOfAnother(t *testing.T) {
 	a, err := Open(newFile(t), Config{Window: time.Hour})
 	if err != nil {
@@ -255,22 +255,18 @@ func TestFloodOfAnother(t *testing.T) {
 	}
 	batch.Add(bob, wire.Size)
 	logs["talk"].Append(batch, noon)
-	for n := 1; ; n++ {
-		a.gather()
-		if err := a.write(); err != nil {
-			t.Fatal(err)
-		}
-		a.written(a.newWatchdog(t.Context()))
-		if a.rooms["talk"].last == 1 {
-			break
-		}
-		if n == 2 {
-			t.Fatal("a message is not in the second batch")
-		}
+	a.gather()
+	if err := a.write(); err != nil {
+		t.Fatal(err)
+	}
+	before := a.share.Load()
+	a.written(a.newWatchdog(t.Context()))
+	if got := a.rooms["talk"].last; got != 1 {
+		t.Errorf("%d messages are in the first batch, want the one there is", got)
 	}
 	// From now on each room has half.
-	if got := a.activity.turn(); got != batchSize/2 {
-		t.Errorf("a room's turn is %d messages, want %d", got, batchSize/2)
+	if limit := int64(a.pace.limit(time.Hour)); before != int64(pace{firstPace}.limit(time.Hour)) || a.share.Load() != limit/2 {
+		t.Errorf("a room's share was %d, and is %d, want half of %d", before, a.share.Load(), limit)
 	}
 }
 

@@ -135,7 +135,7 @@ func (a *Archive) keep(ctx context.Context) error {
 			a.written(w)
 			return nil
 		}
-		a.free()
+		a.setShare(0)
 		wait := lockRetryInterval
 		if !isBusy(err) || time.Since(began) > maxLockWait {
 			a.failed(err)
@@ -229,7 +229,7 @@ func (a *Archive) failed(err error) {
 		return
 	}
 	a.failing = true
-	a.free()
+	a.setShare(0)
 	what := "the history can't be written; the chat goes on, and messages wait in memory for as long as there is space"
 	if a.config.Window == 0 {
 		what = "the history can't be written; the chat waits until it can"
