@@ -145,6 +145,31 @@ func TestWebAnotherRoom(t *testing.T) {
 	}
 }
 
+// A room that gets another key stays the same to a page that is invited with it: all that
+// was said stays, and nobody is asked for anything.
+func TestWebRoomWithNewKey(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	file := newRoomsFile(t, room("maths", mathsKey), room("music", musicKey))
+	srv := startWeb(t, "--rooms", file.name)
+	p := b.open(linkTo(srv.webPort, mathsKey), desktop)
+	p.join("alice")
+	p.say("before")
+	p.wait("the message to arrive", `document.querySelector(".message.own:not(.unsent)")`)
+	file.write(room("maths", "another key"), room("music", musicKey))
+	srv.reread("changed=1")
+	bob := dial(t, srv.server, "bob", "another key")
+	p.say("still there")
+	bob.expect(message("alice", "still there"))
+	eval[bool](p, fmt.Sprintf(`(location.hash = %s, true)`, quoted(fragment("another key"))))
+	eventually(t, "the page comes back", func() bool { return strings.Count(srv.stdout.String(), `"alice" joined`) == 2 })
+	p.waitJoined("alice")
+	p.waitRoom("maths")
+	p.say("with the new key")
+	bob.expect(message("alice", "with the new key"))
+	p.wait("all messages", `document.querySelectorAll("#messages .message").length === 3`)
+}
+
 // What is loaded from the history, and found there, is of the page's room.
 func TestWebHistoryOfRooms(t *testing.T) {
 	t.Parallel()
