@@ -183,7 +183,7 @@ func (l *life) check(r *lived, c returning) {
 			same = n
 		}
 	}
-	if !l.epochs[c.epoch] {
+	if !l.epochs[c.epoch] && c.epoch != l.archive.starts.current() {
 		same = 0
 	}
 	if l.exact && known != same {
