@@ -52,9 +52,11 @@ func (r *reloader) reload() {
 		there[room.Name] = room
 	}
 	newKeys := slices.DeleteFunc(slices.Clone(next), func(room rooms.Room) bool { return room.Key == there[room.Name].Key })
+	opened, closed := 0, 0
 	for _, room := range d.Removed {
 		if r.succeeds("closed", room, r.server.closeRoom(room)) {
 			delete(there, room.Name)
+			closed++
 		}
 	}
 	changed := make(map[string]bool)
@@ -66,11 +68,12 @@ func (r *reloader) reload() {
 	for _, room := range d.Opened {
 		if r.succeeds("opened", room, r.server.openRoom(room)) {
 			there[room.Name] = room
+			opened++
 		}
 	}
 	r.rooms = slices.SortedFunc(maps.Values(there), func(a, b rooms.Room) int { return strings.Compare(a.Name, b.Name) })
 	r.logger.Info("the rooms have been read again", "rooms", len(r.rooms),
-		"opened", len(d.Opened), "closed", len(d.Removed), "changed", len(changed))
+		"opened", opened, "closed", closed, "changed", len(changed))
 	r.warn(newKeys)
 }
 

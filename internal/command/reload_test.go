@@ -118,7 +118,12 @@ func TestReload(t *testing.T) {
 		{
 			what: "refused", content: roomTables("a", "2", "e", "5"), refuse: "e",
 			want: map[string]string{"fixed": "0", "a": "2"}, did: "close b, close d, open e", warned: "e",
-			log: `level=ERROR msg="a room could not be opened" room=e at=` + file + `:4 error=refused`,
+			log: `level=ERROR msg="a room could not be opened" room=e at=` + file + `:4 error=refused` + "\n" + `time=`,
+		},
+		{
+			what: "refused again, and not counted", content: roomTables("a", "2", "e", "5"), refuse: "e",
+			want: map[string]string{"fixed": "0", "a": "2"}, did: "open e", warned: "e",
+			log: "rooms=2 opened=0 closed=0 changed=0",
 		},
 		{
 			what: "tried again", content: roomTables("a", "2", "e", "5"),
