@@ -12,9 +12,17 @@ func variable(flag string) string {
 	return "SOP_CHAT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// hasVariable reports whether a flag can be set in the environment: all can except
-// those that only show something.
-func hasVariable(f *pflag.Flag) bool { return f.Name != "help" && f.Name != "version" }
+// onlyShows reports whether a flag sets nothing, but has something shown.
+func onlyShows(f *pflag.Flag) bool { return f.Name == "help" || f.Name == "version" }
+
+// withoutVariable annotates flags whose variable has another meaning for the server.
+const withoutVariable = "without variable"
+
+// hasVariable reports whether a flag can be set in the environment.
+func hasVariable(f *pflag.Flag) bool {
+	_, without := f.Annotations[withoutVariable]
+	return !onlyShows(f) && !without
+}
 
 // applyEnvironment sets the flags that the command line did not set from their
 // variables. Such a flag does not count as changed. An empty variable counts as

@@ -57,7 +57,7 @@ func showFlag(out io.Writer, f *pflag.Flag) {
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", " + name
 	}
-	if hasVariable(f) {
+	if !onlyShows(f) {
 		name += " " + f.Value.Type()
 	}
 	margin := strings.Repeat(" ", flagColumn)

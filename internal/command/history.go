@@ -138,6 +138,7 @@ func (f *historyFilter) define(flags *pflag.FlagSet) {
 func defineRoom(flags *pflag.FlagSet, room *string) {
 	define(flags, room, "room", "NAME", "", anyText,
 		`Only messages of that room.`)
+	flags.SetAnnotation("room", withoutVariable, nil)
 }
 
 // filter returns the filter; standard is the value of --last for auto.

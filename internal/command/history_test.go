@@ -530,3 +530,13 @@ func TestHistoryVariable(t *testing.T) {
 		t.Errorf("%s", stdout)
 	}
 }
+
+// The variable of the server's --room has keys, and selects nothing of a history.
+func TestHistoryIgnoresVariableOfRooms(t *testing.T) {
+	path := historyFile(t, talk...)
+	_, want, _ := result(t, process([]string{"history", "list", path}))
+	status, got, stderr := result(t, process([]string{"history", "list", path}, "SOP_CHAT_ROOM=a=key\nb=other"))
+	if status != 0 || got != want || got == "" {
+		t.Errorf("status %d\n%s%s, want\n%s", status, got, stderr, want)
+	}
+}
