@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sop-chat/internal/wire"
 )
 
 // A roomsFile is a file of rooms with which a server runs.
@@ -181,5 +183,60 @@ func TestRoomsAndTerminal(t *testing.T) {
 			srv.reread("the rooms have been read again")
 			dial(t, srv, "b", "Kluczyk-a").expect(c.say("still here"))
 		})
+	}
+}
+
+// One file has the history of all rooms. A room that is closed and opened again, or whose
+// server is, goes on where it was; nobody is sent another room's messages.
+func TestRoomsHistory(t *testing.T) {
+	t.Parallel()
+	a, b := room("a", "Kluczyk-a"), room("b", "Kluczyk-b", "replay = 1")
+	file, path := newRoomsFile(t, a, b), historyFile(t)
+	setup := setup{
+		flags:   []string{"--rooms", file.name, "--history", path, "--replay", "2"},
+		key:     []string{},
+		wrapper: []string{"setsid"},
+	}
+	srv := setup.start(t)
+	inA, inB := dial(t, srv, "alice", "Kluczyk-a"), dial(t, srv, "bob", "Kluczyk-b")
+	var saidInA, saidInB []wire.Message
+	say := func(c *client, key, text string) wire.Message {
+		t.Helper()
+		witness := dial(t, srv, "witness", key)
+		defer witness.Close()
+		m := c.say(text)
+		eventually(t, "it is said", func() bool { return witness.receive() == m })
+		return m
+	}
+	for i := range 3 {
+		saidInA = append(saidInA, say(inA, "Kluczyk-a", fmt.Sprint("in a ", i)))
+		saidInB = append(saidInB, say(inB, "Kluczyk-b", fmt.Sprint("in b ", i)))
+	}
+
+	file.write(a)
+	srv.reread("opened=0 closed=1")
+	inB.expectClosed()
+	file.write(a, b)
+	srv.reread("opened=1 closed=0")
+	inB = dial(t, srv, "bob", "Kluczyk-b")
+	inB.expect(saidInB[2])
+	saidInB = append(saidInB, say(inB, "Kluczyk-b", "in b again"))
+
+	file.write(a, room("b", "Kluczyk-b", "replay = 3"))
+	srv.reread("opened=0 closed=0 changed=1")
+	dial(t, srv, "carol", "Kluczyk-b").expect(saidInB[1:]...)
+	dial(t, srv, "carol", "Kluczyk-a").expect(saidInA[1:]...)
+
+	srv.signal(syscall.SIGTERM)
+	srv.expectEnd(0)
+	setup.port = srv.port
+	srv = setup.start(t)
+	dial(t, srv, "carol", "Kluczyk-b").expect(saidInB[1:]...)
+	dial(t, srv, "carol", "Kluczyk-a").expect(saidInA[1:]...)
+	for room, said := range map[string][]wire.Message{"a": saidInA, "b": saidInB} {
+		got := run(t, nil, binary, "history", "list", path, "--room", room)
+		if lines := strings.Count(got.stdout, "in "+room); got.status != 0 || lines != len(said) || strings.Count(got.stdout, "\n") != lines {
+			t.Errorf("status %d; the history of %q is\n%s%s", got.status, room, got.stdout, got.stderr)
+		}
 	}
 }
