@@ -55,8 +55,7 @@ func startBrowser(t testing.TB) *browser {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(chromium.ctx, testTimeout)
 		defer cancel()
-		dispose := target.DisposeBrowserContextParams{BrowserContextID: profile.BrowserContextID}
-		if _, err := cdp.Call(ctx, running, target.DisposeBrowserContext, dispose); err != nil {
+		if _, err := cdp.Call(ctx, running, target.DisposeBrowserContext, target.DisposeBrowserContextParams(profile)); err != nil {
 			t.Error(err)
 		}
 	})
