@@ -3,6 +3,7 @@
 package server
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,10 @@ type work struct {
 	lagging []*conn // have yet to receive something
 	ready   []*conn // of those, the ones to write to in this wake-up
 
+	hasLeftOff bool               // a flush has, for the sake of other rooms
+	flushing   int                // how many of the members it has been at
+	flushed    broadcast.Position // up to where it sends
+
 	joins []*broadcast.Cursor // of new members: they keep what the cursor does from advance on
 
 	retryAt       time.Time                  // when to retry what failed for a shortage; zero if nothing did
@@ -55,7 +60,7 @@ type work struct {
 // isDone reports whether there is nothing left to do.
 func (w *work) isDone() bool {
 	return len(w.unread)+len(w.paused)+len(w.draining)+len(w.lagging)+len(w.ready)+len(w.joins)+len(w.stalls) == 0 &&
-		w.shares.at.IsZero() && w.retryAt.IsZero() && w.checkStallsAt.IsZero() && !w.wasHeld
+		w.shares.at.IsZero() && w.retryAt.IsZero() && w.checkStallsAt.IsZero() && !w.wasHeld && !w.hasLeftOff
 }
 
 // common is what all audiences of a loop share: the loop is at one of them at a time.
@@ -125,7 +130,7 @@ func (a *audience) handle(c *conn, e *netpoll.Event) {
 	switch {
 	case e.Broken || e.Ended && c.paused:
 		a.startDraining(c, cause{})
-	case e.Readable:
+	case e.Readable && !a.hasLeftOff:
 		a.read(c)
 	}
 	if e.Writable && c.lag != nil {
@@ -151,27 +156,51 @@ func (a *audience) publish() {
 	a.authors = a.authors[:0]
 }
 
-// flush writes every member what it has yet to receive, straight out of the log.
+// mustFlush reports whether there is something to write.
+func (a *audience) mustFlush() bool { return len(a.ready) > 0 || a.written != a.room.log.Head() }
+
+// flush writes every member what it has yet to receive, straight out of the log. It
+// leaves off when the room has been sent as much as it may be in a wake-up, and goes on
+// in the next one; until then, nothing more is read.
 func (a *audience) flush() {
 	head := a.room.log.Head()
+	a.hasLeftOff = true
 	a.turnOutput()
 	a.output.measure(int(head-a.written), len(a.ready))
+	a.flushReady(head)
+	if len(a.ready) > 0 {
+		return
+	}
+	if a.flushing == 0 {
+		a.flushed = head
+	}
+	for a.written != a.flushed && a.flushing < len(a.members) {
+		if a.output.isSpent() {
+			return
+		}
+		c := a.members[a.flushing]
+		a.flushing++
+		if c.lag == nil && c.cursor < a.flushed {
+			a.write(c, a.flushed)
+		}
+	}
+	a.written, a.flushing, a.hasLeftOff = a.flushed, 0, false
+}
+
+// flushReady writes to the members that lag and may take more.
+func (a *audience) flushReady(head broadcast.Position) {
+	n := 0
 	for _, c := range a.ready {
+		if a.output.isSpent() {
+			break
+		}
+		n++
 		if c.lag != nil {
 			c.lag.ready = false
 			a.write(c, head)
 		}
 	}
-	clear(a.ready)
-	a.ready = a.ready[:0]
-	if a.written != head {
-		for _, c := range a.members {
-			if c.lag == nil && c.cursor < head {
-				a.write(c, head)
-			}
-		}
-		a.written = head
-	}
+	a.ready = slices.Delete(a.ready, 0, n)
 }
 
 // turnOutput has the loop's output send to this audience.
@@ -248,18 +277,28 @@ func (a *audience) remove(c *conn) {
 	if c.index < 0 {
 		return
 	}
+	if int(c.index) < a.flushing { // none may move there that the flush has yet to be at
+		a.flushing--
+		a.move(a.flushing, int(c.index))
+		c.index = int32(a.flushing)
+	}
 	last := len(a.members) - 1
-	moved := a.members[last]
-	a.members[c.index] = moved
-	moved.index = c.index
+	a.move(last, int(c.index))
 	a.members[last] = nil
 	a.members = a.members[:last]
+}
+
+// move has a member take the place of another that is removed.
+func (a *audience) move(from, to int) {
+	moved := a.members[from]
+	a.members[to] = moved
+	moved.index = int32(to)
 }
 
 // deadline returns when the audience has to run at the latest; zero is whenever
 // something happens.
 func (a *audience) deadline() time.Time {
-	if a.mustDrain() || a.mustReadReceived() {
+	if a.mustDrain() || a.mustReadReceived() || a.hasLeftOff {
 		return a.now // so that the loop does not wait
 	}
 	at := earliest(a.retryAt, a.checkStallsAt)

@@ -55,6 +55,9 @@ func (s *audiences) at(c *conn) *audience {
 	return s.all[c.audience]
 }
 
+// areSeveral reports whether there is more than one.
+func (s *audiences) areSeveral() bool { return len(s.all)-len(s.free) > 1 }
+
 // touch has an audience looked at in this wake-up.
 func (s *audiences) touch(a *audience) {
 	if !a.touched {

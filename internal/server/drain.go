@@ -31,7 +31,7 @@ func (a *audience) startDraining(c *conn, why cause) {
 
 // drain reads from the draining connections, and ends those that have no more.
 func (a *audience) drain() {
-	if a.retryAt.IsZero() {
+	if a.retryAt.IsZero() && !a.hasLeftOff {
 		a.draining = slices.DeleteFunc(a.draining, a.drainOne)
 	}
 }
@@ -65,5 +65,5 @@ func (a *audience) drainOne(d drainingConn) bool {
 
 // mustDrain reports whether there is a draining connection that may be read.
 func (a *audience) mustDrain() bool {
-	return len(a.draining) > 0 && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
+	return len(a.draining) > 0 && !a.hasLeftOff && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
 }

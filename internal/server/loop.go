@@ -5,6 +5,7 @@ package server
 import (
 	"container/list"
 	"log/slog"
+	"math"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -130,11 +131,13 @@ func (l *loop) run() error {
 //	           ▼
 //	  publish  │  publish        append the batch, move the head, wake readers;
 //	           ▼                 also while reading, when the batch is full
+//	  write    │  flush          up to the head, to each member behind it
+//	           ▼
 //	  close    │  closeEnded     frees slots and descriptors
 //	           ▼
 //	  accept   │  accept         authenticate, accept, adopt, expire, evict
 //	           ▼
-//	  write    │  flush          up to the head, to each member behind it
+//	  write    │  flush          to those that have come in
 //	           │  checkStalls    disconnects members that hold others up
 //	           ▼
 //	  release  │  settle         the cursors, to the furthest member
@@ -162,6 +165,7 @@ func (l *loop) turn() (running bool, err error) {
 		a.readReceived()
 		a.drain()
 		a.publish()
+		l.flush(a)
 	}
 	l.closeEnded() // before new connections come in: it frees slots
 	if l.acceptor != nil {
@@ -170,7 +174,7 @@ func (l *loop) turn() (running bool, err error) {
 	l.checkConns()
 	for i := 0; i < len(l.audiences.touched); i++ {
 		a := l.audiences.touched[i]
-		a.flush()
+		l.flush(a)
 		a.checkStalls()
 	}
 	l.common.output.endLap()
@@ -178,6 +182,19 @@ func (l *loop) turn() (running bool, err error) {
 	l.audiences.settle()
 	l.emptyRooms()
 	return true, nil
+}
+
+// flush has an audience write what is new. A room is written to right after it was read,
+// while that is in the processor's cache. If there are several, each is sent only so much
+// before the others have their turn.
+func (l *loop) flush(a *audience) {
+	if a.mustFlush() {
+		l.common.output.left = math.MaxInt
+		if l.audiences.areSeveral() {
+			l.common.output.left = l.common.output.limits.quantum
+		}
+		a.flush()
+	}
 }
 
 // intake finds the audiences that have something to do.

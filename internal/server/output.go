@@ -28,9 +28,10 @@ type sendLimits struct {
 	reference int // minReference
 	members   int // minReceivers
 	lap       int // lapSize
+	quantum   int // standardQuantum
 }
 
-var standardSend = sendLimits{write: maxWrite, reference: minReference, members: minReceivers, lap: lapSize}
+var standardSend = sendLimits{write: maxWrite, reference: minReference, members: minReceivers, lap: lapSize, quantum: standardQuantum}
 
 // An output is the way of a room's log to the members at one loop: in large batches
 // by reference or by copy, whichever costs less. A loop has one, for one room after
@@ -45,7 +46,15 @@ type output struct {
 	limits  sendLimits
 	meter   sendMeter
 	flat    flatFrame
+	left    int // what may be sent in this wake-up to one room, in bytes
 }
+
+// standardQuantum is how much a loop sends to one room before it looks what others have,
+// in bytes: what takes about a millisecond.
+const standardQuantum = 1 << 20
+
+// isSpent reports whether the room has been sent as much as it may be for now.
+func (o *output) isSpent() bool { return o.left <= 0 }
 
 // turnTo has the output send what is in another log.
 func (o *output) turnTo(log *broadcast.Log, members int) {

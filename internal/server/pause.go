@@ -108,6 +108,9 @@ func (a *audience) resume() {
 // readReceived reads from the members of which something had come before the server
 // got them, and which epoll does not report for that.
 func (a *audience) readReceived() {
+	if a.hasLeftOff {
+		return
+	}
 	a.unread = slices.DeleteFunc(a.unread, func(c *conn) bool {
 		a.read(c)
 		return !c.hasReceived()

@@ -110,6 +110,7 @@ func (o *output) endLap() {
 func (o *output) countSent(bytes int) {
 	m := &o.meter
 	m.bytes += bytes
+	o.left -= bytes
 	if m.running && m.bytes >= o.limits.lap {
 		o.endLap()
 		o.beginLap()

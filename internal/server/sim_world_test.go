@@ -117,6 +117,7 @@ func (w *world) begin() {
 		reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
 		members:   w.rng.IntN(8),
 		lap:       1 + w.rng.IntN(64<<10),
+		quantum:   1 + w.rng.IntN(512<<w.rng.IntN(10)),
 	}}
 	if !w.chance(3) {
 		w.memory = newSimMemory(w)
