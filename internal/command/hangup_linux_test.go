@@ -14,12 +14,18 @@ import (
 	"sop-chat/internal/testenv"
 )
 
+// isHangupIgnored is whether SIGHUP was ignored when the tests began.
+var isHangupIgnored = signal.Ignored(syscall.SIGHUP)
+
 // SIGHUP asks to read again while the terminal is open, or if there was none. When the
 // terminal has closed, it ends the server.
 func TestUntilHangup(t *testing.T) {
-	if signal.Ignored(syscall.SIGHUP) {
+	if isHangupIgnored {
 		testenv.Lacks(t, "SIGHUP: the process that started the tests ignores it")
 	}
+	notified := make(chan os.Signal, 1) // another test may have had it ignored
+	signal.Notify(notified, syscall.SIGHUP)
+	signal.Stop(notified)
 	for _, test := range []struct {
 		what        string
 		hasTerminal bool

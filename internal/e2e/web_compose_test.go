@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,4 +94,23 @@ func TestWebLong(t *testing.T) {
 		bob.expect(message("alice", line))
 	}
 	bob.expect(message("alice", line+"\nend"))
+}
+
+// A question that is asked right after another was answered has an answer of its own.
+func TestWebAskAgain(t *testing.T) {
+	t.Parallel()
+	p := startBrowser(t).open(startWeb(t).link(), desktop)
+	p.join("alice")
+	got := eval[[]bool](p, `(async () => {
+		const { ask } = await import("./ask.js");
+		const first = ask("first", "Yes");
+		document.getElementById("no").click();
+		const second = ask("second", "Yes");
+		await new Promise((done) => setTimeout(done, 100));
+		document.getElementById("yes").click();
+		return [await first, await second];
+	})()`)
+	if want := []bool{false, true}; !slices.Equal(got, want) {
+		t.Errorf("the answers are %v, want %v", got, want)
+	}
 }

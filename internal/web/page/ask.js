@@ -2,17 +2,24 @@
 
 const $ = (id) => document.getElementById(id);
 
+let settle = () => {}; // gives the answer
+
 // ask returns a promise of whether the answer is yes, whose button has that label.
 export function ask(question, yes) {
-  const dialog = $("ask");
+  settle(false); // one that was closed a moment ago
   $("question").textContent = question;
   $("yes").textContent = yes;
-  dialog.returnValue = "";
-  dialog.showModal();
+  $("ask").showModal();
   return new Promise((answer) => {
-    dialog.onclose = () => answer(dialog.returnValue === "yes");
+    settle = answer;
   });
 }
 
-$("yes").addEventListener("click", () => $("ask").close("yes"));
-$("no").addEventListener("click", () => $("ask").close());
+for (const id of ["yes", "no"]) {
+  $(id).addEventListener("click", () => {
+    settle(id === "yes");
+    $("ask").close();
+  });
+}
+// The next question may have been asked before this comes.
+$("ask").addEventListener("close", () => $("ask").open || settle(false));

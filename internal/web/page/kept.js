@@ -8,8 +8,8 @@ const pause = 2000; // between two tries to reach the server
 const keptVersion = document.documentElement.dataset.kept;
 
 // keepFiles has the files kept. A page that was opened from them says in an element that the
-// server can't be reached. When it can, the page is replaced by the server's, if that is
-// another and canReload returns that nothing would be lost.
+// server can't be reached. When it can, the server's page replaces it, if that is another
+// and canReload says that nothing would be lost.
 export async function keepFiles(element, canReload) {
   if (keptVersion === undefined) {
     await keep().catch(() => {}); // over http there are no workers, nor with cookies blocked

@@ -1,7 +1,6 @@
 // The service worker, which opens the page while the server can't be reached. All that
 // the server answers is passed on as it is, so nobody is shown an older page than it has.
-// It knows nothing of the page's version, so it is not replaced when that is: kept.js
-// keeps the files, all of one version in one cache.
+// It knows no version of the page: kept.js keeps the files, all of one in one cache.
 
 const prefix = `shell ${registration.scope} `; // there may be other rooms below other paths
 const unreachable = [502, 503, 504]; // says a proxy for a server that is away
