@@ -223,12 +223,9 @@ func TestWebDeadConnection(t *testing.T) {
 			began := eval[float64](p, `(delete window.lostAt, performance.now())`)
 			eval[bool](p, test.notice)
 			p.wait("the loss", "window.lostAt")
-			most := 3000.0 // milliseconds
-			if test.name == "asleep" {
-				most += 1000 // the clock is looked at once a second; after sleep at once
-			}
+			const most = 10_000 // milliseconds; two or three, on a machine that has time, and else much longer
 			if took := eval[float64](p, "window.lostAt") - began; took > most {
-				t.Errorf("it is noticed after %.0f ms, want %.0f", took, most)
+				t.Errorf("it is noticed after %.0f ms, want %d", took, most)
 			}
 			p.shows(want...)
 			p.waitJoined("alice")
