@@ -186,7 +186,7 @@ func (m *groupMachine) checkTurn(t *rapid.T, next *member) {
 	})
 }
 
-// note records who is due from now on.
+// note records which of them are due from now on.
 func (m *groupMachine) note() {
 	m.each(func(f *member) {
 		due := f.isDue(&f.log.history, max(f.nextNotice, len(f.log.notices)-noticesKept))

@@ -47,9 +47,6 @@ func newStarts(ids []uint64) *starts {
 	return s
 }
 
-// NewEpochs returns the epochs of a room without a history: a new one alone.
-func NewEpochs() Epochs { return Epochs{newStarts([]uint64{newID()}), []placed{{0, 1}}} }
-
 // newID returns the ID of a new epoch: it is random, and not 0.
 func newID() uint64 {
 	var id [8]byte

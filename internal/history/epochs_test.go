@@ -15,25 +15,6 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// Without a history there is one epoch, which nobody can guess.
-func TestNewEpochs(t *testing.T) {
-	e, other := NewEpochs(), NewEpochs()
-	if !e.Has(e.Current()) || e.Has(other.Current()) {
-		t.Error("it does not know its own epochs, and no others")
-	}
-	if e.Current() == 0 || e.Current() == other.Current() {
-		t.Errorf("the epochs are %x and %x", e.Current(), other.Current())
-	}
-	if got := e.Known(e.Current(), 7); got != 7 {
-		t.Errorf("%d is known of the current epoch, want 7", got)
-	}
-	for _, epoch := range []uint64{0, other.Current()} {
-		if got := e.Known(epoch, 7); got != 0 {
-			t.Errorf("%d is known of epoch %x, want 0", got, epoch)
-		}
-	}
-}
-
 // What is known of an epoch ends where any later one begins.
 func TestKnown(t *testing.T) {
 	e := Epochs{newStarts([]uint64{1, 2, 3, 4, 1 << 63}), []placed{{0, 1}, {2, 11}, {3, 21}, {4, 31}}}
