@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type room struct {
 	*chattest.Server
 	gateway *Gateway
 	url     string
+	adopted *atomic.Int64 // connections that the server was given
 }
 
 func start(t *testing.T, sc server.Config, gc Config, rooms ...server.RoomConfig) *room {
@@ -37,7 +39,9 @@ func start(t *testing.T, sc server.Config, gc Config, rooms ...server.RoomConfig
 	}
 	rooms[0].Epochs = oneEpoch{}
 	s := chattest.Start(t, sc, rooms...)
+	adopted := new(atomic.Int64)
 	gc.Adopt = func(c Client) {
+		defer adopted.Add(1)
 		s.Adopt(server.Adopted{
 			FD: c.FD, Peer: c.Peer, Remote: c.Remote, WebSocket: true,
 			Numbered: c.Agreed, Has: server.Since(c.Since), Received: c.Received,
@@ -52,7 +56,7 @@ func start(t *testing.T, sc server.Config, gc Config, rooms ...server.RoomConfig
 		s.Stop(t)
 		h.Close()
 	})
-	return &room{s, g, "ws" + strings.TrimPrefix(h.URL, "http")}
+	return &room{s, g, "ws" + strings.TrimPrefix(h.URL, "http"), adopted}
 }
 
 // oneEpoch is a room's epochs: there is one.
@@ -76,8 +80,11 @@ type browser struct {
 	name string
 }
 
+// open opens a WebSocket, and waits until the server has it: what is opened next comes
+// after it there, too.
 func (r *room) open(t *testing.T, header http.Header) *browser {
 	t.Helper()
+	before := r.adopted.Load()
 	ctx, cancel := context.WithTimeout(t.Context(), chattest.Patience)
 	conn, _, err := websocket.Dial(ctx, r.url, &websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{}})
 	if err != nil {
@@ -85,6 +92,7 @@ func (r *room) open(t *testing.T, header http.Header) *browser {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.CloseNow(); cancel() })
+	eventually(t, "the connection is handed over", chattest.Patience, func() bool { return r.adopted.Load() > before })
 	return &browser{Conn: conn, t: t, ctx: ctx}
 }
 
