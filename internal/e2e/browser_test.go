@@ -142,12 +142,13 @@ func (b *browser) open(url string, size screenSize) *page {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() {
-		cancel()
 		p.mu.Lock()
-		defer p.mu.Unlock()
 		for _, e := range p.errors {
 			b.t.Errorf("the browser complains: %s", e)
 		}
+		p.mu.Unlock()
+		p.leave() // which tests that have changed the page may make fail
+		cancel()
 	})
 	scale := chromedp.EmulateScale(1)
 	if size == phone {
@@ -155,6 +156,14 @@ func (b *browser) open(url string, size screenSize) *page {
 	}
 	p.do(chromedp.EmulateViewport(size.width, size.height, scale), chromedp.Navigate(url))
 	return p
+}
+
+// leave has the tab show nothing, so that no more events come of it. Of a tab that was
+// closed meanwhile, chromedp reads none, and when 1,024 wait it hangs, and all other tabs do.
+func (p *page) leave() {
+	ctx, cancel := context.WithTimeout(p.ctx, testTimeout)
+	defer cancel()
+	chromedp.Do(ctx, chromedp.Navigate("about:blank")) // fails if the tab is gone
 }
 
 func (p *page) listen(event any) {
