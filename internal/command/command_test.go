@@ -151,6 +151,7 @@ func TestWrongUsage(t *testing.T) {
 			want: `--room: room "a" has the same key as room "main", at KEY; the key decides the room, so each needs its own`,
 		},
 		{args: with("--room=main=other"), want: `--room: there is another room "main", at KEY; each needs a name of its own`},
+		{args: with("--trusted-proxy=::1", "--stage=2"), want: "--trusted-proxy takes effect from stage 3 on, not in stage 2"},
 		{args: with("--room=a=b", "--stage=2"), want: "--room and --rooms open rooms from stage 3 on, not in stage 2"},
 		{
 			args: with("--room=a=b", "--replay=33", "--backlog=64KiB"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"time"
 
@@ -24,6 +25,7 @@ type serveOptions struct {
 	roomsFile     string
 	rooms         []rooms.Room // all of them; none if there is only that of KEY
 	bind          string
+	proxies       []netip.Prefix // that are trusted
 	maxClients    int
 	maxPending    int // or automatic
 	authTimeout   time.Duration
@@ -137,6 +139,10 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.retain, "retain", "AGE", "", ageOrNone,
 		`Removes messages from the history that are older: 90d, 12h, 4w. Without it, all are kept.`)
 	o.web.defineFlags(flags)
+	define(flags, &o.proxies, "trusted-proxy", "IP", "", prefixes,
+		`The addresses or networks (10.0.0.0/8) of proxies that say a client's address, separated by commas: `+
+			`before PORT by the PROXY protocol, before --web by X-Forwarded-For. Clients of one that does `+
+			`not say it can claim any address.`)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -189,6 +195,9 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	}
 	if err := o.setRooms(cmd, withKey); err != nil {
 		return err
+	}
+	if o.stage <= 2 && len(o.proxies) > 0 {
+		return usagef("--trusted-proxy takes effect from stage 3 on, not in stage %d", o.stage)
 	}
 	return o.web.check(o.stage)
 }

@@ -29,6 +29,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		MaxPending:           pending,
 		MaxPendingPerAddress: perAddress,
 		Descriptors:          shareDescriptors(descriptors),
+		Proxies:              o.proxies,
 		AuthTimeout:          o.authTimeout,
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,
@@ -68,7 +69,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms)
 	site.start(o, s, logger)
 	site.invite(o, p)
-	reachable := othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.web.proxies) > 0)
+	reachable := othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
 	warn(o.allRooms())
 	stopReloading := open.reload(ctx, reread, warn, logger)

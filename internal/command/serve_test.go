@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -95,6 +96,14 @@ func TestFlagsAndVariables(t *testing.T) {
 				t.Errorf("%q: got %v, want %v", p.Args, got, test.want)
 			}
 		}
+	}
+}
+
+// Proxies may be before either port, so they need no page.
+func TestTrustedProxy(t *testing.T) {
+	o := options(t, process([]string{"--trusted-proxy", "127.0.0.1,10.0.0.0/8", "9000", "key"}))
+	if got := fmt.Sprint(o.proxies); got != "[127.0.0.1/32 10.0.0.0/8]" {
+		t.Errorf("the proxies are %s", got)
 	}
 }
 

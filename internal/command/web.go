@@ -14,9 +14,8 @@ import (
 
 // webOptions say how people join from a browser.
 type webOptions struct {
-	at      webAddress
-	urls    []string       // where the page is found from outside, without a slash at the end
-	proxies []netip.Prefix // that are trusted
+	at   webAddress
+	urls []string // where the page is found from outside, without a slash at the end
 }
 
 // A webAddress is where the page is served; without a port it is not.
@@ -33,9 +32,6 @@ func (w *webOptions) defineFlags(flags *pflag.FlagSet) {
 		`Where the page is found from outside, if a proxy stands before --web, such as `+
 			`https://chat.example.com or https://example.com/chat; several are separated by commas. The page `+
 			`is served for these hosts alone; without, for addresses, localhost and this machine's name.`)
-	define(flags, &w.proxies, "trusted-proxy", "IP", "", prefixes,
-		`The addresses or networks (10.0.0.0/8) of the proxies before --web, separated by commas. Of `+
-			`their word, X-Forwarded-For, the address of a client is taken.`)
 }
 
 // check reports options that have no effect.
@@ -45,8 +41,6 @@ func (w *webOptions) check(stage int) error {
 		return usagef("--web lets people join from stage 3 on, not in stage %d", stage)
 	case w.at.port == 0 && len(w.urls) > 0:
 		return usagef("--web-origin is about a page, and there is none without --web")
-	case w.at.port == 0 && len(w.proxies) > 0:
-		return usagef("--trusted-proxy is about a page, and there is none without --web")
 	}
 	return nil
 }

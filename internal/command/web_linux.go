@@ -49,7 +49,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 		},
 		Subprotocol: server.Subprotocol,
 		Origins:     o.web.origins(),
-		Proxies:     o.web.proxies,
+		Proxies:     o.proxies,
 		Logger:      logger,
 	})
 	return w, nil

@@ -327,7 +327,7 @@ func prefixes(texts ...string) (all []netip.Prefix) {
 // The address of a client is that of its connection, or what proxies that are
 // trusted say; what others say is not believed.
 func TestPeer(t *testing.T) {
-	g := New(Config{Proxies: prefixes("127.0.0.1/32", "10.0.0.0/8")})
+	g := New(Config{Proxies: prefixes("127.0.0.1/32", "10.0.0.0/8", "fe80::1/128")})
 	for _, test := range []struct {
 		remote    string
 		forwarded []string
@@ -345,6 +345,7 @@ func TestPeer(t *testing.T) {
 		{"127.0.0.1:1234", []string{"2001:db8::1"}, "[2001:db8::1]:0"},
 		{"127.0.0.1:1234", []string{"198.51.100.1, unknown"}, "127.0.0.1:1234"},
 		{"127.0.0.1:1234", []string{"10.2.2.2"}, "10.2.2.2:0"},
+		{"[fe80::1%eth0]:1234", []string{"198.51.100.1"}, "198.51.100.1:0"},
 	} {
 		r := &http.Request{RemoteAddr: test.remote, Header: http.Header{"X-Forwarded-For": test.forwarded}}
 		if got := g.Peer(r); got != netip.MustParseAddrPort(test.want) {

@@ -43,6 +43,7 @@ func parseHop(text string) (netip.AddrPort, bool) {
 
 // trusts reports whether an address is that of a proxy whose word is taken.
 func (g *Gateway) trusts(addr netip.Addr) bool {
+	addr = addr.WithZone("") // which no network contains
 	for _, prefix := range g.config.Proxies {
 		if prefix.Contains(addr) {
 			return true

@@ -35,6 +35,7 @@ type acceptor struct {
 	listeners []int
 	failures  int // of accept, in this wake-up
 	limits    acceptorLimits
+	proxies   []netip.Prefix // see Config
 
 	handoff *handoffQueue // of connections that no listener accepted
 	adopted []Adopted     // taken from it, to be added in the next wake-up
@@ -75,6 +76,8 @@ type pendingConn struct {
 	since   time.Time
 	remote  netip.Addr        // at the far end of its socket
 	has     Since             // what it says it has of the room; see Adopted
+	proxied bool              // a proxy's header may yet come, so its client is not known
+	header  []byte            // what came of that
 	room    *Room             // whose key it gave; nil before that
 	waited  bool              // a wake-up, for a slot in the room
 	join    *broadcast.Cursor // its join cursor, while it is echoing
@@ -87,7 +90,10 @@ type pendingConn struct {
 func (a *acceptor) handle(c *conn) {
 	switch c.state {
 	case pending:
-		a.read(c)
+		p := a.byConn[c]
+		if a.read(c) == pending && p.inLate != nil {
+			a.holdLate(p) // its client may be known now
+		}
 	case echoing:
 		a.sendEcho(c, c.incomplete())
 	}
@@ -116,7 +122,7 @@ func (a *acceptor) accept(listener, i int) (more bool) {
 	fd, addr, errno := a.kernel.Accept(listener)
 	switch errno {
 	case 0:
-		a.add(Adopted{FD: fd, Peer: addr, Remote: addr.Addr()})
+		a.add(Adopted{FD: fd, Peer: addr, Remote: addr.Addr(), proxied: a.isProxy(addr.Addr())})
 		return true
 	case syscall.EAGAIN:
 		return false
@@ -174,7 +180,7 @@ func (a *acceptor) add(from Adopted) {
 	if len(from.Received) > 0 {
 		c.makePartial(a.system).frames.received = from.Received
 	}
-	if only, isFull := a.rooms.full(); isFull && !(from.Has.Client != 0 && a.identities.has(only, from.Has.Client)) {
+	if !from.proxied && a.isFullFor(from.Has) {
 		a.end(c, causeFull)
 		return
 	}
@@ -183,7 +189,7 @@ func (a *acceptor) add(from Adopted) {
 		return
 	}
 	p := a.spares.take()
-	p.conn, p.since, p.remote = c, a.now, from.Remote
+	p.conn, p.since, p.remote, p.proxied = c, a.now, from.Remote, from.proxied
 	if from.Numbered { // or it was not asked which client it is, and what it has
 		p.has = from.Has
 	}
@@ -199,6 +205,13 @@ func (a *acceptor) add(from Adopted) {
 		p.inAll = a.all.add(p)
 	}
 	a.makeSpace(from.FD)
+}
+
+// isFullFor reports whether no client with what it has of a room could be let in: all
+// rooms are full, and it has no former connection whose slot it takes.
+func (a *acceptor) isFullFor(has Since) bool {
+	only, isFull := a.rooms.full()
+	return isFull && !(has.Client != 0 && a.identities.has(only, has.Client))
 }
 
 // end has a connection closed that is no member yet, and returns its state.

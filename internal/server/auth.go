@@ -20,6 +20,11 @@ const maxAuthReads = 32
 // state of the connection after that. Echoing stands for member, too: another loop may
 // have the connection by then, so that its state can't be read.
 func (a *acceptor) read(c *conn) state {
+	if p := a.byConn[c]; p.proxied {
+		if now, ok := a.readHeader(p); !ok {
+			return now
+		}
+	}
 	m := &a.message
 	have := copy(m[:], c.incomplete())
 	for reads := 0; ; reads++ {

@@ -39,6 +39,7 @@ var (
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
 	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
 	causeReplaced = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}
+	causeInHeader = cause{words: "closed the connection within its PROXY header", level: slog.LevelInfo}
 	causeEvicted  = cause{words: "was evicted for a newer connection before it authenticated", level: slog.LevelInfo}
 )
 
@@ -75,6 +76,11 @@ func causeIncomplete(bytes int) cause {
 // causeViolation is for a WebSocket whose client broke a rule of RFC 6455 or of ours.
 func causeViolation(rule string) cause {
 	return cause{words: "broke the rules of WebSockets: " + rule, level: slog.LevelInfo}
+}
+
+// causeHeader is for a connection from a proxy whose header is invalid.
+func causeHeader(err error) cause {
+	return cause{words: fmt.Sprintf("its PROXY header is invalid: %v", err), level: slog.LevelInfo}
 }
 
 // causeErrno names the system call and the error, so that an operator can look

@@ -94,13 +94,20 @@ func (a *acceptor) evictLate() {
 			continue
 		}
 		p.inLate = a.late.add(p)
-		oldest, of := a.late.victimAt(sourceOf(p))
-		switch all, each := a.limits.pending, a.limits.pendingPerAddress; {
-		case each > 0 && of > each:
-			a.evict(oldest)
-		case all > 0 && a.late.size > all:
-			a.evict(a.late.victim())
-		}
+		a.holdLate(p)
+	}
+}
+
+// holdLate holds the late connections to the bounds, after p was added to those of its
+// source.
+func (a *acceptor) holdLate(p *pendingConn) {
+	source := sourceOf(p)
+	oldest, of := a.late.victimAt(source)
+	switch all, each := a.limits.pending, a.limits.pendingPerAddress; {
+	case each > 0 && of > each && source.IsValid():
+		a.evict(oldest)
+	case all > 0 && a.late.size > all:
+		a.evict(a.late.victim())
 	}
 }
 

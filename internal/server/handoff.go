@@ -27,6 +27,8 @@ type Adopted struct {
 	Has      Since
 	// Received is what was already read from the socket.
 	Received []byte
+
+	proxied bool // it was accepted from a proxy, which may say whose it is; see proxied.go
 }
 
 // A Since is what a client says it has of a room: all messages of an epoch up to a

@@ -15,7 +15,8 @@ import (
 // hold the same number, it is the source whose network holds most, and then the
 // one whose oldest connection is the oldest. So a source with a single connection
 // is evicted from only when no other has two, and a network that switches between
-// its addresses competes with itself.
+// its addresses competes with itself. Connections whose source is not known are not
+// those of one, and are evicted after all others.
 //
 //	networks (heap) ──▶ sources of each (heap) ──▶ connections of each, oldest first
 //
@@ -128,12 +129,21 @@ func (s *pendingSet) victimAt(source netip.Prefix) (oldest *pendingConn, of int)
 	return src.oldest(), src.pending.Len()
 }
 
+// count returns how many connections the source has; 0 if they are those of which the
+// source is not known.
+func (s *source) count() int {
+	if !s.prefix.IsValid() {
+		return 0
+	}
+	return s.pending.Len()
+}
+
 func (s *source) oldest() *pendingConn { return s.pending.Front().Value.(*pendingConn) }
 
 // outranks reports whether a source is evicted from before another of its
 // network.
 func (s *source) outranks(t *source) bool {
-	if a, b := s.pending.Len(), t.pending.Len(); a != b {
+	if a, b := s.count(), t.count(); a != b {
 		return a > b
 	}
 	return s.oldest().conn.ID < t.oldest().conn.ID
@@ -144,7 +154,7 @@ func (s *source) moved(to int) { s.index = to }
 // outranks reports whether a network is evicted from before another.
 func (n *network) outranks(m *network) bool {
 	s, t := n.sources[0], m.sources[0]
-	if a, b := s.pending.Len(), t.pending.Len(); a != b {
+	if a, b := s.count(), t.count(); a != b {
 		return a > b
 	}
 	if a, b := n.size/fewInNetwork, m.size/fewInNetwork; a != b {
@@ -194,4 +204,10 @@ func (r *ranking[T]) Pop() any {
 	return x
 }
 
-func sourceOf(p *pendingConn) netip.Prefix { return repeat.Source(p.conn.Addr.Addr()) }
+// sourceOf returns the source of a connection; the zero value if it is not known.
+func sourceOf(p *pendingConn) netip.Prefix {
+	if p.proxied {
+		return netip.Prefix{}
+	}
+	return repeat.Source(p.conn.Addr.Addr())
+}

@@ -75,7 +75,9 @@ func modelVictim(all []*pendingConn) *pendingConn {
 		return prefix
 	}
 	for _, p := range all {
-		sources[sourceOf(p)]++
+		if sourceOf(p).IsValid() { // or it is of no source, and evicted last
+			sources[sourceOf(p)]++
+		}
 		networks[networkOf(p)]++
 	}
 	return slices.MinFunc(all, func(a, b *pendingConn) int {

@@ -36,6 +36,9 @@ type Config struct {
 	MaxPending, MaxPendingPerAddress int
 	// Descriptors bounds all connections by what the process may open.
 	Descriptors Descriptors
+	// Proxies are the addresses of proxies that may say whose connection they pass on,
+	// by a header of the PROXY protocol before all that the client sends.
+	Proxies []netip.Prefix
 	// AuthTimeout is how long a connection may take to authenticate.
 	AuthTimeout time.Duration
 	// StallTimeout is how long a client that reads too little may hold the
@@ -320,6 +323,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	if errno != 0 {
 		return os.NewSyscallError("epoll_ctl", errno)
 	}
+	s.loops[0].acceptor.proxies = s.config.Proxies
 	s.isServing, s.closing = true, make(map[*Room]struct{})
 	return nil
 }

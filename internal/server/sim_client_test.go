@@ -20,11 +20,16 @@ type simClient struct {
 	key    string
 	web    *simWebSocket // nil: it speaks TCP
 
+	addr   netip.AddrPort // that the proxy says it has, if it does
+	header int            // bytes to be sent of what the proxy says before
+	misled bool           // the proxy says something invalid
+
 	eager  bool    // reads all that comes, whenever there is time to
 	steady bool    // reads slowly, and never stops
 	due    float64 // bytes that it is to read by now, if steady
 	lazy   bool    // does not read for now
 
+	began   bool   // to send its authentication message
 	sending []byte // the rest of what is being sent
 	sent    int    // messages of which the first byte is on its way
 	whole   int    // messages of which all bytes are
@@ -116,11 +121,15 @@ func (w *world) connect() {
 			c.web.numbers = newSimNumbers(room)
 		}
 	}
+	listens := c.web == nil && !w.chance(4)
+	if listens && w.chance(2) {
+		c.comeByProxy()
+	}
 	if !w.chance(8) { // some send nothing at first
 		c.queue(0)
-		c.push()
 	}
-	if c.web == nil && !w.chance(4) {
+	c.push()
+	if listens {
 		w.arriving = append(w.arriving, c.socket)
 		return
 	}
@@ -173,6 +182,7 @@ func (c *simClient) mayBeReplaced() bool {
 
 // queue begins to send the message n.
 func (c *simClient) queue(n int) {
+	c.began = true
 	m := c.message(n)
 	if c.web != nil {
 		c.frame(m[:])
@@ -204,8 +214,8 @@ func (c *simClient) sendMore() {
 	if c.closing || len(c.sending) > 128*wire.Size {
 		return
 	}
-	if c.sent == 0 && c.partial == 0 && len(c.sending) == 0 && c.whole == 0 && !c.echoed && c.socket.in == nil {
-		c.queue(0) // it has sent nothing so far
+	if !c.began {
+		c.queue(0)
 	}
 	n := 1
 	if c.world.chance(4) {
@@ -237,6 +247,9 @@ func (c *simClient) push() {
 	}
 	s.in = append(s.in, c.sending[:n]...)
 	c.sending = c.sending[n:]
+	header := min(n, c.header)
+	c.header -= header
+	n -= header
 	if c.web != nil {
 		n = c.web.pushed(n)
 	}

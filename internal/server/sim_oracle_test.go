@@ -77,6 +77,9 @@ func (o *oracle) see(e *broadcast.Entry) {
 
 func (o *oracle) notice(n *broadcast.Notice) {
 	w := o.room.world
+	if c := w.named(n.From.Name); n.From.Addr != c.address() || c.misled {
+		w.failf("%v is %v for the server, want %v; misled %v", c, n.From.Addr, c.address(), c.misled)
+	}
 	if n.Kind == broadcast.Refused && n.Reason != causeFull.words {
 		return // it may have meant any room
 	}
@@ -123,19 +126,25 @@ func (o *oracle) notice(n *broadcast.Notice) {
 
 // client returns a sender's client, by the name it authenticated with.
 func (o *oracle) client(s *broadcast.Sender) *simClient {
-	number, err := strconv.Atoi(strings.TrimPrefix(s.Name, "client "))
-	if err != nil || number >= o.room.world.born {
-		o.room.world.failf("there is no client with the name %q", s.Name)
+	c := o.room.world.named(s.Name)
+	if c.room != o.room {
+		o.room.world.failf("%v of %s is heard of in %s", c, c.room.room.name, o.room.room.name)
 	}
-	for _, c := range o.room.world.clients {
+	return c
+}
+
+// named returns the client with a name.
+func (w *world) named(name string) *simClient {
+	number, err := strconv.Atoi(strings.TrimPrefix(name, "client "))
+	if err != nil || number >= w.born {
+		w.failf("there is no client with the name %q", name)
+	}
+	for _, c := range w.clients {
 		if c.number == number {
-			if c.room != o.room {
-				o.room.world.failf("%v of %s is heard of in %s", c, c.room.room.name, o.room.room.name)
-			}
 			return c
 		}
 	}
-	o.room.world.failf("client %d is not there any more", number)
+	w.failf("client %d is not there any more", number)
 	return nil
 }
 

@@ -42,6 +42,7 @@ type pendingFlood struct {
 	attackers []*simClient
 	legit     []*legitClient
 	kind      string
+	byProxy   bool // all come by a proxy that says where from
 }
 
 // A legitClient sends its key when a round trip is over, and leaves some time
@@ -93,6 +94,7 @@ func newPendingFlood(seed uint64) *pendingFlood {
 		f.anywhere = func() netip.Addr { return v4(w.rng.IntN(1 << 24)) }
 		f.rate = min(f.rate, float64(capacity)/2/float64(roundTrip.Milliseconds()))
 	}
+	f.byProxy = w.chance(2)
 	return f
 }
 
@@ -132,6 +134,10 @@ func (f *pendingFlood) arrive(from netip.Addr) *simClient {
 	f.born++
 	c.socket = &socket{
 		peer: c, addr: netip.AddrPortFrom(from, uint16(c.number)), fd: -1, openAt: f.now, inCap: 64 << 10, outCap: 512 << 10,
+	}
+	if f.byProxy {
+		c.addr, c.socket.addr = c.socket.addr, netip.AddrPortFrom(simProxy, uint16(c.number))
+		c.socket.in = header1(c.addr)
 	}
 	f.clients = append(f.clients, c)
 	f.arriving = append(f.arriving, c.socket)
@@ -195,7 +201,7 @@ func (f *pendingFlood) talk() (left int) {
 func (f *pendingFlood) examine() {
 	for _, h := range f.legit {
 		if h.cutOff() || h.sendsAt.IsZero() && !h.echoed {
-			f.failf("a legitimate client is not let in beside attackers from %s, %v of them a millisecond; bounds %+v", f.kind, f.rate, f.limits)
+			f.failf("a legitimate client is not let in beside attackers from %s, by a proxy %v, %v of them a millisecond; bounds %+v", f.kind, f.byProxy, f.rate, f.limits)
 		}
 	}
 	if n := f.waiting(); f.limits.pending > 0 && n > burstFactor*f.limits.pending {

@@ -135,6 +135,7 @@ func (w *world) begin() {
 		peer:              simPeerTimeout,
 		minMembers:        w.rng.Int32N(4),
 	})
+	w.loops[0].acceptor.proxies = simProxies
 	if errno != 0 {
 		w.failf("the listener can't be registered: %v", errno)
 	}

@@ -47,7 +47,7 @@ func TestSimulation(t *testing.T) {
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
-		total.closed == 0 || total.keys == total.rooms || total.dismissed == 0) {
+		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -58,6 +58,7 @@ type simCounts struct {
 	webSockets, pongs, closeFrames, violations, flips                      int
 	named, gaps, cuts, missed, replaced                                    int
 	rooms, closed, keys, dismissed                                         int
+	proxied, misled                                                        int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -83,6 +84,8 @@ func (a *simCounts) add(b simCounts) {
 	a.closed += b.closed
 	a.keys += b.keys
 	a.dismissed += b.dismissed
+	a.proxied += b.proxied
+	a.misled += b.misled
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -128,6 +131,12 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		}
 		if c.reason == causeClosed.words || c.reason == causeRekeyed.words {
 			counts.dismissed++
+		}
+		if c.joined && c.addr.IsValid() {
+			counts.proxied++
+		}
+		if c.misled && c.cutOff() {
+			counts.misled++
 		}
 		if c.web != nil && c.joined {
 			counts.webSockets++
@@ -316,6 +325,11 @@ func (w *world) check() {
 	}
 	if waiting := w.waiting(); w.config.pending > 0 && waiting > burstFactor*w.config.pending {
 		w.failf("%d connections wait to authenticate, with a bound of %d", waiting, w.config.pending)
+	}
+	for source, s := range w.loops[0].acceptor.late.sources {
+		if each := w.config.perAddress; each > 0 && source.IsValid() && s.pending.Len() > each {
+			w.failf("%d connections of %v are late, with a bound of %d", s.pending.Len(), source, each)
+		}
 	}
 	if n := w.open(); n < members {
 		w.failf("%d members have %d descriptors", members, n)
