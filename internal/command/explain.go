@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 
 	"sop-chat/client"
@@ -22,8 +24,15 @@ func (o *joinOptions) explain(err error) error {
 	if isRefusal(err) {
 		return fmt.Errorf("nobody listens at %s; is the server running, and the port right?", o.place())
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return &explainedError{fmt.Sprintf("%s does not use TLS; leave out --tls, or write http://", o.place()), err}
+	switch words := o.explainTLS(err); {
+	case words != "":
+		return &explainedError{words, err}
+	case isPlain(err) && o.page != "":
+		return &explainedError{fmt.Sprintf("%s does not use TLS; write http://", o.place()), err}
+	case isPlain(err):
+		return &explainedError{fmt.Sprintf("%s does not use TLS; leave out %s", o.place(), o.flagsOfTLS()), err}
+	case o.tls && errors.Is(err, io.EOF):
+		return &explainedError{fmt.Sprintf("%s ends the connection instead of answering in TLS; if it does not use that, leave out %s", o.place(), o.flagsOfTLS()), err}
 	}
 	op, ok := errors.AsType[*net.OpError](err)
 	switch {
@@ -33,6 +42,12 @@ func (o *joinOptions) explain(err error) error {
 		return &explainedError{fmt.Sprintf("%s can't be reached: %s; is the address right, and the network up?", o.place(), innermost(op)), err}
 	}
 	return &explainedError{fmt.Sprintf("%s broke off the connection while joining: %s; try again", o.place(), innermost(op)), err}
+}
+
+// isPlain reports whether what answers does not speak TLS.
+func isPlain(err error) bool {
+	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
+	return isPlain || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // An explainedError is an error in other words.

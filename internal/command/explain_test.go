@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 		{op("dial", &net.DNSError{Err: "read udp 127.0.0.1:1->127.0.0.53:53: read: connection refused"}), `"chat.example.org" can't be looked up: asking the name server fails; is the network up?`},
 		{op("dial", &net.DNSError{Err: "read udp 127.0.0.1:1->127.0.0.53:53: i/o timeout", IsTimeout: true}), `"chat.example.org" can't be looked up: the name server does not answer; is the network up?`},
 		{fmt.Errorf("TLS with chat.example.org:9000: %w", op("read", os.NewSyscallError("read", syscall.ECONNRESET))), "chat.example.org:9000 broke off the connection while joining: connection reset by peer; try again"},
-		{fmt.Errorf("TLS with chat.example.org:9000: %w", tls.RecordHeaderError{Msg: "no TLS"}), "chat.example.org:9000 does not use TLS; leave out --tls, or write http://"},
+		{fmt.Errorf("TLS with chat.example.org:9000: %w", tls.RecordHeaderError{Msg: "no TLS"}), "chat.example.org:9000 does not use TLS; leave out --tls"},
 		{errors.New("anything else"), "anything else"},
 	} {
 		if got := o.explain(test.err); got.Error() != test.want {

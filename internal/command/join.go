@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +26,7 @@ type joinOptions struct {
 	page  string // the address of the server's page, if that was given
 	name  string
 	tls   bool
+	trust trustOptions
 	plain bool
 	json  bool
 	stay  bool
@@ -97,6 +97,7 @@ func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 	o.defineKeyFile(flags)
 	define(flags, &o.tls, "tls", "", "false", truth,
 		`Uses TLS, with a server or proxy whose certificate is valid for HOST.`)
+	o.trust.defineFlags(flags)
 	define(flags, &o.plain, "plain", "", "false", truth,
 		`Reads and prints lines even on a terminal.`)
 	define(flags, &o.json, "json", "", "false", truth,
@@ -134,6 +135,10 @@ func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process
 			return err
 		}
 	}
+	if err := o.trust.read(); err != nil {
+		return err
+	}
+	o.tls = o.tls || o.trust.areSet()
 	o.name = strings.TrimSpace(o.name)
 	if o.name == "" {
 		o.name = loginName(p)
@@ -164,8 +169,8 @@ func (o *joinOptions) readPage(link string) (address, key string, err error) {
 			port = "443"
 		}
 	}
-	if o.tls && u.Scheme == "http" {
-		return "", "", usagef("%q is not reached over TLS; leave --tls out, or use https://", page)
+	if u.Scheme == "http" && (o.tls || o.trust.areSet()) {
+		return "", "", usagef("%q is not reached over TLS; leave out %s, or use https://", page, o.flagsOfTLS())
 	}
 	o.page = strings.TrimRight(page, "/")
 	return net.JoinHostPort(u.Hostname(), port), key, nil
@@ -273,9 +278,7 @@ func isPermanent(err error, joined bool) bool {
 		return handshake.Status/100 == 3 || handshake.Status/100 == 4 // 5xx is a proxy without a server
 	}
 	_, notAChat := errors.AsType[*client.NotAChatError](err)
-	_, wrongCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	return notAChat || wrongCertificate || noTLS
+	return notAChat || isAboutTLS(err)
 }
 
 // canFillScreen reports whether standard input and output are a terminal that can
@@ -306,7 +309,7 @@ func (o *joinOptions) dial(ctx context.Context, options ...client.Option) (*clie
 	limited, cancel := context.WithTimeoutCause(ctx, joinTimeout, slow)
 	defer cancel()
 	if o.tls {
-		options = append(options, client.WithTLS(&tls.Config{ServerName: o.host}))
+		options = append(options, client.WithTLS(o.trust.config(o.host)))
 	}
 	c, err := client.Dial(limited, o.place(), o.name, o.key, options...)
 	if err == nil || ctx.Err() != nil {

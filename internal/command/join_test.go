@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -139,7 +140,7 @@ func TestJoinWrongUsage(t *testing.T) {
 		{[]string{"http:///#key=x"}, `"http:///" is not the address of a page, such as http://localhost:8080`},
 		{[]string{"http://localhost:99999"}, `port "99999" is not a number from 1 to 65535`},
 		{[]string{"http://localhost:8080/#key=%00"}, "the key has a zero byte at position 0, which would end it there"},
-		{[]string{"--tls", "http://localhost:8080#key=x"}, `"http://localhost:8080" is not reached over TLS; leave --tls out, or use https://`},
+		{[]string{"--tls", "http://localhost:8080#key=x"}, `"http://localhost:8080" is not reached over TLS; leave out --tls, or use https://`},
 		{[]string{"localhost:9000", "--name", strings.Repeat("n", 65)}, "the name is 65 bytes long; at most 64 fit"},
 		{[]string{"localhost:9000"}, "the key is missing: give it in a file with --key-file, or in SOP_CHAT_KEY"},
 		{[]string{"localhost:9000", "--key", "secret"}, "there is no flag --key"},
@@ -165,6 +166,9 @@ func TestPermanent(t *testing.T) {
 		{&client.HandshakeError{Status: 502}, false, false},
 		{fmt.Errorf("TLS: %w", &tls.CertificateVerificationError{Err: errors.New("unknown authority")}), true, false},
 		{fmt.Errorf("TLS: %w", tls.RecordHeaderError{}), true, false},
+		{fmt.Errorf("TLS: %w", &pinError{new(x509.Certificate)}), true, false},
+		{fmt.Errorf("TLS: %w", &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}), true, false},
+		{fmt.Errorf("TLS: %w", &net.OpError{Op: "remote error", Err: errors.New("tls: internal error")}), false, false},
 		{&net.DNSError{Err: "no such host", IsNotFound: true}, false, false},
 		{syscall.ECONNREFUSED, false, false},
 	} {
