@@ -16,6 +16,9 @@
 // finds problems of accessibility. It has a license of its own and is not part of the
 // program.
 //
+// Programs that put TLS in front of the server are run with the files that the documents
+// have for them (proxies_test.go).
+//
 // Thousands of pages are simulated without a browser (tab_test.go).
 //
 // The server's harness is in six files: main_test.go builds the binary,
