@@ -120,8 +120,8 @@ func (o *joinOptions) explainTLS(err error) string {
 			place, e.Cert.NotBefore.Format("2006-01-02"), e.Cert.NotAfter.Format("2006-01-02"))
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Sprintf("the certificate of %s is not signed by an authority that %s trusts; --tls-ca FILE has those in a file trusted, "+
-			"and --tls-pin %s this certificate alone, if the operator confirms its SHA-256", place, o.trusting(), presented(err))
+		return fmt.Sprintf("the certificate of %s is not signed by an authority that %s trusts; give its authority by --tls-ca FILE, "+
+			"or trust it alone by --tls-pin %s, once the operator has confirmed that SHA-256", place, o.trusting(), presented(err))
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Sprintf("the certificate of %s is not valid: %v", place, e.Err)

@@ -137,13 +137,13 @@ func TestTrust(t *testing.T) {
 		{[]string{"--tls-pin", hex.EncodeToString(public[:]), "--tls"}, ""},
 		{
 			[]string{"--tls"},
-			"the certificate of HOST is not signed by an authority that this system trusts; --tls-ca FILE has those in a file trusted, " +
-				"and --tls-pin " + hexPin + " this certificate alone, if the operator confirms its SHA-256",
+			"the certificate of HOST is not signed by an authority that this system trusts; give its authority by --tls-ca FILE, " +
+				"or trust it alone by --tls-pin " + hexPin + ", once the operator has confirmed that SHA-256",
 		},
 		{
 			[]string{"--tls-ca", caFile(t, other)},
-			"the certificate of HOST is not signed by an authority that --tls-ca FILE trusts; --tls-ca FILE has those in a file trusted, " +
-				"and --tls-pin " + hexPin + " this certificate alone, if the operator confirms its SHA-256",
+			"the certificate of HOST is not signed by an authority that --tls-ca FILE trusts; give its authority by --tls-ca FILE, " +
+				"or trust it alone by --tls-pin " + hexPin + ", once the operator has confirmed that SHA-256",
 		},
 		{
 			[]string{"--tls-pin", hex.EncodeToString(otherPin[:])},
