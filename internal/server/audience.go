@@ -38,9 +38,10 @@ type work struct {
 	place  int32     // in the schedule; 0 if it is not there, or else one more than its index
 
 	unread   []*conn // with bytes that were received before the server got them
-	paused   []*conn // not read for now
+	paused   []*conn // not read for now, for another reason than their rate
 	draining []drainingConn
 	shares   shares
+	rates    rates
 
 	lagging []*conn // have yet to receive something
 	ready   []*conn // of those, the ones to write to in this wake-up
@@ -60,7 +61,7 @@ type work struct {
 // isDone reports whether there is nothing left to do.
 func (w *work) isDone() bool {
 	return len(w.unread)+len(w.paused)+len(w.draining)+len(w.lagging)+len(w.ready)+len(w.joins)+len(w.stalls) == 0 &&
-		w.shares.at.IsZero() && w.retryAt.IsZero() && w.checkStallsAt.IsZero() && !w.wasHeld && !w.hasLeftOff
+		w.shares.at.IsZero() && w.rates.isIdle() && w.retryAt.IsZero() && w.checkStallsAt.IsZero() && !w.wasHeld && !w.hasLeftOff
 }
 
 // common is what all audiences of a loop share: the loop is at one of them at a time.
@@ -87,7 +88,9 @@ type limits struct {
 func (a *audience) begin() {
 	log := a.room.log
 	a.shares.begin(log.Pressed(), log.Space(), a.now)
+	a.rates.begin(a.room.rate.Load(), a.now)
 	a.resume()
+	a.resumeLimited()
 }
 
 // join has the audience read the log. Whoever publishes wakes the loop, and tells it
@@ -274,6 +277,7 @@ func (a *audience) remove(c *conn) {
 	a.endLag(c)
 	delete(a.stalls, c)
 	delete(a.shares.marks, c)
+	delete(a.rates.full, c)
 	if c.index < 0 {
 		return
 	}
@@ -301,7 +305,7 @@ func (a *audience) deadline() time.Time {
 	if a.mustDrain() || a.mustReadReceived() || a.hasLeftOff {
 		return a.now // so that the loop does not wait
 	}
-	at := earliest(a.retryAt, a.checkStallsAt)
+	at := earliest(a.retryAt, a.checkStallsAt, a.rates.tickAt, a.rates.sweepAt)
 	if !a.room.log.Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
 		at = earliest(at, a.shares.tickAt)
 	}

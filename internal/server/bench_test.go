@@ -171,6 +171,22 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
+// Nor is it while the room has a rate.
+func TestRateAllocatesNothing(t *testing.T) {
+	f := newFanOut(t, 4, raw)
+	f.room.rate.Store(newRateLimit(plentyRate))
+	messages := fanOutMessages(1)
+	for range 10_000 {
+		f.send(messages)
+	}
+	if n := testing.AllocsPerRun(100, func() { f.send(messages) }); n != 0 {
+		t.Errorf("%v allocations for a message", n)
+	}
+}
+
+// plentyRate is a rate that no test reaches.
+var plentyRate = Rate{Messages: 1_000_000_000, Per: time.Second, Burst: 1_000_000}
+
 // framings are those of receivers: TCP clients, other clients than the page that speak
 // WebSocket, and pages.
 var framings = []struct {

@@ -13,7 +13,7 @@ type drainingConn struct {
 // startDraining makes a member whose connection is broken, or ended while the
 // member was paused, stop being a reader of the room at once. So it does not hold
 // the others up, and a room that it held itself goes on. What it had sent before
-// is still read and published; then it ends.
+// is still read and published, no faster than from a member; then it ends.
 func (a *audience) startDraining(c *conn, why cause) {
 	if c.state != member {
 		return
@@ -41,9 +41,16 @@ func (a *audience) drainOne(d drainingConn) bool {
 	if d.conn.state == closed { // with its room
 		return true
 	}
+	if d.conn.paused {
+		return false
+	}
 	most := a.mayRead(d.conn)
 	if most == 0 {
 		a.shares.wait(a.now)
+		return false
+	}
+	if most = min(most, a.rates.left(d.conn, a.now)); most == 0 {
+		a.pauseLimited(d.conn)
 		return false
 	}
 	out, why := a.take(d.conn, most), d.cause
@@ -65,5 +72,6 @@ func (a *audience) drainOne(d drainingConn) bool {
 
 // mustDrain reports whether there is a draining connection that may be read.
 func (a *audience) mustDrain() bool {
-	return len(a.draining) > 0 && !a.hasLeftOff && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
+	mayRead := !a.hasLeftOff && !a.room.log.Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
+	return mayRead && slices.ContainsFunc(a.draining, func(d drainingConn) bool { return !d.conn.paused })
 }

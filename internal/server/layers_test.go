@@ -27,9 +27,9 @@ var layers = []struct {
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{
-		"Room", "roomAt", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
+		"Room", "Rate", "rateLimit", "roomAt", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
 	}},
-	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "drainingConn"}},
+	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{
 		"acceptor", "acceptorLimits", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
 	}},

@@ -8,8 +8,8 @@ import (
 )
 
 // read reads what a member sent. It pauses the member instead while the room is
-// held, or when the member has sent its share of what a pressed room takes; TCP
-// then makes the member wait.
+// held, when the member has sent its share of what a pressed room takes, or when it
+// has sent more than the room's rate permits; TCP then makes the member wait.
 func (a *audience) read(c *conn) {
 	if c.state != member || c.paused {
 		return
@@ -18,6 +18,12 @@ func (a *audience) read(c *conn) {
 	if most == 0 {
 		a.pause(c)
 		return
+	}
+	if a.rates.limit != nil {
+		if most = min(most, a.rates.left(c, a.now)); most == 0 {
+			a.pauseLimited(c)
+			return
+		}
 	}
 	switch out := a.take(c, most); out.kind {
 	case done:
@@ -56,6 +62,7 @@ func (a *audience) take(c *conn, most int) outcome {
 	came, whole, out := c.read(a.system, a.room.log, a.batch.Free(), most)
 	if came > 0 {
 		a.shares.charge(c, came)
+		a.rates.charge(c, came, a.now)
 	}
 	if whole > 0 {
 		a.batch.Add(&c.Sender, whole)

@@ -27,6 +27,8 @@ type RoomConfig struct {
 	// again and say what they have (Subprotocol), at least Replay. Both are
 	// broadcast.MaxRetained at most.
 	Replay, Kept int
+	// Rate is how many messages each member may send.
+	Rate Rate
 	// Epochs say what the numbers are worth that clients have; nil is a new epoch.
 	Epochs Epochs
 }
@@ -53,7 +55,8 @@ type Room struct {
 	replay atomic.Int64
 	slots  atomic.Int64 // 0: no limit
 	taken  atomic.Int64
-	at     []roomAt // by loop
+	rate   atomic.Pointer[rateLimit] // nil: there is none
+	at     []roomAt                  // by loop
 	log    *broadcast.Log
 
 	closing atomic.Bool  // nobody is let in any more
@@ -72,6 +75,7 @@ func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 	r := &Room{name: c.Name, key: c.Key, epochs: c.Epochs, at: make([]roomAt, loops)}
 	r.slots.Store(int64(c.MaxClients))
 	r.replay.Store(int64(c.Replay))
+	r.rate.Store(newRateLimit(c.Rate))
 	r.open.Store(int32(loops))
 	r.log = pool.NewLog(c.Backlog, loops*batchSize)
 	r.log.Retain(max(c.Kept, c.Replay), c.Replay)

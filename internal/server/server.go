@@ -174,6 +174,18 @@ func (s *Server) SetReplay(room *Room, replay, kept int) {
 	room.log.Retain(max(kept, replay), replay)
 }
 
+// SetRate changes RoomConfig.Rate. Each member may send a burst then.
+func (s *Server) SetRate(room *Room, r Rate) {
+	room.rate.Store(newRateLimit(r))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isServing {
+		for _, l := range s.loops {
+			l.inbox.wakeFor(room) // for the members that wait
+		}
+	}
+}
+
 // Disconnect disconnects all clients of a room, because its key was changed. That happens
 // soon after.
 func (s *Server) Disconnect(room *Room) {

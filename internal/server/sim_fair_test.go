@@ -59,6 +59,8 @@ type habit struct {
 	act  func(w *fairWorld, c *fairClient)
 	// pace is how many bytes a second it reads at least; 0: it may be disconnected.
 	pace float64
+	// inFrames is set if it is a WebSocket.
+	inFrames bool
 }
 
 // A fairWorld is a world of floods and talk.
@@ -161,7 +163,13 @@ func (w *fairWorld) add(h habit) {
 		outCap: 512 << 10,
 	}
 	w.clients = append(w.clients, c)
-	w.arriving = append(w.arriving, c.socket)
+	if h.inFrames {
+		c.web = new(simWebSocket)
+		w.install(c.socket)
+		w.handoff.put(Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: true})
+	} else {
+		w.arriving = append(w.arriving, c.socket)
+	}
 	c.queue(0)
 	c.push()
 	w.all = append(w.all, &fairClient{simClient: c, habit: h})

@@ -72,6 +72,7 @@ func (o *oracle) see(e *broadcast.Entry) {
 	if want := c.message(c.published); e.Message != want {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
 	}
+	o.room.checkRate(c)
 	o.order = append(o.order, logged{c, c.published, e.Time})
 }
 

@@ -17,6 +17,7 @@ type simRoom struct {
 	gate   *simGate // nil if what is appended is published at once
 
 	keys    map[string]bool // those that it has had
+	debts   map[*simClient]debt
 	closed  bool
 	emptied bool // its clients were disconnected
 }
@@ -25,6 +26,7 @@ type simRoom struct {
 type simRoomConfig struct {
 	slots, backlog, replay, kept int
 	first                        uint64 // the number of the first message
+	rate                         Rate
 }
 
 // drawRoom returns settings of a room.
@@ -38,16 +40,17 @@ func (w *world) drawRoom() simRoomConfig {
 		c.kept = w.rng.IntN(broadcast.MaxRetained(c.backlog) + 1)
 		c.replay = w.rng.IntN(c.kept + 1)
 	}
+	c.rate = w.drawRate()
 	return c
 }
 
 // addRoom opens a room.
 func (w *world) addRoom(c simRoomConfig) *simRoom {
-	r := &simRoom{world: w, config: c, keys: make(map[string]bool)}
+	r := &simRoom{world: w, config: c, keys: make(map[string]bool), debts: make(map[*simClient]debt)}
 	name := fmt.Sprintf("room %d", len(w.rooms))
 	config := RoomConfig{
 		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
-		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept,
+		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept, Rate: c.rate,
 	}
 	r.room = newRoom(config, w.config.loops, w.pool)
 	r.room.log.SetFirst(c.first)
@@ -65,11 +68,11 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 
 func (r *simRoom) key() string { return r.room.key }
 
-// change closes a room, opens one, changes a key, or has the clients of a room be
-// disconnected.
+// change closes a room, opens one, changes a key or the rate, or has the clients of a
+// room be disconnected.
 func (w *world) change() {
 	r := w.any()
-	switch w.rng.IntN(4) {
+	switch w.rng.IntN(6) {
 	case 0:
 		if len(w.shared.all()) == 1 {
 			return
@@ -91,6 +94,8 @@ func (w *world) change() {
 	case 3:
 		r.emptied = true
 		w.empty(emptying{r.room, causeRekeyed})
+	default:
+		r.setRate(w.drawRate())
 	}
 }
 

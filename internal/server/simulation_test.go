@@ -47,7 +47,7 @@ func TestSimulation(t *testing.T) {
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
-		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0) {
+		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -59,6 +59,7 @@ type simCounts struct {
 	named, gaps, cuts, missed, replaced                                    int
 	rooms, closed, keys, dismissed                                         int
 	proxied, misled                                                        int
+	limited, limitedDraining                                               int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -86,6 +87,8 @@ func (a *simCounts) add(b simCounts) {
 	a.dismissed += b.dismissed
 	a.proxied += b.proxied
 	a.misled += b.misled
+	a.limited += b.limited
+	a.limitedDraining += b.limitedDraining
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -104,6 +107,9 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		if w.held() > held {
 			counts.holds++
 		}
+		members, draining := w.limited()
+		counts.limited += members
+		counts.limitedDraining += draining
 	}
 	w.settle()
 	w.checkSettled()
@@ -399,7 +405,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
-		if open && !c.room.room.log.Held() && !w.hasSentItsShare(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
+		if open && !c.room.room.log.Held() && !w.hasSentItsShare(s) && !w.isLimited(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
 		if open && c.joined && reads(c) && !s.broken && !s.fin && !c.mayBeReplaced() {
