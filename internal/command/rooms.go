@@ -82,7 +82,10 @@ func (o *serveOptions) allRooms() []rooms.Room {
 
 // roomDefaults returns a room with what the flags say for all.
 func (o *serveOptions) roomDefaults() rooms.Room {
-	return rooms.Room{MaxClients: o.maxClients, Replay: o.replay, Retain: o.retain}
+	return rooms.Room{
+		MaxClients: o.maxClients, Replay: o.replay, Retain: o.retain,
+		Rate: o.rate, RateBurst: o.rateBurst,
+	}
 }
 
 // readRooms returns all rooms, those of the file as it is now.
@@ -94,6 +97,8 @@ func (o *serveOptions) readRooms() ([]rooms.Room, error) {
 			MaxClients: clientLimit,
 			Replay:     replayCount,
 			Retain:     ageOrNone,
+			Rate:       rateOrNone,
+			RateBurst:  rateBurst,
 		})
 		if err != nil {
 			return nil, err

@@ -67,6 +67,7 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		Backlog:    r.options.backlog,
 		Replay:     c.Replay,
 		Kept:       r.options.kept(c.Replay),
+		Rate:       rateOf(c),
 		Epochs:     kept.epochs(),
 	}, func(room *server.Room) error {
 		err := kept.follow(room.Log())
@@ -97,6 +98,9 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 		}
 	}
 	r.server.SetMaxClients(room, c.To.MaxClients)
+	if rate := rateOf(c.To); rate != rateOf(c.From) {
+		r.server.SetRate(room, rate)
+	}
 	r.server.SetReplay(room, c.To.Replay, r.options.kept(c.To.Replay))
 	if c.Disconnects() {
 		r.server.Disconnect(room)

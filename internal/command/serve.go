@@ -35,6 +35,8 @@ type serveOptions struct {
 	history       string
 	historySync   time.Duration
 	retain        time.Duration // 0: for good
+	rate          rooms.Rate
+	rateBurst     int // 0: what fits the rate
 	web           webOptions
 	loops         int // or automatic
 	send          string
@@ -110,7 +112,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`again for more; in the variable, each is a line. With KEY, there is also the room "main".`)
 	define(flags, &o.roomsFile, "rooms", "FILE", "", anyText,
 		`Opens the rooms of a TOML file, each a table [[room]] with name and key, and if it needs others `+
-			`than the flags say, max-clients, replay and retain. SIGHUP has it read again.`)
+			`than the flags say, max-clients, replay, retain, rate and rate-burst. SIGHUP has it read again.`)
 	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
 		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
 	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
@@ -138,6 +140,12 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`anybody receives it.`)
 	define(flags, &o.retain, "retain", "AGE", "", ageOrNone,
 		`Removes messages from the history that are older: 90d, 12h, 4w. Without it, all are kept.`)
+	define(flags, &o.rate, "rate", "RATE", "", rateOrNone,
+		`How many messages each member may send: 5/s, 30/m. One that sends more is read slower, and `+
+			`nothing is lost. Without it there is no limit.`)
+	define(flags, &o.rateBurst, "rate-burst", "N", "auto", rateBurst,
+		`How many messages a member may send at once, if it was quiet before. auto is what --rate allows in `+
+			`5 seconds, and at least 5.`)
 	o.web.defineFlags(flags)
 	define(flags, &o.proxies, "trusted-proxy", "IP", "", prefixes,
 		`The addresses or networks (10.0.0.0/8) of proxies that say a client's address, separated by commas: `+
@@ -152,9 +160,10 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	flags.Lookup("send").Hidden = true
 	define(flags, &o.console, "console", "FORMAT", "text", oneOf("text", "json", "off"),
 		`How the room is shown on standard output: text, json (an object a line) or off.`)
-	define(flags, &o.consoleKeys, "console-keys", "HOW", "show", oneOf("show", "hide"),
+	define(flags, &o.consoleKeys, "console-keys", "HOW", "auto", oneOf("auto", "show", "hide"),
 		`Whether standard output shows the keys that clients give, right and wrong ones, and the link `+
-			`of --web contains the room's: show or hide.`)
+			`of --web contains the room's: show or hide. auto shows them, but with --web only in that link, `+
+			`and there only on a terminal.`)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
 		`The lowest level that is reported on standard error: debug, info, warn or error.`)
 	define(flags, &o.stage, "stage", "N", "4", wholeNumber(1, 4),
@@ -193,6 +202,9 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.checkHistory(cmd); err != nil {
 		return err
 	}
+	if err := o.checkRate(); err != nil {
+		return err
+	}
 	if err := o.setRooms(cmd, withKey); err != nil {
 		return err
 	}
@@ -204,9 +216,6 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 
 // rereads reports whether the server has a file to read again on SIGHUP.
 func (o *serveOptions) rereads() bool { return o.roomsFile != "" }
-
-// hidesKeys reports whether keys are hidden.
-func (o *serveOptions) hidesKeys() bool { return o.consoleKeys == "hide" }
 
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {

@@ -69,6 +69,8 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms)
 	site.start(o, s, logger)
 	site.invite(o, p)
+	o.announceHiddenKeys(p.Stderr)
+	warnOfPlaintext(p.Stderr, o.endpoints(bound, site.bound))
 	reachable := othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
 	warn(o.allRooms())

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sop-chat/internal/rooms"
 )
 
 // options returns the options that the server would have.
@@ -42,7 +44,7 @@ func TestDefaults(t *testing.T) {
 		loops:        automatic,
 		send:         "auto",
 		console:      "text",
-		consoleKeys:  "show",
+		consoleKeys:  "auto",
 		logLevel:     slog.LevelInfo,
 		stage:        4,
 	}
@@ -76,8 +78,11 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"backlog", "auto", func(o serveOptions) any { return o.backlog }, automatic},
 		{"replay", "20", func(o serveOptions) any { return o.replay }, 20},
 		{"history", "chat.db", func(o serveOptions) any { return o.history }, "chat.db"},
+		{"rate", "5/s", func(o serveOptions) any { return o.rate }, rooms.Rate{Messages: 5, Per: time.Second}},
+		{"rate", "30/m", func(o serveOptions) any { return o.rate }, rooms.Rate{Messages: 30, Per: time.Minute}},
 		{"console", "json", func(o serveOptions) any { return o.console }, "json"},
 		{"console-keys", "hide", func(o serveOptions) any { return o.hidesKeys() }, true},
+		{"console-keys", "auto", func(o serveOptions) any { return o.hidesKeys() }, false},
 		{"console-keys", "show", func(o serveOptions) any { return o.hidesKeys() }, false},
 		{"log-level", "debug", func(o serveOptions) any { return o.logLevel }, slog.LevelDebug},
 		{"allow-empty-key", "true", func(o serveOptions) any { return o.allowEmptyKey }, true},

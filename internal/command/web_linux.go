@@ -129,6 +129,6 @@ func (w *website) invite(o serveOptions, p Process) {
 		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms},
 		urls:       o.web.urls,
 		roomKey:    o.key,
-		hideKey:    o.hidesKeys(),
+		hideKey:    o.linkHidesKey(p),
 	}.show(p.Stderr, p.errIsTerminal && obeysSequences(p) && wantsColours(p))
 }

@@ -62,18 +62,19 @@ func TestEmptyKey(t *testing.T) {
 	c.expectFullyClosed()
 }
 
-// With --console-keys hide neither the room's key nor a wrong one is in the
-// output of the server or among its arguments.
+// With --console-keys hide, or without it if there is a page, neither the room's key nor a
+// wrong one is in the output of the server or among its arguments.
 func TestKeysHidden(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"text", "json"} {
+	for i, format := range []string{"text", "json"} {
+		how := []string{"hide", "auto"}[i]
 		const secret, wrong = "the-rooms-secret", "hunter2-of-mine"
 		file := filepath.Join(t.TempDir(), "key")
 		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		srv := setup{key: []string{}, flags: []string{
-			"--key-file", file, "--console-keys", "hide", "--console", format, "--log-level", "debug",
+			"--key-file", file, "--console-keys", how, "--console", format, "--log-level", "debug",
 			"--web", fmt.Sprintf("127.0.0.1:%d", freePort(t)),
 		}}.start(t)
 		guest := connect(t, srv)

@@ -96,7 +96,7 @@ func TestWebKept(t *testing.T) {
 	startOther := func(program string) *server {
 		t.Helper()
 		next := setup{flags: []string{"--web", fmt.Sprintf("127.0.0.1:%d", srv.webPort)}, port: srv.port, program: program}.start(t)
-		next.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/#key=", srv.webPort))
+		next.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/", srv.webPort))
 		return next
 	}
 	stop := func(s *server) {
@@ -204,7 +204,7 @@ func TestWebKeptBehindProxy(t *testing.T) {
 		srv := setup{flags: []string{
 			"--web", fmt.Sprintf("127.0.0.1:%d", webPort), "--web-origin", front + path, "--trusted-proxy", "127.0.0.1",
 		}}.start(t)
-		srv.stderr.waitForLine(t, front+path+"/#key="+key)
+		srv.stderr.waitForLine(t, front+path+"/")
 		p := b.open(front+path+"/#key="+key, phone)
 		p.join("alice")
 		p.waitKept("sop-chat")

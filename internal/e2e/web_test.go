@@ -584,7 +584,7 @@ func TestWebProxy(t *testing.T) {
 		srv := setup{flags: append(flags, "--web", fmt.Sprintf("127.0.0.1:%d", freePort(t)))}
 		port := strings.TrimPrefix(srv.flags[len(srv.flags)-1], "127.0.0.1:")
 		running := srv.start(t)
-		running.stderr.waitForLine(t, "https://chat.example.com/#key="+key)
+		running.stderr.waitForLine(t, "https://chat.example.com/")
 		conn, _, err := websocket.Dial(t.Context(), "ws://127.0.0.1:"+port+"/ws", &websocket.DialOptions{
 			HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 			Host:       "chat.example.com",

@@ -17,6 +17,8 @@ type Rules struct {
 	MaxClients func(string) (int, error)
 	Replay     func(string) (int, error)
 	Retain     func(string) (time.Duration, error)
+	Rate       func(string) (Rate, error)
+	RateBurst  func(string) (int, error)
 }
 
 // maxFile is far more than 10,000 rooms need. A device may have no end.

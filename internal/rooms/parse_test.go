@@ -34,6 +34,17 @@ var testRules = Rules{
 		}
 		return d, nil
 	},
+	Rate: func(text string) (Rate, error) {
+		if text == "" {
+			return Rate{}, nil
+		}
+		n, err := strconv.Atoi(strings.TrimSuffix(text, "/s"))
+		if err != nil {
+			return Rate{}, fmt.Errorf("%q is not a rate", text)
+		}
+		return Rate{n, time.Second}, nil
+	},
+	RateBurst: strconv.Atoi,
 }
 
 // A room has what its table says, and else what is the default.
@@ -51,6 +62,8 @@ lines"""
 max-clients = 1_00
 replay = 0x14
 retain = "36h"
+rate = "5/s"
+rate-burst = 20
 disconnect-on-key-change = true
 
 [[room]]
@@ -64,9 +77,9 @@ disconnect-on-key-change = false
 		{Name: "class 3a", Key: "correct horse battery staple", MaxClients: 4, At: Place{"rooms.toml", 2}},
 		{
 			Name: "żółw", Key: "two\nlines", MaxClients: 100, Replay: 20, Retain: 36 * time.Hour,
-			DisconnectOnKeyChange: true, At: Place{"rooms.toml", 6},
+			Rate: Rate{5, time.Second}, RateBurst: 20, DisconnectOnKeyChange: true, At: Place{"rooms.toml", 6},
 		},
-		{Name: "c", Key: `A "quoted" = # key`, At: Place{"rooms.toml", 16}},
+		{Name: "c", Key: `A "quoted" = # key`, At: Place{"rooms.toml", 18}},
 	}
 	for what, content := range map[string]string{
 		"as it is":                file,
@@ -111,7 +124,7 @@ func TestParseRefuses(t *testing.T) {
 		{a + "key-file = \"k\"", `f:4: there is no setting "key-file"; is "key" meant?`},
 		{
 			a + "x.y = 1",
-			`f:4: there is no setting "x.y"; a room has name, key, max-clients, replay, retain and disconnect-on-key-change`,
+			`f:4: there is no setting "x.y"; a room has name, key, max-clients, replay, retain, rate, rate-burst and disconnect-on-key-change`,
 		},
 
 		{"[[room]]\nname = 3", `f:2: name: the value must be a text in quotes`},
@@ -126,6 +139,10 @@ func TestParseRefuses(t *testing.T) {
 		{a + "replay = 1.5", `f:4: replay: the value must be a whole number, without quotes`},
 		{a + "retain = 90", `f:4: retain: the value must be a text in quotes`},
 		{a + "retain = \"soon\"", `f:4: retain: "soon" is not an age`},
+		{a + "rate = 5", `f:4: rate: the value must be a text in quotes`},
+		{a + "rate = \"often\"", `f:4: rate: "often" is not a rate`},
+		{a + "rate-burst = \"20\"", `f:4: rate-burst: the value must be a whole number, without quotes`},
+		{a + "rate-limit = \"5/s\"", `f:4: there is no setting "rate-limit"; is "rate" meant?`},
 		{a + "disconnect-on-key-change = \"true\"", `f:4: disconnect-on-key-change: the value must be true or false, without quotes`},
 
 		{a + "key = \"other\"", `f:4: column 1: key is already defined`},

@@ -24,6 +24,10 @@ type Room struct {
 	// Retain is the age from which on messages are removed from the history; 0 keeps
 	// all.
 	Retain time.Duration
+	// Rate is how many messages each member may send, and RateBurst how many of them at
+	// once; 0 is what fits the rate.
+	Rate      Rate
+	RateBurst int
 	// DisconnectOnKeyChange has the clients disconnected when the key changes.
 	DisconnectOnKeyChange bool
 	// At is where the room is configured.

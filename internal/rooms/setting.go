@@ -19,7 +19,7 @@ const (
 )
 
 // settingNames are all settings of a room.
-var settingNames = []string{"name", "key", "max-clients", "replay", "retain", "disconnect-on-key-change"}
+var settingNames = []string{"name", "key", "max-clients", "replay", "retain", "rate", "rate-burst", "disconnect-on-key-change"}
 
 // setting sets one setting of a room.
 func (p *parser) setting(room *Room, at Place, name string, value *unstable.Node) error {
@@ -44,6 +44,13 @@ func (p *parser) setting(room *Room, at Place, name string, value *unstable.Node
 		if age, err = text(value); err == nil {
 			room.Retain, err = p.rules.Retain(age)
 		}
+	case "rate":
+		var rate string
+		if rate, err = text(value); err == nil {
+			room.Rate, err = p.rules.Rate(rate)
+		}
+	case "rate-burst":
+		room.RateBurst, err = whole(value, p.rules.RateBurst)
 	case "disconnect-on-key-change":
 		if value.Kind != unstable.Bool {
 			err = errors.New("the value must be true or false, without quotes")
