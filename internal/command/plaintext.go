@@ -45,7 +45,7 @@ func warnOfPlaintext(out io.Writer, all []endpoint) {
 		}
 	}
 	if len(names) > 0 {
-		fmt.Fprintf(out, "sop-chat: %s %s not encrypted: others on the way can read the key and what is said\n",
+		fmt.Fprintf(out, "sop-chat: %s %s not encrypted: anyone on the network in between can read keys and messages\n",
 			strings.Join(names, " and "), english.Are(len(names)))
 	}
 }

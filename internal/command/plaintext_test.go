@@ -9,7 +9,7 @@ import (
 // One line says what others reach without encryption: not what only this machine reaches,
 // nor what a proxy encrypts.
 func TestPlaintextWarning(t *testing.T) {
-	const begin, end = "sop-chat: ", " not encrypted: others on the way can read the key and what is said\n"
+	const begin, end = "sop-chat: ", " not encrypted: anyone on the network in between can read keys and messages\n"
 	for _, test := range []struct {
 		args        string
 		bound, page string

@@ -69,7 +69,7 @@ func (l *loop) close(e ending) {
 		room.leave()
 		announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
 	}
-	l.log(e.cause.level, "connection ended", c, room, slog.String("reason", e.cause.words))
+	logAbout(l.logger, e.cause.level, "connection ended", c, room, slog.String("reason", e.cause.words))
 }
 
 // What close does to bytes that are under way depends on which side has not read
@@ -135,9 +135,9 @@ func (l *loop) shutdown() {
 	l.audiences.settle()
 }
 
-// log logs what happened to a connection, in a room if that is not nil.
-func (l *loop) log(level slog.Level, msg string, c *conn, room *Room, attrs ...slog.Attr) {
-	if !l.logger.Enabled(context.Background(), level) {
+// logAbout logs what happened to a connection, in a room if that is not nil.
+func logAbout(logger *slog.Logger, level slog.Level, msg string, c *conn, room *Room, attrs ...slog.Attr) {
+	if !logger.Enabled(context.Background(), level) {
 		return
 	}
 	about := []slog.Attr{slog.Uint64("connection", c.ID), slog.String("address", c.Addr.String())}
@@ -147,5 +147,5 @@ func (l *loop) log(level slog.Level, msg string, c *conn, room *Room, attrs ...s
 	if room != nil && room.name != "" {
 		about = append(about, slog.String("room", room.name))
 	}
-	l.logger.LogAttrs(context.Background(), level, msg, append(about, attrs...)...)
+	logger.LogAttrs(context.Background(), level, msg, append(about, attrs...)...)
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"log/slog"
 	"math"
 	"slices"
 	"time"
@@ -26,10 +27,11 @@ const (
 	// leastBurst is the time for which a burst is enough at least: a member that is read
 	// a little late can make up for it, and has its rate.
 	leastBurst = 100 * time.Millisecond
-	// A WebSocket is read when it may send as much as the rate allows in frameTime, or
-	// leastFrame, the size of a small frame: its pings are answered before a whole
-	// message is due.
-	frameTime, leastFrame = 250 * time.Millisecond, 8
+	// A WebSocket is read when it may send as much as the rate allows in frameTime, but
+	// from leastFrame, the size of a small frame, to mostFrame: its pings are answered
+	// before a whole message is due.
+	frameTime             = 250 * time.Millisecond
+	leastFrame, mostFrame = 8, wire.Size / 2
 	// leastSweep and mostSweep bound how often the marks are looked through.
 	leastSweep, mostSweep = time.Second, time.Minute
 )
@@ -68,7 +70,7 @@ func (l *rateLimit) least(c *conn) int {
 	if !c.isWebSocket() {
 		return wire.Size
 	}
-	return min(max(leastFrame, int(l.perSecond*frameTime.Seconds())), wire.Size)
+	return min(max(leastFrame, int(l.perSecond*frameTime.Seconds())), mostFrame)
 }
 
 // Rates say how much each member may send while the room has a rate. This is a token
@@ -169,6 +171,7 @@ func (r *rates) tickFor(until, now time.Time) {
 // permits it.
 func (a *audience) pauseLimited(c *conn) {
 	c.paused = true
+	logAbout(a.output.logger, slog.LevelDebug, "a client sends more than its rate permits, and is read slower", c, a.room)
 	a.rates.wait(c, a.now)
 	if c.state == member {
 		a.arm(c)

@@ -103,10 +103,10 @@ func TestRateInMessages(t *testing.T) {
 		next        time.Duration // when the first after that may be sent
 		anyInFrames time.Duration // when the first bytes of a WebSocket may
 	}{
-		{Rate{5, time.Second, 20}, 20, 200 * time.Millisecond, 200 * time.Millisecond},
+		{Rate{5, time.Second, 20}, 20, 200 * time.Millisecond, 100 * time.Millisecond},
 		{Rate{1, time.Second, 1}, 1, time.Second, 250 * time.Millisecond},
 		{Rate{6, time.Minute, 5}, 5, 10 * time.Second, 240 * time.Millisecond},
-		{Rate{100, time.Second, 1}, 10, 10 * time.Millisecond, 10 * time.Millisecond}, // a burst is enough for leastBurst
+		{Rate{100, time.Second, 1}, 10, 10 * time.Millisecond, 5 * time.Millisecond}, // a burst is enough for leastBurst
 	} {
 		t.Run(fmt.Sprintf("%d in %v", test.rate.Messages, test.rate.Per), func(t *testing.T) {
 			now := time.Unix(1_000_000_000, 0)
@@ -126,7 +126,7 @@ func TestRateInMessages(t *testing.T) {
 			if left := wire.Whole(r.left(tcp, now.Add(test.next+late))); left != wire.Size {
 				t.Errorf("%d bytes may be sent after %v, want a message", left, test.next)
 			}
-			if r.left(web, now.Add(test.anyInFrames-10*time.Millisecond)) > 0 || r.left(web, now.Add(test.anyInFrames+late)) < leastFrame {
+			if r.left(web, now.Add(test.anyInFrames*9/10)) > 0 || r.left(web, now.Add(test.anyInFrames+late)) < leastFrame {
 				t.Errorf("a WebSocket may not send its first bytes after %v", test.anyInFrames)
 			}
 		})

@@ -65,6 +65,11 @@ func (w *world) limited() (members, draining int) {
 			if n := len(a.rates.waiting); n > 0 && a.rates.tickAt.IsZero() {
 				w.failf("%d connections in %s wait for no tick", n, a.room.name)
 			}
+			for c := range a.rates.full {
+				if c.state == closed {
+					w.failf("there is a mark of %s, which is closed", c.Name)
+				}
+			}
 			for _, l := range a.rates.waiting {
 				switch {
 				case l.conn.state == closed:
@@ -171,5 +176,54 @@ func floodAtRate(t *testing.T, seed uint64) {
 	}
 	if !flooder.left || flooder.published != flooder.sent {
 		t.Errorf("seed %d: %v", seed, flooder)
+	}
+}
+
+// Control frames count for the rate as well, and a ping of a WebSocket that may send no
+// whole message is answered soon.
+func TestRateOfControlFrames(t *testing.T) {
+	for seed := uint64(1); seed <= 12 && !t.Failed(); seed++ {
+		pingAtRate(t, seed)
+	}
+}
+
+func pingAtRate(t *testing.T, seed uint64) {
+	t.Helper()
+	const lasts = 20 * time.Second
+	w := &fairWorld{world: emptyWorld(seed), sentAt: make(map[*simClient]time.Time), gone: make(map[string]int)}
+	defer reportFailure(t, seed)
+	w.config = simConfig{loops: 1}
+	w.begin()
+	rate := Rate{Messages: []int{6, 60, 600}[w.rng.IntN(3)], Per: time.Minute, Burst: 1 + w.rng.IntN(10)}
+	w.addRoom(simRoomConfig{first: 1, backlog: 1 << 20, rate: rate})
+	begin, made, longest, pongs, pongAt := w.now, 0, time.Duration(0), 0, w.now
+	w.add(habit{what: "sends pings", inFrames: true, act: func(w *fairWorld, c *fairClient) {
+		c.take(len(c.socket.out))
+		for c.echoed && len(c.sending) < 1<<10 {
+			c.web.pings++
+			before := len(c.sending)
+			c.addFrame(0x89, make([]byte, w.rng.IntN(8)), false)
+			made += len(c.sending) - before
+		}
+		c.push()
+		if c.web.pongs > pongs {
+			pongs, pongAt = c.web.pongs, w.now
+		}
+		longest = max(longest, w.now.Sub(pongAt))
+	}})
+	pinging := w.all[0].simClient
+	pinging.socket.inCap = 2048
+	for ; w.now.Sub(begin) < lasts; w.now = w.now.Add(fairTick) {
+		w.tick()
+	}
+	perSecond := float64(rate.Messages) * wire.Size / rate.Per.Seconds()
+	burst := max(float64(rate.Burst)*wire.Size, perSecond*leastBurst.Seconds())
+	read, most := made-len(pinging.sending)-len(pinging.socket.in), perSecond*lasts.Seconds()+burst
+	t.Logf("seed %d: %+v: %d bytes of control frames read, %.0f permitted; %d pongs, %v without one at most", seed, rate, read, most, pongs, longest)
+	if float64(read) > most || float64(read) < 0.9*most {
+		t.Errorf("seed %d: %d bytes of control frames are read, want %.0f", seed, read, most)
+	}
+	if longest > 2*time.Second {
+		t.Errorf("seed %d: no ping is answered for %v", seed, longest)
 	}
 }
