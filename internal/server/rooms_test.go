@@ -48,6 +48,24 @@ func TestRooms(t *testing.T) {
 	}
 }
 
+// A room's rate can be changed while members wait for it, and counts at once.
+func TestSetRate(t *testing.T) {
+	const wait = 10 * time.Second // for the next message at the first rate
+	s := chattest.Start(t, server.Config{Loops: 2}, server.RoomConfig{Name: "a", Key: "1", Rate: server.Rate{Messages: 6, Per: time.Minute, Burst: 1}})
+	alice, bob := s.JoinRoom(t, "alice", "1"), s.JoinRoom(t, "bob", "1")
+	begin := time.Now()
+	for i := range 3 {
+		alice.Send(fmt.Sprint("message ", i))
+	}
+	bob.Expect("alice", "message 0")
+	s.SetRate(s.Room("1"), server.Rate{})
+	bob.Expect("alice", "message 1")
+	bob.Expect("alice", "message 2")
+	if took := time.Since(begin); took >= wait {
+		t.Errorf("the former rate counts for %v", took)
+	}
+}
+
 // Two rooms can't have one name or one key.
 func TestOpenTwice(t *testing.T) {
 	s := chattest.Start(t, server.Config{}, server.RoomConfig{Name: "a", Key: "1"})
