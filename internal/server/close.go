@@ -49,9 +49,6 @@ func (l *loop) close(e ending) {
 	l.table.remove(c)
 	l.prepareClose(e)
 	l.kernel.Close(int(c.fd)) // whatever it returns: the descriptor is gone
-	if c.framing == numbered {
-		l.identities.leave(c)
-	}
 	c.dropPartial(&l.system)
 	if l.acceptor != nil && room == nil {
 		room = l.acceptor.drop(c)
@@ -68,6 +65,9 @@ func (l *loop) close(e ending) {
 		l.inbox.count(room, -1)
 		room.leave()
 		announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
+	}
+	if c.framing == numbered {
+		l.identities.leave(c) // has one be let in that waits for the slot
 	}
 	logAbout(l.logger, e.cause.level, "connection ended", c, room, slog.String("reason", e.cause.words))
 }

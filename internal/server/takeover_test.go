@@ -48,6 +48,27 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
+// A client that comes back is let in when its former connection has given back the slot,
+// not before.
+func TestIdentityComesLast(t *testing.T) {
+	f := newFanOut(t, 0, raw)
+	former, later := f.join(numbered).conn, new(conn)
+	f.loop.identities.claim(f.room, 7, former)
+	f.loop.identities.claim(f.room, 7, later)
+	taken, isWoken := f.room.taken.Load(), false
+	f.loop.identities.wake = func() {
+		isWoken = true
+		if n := f.room.taken.Load(); n != taken-1 {
+			t.Errorf("the client may come, and %d of %d slots are taken", n, taken)
+		}
+	}
+	f.loop.endings.add(former, causeReplaced)
+	f.loop.closeEnded()
+	if !isWoken {
+		t.Error("nobody is told that the client may come")
+	}
+}
+
 // Each room without a history has an epoch of its own, which is random.
 func TestStart(t *testing.T) {
 	a, b := newStart(), newStart()
