@@ -149,7 +149,8 @@ const rule = "==================================================================
 func writeNotices(t *testing.T, modules []*linkedModule) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("The program contains what follows, each part under the license after its name.\n\n")
+	b.WriteString("The program contains what follows, each part under the license after its name. The source of a\n" +
+		"module is what \"go mod download\" fetches by its path and version.\n\n")
 	write := func(name string, texts map[string]string) {
 		fmt.Fprintf(&b, "%s%s\n%s", rule, name, rule)
 		for _, file := range slices.Sorted(maps.Keys(texts)) {

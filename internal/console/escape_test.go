@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"sop-chat/internal/names"
 )
 
 // What people write is shown as it is.
@@ -73,7 +75,7 @@ func TestEscapeEveryCharacter(t *testing.T) {
 // isDeceptive says by the tables of Unicode what Escape has rules for.
 func isDeceptive(r rune) bool {
 	return r != ' ' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Noncharacter_Code_Point,
-		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unseen)
+		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, names.Invisible)
 }
 
 // checkShown fails unless s is valid UTF-8 without anything to be escaped.

@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"sop-chat/internal/names"
 )
 
 // What a client shows, of which nobody knows more than a message says, is shown
@@ -76,7 +78,7 @@ func Harmless(text string) string {
 			return -1
 		case unicode.Is(unicode.Zs, r):
 			return ' '
-		case r > 0x7f && unicode.Is(invisible, r):
+		case r > 0x7f && unicode.Is(names.Invisible, r):
 			return -1
 		}
 		return r

@@ -7,29 +7,9 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-	"golang.org/x/text/unicode/rangetable"
-)
 
-// invisible are the characters that show nothing, or nothing but room: blanks,
-// and what Unicode calls default ignorable, which is all format characters,
-// variation selectors and a table of others. The last table has what no
-// property tells apart.
-var invisible = rangetable.Merge(
-	unicode.Zs, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unseen,
+	"sop-chat/internal/names"
 )
-
-var unseen = &unicode.RangeTable{
-	R16: []unicode.Range16{
-		{Lo: 0x2800, Hi: 0x2800, Stride: 1}, // Braille pattern without dots
-		{Lo: 0xfffc, Hi: 0xfffc, Stride: 1}, // stands for an object that is not there
-	},
-	R32: []unicode.Range32{
-		{Lo: 0x1107f, Hi: 0x1107f, Stride: 1}, // Brahmi number joiner
-		{Lo: 0x13441, Hi: 0x13442, Stride: 1}, // blank hieroglyphs
-		{Lo: 0x16fe4, Hi: 0x16fe4, Stride: 1}, // Khitan filler
-		{Lo: 0x1d159, Hi: 0x1d159, Stride: 1}, // notehead that is none
-	},
-}
 
 // mostMarks is how many combining marks one character may have. Vietnamese needs
 // two, Hebrew, Tibetan and Burmese up to five; more cover other lines.
@@ -44,7 +24,7 @@ func visible(shown, rest []byte, r rune, what class) bool {
 		return true
 	case isUnsafe(r):
 		return false
-	case unicode.Is(invisible, r):
+	case unicode.Is(names.Invisible, r):
 		return !inName && continues(shown, rest, r)
 	case unicode.IsMark(r) && !hasBase(shown):
 		return false
@@ -83,7 +63,7 @@ func hasBase(shown []byte) bool {
 
 // hasShape reports whether a character has a shape of its own.
 func hasShape(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.Is(invisible, r) && r != utf8.RuneError
+	return unicode.IsGraphic(r) && !unicode.Is(names.Invisible, r) && r != utf8.RuneError
 }
 
 // Invisible characters that may be shown in a text.
