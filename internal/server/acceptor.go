@@ -79,7 +79,7 @@ type pendingConn struct {
 	proxied bool              // a proxy's header may yet come, so its client is not known
 	header  []byte            // what came of that
 	room    *Room             // whose key it gave; nil before that
-	waited  bool              // a wake-up, for a slot in the room
+	waited  bool              // a wake-up, for a slot in the room or its name
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 

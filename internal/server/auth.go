@@ -62,15 +62,10 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	case !a.takeOver(p):
 		return c.state
 	case !p.room.enter():
-		if p.waited {
-			return a.refuse(p, m, causeFull)
-		}
-		// The client may have seen another leave before the loop has. The next wait
-		// reports that.
-		p.waited = true
-		a.wait(p)
-		a.identities.retry(c)
-		return c.state
+		return a.waitOrRefuse(p, m, causeFull)
+	case !p.room.names.take(c):
+		p.room.leave(c)
+		return a.waitOrRefuse(p, m, causeName)
 	}
 	a.inbox.count(p.room, 1)
 	announce(p.room.log, broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
@@ -82,6 +77,20 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		c.beginEcho(a.system, number, epoch, known)
 	}
 	return a.sendEcho(c, m[:])
+}
+
+// waitOrRefuse refuses a connection for which there is no slot, or whose name is taken,
+// unless it has yet to wait: the client may have seen another leave before the loop has.
+// The next wait reports that. It returns what read does.
+func (a *acceptor) waitOrRefuse(p *pendingConn, m *wire.Message, why cause) state {
+	if p.waited {
+		return a.refuse(p, m, why)
+	}
+	c := p.conn
+	p.waited = true
+	a.wait(p)
+	a.identities.retry(c)
+	return c.state
 }
 
 // joinLog sets where a connection's messages begin: after the last that it has, or

@@ -36,6 +36,7 @@ var (
 	causeRekeyed  = cause{words: "the key of the room was changed", level: slog.LevelDebug, complete: true}
 	causeKey      = cause{words: "wrong key", level: slog.LevelInfo, complete: true}
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
+	causeName     = cause{words: "somebody with this name, or one that looks like it, is in the room", level: slog.LevelInfo, complete: true}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
 	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
 	causeReplaced = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}

@@ -63,11 +63,11 @@ func (l *loop) close(e ending) {
 	}
 	if e.was >= echoing {
 		l.inbox.count(room, -1)
-		room.leave()
+		room.leave(c)
 		announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
 	}
 	if c.framing == numbered {
-		l.identities.leave(c) // has one be let in that waits for the slot
+		l.identities.leave(c) // has one be let in that waits for the slot and the name
 	}
 	logAbout(l.logger, e.cause.level, "connection ended", c, room, slog.String("reason", e.cause.words))
 }

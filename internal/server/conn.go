@@ -14,9 +14,10 @@ import (
 //	   │
 //	   ├──── the room is full, epoll refuses it ──────────────────────┐
 //	   ▼                                                              │
-//	pending ──── wrong key, room full, too slow, evicted, ended ──────┤
+//	pending ──── wrong key, room full, name taken, too slow, … ───────┤
 //	   ├─ right key, but it has a former connection, ──▶ waiting ─────┤
-//	   │  or the room was full a moment ago               │           │
+//	   │  or the room was full, or its name taken,        │           │
+//	   │  a moment ago                                    │           │
 //	   │  right key: takes a slot; a join cursor          │           │
 //	   ▼  keeps what follows                              ▼           │
 //	echoing ──── write fails, too slow ───────────────────────────────┤
@@ -36,7 +37,8 @@ const (
 	// pending: its authentication message is not complete.
 	pending state = iota
 	// waiting: it gave the right key, and waits until the client's former connection
-	// has ended, see takeover.go; or for the next wake-up, if the room was full.
+	// has ended, see takeover.go; or for the next wake-up, if the room was full or its
+	// name taken.
 	waiting
 	// echoing: it gave the right key and has a slot. Nothing else may be written
 	// to it before its echo.

@@ -236,8 +236,9 @@ func (c *conn) sendFramed(o *output, stretches [][]byte, total int, end broadcas
 // The status codes with which a WebSocket is refused, of those that RFC 6455, section
 // 7.4.2, leaves to applications.
 const (
-	wrongKey websocket.Status = 4401
-	roomFull websocket.Status = 4503
+	wrongKey  websocket.Status = 4401
+	nameTaken websocket.Status = 4409
+	roomFull  websocket.Status = 4503
 )
 
 // sendClose ends a WebSocket with a close frame, which says why, as far as the
@@ -251,6 +252,8 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 		reason = why.words
 	case causeKey:
 		status, reason = wrongKey, why.words
+	case causeName:
+		status, reason = nameTaken, why.words
 	case causeFull:
 		status, reason = roomFull, why.words
 	}

@@ -27,7 +27,7 @@ var layers = []struct {
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{
-		"Room", "Rate", "rateLimit", "roomAt", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
+		"Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
 	}},
 	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{

@@ -5,6 +5,8 @@ package server
 import (
 	"slices"
 	"time"
+
+	"sop-chat/internal/wire"
 )
 
 // read reads what a member sent. It pauses the member instead while the room is
@@ -59,12 +61,16 @@ func (a *audience) mayRead(c *conn) int {
 // take reads at most that many bytes from c, once. Whole messages go into the
 // batch.
 func (a *audience) take(c *conn, most int) outcome {
-	came, whole, out := c.read(a.system, a.room.log, a.batch.Free(), most)
+	space := a.batch.Free()
+	came, whole, out := c.read(a.system, a.room.log, space, most)
 	if came > 0 {
 		a.shares.charge(c, came)
 		a.rates.charge(c, came, a.now)
 	}
 	if whole > 0 {
+		if a.room.verify.Load() {
+			wire.SetNames(space[:whole], c.Name)
+		}
 		a.batch.Add(&c.Sender, whole)
 		a.authors = append(a.authors, c)
 	}

@@ -29,6 +29,12 @@ type RoomConfig struct {
 	Replay, Kept int
 	// Rate is how many messages each member may send.
 	Rate Rate
+	// VerifyNames has each message carry the name its sender joined with, whatever its
+	// sender put there.
+	VerifyNames bool
+	// UniqueNames says which names look alike. A client is refused whose name looks like
+	// that of one in the room; nil refuses none for its name.
+	UniqueNames Skeletons
 	// Epochs say what the numbers are worth that clients have; nil is a new epoch.
 	Epochs Epochs
 }
@@ -53,6 +59,8 @@ type Room struct {
 	key    string // guarded by the rooms' lock
 	epochs Epochs
 	replay atomic.Int64
+	verify atomic.Bool // RoomConfig.VerifyNames
+	names  takenNames
 	slots  atomic.Int64 // 0: no limit
 	taken  atomic.Int64
 	rate   atomic.Pointer[rateLimit] // nil: there is none
@@ -76,6 +84,8 @@ func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 	r.slots.Store(int64(c.MaxClients))
 	r.replay.Store(int64(c.Replay))
 	r.rate.Store(newRateLimit(c.Rate))
+	r.verify.Store(c.VerifyNames)
+	r.names.lookBy(c.UniqueNames)
 	r.open.Store(int32(loops))
 	r.log = pool.NewLog(c.Backlog, loops*batchSize)
 	r.log.Retain(max(c.Kept, c.Replay), c.Replay)
@@ -102,8 +112,11 @@ func (r *Room) enter() bool {
 	return true
 }
 
-// leave gives a slot back.
-func (r *Room) leave() { r.taken.Add(-1) }
+// leave gives back the slot of a connection, and its name.
+func (r *Room) leave(c *conn) {
+	r.names.free(c)
+	r.taken.Add(-1)
+}
 
 // full reports whether no slot is left.
 func (r *Room) full() bool {

@@ -186,6 +186,14 @@ func (s *Server) SetRate(room *Room, r Rate) {
 	}
 }
 
+// SetNames changes RoomConfig.VerifyNames and RoomConfig.UniqueNames. The first counts for
+// what is read from then on, the second for clients that join from then on, among
+// themselves.
+func (s *Server) SetNames(room *Room, verify bool, unique Skeletons) {
+	room.verify.Store(verify)
+	room.names.lookBy(unique)
+}
+
 // Disconnect disconnects all clients of a room, because its key was changed. That happens
 // soon after.
 func (s *Server) Disconnect(room *Room) {

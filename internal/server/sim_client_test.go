@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ type simClient struct {
 	number int
 	socket *socket
 	key    string
+	chosen string        // its name; "" is one that no other has
 	web    *simWebSocket // nil: it speaks TCP
 
 	addr   netip.AddrPort // that the proxy says it has, if it does
@@ -65,7 +67,20 @@ func (c *simClient) String() string {
 	return fmt.Sprintf("client %d (sent %d, published %d, left %v %q)", c.number, c.sent, c.published, c.left, c.reason)
 }
 
-func (c *simClient) name() string { return fmt.Sprintf("client %d", c.number) }
+// name returns the name, which no other client has, but others may look like, see
+// simSkeletons.
+func (c *simClient) name() string { return fmt.Sprintf("%s %d", cmp.Or(c.chosen, "client"), c.number) }
+
+// delivered returns the client's n-th message as others receive it.
+func (c *simClient) delivered(n int) wire.Message {
+	m := c.message(n)
+	if c.room.config.verifies {
+		name := make([]byte, wire.NameSize)
+		copy(name, c.name())
+		copy(m[:], name)
+	}
+	return m
+}
 
 // message returns the client's n-th message; the 0th is its authentication.
 func (c *simClient) message(n int) wire.Message {
@@ -74,7 +89,10 @@ func (c *simClient) message(n int) wire.Message {
 		text = fmt.Sprintf("%d:%d", c.number, n)
 	}
 	name := c.name()
-	if n%8 == 7 {
+	switch n % 8 {
+	case 6:
+		name = " " + name + " "
+	case 7:
 		name = "somebody else"
 	}
 	m, err := wire.New(name, text)
@@ -93,6 +111,9 @@ func (c *simClient) message(n int) wire.Message {
 func (w *world) connect() {
 	room := w.any()
 	c := &simClient{world: w, room: room, number: w.born, key: room.key(), next: -1}
+	if !w.chance(3) {
+		c.chosen = []string{"ian", "Ian", "lan", "IAN", "bob"}[w.rng.IntN(5)]
+	}
 	w.born++
 	if w.chance(8) {
 		c.key = "the kex"

@@ -159,8 +159,8 @@ func (n *simNumbers) check(c *simClient, index int, m logged) {
 		w.failf("%v has caught up with the first %d messages and is not told so before the next", c, n.target)
 	}
 	n.before = index + 1
-	want, says := "", m.client.message(m.number)
-	if string(says.Name()) != m.client.name() {
+	want, says := "", m.client.delivered(m.number)
+	if string(says.TrimmedName()) != m.client.name() {
 		want = m.client.name()
 		n.named++
 	}

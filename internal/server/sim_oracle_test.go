@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (o *oracle) see(e *broadcast.Entry) {
 		w.failf("%v publishes after another was let in in its place", c)
 	}
 	c.published++
-	if want := c.message(c.published); e.Message != want {
+	if want := c.delivered(c.published); e.Message != want {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
 	}
 	o.room.checkRate(c)
@@ -81,7 +82,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 	if c := w.named(n.From.Name); n.From.Addr != c.address() || c.misled {
 		w.failf("%v is %v for the server, want %v; misled %v", c, n.From.Addr, c.address(), c.misled)
 	}
-	if n.Kind == broadcast.Refused && n.Reason != causeFull.words {
+	if n.Kind == broadcast.Refused && n.Reason == causeKey.words {
 		return // it may have meant any room
 	}
 	c := o.client(n.From)
@@ -91,6 +92,9 @@ func (o *oracle) notice(n *broadcast.Notice) {
 		if !isKey || n.Key != c.key || c.accepted {
 			w.failf("%v is accepted with the key %q", c, n.Key)
 		}
+		if other := o.namesake(c); o.room.config.unique && other != nil {
+			w.failf("%v is accepted as %q beside %v, which is %q", c, c.name(), other, other.name())
+		}
 		c.accepted = true
 		for _, other := range c.others() {
 			other.replaced = other.accepted
@@ -99,8 +103,12 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			c.acceptedAfter(len(o.order))
 		}
 	case broadcast.Refused:
-		if n.Key != c.key || n.Reason != causeFull.words {
-			w.failf("%v is refused with the key %q: %s", c, n.Key, n.Reason)
+		isNamesake := n.Reason == causeName.words && o.room.config.unique && o.namesake(c) != nil
+		if n.Key != c.key || n.Reason != causeFull.words && !isNamesake {
+			w.failf("%v, %q, is refused with the key %q: %s", c, c.name(), n.Key, n.Reason)
+		}
+		if isNamesake {
+			o.room.refused++
 		}
 	case broadcast.Joined:
 		if !c.accepted || c.joined {
@@ -136,7 +144,7 @@ func (o *oracle) client(s *broadcast.Sender) *simClient {
 
 // named returns the client with a name.
 func (w *world) named(name string) *simClient {
-	number, err := strconv.Atoi(strings.TrimPrefix(name, "client "))
+	number, err := strconv.Atoi(name[strings.LastIndexByte(name, ' ')+1:])
 	if err != nil || number >= w.born {
 		w.failf("there is no client with the name %q", name)
 	}
@@ -146,6 +154,18 @@ func (w *world) named(name string) *simClient {
 		}
 	}
 	w.failf("client %d is not there any more", number)
+	return nil
+}
+
+// namesake returns a client in the room whose name looks like that of c, or nil.
+func (o *oracle) namesake(c *simClient) *simClient {
+	skeletons := simSkeletons(c.name())
+	for _, other := range o.room.world.clients {
+		isIn := other != c && other.room == o.room && other.accepted && !other.left
+		if isIn && slices.ContainsFunc(simSkeletons(other.name()), func(s string) bool { return slices.Contains(skeletons, s) }) {
+			return other
+		}
+	}
 	return nil
 }
 
@@ -167,7 +187,7 @@ func (o *oracle) received(c *simClient, m *wire.Message) {
 		w.failf("%v received %q, which nobody sent", c, m.Text()[:20])
 	}
 	want := o.order[c.next]
-	if *m != want.client.message(want.number) {
+	if *m != want.client.delivered(want.number) {
 		w.failf("%v received %q from %q, want message %d of %v",
 			c, m.Text()[:20], m.Name(), want.number, want.client)
 	}

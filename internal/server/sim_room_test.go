@@ -4,6 +4,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 
 	"sop-chat/internal/broadcast"
 )
@@ -18,6 +19,7 @@ type simRoom struct {
 
 	keys    map[string]bool // those that it has had
 	debts   map[*simClient]debt
+	refused int // clients, for their names
 	closed  bool
 	emptied bool // its clients were disconnected
 }
@@ -27,6 +29,7 @@ type simRoomConfig struct {
 	slots, backlog, replay, kept int
 	first                        uint64 // the number of the first message
 	rate                         Rate
+	verifies, unique             bool // names
 }
 
 // drawRoom returns settings of a room.
@@ -36,6 +39,7 @@ func (w *world) drawRoom() simRoomConfig {
 		backlog: 32 << 10 << w.rng.IntN(4),
 		first:   []uint64{1, 1 << 40}[w.rng.IntN(2)],
 	}
+	c.verifies, c.unique = w.chance(2), w.chance(2)
 	if w.chance(2) {
 		c.kept = w.rng.IntN(broadcast.MaxRetained(c.backlog) + 1)
 		c.replay = w.rng.IntN(c.kept + 1)
@@ -51,6 +55,10 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 	config := RoomConfig{
 		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
 		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept, Rate: c.rate,
+		VerifyNames: c.verifies,
+	}
+	if c.unique {
+		config.UniqueNames = simSkeletons
 	}
 	r.room = newRoom(config, w.config.loops, w.pool)
 	r.room.log.SetFirst(c.first)
@@ -64,6 +72,19 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 	w.rooms = append(w.rooms, r)
 	r.keys[config.Key] = true
 	return r
+}
+
+// simSkeletons are like those of package names: Ian is like ian and like lan, which are
+// not like each other, whatever their numbers are. A client's is like no other.
+func simSkeletons(name string) []string {
+	if !strings.HasPrefix(name, "client ") {
+		name, _, _ = strings.Cut(name, " ")
+	}
+	shown, lower := strings.ToLower(strings.ReplaceAll(name, "I", "l")), strings.ToLower(name)
+	if shown == lower {
+		return []string{lower}
+	}
+	return []string{shown, lower}
 }
 
 func (r *simRoom) key() string { return r.room.key }
@@ -124,6 +145,9 @@ func (r *simRoom) shutdown() {
 	r.oracle.follower.Close()
 	if taken := r.room.taken.Load(); taken != 0 {
 		w.failf("%d slots of %s are left taken", taken, r.room.name)
+	}
+	if n := len(r.room.names.byConn) + len(r.room.names.taken); n != 0 {
+		w.failf("names of %s are left taken: %v", r.room.name, r.room.names.taken)
 	}
 	for i := range r.room.at {
 		if n := r.room.at[i].members.Load(); n != 0 {

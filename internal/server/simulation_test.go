@@ -47,7 +47,7 @@ func TestSimulation(t *testing.T) {
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
-		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0) {
+		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -60,6 +60,7 @@ type simCounts struct {
 	rooms, closed, keys, dismissed                                         int
 	proxied, misled                                                        int
 	limited, limitedDraining                                               int
+	refused, verified                                                      int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -89,6 +90,8 @@ func (a *simCounts) add(b simCounts) {
 	a.misled += b.misled
 	a.limited += b.limited
 	a.limitedDraining += b.limitedDraining
+	a.refused += b.refused
+	a.verified += b.verified
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -124,6 +127,10 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	counts.rooms = len(w.rooms)
 	for _, r := range w.rooms {
 		counts.messages += len(r.oracle.order)
+		counts.refused += r.refused
+		if r.config.verifies {
+			counts.verified += len(r.oracle.order)
+		}
 	}
 	for _, c := range w.clients {
 		if c.next > 0 {
@@ -324,6 +331,9 @@ func (w *world) check() {
 	for _, r := range w.rooms {
 		if taken := r.room.taken.Load(); taken != assigned[r.room] {
 			w.failf("%d slots of %s are taken by %d clients", taken, r.room.name, assigned[r.room])
+		}
+		if names := &r.room.names; r.config.unique && int64(len(names.byConn)) != assigned[r.room] {
+			w.failf("%d names of %s are taken by %d clients: %v", len(names.byConn), r.room.name, assigned[r.room], names.taken)
 		}
 		if r.config.slots > 0 && assigned[r.room] > int64(r.config.slots) {
 			w.failf("%d clients are in a room of %d slots", assigned[r.room], r.config.slots)

@@ -48,18 +48,20 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// A client that comes back is let in when its former connection has given back the slot,
-// not before.
+// A client that comes back is let in when its former connection has given back the slot
+// and the name, not before.
 func TestIdentityComesLast(t *testing.T) {
 	f := newFanOut(t, 0, raw)
+	f.room.names.lookBy(simSkeletons)
 	former, later := f.join(numbered).conn, new(conn)
+	f.room.names.take(former)
 	f.loop.identities.claim(f.room, 7, former)
 	f.loop.identities.claim(f.room, 7, later)
 	taken, isWoken := f.room.taken.Load(), false
 	f.loop.identities.wake = func() {
 		isWoken = true
-		if n := f.room.taken.Load(); n != taken-1 {
-			t.Errorf("the client may come, and %d of %d slots are taken", n, taken)
+		if n := f.room.taken.Load(); n != taken-1 || len(f.room.names.byConn) > 0 {
+			t.Errorf("the client may come, and %d of %d slots and %d names are taken", n, taken, len(f.room.names.byConn))
 		}
 	}
 	f.loop.endings.add(former, causeReplaced)

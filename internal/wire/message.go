@@ -70,6 +70,16 @@ func (m *Message) Name() []byte { return untilZero(m[:NameSize]) }
 // client: clients trim the name in their first message, but not in later ones.
 func (m *Message) TrimmedName() []byte { return bytes.TrimSpace(m.Name()) }
 
+// SetNames gives whole messages, one behind the other, a user name. What does not fit is
+// cut off.
+func SetNames(messages []byte, name string) {
+	for len(messages) >= Size {
+		field := messages[:NameSize]
+		clear(field[copy(field, name):])
+		messages = messages[Size:]
+	}
+}
+
 // Text returns the text, or in an authentication message the key: the bytes
 // of its field up to the first zero, or the whole field. The result is a part
 // of m, not a copy.

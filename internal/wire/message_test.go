@@ -78,6 +78,24 @@ func TestHasKey(t *testing.T) {
 	}
 }
 
+// SetNames sets the names of all whole messages, and nothing else.
+func TestSetNames(t *testing.T) {
+	for _, name := range []string{"", "alice", strings.Repeat("n", NameSize), strings.Repeat("n", NameSize+1)} {
+		const messages = 3
+		b := bytes.Repeat([]byte{0xff}, messages*Size+100)
+		var want []byte
+		for range messages {
+			var field [NameSize]byte
+			copy(field[:], name)
+			want = append(append(want, field[:]...), bytes.Repeat([]byte{0xff}, TextSize)...)
+		}
+		want = append(want, bytes.Repeat([]byte{0xff}, 100)...)
+		if SetNames(b, name); !bytes.Equal(b, want) {
+			t.Errorf("%q: got %q", name, b)
+		}
+	}
+}
+
 func TestWhole(t *testing.T) {
 	for n, want := range map[int]int{0: 0, 1: 0, 511: 0, 512: 512, 513: 512, 1023: 512, 1024: 1024} {
 		if got := Whole(n); got != want {
