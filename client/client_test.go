@@ -141,7 +141,7 @@ func TestDialRefused(t *testing.T) {
 	r := start(t)
 	_, err := client.Dial(within(t), r.addr(), "alice", "guess")
 	refused, ok := errors.AsType[*client.RefusedError](err)
-	if !ok || refused.Addr != r.addr() || !strings.Contains(err.Error(), "the key is wrong, or the room is full") {
+	if !ok || refused.Addr != r.addr() || !strings.Contains(err.Error(), "the key is wrong, the room is full, or the name is taken") {
 		t.Errorf("got %v", err)
 	}
 }

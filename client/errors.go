@@ -20,14 +20,15 @@ type RefusedError struct {
 
 // A Refusal is why a server refuses a client. Through a page it is known, unless the
 // server is older than this package. Over plain TCP it is always UnknownRefusal: there
-// the server just closes the connection, whether the key is wrong or the room is full.
+// the server just closes the connection, whatever the reason.
 type Refusal int
 
 // The reasons of a RefusedError.
 const (
-	UnknownRefusal Refusal = iota // the key is wrong, or the room is full
+	UnknownRefusal Refusal = iota // one of the others
 	WrongKey
 	RoomFull
+	NameTaken // somebody in the room has this name, or one that looks like it
 )
 
 func (r Refusal) String() string {
@@ -36,8 +37,10 @@ func (r Refusal) String() string {
 		return "the key is wrong"
 	case RoomFull:
 		return "the room is full"
+	case NameTaken:
+		return "somebody with this name, or one that looks like it, is in the room"
 	}
-	return "the key is wrong, or the room is full"
+	return "the key is wrong, the room is full, or the name is taken"
 }
 
 func (e *RefusedError) Error() string {

@@ -20,7 +20,8 @@ func TestDialRefusedReason(t *testing.T) {
 	}{
 		{0, "guess", client.WrongKey, " did not let us in: the key is wrong"},
 		{4503, "key", client.RoomFull, " did not let us in: the room is full"},
-		{websocket.StatusNormalClosure, "key", client.UnknownRefusal, " did not let us in: the key is wrong, or the room is full"},
+		{4409, "key", client.NameTaken, " did not let us in: somebody with this name, or one that looks like it, is in the room"},
+		{websocket.StatusNormalClosure, "key", client.UnknownRefusal, " did not let us in: the key is wrong, the room is full, or the name is taken"},
 	} {
 		p := newPage(t)
 		p.refusal = test.refusal

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"sop-chat/client"
 )
 
@@ -294,10 +296,15 @@ func TestStayRefused(t *testing.T) {
 	}
 	s := stay(t, p.URL, "alice")
 	expectTexts(t, s, "joined, again false")
-	p.with(func() { p.refusal = 4503 })
-	p.disconnect()
-	expectTexts(t, s, "disconnected", "disconnected")
+	for _, passing := range []websocket.StatusCode{4503, 4409} {
+		p.with(func() { p.refusal = passing })
+		p.disconnect()
+		expectTexts(t, s, "disconnected", "disconnected")
+		p.with(func() { p.refusal = 0 })
+		expectTexts(t, s, "joined, again true")
+	}
 	p.with(func() { p.refusal = 4401 })
+	p.disconnect()
 	for _, err := range s.Events(within(t)) {
 		if refused, ok := errors.AsType[*client.RefusedError](err); ok && refused.Reason == client.WrongKey {
 			return

@@ -48,8 +48,9 @@ const (
 
 // The status codes with which a server refuses a client, see docs/web.md.
 const (
-	statusWrongKey websocket.StatusCode = 4401
-	statusRoomFull websocket.StatusCode = 4503
+	statusWrongKey  websocket.StatusCode = 4401
+	statusNameTaken websocket.StatusCode = 4409
+	statusRoomFull  websocket.StatusCode = 4503
 )
 
 // dialWebSocket asks the page at addr for a WebSocket.
@@ -255,6 +256,8 @@ func ending(err error) error {
 		return io.EOF
 	case statusWrongKey:
 		return &RefusedError{Reason: WrongKey}
+	case statusNameTaken:
+		return &RefusedError{Reason: NameTaken}
 	case statusRoomFull:
 		return &RefusedError{Reason: RoomFull}
 	}

@@ -286,6 +286,7 @@ func (t *webSocketTransport) answer(number int, opcode byte, payload []byte) err
 const (
 	normalClosure = 1000
 	wrongKey      = 4401
+	nameTaken     = 4409
 	roomFull      = 4503
 )
 
@@ -308,7 +309,7 @@ func (e *closeError) Error() string {
 
 // isRefusal reports whether the server may have closed because of the key or the limit.
 func (e *closeError) isRefusal() bool {
-	return e.code == normalClosure || e.code == wrongKey || e.code == roomFull
+	return e.code == normalClosure || e.code == wrongKey || e.code == nameTaken || e.code == roomFull
 }
 
 // answerClose answers a close frame, which says that nothing else will come.

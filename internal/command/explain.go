@@ -18,6 +18,9 @@ func (o *joinOptions) explain(err error) error {
 	if _, ok := errors.AsType[*client.ClosedError](err); ok {
 		return fmt.Errorf("%s: %w; join again, or use --stay, which does so by itself", o.place(), err)
 	}
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok && refused.Reason == client.NameTaken {
+		return fmt.Errorf("%w; --name gives you another", err)
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Errorf("%q can't be looked up: %s", o.host, lookupFailure(dns))
 	}

@@ -34,6 +34,11 @@ func TestExplain(t *testing.T) {
 		{&client.ClosedError{Err: op("read", os.NewSyscallError("read", syscall.ECONNRESET))}, "chat.example.org:9000: the server broke off the connection" + closing},
 		{&client.ClosedError{Err: op("write", os.NewSyscallError("write", syscall.EPIPE))}, "chat.example.org:9000: the server broke off the connection" + closing},
 		{&client.ClosedError{Err: io.EOF}, "chat.example.org:9000: the server closed the connection" + closing},
+		{&client.RefusedError{Addr: "http://chat.example.org"}, "http://chat.example.org did not let us in: the key is wrong, the room is full, or the name is taken"},
+		{
+			&client.RefusedError{Addr: "http://chat.example.org", Reason: client.NameTaken},
+			"http://chat.example.org did not let us in: somebody with this name, or one that looks like it, is in the room; --name gives you another",
+		},
 		{op("dial", os.NewSyscallError("connect", syscall.ENETUNREACH)), "chat.example.org:9000 can't be reached: network is unreachable; is the address right, and the network up?"},
 		{op("dial", os.NewSyscallError("connect", syscall.ECONNREFUSED)), "nobody listens at chat.example.org:9000; is the server running, and the port right?"},
 		{op("dial", &net.DNSError{Err: "no such host", IsNotFound: true}), `"chat.example.org" can't be looked up: no such host`},

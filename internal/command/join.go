@@ -68,13 +68,13 @@ nobody reads the output any more, as with '| head', the client leaves too.
 
 With --stay, for services, the client goes on until a signal ends it. The end of
 the input does not, nor that of the connection, nor that there is no server,
-network or address at the start, nor a refusal because the room is full: it tries
-to join again, at least every 30 s, says so on standard error, and sends then
-what was not acknowledged. It ends by itself with status 1 if the key is wrong, if
-something else than a sop-chat server answers at first, or one whose certificate
-is not valid, and if the input has a zero byte; and with status 0 when nobody
-reads the output. Over TCP, though, a wrong key can't be told from a full room:
-there the client says that it is one of the two, and keeps trying.
+network or address at the start, nor a refusal because the room is full or the
+name is taken: it tries to join again, at least every 30 s, says so on standard
+error, and sends then what was not acknowledged. It ends by itself with status 1
+if the key is wrong, if something else than a sop-chat server answers at first,
+or one whose certificate is not valid, and if the input has a zero byte; and with
+status 0 when nobody reads the output. Over TCP, though, one refusal can't be
+told from another: there the client says what it may be, and keeps trying.
 
 Ctrl+C ends the client with status 130 (in the full screen, where it is a key
 like others, with 0).`

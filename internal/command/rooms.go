@@ -85,6 +85,7 @@ func (o *serveOptions) roomDefaults() rooms.Room {
 	return rooms.Room{
 		MaxClients: o.maxClients, Replay: o.replay, Retain: o.retain,
 		Rate: o.rate, RateBurst: o.rateBurst,
+		VerifyNames: o.verifyNames, UniqueNames: o.uniqueNames,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"sop-chat/internal/history"
+	"sop-chat/internal/names"
 	"sop-chat/internal/rooms"
 	"sop-chat/internal/server"
 )
@@ -61,14 +62,16 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		return err
 	}
 	room, err := r.server.Open(server.RoomConfig{
-		Name:       c.Name,
-		Key:        c.Key,
-		MaxClients: c.MaxClients,
-		Backlog:    r.options.backlog,
-		Replay:     c.Replay,
-		Kept:       r.options.kept(c.Replay),
-		Rate:       rateOf(c),
-		Epochs:     kept.epochs(),
+		Name:        c.Name,
+		Key:         c.Key,
+		MaxClients:  c.MaxClients,
+		Backlog:     r.options.backlog,
+		Replay:      c.Replay,
+		Kept:        r.options.kept(c.Replay),
+		Rate:        rateOf(c),
+		VerifyNames: c.VerifyNames,
+		UniqueNames: uniqueNames(c),
+		Epochs:      kept.epochs(),
 	}, func(room *server.Room) error {
 		err := kept.follow(room.Log())
 		r.display.follow(room.Log(), room.Name()) // from behind what is restored
@@ -78,6 +81,14 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		r.byName[c.Name] = openRoom{room, kept}
 	}
 	return err
+}
+
+// uniqueNames returns what names look like if they must be unique in a room, or nil.
+func uniqueNames(c rooms.Room) server.Skeletons {
+	if !c.UniqueNames {
+		return nil
+	}
+	return names.Skeletons
 }
 
 // keeping returns how the history keeps a room.
@@ -102,6 +113,7 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 		r.server.SetRate(room, rate)
 	}
 	r.server.SetReplay(room, c.To.Replay, r.options.kept(c.To.Replay))
+	r.server.SetNames(room, c.To.VerifyNames, uniqueNames(c.To))
 	if c.Disconnects() {
 		r.server.Disconnect(room)
 	}

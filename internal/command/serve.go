@@ -32,6 +32,8 @@ type serveOptions struct {
 	stallTimeout  time.Duration
 	backlog       int // or automatic
 	replay        int
+	verifyNames   bool
+	uniqueNames   bool
 	history       string
 	historySync   time.Duration
 	retain        time.Duration // 0: for good
@@ -112,7 +114,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`again for more; in the variable, each is a line. With KEY, there is also the room "main".`)
 	define(flags, &o.roomsFile, "rooms", "FILE", "", anyText,
 		`Opens the rooms of a TOML file, each a table [[room]] with name and key, and if it needs others `+
-			`than the flags say, max-clients, replay, retain, rate and rate-burst. SIGHUP has it read again.`)
+			`than the flags say, max-clients, replay, retain, rate, rate-burst, verify-names and unique-names. SIGHUP has it read again.`)
 	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
 		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
 	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
@@ -131,6 +133,11 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How many of the room's last messages a client is sent when it joins, before new ones. `+
 			`The GUI client shows them with the time at which they arrive, and long lists make it `+
 			`slow: 20 suits it.`)
+	define(flags, &o.verifyNames, "verify-names", "", "false", truth,
+		`Has each message carry the name its sender joined with, whatever its sender puts there.`)
+	define(flags, &o.uniqueNames, "unique-names", "", "false", truth,
+		`Refuses a name that somebody in the room has, or one that looks like it: alice, Alice and a1ice `+
+			`are one name.`)
 	define(flags, &o.history, "history", "FILE", "", anyText,
 		`Keeps all messages in an SQLite database, for --replay after a restart and for the `+
 			`command history. It is created if it does not exist.`)

@@ -77,6 +77,8 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"backlog", strconv.Itoa(maxBacklog), func(o serveOptions) any { return o.backlog }, maxBacklog},
 		{"backlog", "auto", func(o serveOptions) any { return o.backlog }, automatic},
 		{"replay", "20", func(o serveOptions) any { return o.replay }, 20},
+		{"verify-names", "true", func(o serveOptions) any { return o.verifyNames }, true},
+		{"unique-names", "true", func(o serveOptions) any { return o.uniqueNames }, true},
 		{"history", "chat.db", func(o serveOptions) any { return o.history }, "chat.db"},
 		{"rate", "5/s", func(o serveOptions) any { return o.rate }, rooms.Rate{Messages: 5, Per: time.Second}},
 		{"rate", "30/m", func(o serveOptions) any { return o.rate }, rooms.Rate{Messages: 30, Per: time.Minute}},

@@ -248,7 +248,7 @@ func TestJoinFailures(t *testing.T) {
 	t.Parallel()
 	srv := start(t, "--max-clients", "1")
 	bob := join(t, srv, "bob")
-	startJoin(t, srv).ends(1, srv.address()+" did not let us in: the key is wrong, or the room is full")
+	startJoin(t, srv).ends(1, srv.address()+" did not let us in: the key is wrong, the room is full, or the name is taken")
 	bob.Close()
 	alice := startJoin(t, srv)
 	srv.stdout.waitForLine(t, "alice", "joined")

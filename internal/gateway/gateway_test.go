@@ -164,8 +164,8 @@ func TestChat(t *testing.T) {
 	}
 }
 
-// A wrong key and a full room end a browser without an echo, and with a code that says
-// which of the two it is.
+// A wrong key, a full room and a name that is taken end a browser without an echo, and
+// with a code that says which of them it is.
 func TestRefused(t *testing.T) {
 	r := start(t, server.Config{}, Config{}, server.RoomConfig{MaxClients: 1})
 	web := r.open(t, nil)
@@ -175,6 +175,12 @@ func TestRefused(t *testing.T) {
 	r.join(t, "alice")
 	web = r.open(t, nil)
 	web.expectClose(4503)
+	r = start(t, server.Config{}, Config{}, server.RoomConfig{UniqueNames: func(string) []string { return []string{"all are alike"} }})
+	r.join(t, "alice")
+	web = r.open(t, nil)
+	m = message("bob", chattest.Key)
+	web.send(m[:])
+	web.expectClose(4409)
 }
 
 // maxFrame is how many bytes a frame may have.

@@ -64,11 +64,14 @@ replay = 0x14
 retain = "36h"
 rate = "5/s"
 rate-burst = 20
+verify-names = true
+unique-names = true
 disconnect-on-key-change = true
 
 [[room]]
 name = "c"
 key = "\u0041 \"quoted\" = # key"
+verify-names = false
 max-clients = 0
 retain = ""
 disconnect-on-key-change = false
@@ -77,9 +80,10 @@ disconnect-on-key-change = false
 		{Name: "class 3a", Key: "correct horse battery staple", MaxClients: 4, At: Place{"rooms.toml", 2}},
 		{
 			Name: "żółw", Key: "two\nlines", MaxClients: 100, Replay: 20, Retain: 36 * time.Hour,
-			Rate: Rate{5, time.Second}, RateBurst: 20, DisconnectOnKeyChange: true, At: Place{"rooms.toml", 6},
+			Rate: Rate{5, time.Second}, RateBurst: 20,
+			VerifyNames: true, UniqueNames: true, DisconnectOnKeyChange: true, At: Place{"rooms.toml", 6},
 		},
-		{Name: "c", Key: `A "quoted" = # key`, At: Place{"rooms.toml", 18}},
+		{Name: "c", Key: `A "quoted" = # key`, At: Place{"rooms.toml", 20}},
 	}
 	for what, content := range map[string]string{
 		"as it is":                file,
@@ -124,7 +128,7 @@ func TestParseRefuses(t *testing.T) {
 		{a + "key-file = \"k\"", `f:4: there is no setting "key-file"; is "key" meant?`},
 		{
 			a + "x.y = 1",
-			`f:4: there is no setting "x.y"; a room has name, key, max-clients, replay, retain, rate, rate-burst and disconnect-on-key-change`,
+			`f:4: there is no setting "x.y"; a room has name, key, max-clients, replay, retain, rate, rate-burst, verify-names, unique-names and disconnect-on-key-change`,
 		},
 
 		{"[[room]]\nname = 3", `f:2: name: the value must be a text in quotes`},
@@ -143,6 +147,7 @@ func TestParseRefuses(t *testing.T) {
 		{a + "rate = \"often\"", `f:4: rate: "often" is not a rate`},
 		{a + "rate-burst = \"20\"", `f:4: rate-burst: the value must be a whole number, without quotes`},
 		{a + "rate-limit = \"5/s\"", `f:4: there is no setting "rate-limit"; is "rate" meant?`},
+		{a + "unique-names = 1", `f:4: unique-names: the value must be true or false, without quotes`},
 		{a + "disconnect-on-key-change = \"true\"", `f:4: disconnect-on-key-change: the value must be true or false, without quotes`},
 
 		{a + "key = \"other\"", `f:4: column 1: key is already defined`},

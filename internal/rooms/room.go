@@ -28,6 +28,10 @@ type Room struct {
 	// once; 0 is what fits the rate.
 	Rate      Rate
 	RateBurst int
+	// VerifyNames has each message carry the name its sender joined with.
+	VerifyNames bool
+	// UniqueNames has a name be refused that looks like that of somebody in the room.
+	UniqueNames bool
 	// DisconnectOnKeyChange has the clients disconnected when the key changes.
 	DisconnectOnKeyChange bool
 	// At is where the room is configured.

@@ -19,7 +19,7 @@ const (
 )
 
 // settingNames are all settings of a room.
-var settingNames = []string{"name", "key", "max-clients", "replay", "retain", "rate", "rate-burst", "disconnect-on-key-change"}
+var settingNames = []string{"name", "key", "max-clients", "replay", "retain", "rate", "rate-burst", "verify-names", "unique-names", "disconnect-on-key-change"}
 
 // setting sets one setting of a room.
 func (p *parser) setting(room *Room, at Place, name string, value *unstable.Node) error {
@@ -51,11 +51,12 @@ func (p *parser) setting(room *Room, at Place, name string, value *unstable.Node
 		}
 	case "rate-burst":
 		room.RateBurst, err = whole(value, p.rules.RateBurst)
+	case "verify-names":
+		room.VerifyNames, err = truth(value)
+	case "unique-names":
+		room.UniqueNames, err = truth(value)
 	case "disconnect-on-key-change":
-		if value.Kind != unstable.Bool {
-			err = errors.New("the value must be true or false, without quotes")
-		}
-		room.DisconnectOnKeyChange = string(value.Data) == "true"
+		room.DisconnectOnKeyChange, err = truth(value)
 	default:
 		return at.errorf("%w", unknownSetting(name))
 	}
@@ -71,6 +72,14 @@ func text(value *unstable.Node) (string, error) {
 		return "", errors.New("the value must be a text in quotes")
 	}
 	return string(value.Data), nil
+}
+
+// truth returns the value of a boolean.
+func truth(value *unstable.Node) (bool, error) {
+	if value.Kind != unstable.Bool {
+		return false, errors.New("the value must be true or false, without quotes")
+	}
+	return string(value.Data) == "true", nil
 }
 
 // whole returns the value of a whole number.

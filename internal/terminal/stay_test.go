@@ -78,7 +78,7 @@ func TestStay(t *testing.T) {
 	s.prints("bob: meanwhile")
 	carol.Send("at last")
 	s.prints("bob: at last")
-	for _, text := range []string{"nobody listens; trying again", "joined the room as alice\n", "a printer; trying again", "the room is full; trying", "alice; what was said meanwhile may be missing"} {
+	for _, text := range []string{"nobody listens; trying again", "joined the room as alice\n", "a printer; trying again", "the name is taken; trying", "alice; what was said meanwhile may be missing"} {
 		notices.waitFor(t, text)
 	}
 	stop := errors.New("stop")

@@ -148,17 +148,19 @@ async function enter(name, withKey) {
   showJoining();
   const opened = await nameOfRoom(withKey);
   if (opened === undefined) {
-    turnedAway(failures.unreachable);
+    turnedAway("unreachable");
     $("name").focus();
   } else {
     join(name, withKey, opened, false);
   }
 }
 
+const joinButton = document.querySelector("#join .main");
+
 function showJoining() {
   $("refusal").textContent = "";
-  $("join").querySelector(".main").disabled = true;
-  $("join").querySelector(".main").textContent = "Joining…";
+  joinButton.disabled = true;
+  joinButton.textContent = "Joining…";
 }
 
 function join(name, withKey, ofRoom, again) {
@@ -181,25 +183,25 @@ function join(name, withKey, ofRoom, again) {
   markUnsent();
 }
 
+// Why there is no connection, and what to do about it.
 const failures = {
-  wrongKey: "Wrong key.",
-  roomFull: "The room is full. Try again when somebody has left it.",
-  refused: "Wrong key, or the room is full.",
-  unreachable: "The server can't be reached. Is it running?",
-  unspoken:
-    "The server answers, but does not open the WebSocket of this page (sop-chat.v2). Load the page again. If that " +
-    "does not help, the server is older than the page, or a proxy before it does not pass on what the page asks for.",
+  wrongKey: ["Wrong key"],
+  nameTaken: ["Somebody with this name, or one that looks like it, is in the room", "Choose another."],
+  roomFull: ["The room is full", "Try again when somebody has left it."],
+  refused: ["Wrong key, the room is full, or the name is taken"],
+  unreachable: ["The server can't be reached", "Is it running?"],
+  unspoken: [
+    "The server does not open the WebSocket of this page (sop-chat.v2)",
+    "Load the page again. If that does not help, the server is older than the page, or a proxy before it does not " +
+      "pass on what the page asks for.",
+  ],
 };
 
 function failed(why) {
   rememberNow();
   rememberUnsent();
-  log.clearAll();
-  recent.clear();
-  forgetHistory();
-  banner.left();
-  invitation.setIn(false);
-  turnedAway(failures[why]);
+  clearRoom();
+  turnedAway(why);
   const isKeyInDoubt = why === "wrongKey" || why === "refused";
   if (isKeyInDoubt) {
     askForKey(true);
@@ -207,17 +209,18 @@ function failed(why) {
   $(isKeyInDoubt ? "key" : "name").focus();
 }
 
-function turnedAway(words) {
+function turnedAway(why) {
+  const [reason, ...advice] = failures[why];
   showRoom(false);
-  $("refusal").textContent = words;
+  $("refusal").textContent = [`${reason}.`, ...advice].join(" ");
 }
 
 function showRoom(visible) {
   $("room").hidden = !visible;
   $("login").hidden = visible;
   showTitle();
-  $("join").querySelector(".main").disabled = false;
-  $("join").querySelector(".main").textContent = "Join";
+  joinButton.disabled = false;
+  joinButton.textContent = "Join";
 }
 
 function showTitle() {
@@ -357,15 +360,8 @@ addEventListener("beforeunload", (event) => {
   }
 });
 
-const reasons = {
-  wrongKey: "The key is wrong",
-  roomFull: "The room is full",
-  refused: "The key is wrong, or the room is full",
-  unspoken: "The server does not open this page's WebSocket; load the page again",
-};
-
 function lost(pause, why) {
-  banner.lost(reasons[why] ?? "Not connected", pause);
+  banner.lost(why && why !== "unreachable" ? failures[why][0] : "Not connected", pause);
   invitation.setIn(false);
   markUnsent();
 }
@@ -378,9 +374,8 @@ function caughtUp() {
 
 $("leave").addEventListener("click", async () => {
   const { length } = session.unacknowledged;
-  const lost =
-    length === 1 ? "1 message is not sent, and would be lost." : `${length} messages are not sent, and would be lost.`;
-  if (length > 0 && !(await ask(lost, "Leave"))) {
+  const unsent = length === 1 ? "1 message is" : `${length} messages are`;
+  if (length > 0 && !(await ask(`${unsent} not sent, and would be lost.`, "Leave"))) {
     return;
   }
   leave();
@@ -390,15 +385,19 @@ $("leave").addEventListener("click", async () => {
 function leave() {
   rememberNow();
   session.leave();
-  banner.left();
-  invitation.setIn(false);
   tab.remove("joined");
-  log.clearAll();
-  recent.clear();
-  forgetHistory();
+  clearRoom();
   search.forget();
   $("settings").open = false;
   showRoom(false);
+}
+
+function clearRoom() {
+  banner.left();
+  invitation.setIn(false);
+  log.clearAll();
+  recent.clear();
+  forgetHistory();
 }
 
 // Writing

@@ -10,7 +10,7 @@ import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 // refusals are why the server does not let us in, by the code with which it closes.
-const refusals = { 4401: "wrongKey", 4503: "roomFull" };
+const refusals = { 4401: "wrongKey", 4409: "nameTaken", 4503: "roomFull" };
 
 // A Connection calls the functions of on:
 //
@@ -22,9 +22,9 @@ const refusals = { 4401: "wrongKey", 4503: "roomFull" };
 //	failed(why)            it was not joined, and is not tried again
 //	lost(pause, why)       the next try is in so many milliseconds
 //
-// Why is "wrongKey", "roomFull", "refused" (one of them), "unreachable" (there is nobody
-// to ask), "unspoken" (the server answers, but opens no WebSocket of this subprotocol) or
-// undefined (we were in the room).
+// Why is "wrongKey", "nameTaken", "roomFull", "refused" (one of them), "unreachable" (there
+// is nobody to ask), "unspoken" (the server answers, but opens no WebSocket of this
+// subprotocol) or undefined (we were in the room).
 export class Connection {
   #on;
   #watch;
