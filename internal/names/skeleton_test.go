@@ -139,7 +139,8 @@ func TestSkeletonsProperty(t *testing.T) {
 func checkSkeletons(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, name string) {
+}, name string,
+) {
 	t.Helper()
 	all := Skeletons(name)
 	if len(all) == 0 || len(all) > 2 {

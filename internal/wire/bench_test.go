@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -23,12 +24,13 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		m.TrimmedName()
 		m.Text()
 		m.HasKey("key")
+		SetNames(m[:], "somebody")
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-// The cost of finding the fields of a message, and of checking a key.
+// The cost of finding the fields of a message, of checking a key, and of setting a name.
 func BenchmarkMessage(b *testing.B) {
 	m := longest(b)
 	b.Run("fields", func(b *testing.B) {
@@ -37,6 +39,14 @@ func BenchmarkMessage(b *testing.B) {
 			m.TrimmedName()
 			m.Text()
 		}
+	})
+	b.Run("names", func(b *testing.B) {
+		messages := bytes.Repeat(m[:], 128)
+		b.ReportAllocs()
+		for b.Loop() {
+			SetNames(messages, "somebody")
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*128), "ns/message")
 	})
 	b.Run("key", func(b *testing.B) {
 		b.ReportAllocs()
