@@ -63,8 +63,8 @@ func (l *loop) close(e ending) {
 	}
 	if e.was >= echoing {
 		l.inbox.count(room, -1)
-		room.leave(c)
 		announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
+		room.leave(c)
 	}
 	if c.framing == numbered {
 		l.identities.leave(c) // has one be let in that waits for the slot and the name

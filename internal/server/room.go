@@ -68,7 +68,7 @@ type Room struct {
 	log    *broadcast.Log
 
 	closing atomic.Bool  // nobody is let in any more
-	open    atomic.Int32 // loops that have not closed it
+	open    atomic.Int32 // loops that have not closed it; more than 0 unless it is closing
 }
 
 // A roomAt is what a room has at a loop.
@@ -112,10 +112,12 @@ func (r *Room) enter() bool {
 	return true
 }
 
-// leave gives back the slot of a connection, and its name.
+// leave gives back the slot of a connection, and its name. Nothing more may be announced
+// about the connection.
 func (r *Room) leave(c *conn) {
 	r.names.free(c)
 	r.taken.Add(-1)
+	r.closeLog()
 }
 
 // full reports whether no slot is left.
@@ -125,9 +127,16 @@ func (r *Room) full() bool {
 }
 
 // closeAt is called by each loop when it has nobody in a closing room and lets nobody in
-// any more. The last one closes the log.
+// any more.
 func (r *Room) closeAt() {
-	if r.open.Add(-1) == 0 {
+	r.open.Add(-1)
+	r.closeLog()
+}
+
+// closeLog closes the log of a closing room when the last loop has closed the room, and no
+// slot is taken: the acceptor may have assigned a client to a loop that had closed it.
+func (r *Room) closeLog() {
+	if r.open.Load() == 0 && r.taken.Load() == 0 {
 		r.log.Close()
 	}
 }
