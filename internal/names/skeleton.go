@@ -15,7 +15,8 @@ import (
 // Skeletons returns what is left of a name when all is taken away that the eye may miss.
 // Two names look alike if they have a skeleton in common. There are two, which mostly are
 // the same: characters resemble others as they are, and in lower case. So I is like l, as
-// in aIice, and like i, and nevertheless i is not like l.
+// in aIice, and like i, but i is not like l. It takes a microsecond for most names, and a
+// fifth of a millisecond for the worst that fits a message.
 //
 // Each is the skeleton of Unicode's technical standard 39, made of a name without
 // controls, blanks and ignorable characters, in which all characters have their

@@ -136,11 +136,7 @@ func TestSkeletonsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkSkeletons(t, drawName(t)) })
 }
 
-func checkSkeletons(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, name string,
-) {
+func checkSkeletons(t rapid.TB, name string) {
 	t.Helper()
 	all := Skeletons(name)
 	if len(all) == 0 || len(all) > 2 {

@@ -42,8 +42,8 @@ func mayName(from, to int) bool {
 	return to <= from && !(layers[from].name == "acceptor" && layers[to].name == "audience")
 }
 
-// callbacks are the only functions that are kept in a field: each wakes a loop, from
-// any goroutine, and calls nothing else.
+// callbacks are the only functions that are kept in a field, beside Skeletons, which looks
+// at a name: each wakes a loop, from any goroutine, and calls nothing else.
 var callbacks = []string{"wake"}
 
 // Calls go from the loop down to the kernel, and never up.

@@ -8,7 +8,7 @@ import (
 )
 
 // Skeletons returns what a name looks like. Two names look alike if they have a skeleton
-// in common. Any goroutine may call it; it takes no time to speak of.
+// in common. The acceptor calls it, so it has to be quick, and know nothing of this package.
 type Skeletons func(name string) []string
 
 // takenNames are the names of a room's clients, by what they look like. A client has its
