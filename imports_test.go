@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/repeat":     {},
 	"internal/proxyproto": {},
 	"internal/rooms":      {"sop-chat/internal/wire", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+	"internal/keys":       {"sop-chat/internal/wire", "github.com/alexedwards/argon2id"},
 	"internal/netpoll":    {"golang.org/x/sys/unix"},
 	"internal/server":     {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/repeat", "sop-chat/internal/netpoll", "sop-chat/internal/proxyproto", "sop-chat/internal/websocket", "golang.org/x/sys/unix"},
 	"internal/console":    {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/names", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm"},

@@ -38,7 +38,8 @@ const noticesKept = 4096
 type Notice struct {
 	Kind   NoticeKind
 	From   *Sender
-	Key    string // the key that was given, with Accepted and Refused
+	Key    string // the key that was given, with Accepted and Refused; not if there is a label
+	Label  string // whose key it was, with Accepted, if it was not the room's
 	Reason string // with Refused and Left
 	Time   time.Time
 

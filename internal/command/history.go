@@ -33,31 +33,12 @@ changes it. All commands may run while the server does.`
 // newHistory returns the command that reads a server's history, with the commands
 // below it.
 func newHistory(p Process) *cobra.Command {
-	cmd := &cobra.Command{
+	return newGroup(&cobra.Command{
 		Use:     "history COMMAND FILE",
 		Short:   "Shows, searches, exports and prunes a server's history.",
 		Long:    historyAbout,
 		Example: historyExamples,
-		Args:    cobra.ArbitraryArgs,
-
-		DisableFlagsInUseLine: true,
-
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var names []string
-			for _, sub := range cmd.Commands() {
-				names = append(names, sub.Name())
-			}
-			all := strings.Join(names, ", ")
-			if len(args) == 0 {
-				return usagef("a command is missing: %s", all)
-			}
-			return usagef("%q is none of the commands: %s", args[0], all)
-		},
-	}
-	cmd.Flags().SortFlags = false
-	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
-	cmd.AddCommand(newHistoryList(p), newHistorySearch(p), newHistoryExport(p), newHistoryStats(p), newHistoryPrune(p))
-	return cmd
+	}, newHistoryList(p), newHistorySearch(p), newHistoryExport(p), newHistoryStats(p), newHistoryPrune(p))
 }
 
 // historyOptions are the options of a command below history.

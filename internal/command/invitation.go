@@ -15,8 +15,8 @@ import (
 
 // invite writes where the server listens, which rooms it has if there are several or
 // named ones, and how to join.
-func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int, all []rooms.Room) {
-	i := invitation{port: port, bound: bound, own: ownAddresses(), maxClients: maxClients, rooms: all}
+func invite(out io.Writer, port uint16, bound []netip.Addr, maxClients int, all []rooms.Room, personal bool) {
+	i := invitation{port: port, bound: bound, own: ownAddresses(), maxClients: maxClients, rooms: all, personal: personal}
 	fmt.Fprint(out, i)
 }
 
@@ -27,6 +27,7 @@ type invitation struct {
 	own        []netip.Addr // all of the machine's, or none if they are not known
 	maxClients int
 	rooms      []rooms.Room // none if there is only one, without a name
+	personal   bool         // only keys of persons open it
 }
 
 // mostRooms is how many rooms are named at the start: what can be read at a glance.
@@ -115,6 +116,9 @@ func capacityOf(maxClients int) string {
 
 // key is what one needs to join.
 func (i invitation) key() string {
+	if i.personal {
+		return "a key of their own"
+	}
 	if len(i.rooms) > 1 {
 		return "the key of a room"
 	}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,5 +33,26 @@ func newCommand(p Process, cmd *cobra.Command, o commandOptions, run func(contex
 	cmd.Flags().SortFlags = false
 	o.defineFlags(cmd.Flags())
 	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	return cmd
+}
+
+// newGroup completes a command that has others below it, and does nothing itself.
+func newGroup(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.DisableFlagsInUseLine = true
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var names []string
+		for _, sub := range cmd.Commands() {
+			names = append(names, sub.Name())
+		}
+		all := strings.Join(names, ", ")
+		if len(args) == 0 {
+			return usagef("a command is missing: %s", all)
+		}
+		return usagef("%q is none of the commands: %s", args[0], all)
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolP("help", "h", false, "Shows this help.")
+	cmd.AddCommand(below...)
 	return cmd
 }

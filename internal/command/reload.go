@@ -26,12 +26,16 @@ type reloader struct {
 	logger *slog.Logger
 }
 
-// run reads the file again for each request, until ctx is done.
-func (r *reloader) run(ctx context.Context, requests <-chan struct{}) {
+// run reads the file again for each request, unless r is nil, and then calls then, until
+// ctx is done.
+func (r *reloader) run(ctx context.Context, requests <-chan struct{}, then func()) {
 	for {
 		select {
 		case <-requests:
-			r.reload()
+			if r != nil {
+				r.reload()
+			}
+			then()
 		case <-ctx.Done():
 			return
 		}

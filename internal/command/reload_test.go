@@ -182,7 +182,7 @@ func TestReloadRequests(t *testing.T) {
 	requests, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		r.run(ctx, requests)
+		r.run(ctx, requests, func() {})
 	}()
 	for i := range 3 {
 		requests <- struct{}{}

@@ -41,15 +41,18 @@ func (r *openRooms) openAll() error {
 }
 
 // reload keeps the rooms as their file says, if there is one: it reads the file for
-// each request. stop ends that.
-func (r *openRooms) reload(ctx context.Context, requests <-chan struct{}, warn func([]rooms.Room), logger *slog.Logger) (stop func()) {
+// each request, and then calls then. stop ends that.
+func (r *openRooms) reload(ctx context.Context, requests <-chan struct{}, warn func([]rooms.Room), then func(), logger *slog.Logger) (stop func()) {
 	if requests == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	reloader := &reloader{read: r.options.readRooms, rooms: r.options.rooms, server: r, warn: warn, logger: logger}
+	if r.options.roomsFile == "" {
+		reloader = nil
+	}
 	var running sync.WaitGroup
-	running.Go(func() { reloader.run(ctx, requests) })
+	running.Go(func() { reloader.run(ctx, requests, then) })
 	return func() {
 		cancel()
 		running.Wait()

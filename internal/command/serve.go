@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"sop-chat/internal/keys"
 	"sop-chat/internal/rooms"
 )
 
@@ -23,6 +24,10 @@ type serveOptions struct {
 	allowEmptyKey bool
 	fixedRooms    roomList // those of --room, and beside them that of KEY
 	roomsFile     string
+	keysFile      string
+	personalKeys  []keys.Line  // of keysFile
+	keysVersion   keys.Version // of keysFile
+	personalOnly  bool         // no other key opens the only room
 	rooms         []rooms.Room // all of them; none if there is only that of KEY
 	bind          string
 	proxies       []netip.Prefix // that are trusted
@@ -57,6 +62,9 @@ const serveExamples = `  sop-chat 9000 secret
   sop-chat --max-clients 100 --key-file key.txt --console-keys hide 9000
       opens one for up to 100, and shows the key nowhere
 
+  sop-chat --keys people.txt 9000
+      opens one for everyone with a key in that file; see sop-chat key --help
+
   sop-chat --rooms rooms.toml 9000
       opens the rooms of a file; the key that somebody gives decides the room`
 
@@ -68,6 +76,9 @@ All users of this machine can see a KEY on the command line. To hide it, put it
 into a file (--key-file) or into the variable SOP_CHAT_KEY, and leave KEY out.
 PORT can be left out too if it is in SOP_CHAT_PORT. A single argument is always
 PORT.
+
+With --keys, people have keys of their own. KEY then opens the room besides, or
+is left out. The file is read again at SIGHUP, too.
 
 With --room or --rooms there are several rooms, and KEY opens one more, named
 "main", or is left out. An error in a file of rooms is said with its line. At
@@ -82,7 +93,7 @@ is 2 for wrong usage, and 1 for an error at run time.
 SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
 server in order, with status 0; a second signal ends it at once. Without a
 terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
-SIGHUP does not end a server with --rooms either.
+SIGHUP does not end a server with --rooms or --keys either.
 
 Each flag can also be set by the environment variable that is named with it. The
 command line wins; an empty variable counts as not set.`
@@ -115,6 +126,10 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.roomsFile, "rooms", "FILE", "", anyText,
 		`Opens the rooms of a TOML file, each a table [[room]] with name and key, and if it needs others `+
 			`than the flags say, max-clients, replay, retain, rate, rate-burst, verify-names and unique-names. SIGHUP has it read again.`)
+	define(flags, &o.keysFile, "keys", "FILE", "", anyText,
+		`Lets in everyone who has a key of their own: each line of the file has a label, a room and a hash, as `+
+			`the command key makes them. It is read again when it changes, and at SIGHUP; `+
+			`clients whose key is no longer in it are disconnected. With it, KEY can be left out.`)
 	define(flags, &o.bind, "bind", "ADDRESS", "::", anyText,
 		`Listens on one IP address, or on those of one host name. :: is all addresses, IPv4 and IPv6.`)
 	define(flags, &o.maxPending, "max-pending", "N", "auto", pendingLimit,
@@ -190,7 +205,7 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		fileByFlag: cmd.Flags().Changed("key-file"),
 	}
 	withKey := source.isGiven(p)
-	needsKey := !o.hasNamedRooms()
+	needsKey := !o.hasNamedRooms() && o.keysFile == ""
 	var err error
 	if o.port, err = readPort(cmd, args, p, needsKey && !withKey); err != nil {
 		return err
@@ -218,11 +233,14 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if o.stage <= 2 && len(o.proxies) > 0 {
 		return usagef("--trusted-proxy takes effect from stage 3 on, not in stage %d", o.stage)
 	}
+	if err := o.setPersonalKeys(withKey); err != nil {
+		return err
+	}
 	return o.web.check(o.stage)
 }
 
 // rereads reports whether the server has a file to read again on SIGHUP.
-func (o *serveOptions) rereads() bool { return o.roomsFile != "" }
+func (o *serveOptions) rereads() bool { return o.roomsFile != "" || o.keysFile != "" }
 
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {

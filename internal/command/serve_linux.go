@@ -25,7 +25,10 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	descriptors := descriptorLimit()
 	o.warnOfMaxClients(descriptors, logger)
 	pending, perAddress := o.pendingLimits(descriptors)
+	personal := newKeyring(&o, p, pending, logger)
+	defer personal.close()
 	s, err := server.New(server.Config{
+		Keyring:              personal.forServer(),
 		MaxPending:           pending,
 		MaxPendingPerAddress: perAddress,
 		Descriptors:          shareDescriptors(descriptors),
@@ -66,15 +69,17 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
 	announceStage(p.Stderr, o.stage)
-	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms)
-	site.start(o, s, logger)
+	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms, o.personalOnly)
+	site.start(o, webRoom(s, personal), logger)
 	site.invite(o, p)
 	o.announceHiddenKeys(p.Stderr)
 	warnOfPlaintext(p.Stderr, o.endpoints(bound, site.bound))
 	reachable := othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
 	warn(o.allRooms())
-	stopReloading := open.reload(ctx, reread, warn, logger)
+	rereadKeys, stopLooking := personal.reload(ctx, s, logger)
+	defer stopLooking()
+	stopReloading := open.reload(ctx, reread, warn, rereadKeys, logger)
 	defer stopReloading()
 	err = errors.Join(s.Serve(site.closeFirst(ctx)), keeper.wait())
 	display.wait()

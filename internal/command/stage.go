@@ -41,7 +41,7 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 	if o.stage == 1 {
 		err = stage1(listener, invitation{port: o.port, bound: addrs[:1]}, p.Stderr)
 	} else {
-		invite(p.Stderr, o.port, addrs[:1], 1, nil)
+		invite(p.Stderr, o.port, addrs[:1], 1, nil, false)
 		warnOfKeys(p.Stderr, o.allRooms(), othersReach(addrs[:1], false), logger)
 		err = stage2(ctx, listener, o, p, logger)
 	}

@@ -69,17 +69,10 @@ func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
 	return err
 }
 
-// start begins to serve the page of a room.
-func (w *website) start(o serveOptions, s *server.Server, logger *slog.Logger) {
+// start begins to serve the page. room is web.Config's.
+func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, string) (web.Room, error), logger *slog.Logger) {
 	if w.gateway == nil {
 		return
-	}
-	room := func(key string) (web.Room, bool) {
-		room := s.Room(key)
-		if room == nil {
-			return web.Room{}, false
-		}
-		return web.Room{Name: room.Name(), Replay: room.Replay()}, true
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
@@ -126,9 +119,9 @@ func (w *website) invite(o serveOptions, p Process) {
 		return
 	}
 	webInvitation{
-		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms},
+		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms, personal: o.personalOnly},
 		urls:       o.web.urls,
 		roomKey:    o.key,
-		hideKey:    o.linkHidesKey(p),
+		hideKey:    o.linkHidesKey(p) || o.personalOnly,
 	}.show(p.Stderr, p.errIsTerminal && obeysSequences(p) && wantsColours(p))
 }

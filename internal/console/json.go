@@ -22,7 +22,8 @@ import (
 //	address              where the client connects from, if that is known; with
 //	                     repeated without its port
 //	key                  the key given, with accepted and refused; null if keys
-//	                     are hidden
+//	                     are hidden, and if there is a label
+//	label                whose key it was, with accepted, if it is one of a person
 //	reason               with refused, left, repeated and skipped
 //	count                of messages left out, with skipped; of events, with repeated
 //	seconds              in which they were, with repeated
@@ -87,6 +88,9 @@ func (j *jsonFormat) notice(dst []byte, tag string, n *broadcast.Notice) []byte 
 }
 
 func (j *jsonFormat) key(dst []byte, n *broadcast.Notice) []byte {
+	if n.Label != "" {
+		return appendField(append(dst, `,"key":null`...), "label", []byte(n.Label))
+	}
 	if j.hideKeys {
 		return append(dst, `,"key":null`...)
 	}

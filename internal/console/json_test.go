@@ -63,6 +63,10 @@ func TestJSON(t *testing.T) {
 			`"event":"accepted","name":"alice","authenticated_name":"alice","address":"127.0.0.1:4242","key":"secret"`,
 		},
 		{
+			format.notice(nil, "", &broadcast.Notice{Kind: broadcast.Accepted, From: sender("alice"), Label: "alice-phone", Time: noon}),
+			`"event":"accepted","name":"alice","authenticated_name":"alice","address":"127.0.0.1:4242","key":null,"label":"alice-phone"`,
+		},
+		{
 			notice(broadcast.Refused, "guess", "wrong key"),
 			`"event":"refused","name":"alice","address":"127.0.0.1:4242","key":"guess","reason":"wrong key"`,
 		},

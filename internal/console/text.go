@@ -130,6 +130,9 @@ func (t *textFormat) key(dst []byte, n *broadcast.Notice) []byte {
 		dst = append(dst, " from "...)
 		dst = Escape(dst, n.From.Addr.AppendTo(addr[:0]))
 	}
+	if n.Label != "" {
+		return appendQuoted(append(dst, " gave the key of "...), n.Label)
+	}
 	if t.hideKeys {
 		return append(dst, " gave a key (hidden)"...)
 	}

@@ -97,6 +97,10 @@ func TestTextNotice(t *testing.T) {
 			`* "alice" from 127.0.0.1:4242 gave the key "secret": accepted`,
 		},
 		{
+			broadcast.Notice{Kind: broadcast.Accepted, From: sender("alice"), Label: "alice-phone"},
+			`* "alice" from 127.0.0.1:4242 gave the key of "alice-phone": accepted`,
+		},
+		{
 			broadcast.Notice{Kind: broadcast.Refused, From: sender("mallory"), Key: "guess", Reason: "wrong key"},
 			`* "mallory" from 127.0.0.1:4242 gave the key "guess": refused, wrong key`,
 		},

@@ -40,6 +40,10 @@ type acceptor struct {
 	handoff *handoffQueue // of connections that no listener accepted
 	adopted []Adopted     // taken from it, to be added in the next wake-up
 
+	keyring Keyring // nil if there are only the rooms' keys
+	passes  *passes
+	answers *answerQueue // of the keyring
+
 	conns        *list.List // of *pendingConn, oldest first
 	byConn       map[*conn]*pendingConn
 	spares       spares[pendingConn]
@@ -79,6 +83,7 @@ type pendingConn struct {
 	proxied bool              // a proxy's header may yet come, so its client is not known
 	header  []byte            // what came of that
 	room    *Room             // whose key it gave; nil before that
+	checked *Checked          // what came of checking the key that it gave; nil before that
 	waited  bool              // a wake-up, for a slot in the room or its name
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns

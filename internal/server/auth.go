@@ -56,9 +56,12 @@ func (a *acceptor) read(c *conn) state {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	c.Name = string(m.TrimmedName())
 	p := a.byConn[c]
-	switch p.room = a.rooms.find(m.Text()); {
+	if p.room = a.rooms.find(m.Text()); p.room == nil && a.check(p, m) {
+		return c.state
+	}
+	switch {
 	case p.room == nil:
-		return a.refuse(p, m, causeKey)
+		return a.refuse(p, m, p.wrongKey())
 	case !a.takeOver(p):
 		return c.state
 	case !p.room.enter():
@@ -68,7 +71,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		return a.waitOrRefuse(p, m, causeName)
 	}
 	a.inbox.count(p.room, 1)
-	announce(p.room.log, broadcast.Notice{Kind: broadcast.Accepted, From: &c.Sender, Key: string(m.Text())}, a.wall)
+	a.announceAccepted(p, m)
 	a.kernel.Tune(int(c.fd), p.remote, a.limits.peer)
 	c.state = echoing
 	a.removeFromSets(p)
@@ -111,6 +114,19 @@ func (a *acceptor) joinLog(p *pendingConn) (number, epoch, known uint64) {
 	return log.Number(p.join.Position()), epoch, known
 }
 
+// announceAccepted announces that a connection gave a right key. That of a person is not
+// said, as it is known by its label.
+func (a *acceptor) announceAccepted(p *pendingConn, m *wire.Message) {
+	n := broadcast.Notice{Kind: broadcast.Accepted, From: &p.conn.Sender}
+	if p.checked != nil {
+		n.Label = p.checked.Pass.Label
+	} else {
+		n.Key = string(m.Text())
+	}
+	announce(p.room.log, n, a.wall)
+}
+
+// refuse ends a connection whose key is wrong, or whose room is full, and announces that.
 func (a *acceptor) refuse(p *pendingConn, m *wire.Message, why cause) state {
 	log := a.rooms.refusals()
 	if p.room != nil {
@@ -160,7 +176,8 @@ func (a *acceptor) assign(p *pendingConn) state {
 	if c.framing == numbered {
 		a.identities.assign(c, to)
 	}
-	a.put(to, assignment{c, p.room, p.join})
+	a.put(to, assignment{conn: c, room: p.room, join: p.join})
+	a.passes.assign(c, to)
 	a.remove(p)
 	return echoing
 }

@@ -53,7 +53,7 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	limits := limits{stall: time.Minute, ping: time.Hour}
 	f := &fanOut{
 		t:       t,
-		loop:    newLoop(poller, 0, out, newIdentities(), limits, new(atomic.Bool)),
+		loop:    newLoop(poller, 0, out, newIdentities(), newPasses(), limits, new(atomic.Bool)),
 		room:    r,
 		scratch: make([]byte, 1<<20),
 	}
@@ -94,7 +94,7 @@ func (f *fanOut) join(framing framing) receiver {
 	}
 	f.room.enter()
 	f.loop.inbox.count(f.room, 1)
-	f.loop.admit(assignment{c, f.room, f.room.log.Join(func() {})})
+	f.loop.admit(assignment{conn: c, room: f.room, join: f.room.log.Join(func() {})})
 	f.loop.audiences.settle()
 	return receiver{c, fds[1]}
 }

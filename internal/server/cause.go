@@ -35,6 +35,8 @@ var (
 	causeClosed   = cause{words: "the room was closed", level: slog.LevelDebug, complete: true}
 	causeRekeyed  = cause{words: "the key of the room was changed", level: slog.LevelDebug, complete: true}
 	causeKey      = cause{words: "wrong key", level: slog.LevelInfo, complete: true}
+	causeRevoked  = cause{words: "its key was removed", level: slog.LevelInfo, complete: true}
+	causeTooMany  = cause{words: "too many keys wait to be checked", level: slog.LevelInfo, complete: true}
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
 	causeName     = cause{words: "somebody with this name, or one that looks like it, is in the room", level: slog.LevelInfo, complete: true}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}

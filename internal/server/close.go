@@ -69,7 +69,12 @@ func (l *loop) close(e ending) {
 	if c.framing == numbered {
 		l.identities.leave(c) // has one be let in that waits for the slot and the name
 	}
-	logAbout(l.logger, e.cause.level, "connection ended", c, room, slog.String("reason", e.cause.words))
+	attrs := []slog.Attr{slog.String("reason", e.cause.words)}
+	if label := l.passes.label(c); label != "" {
+		attrs = append(attrs, slog.String("label", label))
+	}
+	logAbout(l.logger, e.cause.level, "connection ended", c, room, attrs...)
+	l.passes.leave(c)
 }
 
 // What close does to bytes that are under way depends on which side has not read

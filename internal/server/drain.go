@@ -29,6 +29,16 @@ func (a *audience) startDraining(c *conn, why cause) {
 	a.draining = append(a.draining, drainingConn{c, why})
 }
 
+// dismiss ends a member that another takes the place of, or that may not stay. Only of the
+// first what it had sent is still read: the other may send the rest of it.
+func (a *audience) dismiss(c *conn, why cause) {
+	if why == causeReplaced {
+		a.startDraining(c, why)
+		return
+	}
+	a.end(c, why)
+}
+
 // drain reads from the draining connections, and ends those that have no more.
 func (a *audience) drain() {
 	if a.retryAt.IsZero() && !a.hasLeftOff {

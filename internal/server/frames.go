@@ -248,9 +248,9 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 	switch why {
 	case causeShutdown:
 		status, reason = websocket.GoingAway, why.words
-	case causeClosed, causeRekeyed:
+	case causeClosed, causeRekeyed, causeTooMany:
 		reason = why.words
-	case causeKey:
+	case causeKey, causeRevoked:
 		status, reason = wrongKey, why.words
 	case causeName:
 		status, reason = nameTaken, why.words

@@ -10,7 +10,7 @@ import (
 )
 
 // An assignment is a connection on its way to the loop to which it will belong, with
-// its room and its join cursor; or one that the loop has and is to end, without those.
+// its room and its join cursor; or one that the loop has and is to end, with the cause.
 //
 // A join cursor is a reader of the log on behalf of a connection that is about
 // to be a member: it stays where that member begins, so that the log keeps all
@@ -19,6 +19,8 @@ type assignment struct {
 	conn *conn
 	room *Room
 	join *broadcast.Cursor
+
+	cause cause
 }
 
 // An emptying says that all clients of a room are to be disconnected. If the room is

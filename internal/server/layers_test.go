@@ -27,11 +27,11 @@ var layers = []struct {
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{
-		"Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "inbox", "assignment", "emptying", "ending", "endings", "table",
+		"Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "ending", "endings", "table",
 	}},
 	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{
-		"acceptor", "acceptorLimits", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
+		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
 	}},
 	{"loop", []string{"loop", "Server", "Config"}},
 }

@@ -42,6 +42,7 @@ type loop struct {
 	stop       *atomic.Bool // set: close everything and return
 	acceptor   *acceptor    // nil in all loops but the first
 	identities *identities
+	passes     *passes
 	audiences  audiences
 	events     []netpoll.Event
 	table      table
@@ -54,12 +55,13 @@ type loop struct {
 
 // newLoop returns the loop with an index, which sends through an output that has a memory,
 // a choice, a logger and limits.
-func newLoop(k kernel, index int, out output, ids *identities, lim limits, stop *atomic.Bool) *loop {
+func newLoop(k kernel, index int, out output, ids *identities, ps *passes, lim limits, stop *atomic.Bool) *loop {
 	l := &loop{
 		system:     system{kernel: k, stretches: make([][]byte, 0, maxStretches)},
 		logger:     out.logger,
 		inbox:      inbox{loop: index, wake: k.Wake},
 		identities: ids,
+		passes:     ps,
 		stop:       stop,
 		events:     make([]netpoll.Event, maxEvents),
 	}
@@ -82,6 +84,7 @@ func (l *loop) addAcceptor(loops []*loop, rooms *rooms, listeners []int, q *hand
 		system:     &l.system,
 		rooms:      rooms,
 		identities: l.identities,
+		passes:     l.passes,
 		logger:     l.logger,
 		table:      &l.table,
 		endings:    &l.endings,
@@ -101,7 +104,7 @@ func (l *loop) addAcceptor(loops []*loop, rooms *rooms, listeners []int, q *hand
 		}
 	}
 	l.acceptor = a
-	l.identities.wake = l.kernel.Wake
+	l.identities.wake, l.passes.wake = l.kernel.Wake, l.kernel.Wake
 	q.open(l.kernel.Wake)
 	return 0
 }
@@ -213,6 +216,8 @@ func (l *loop) intake(events []netpoll.Event) {
 func (l *loop) accept(events []netpoll.Event) {
 	a := l.acceptor
 	a.admitWaiting()
+	a.takeAnswers()
+	a.endRevoked()
 	l.closeEnded()
 	for i := range events {
 		if c := l.table.lookup(&events[i]); c != nil {
@@ -257,7 +262,7 @@ func (l *loop) admitAssigned() {
 		if as.join == nil {
 			if a := l.audiences.at(as.conn); a != nil {
 				l.audiences.touch(a)
-				a.startDraining(as.conn, causeReplaced)
+				a.dismiss(as.conn, as.cause)
 			}
 			continue
 		}

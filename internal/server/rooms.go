@@ -71,6 +71,13 @@ func (s *rooms) find(key []byte) *Room {
 	return room
 }
 
+// named returns the room with a name, or nil. The only one may have none.
+func (s *rooms) named(name string) *Room {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byName[name]
+}
+
 // only returns the room if there is just one, or else nil.
 func (s *rooms) only() *Room {
 	s.mu.RLock()

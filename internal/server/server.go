@@ -55,6 +55,8 @@ type Config struct {
 	// Send has large batches be sent by "copy" or by "reference", for measuring;
 	// else the server finds out what costs less.
 	Send string
+	// Keyring has keys besides those of the rooms; nil if there are none.
+	Keyring Keyring
 	// Logger takes diagnostics. It must not block.
 	Logger *slog.Logger
 }
@@ -68,6 +70,8 @@ type Server struct {
 	pool       *broadcast.Pool
 	sending    sendChoice
 	identities *identities
+	passes     *passes
+	answers    answerQueue // of the keyring
 	listeners  []int
 	handoff    handoffQueue
 	stopping   atomic.Bool
@@ -88,7 +92,7 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, rooms: newRooms(), memory: newMemory(config.Logger), identities: newIdentities()}
+	s := &Server{config: config, rooms: newRooms(), memory: newMemory(config.Logger), identities: newIdentities(), passes: newPasses()}
 	s.pool = newPool(s.memory)
 	switch config.Send {
 	case copies.String():
@@ -218,6 +222,9 @@ func (s *Server) Rooms() []*Room { return s.rooms.all() }
 // rooms there are.
 func (s *Server) Room(key string) *Room { return s.rooms.find([]byte(key)) }
 
+// RoomNamed returns the room with a name, or nil.
+func (s *Server) RoomNamed(name string) *Room { return s.rooms.named(name) }
+
 // Strangers returns a log without messages, in which it is announced who was refused for
 // a wrong key while there are several rooms. While there is one, that is announced there.
 func (s *Server) Strangers() *broadcast.Log { return s.rooms.strangers }
@@ -286,6 +293,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}()
 	defer s.closeHandoff() // before the pollers are gone, which it may wake
+	defer s.answers.close()
 	for range s.config.Loops {
 		p, err := netpoll.New()
 		if err != nil {
@@ -330,7 +338,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval)}
 	out := output{memory: s.memory, sending: &s.sending, logger: s.config.Logger, limits: standardSend}
 	for i, p := range pollers {
-		s.loops = append(s.loops, newLoop(p, i, out, s.identities, limits, &s.stopping))
+		s.loops = append(s.loops, newLoop(p, i, out, s.identities, s.passes, limits, &s.stopping))
 	}
 	errno := s.loops[0].addAcceptor(s.loops, s.rooms, s.listeners, &s.handoff, acceptorLimits{
 		pending:           s.config.MaxPending,
@@ -344,6 +352,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 		return os.NewSyscallError("epoll_ctl", errno)
 	}
 	s.loops[0].acceptor.proxies = s.config.Proxies
+	s.loops[0].acceptor.useKeyring(s.config.Keyring, &s.answers)
 	s.isServing, s.closing = true, make(map[*Room]struct{})
 	return nil
 }

@@ -115,8 +115,13 @@ func (w *world) connect() {
 		c.chosen = []string{"ian", "Ian", "lan", "IAN", "bob"}[w.rng.IntN(5)]
 	}
 	w.born++
-	if w.chance(8) {
+	switch w.rng.IntN(16) {
+	case 0:
 		c.key = "the kex"
+	case 1:
+		c.key = "person:wrong"
+	case 2, 3, 4, 5:
+		c.key = w.keyring.add(room)
 	}
 	switch w.rng.IntN(4) {
 	case 0, 1:
@@ -198,7 +203,7 @@ func (c *simClient) others() (same []*simClient) {
 // mayBeReplaced reports whether another has come as the same client, for which the
 // server may end this one.
 func (c *simClient) mayBeReplaced() bool {
-	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.room.keys[other.key] && other.whole > 0 })
+	return slices.ContainsFunc(c.others(), func(other *simClient) bool { return other.hasKey() && other.whole > 0 })
 }
 
 // queue begins to send the message n.
@@ -347,7 +352,7 @@ func (c *simClient) take(n int) {
 			c.room.oracle.received(c, &m)
 			continue
 		}
-		if m != c.message(0) || !c.room.keys[c.key] {
+		if m != c.message(0) || !c.hasKey() {
 			w.failf("%v first receives %q %q, not its echo", c, m.Name(), m.Text())
 		}
 		c.echoed = true

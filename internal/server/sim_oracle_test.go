@@ -82,15 +82,20 @@ func (o *oracle) notice(n *broadcast.Notice) {
 	if c := w.named(n.From.Name); n.From.Addr != c.address() || c.misled {
 		w.failf("%v is %v for the server, want %v; misled %v", c, n.From.Addr, c.address(), c.misled)
 	}
-	if n.Kind == broadcast.Refused && n.Reason == causeKey.words {
-		return // it may have meant any room
+	if n.Kind == broadcast.Refused && n.Reason != causeFull.words && n.Reason != causeName.words {
+		w.checkRefused(n) // it may have meant any room
+		return
 	}
 	c := o.client(n.From)
 	switch n.Kind {
 	case broadcast.Accepted:
 		isKey := n.Key == o.room.key() || o.room.gate != nil && o.room.keys[n.Key] // it may have been changed since
-		if !isKey || n.Key != c.key || c.accepted {
-			w.failf("%v is accepted with the key %q", c, n.Key)
+		isKey = isKey && n.Key == c.key
+		if p, isPersonal := w.keyring.passes[c.key]; isPersonal {
+			isKey = n.Key == "" && n.Label == p.Label && (o.room.gate != nil || !c.isRevoked())
+		}
+		if !isKey || c.accepted {
+			w.failf("%v is accepted with the key %q of %q", c, n.Key, n.Label)
 		}
 		if other := o.namesake(c); o.room.config.unique && other != nil {
 			w.failf("%v is accepted as %q beside %v, which is %q", c, c.name(), other, other.name())

@@ -128,7 +128,7 @@ func (w *world) empty(e emptying) {
 
 // dismissed reports whether the client had to go because of its room.
 func (c *simClient) dismissed() bool {
-	return c.room.closed || c.room.emptied && c.reason == causeRekeyed.words
+	return c.room.closed || c.room.emptied && c.reason == causeRekeyed.words || c.isRevoked() && c.reason == causeRevoked.words
 }
 
 // shutdown checks that nothing is left of the room when all loops have ended.

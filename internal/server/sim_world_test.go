@@ -39,6 +39,9 @@ type world struct {
 	shared     *rooms
 	rooms      []*simRoom
 	identities *identities
+	passes     *passes
+	keyring    *simKeyring
+	answers    answerQueue
 	sending    sendChoice
 	memory     *simMemory // nil if the logs lie in the program's own
 	pool       *broadcast.Pool
@@ -96,7 +99,7 @@ func emptyWorld(seed uint64) *world {
 
 // begin starts a server with the world's settings, and without rooms.
 func (w *world) begin() {
-	w.shared, w.identities = newRooms(), newIdentities()
+	w.shared, w.identities, w.passes = newRooms(), newIdentities(), newPasses()
 	switch w.rng.IntN(6) {
 	case 0:
 		w.sending.force(copies)
@@ -126,7 +129,7 @@ func (w *world) begin() {
 	w.pool = newPool(out.memory)
 	for i := range w.config.loops {
 		k := &simKernel{world: w}
-		w.loops = append(w.loops, newLoop(k, i, out, w.identities, limits, &w.stop))
+		w.loops = append(w.loops, newLoop(k, i, out, w.identities, w.passes, limits, &w.stop))
 	}
 	errno := w.loops[0].addAcceptor(w.loops, w.shared, []int{listenerFD}, &w.handoff, acceptorLimits{
 		pending:           w.config.pending,
@@ -139,6 +142,8 @@ func (w *world) begin() {
 	if errno != 0 {
 		w.failf("the listener can't be registered: %v", errno)
 	}
+	w.keyring = newSimKeyring(w)
+	w.loops[0].acceptor.useKeyring(w.keyring, &w.answers)
 }
 
 func (w *world) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }

@@ -47,7 +47,8 @@ func TestSimulation(t *testing.T) {
 	// A simulation in which nothing happens proves nothing.
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
-		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0) {
+		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0 ||
+		total.personal == 0 || total.revoked == 0 || total.unchecked == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -61,6 +62,7 @@ type simCounts struct {
 	proxied, misled                                                        int
 	limited, limitedDraining                                               int
 	refused, verified                                                      int
+	personal, revoked, unchecked                                           int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -92,6 +94,9 @@ func (a *simCounts) add(b simCounts) {
 	a.limitedDraining += b.limitedDraining
 	a.refused += b.refused
 	a.verified += b.verified
+	a.personal += b.personal
+	a.revoked += b.revoked
+	a.unchecked += b.unchecked
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -124,7 +129,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		}
 		counts.keys += len(r.keys)
 	}
-	counts.rooms = len(w.rooms)
+	counts.rooms, counts.unchecked = len(w.rooms), w.keyring.unchecked
 	for _, r := range w.rooms {
 		counts.messages += len(r.oracle.order)
 		counts.refused += r.refused
@@ -141,6 +146,12 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		}
 		if c.evicted {
 			counts.evicted++
+		}
+		if _, isPersonal := w.keyring.passes[c.key]; isPersonal && c.joined {
+			counts.personal++
+		}
+		if c.reason == causeRevoked.words {
+			counts.revoked++
 		}
 		if c.reason == causeClosed.words || c.reason == causeRekeyed.words {
 			counts.dismissed++
@@ -213,6 +224,10 @@ func (w *world) step() {
 		w.standStill()
 	case w.chance(500):
 		w.change()
+	case w.chance(200):
+		w.keyring.remove()
+	case w.chance(20):
+		w.keyring.answer()
 	case w.chance(2) && len(w.clients) > 0:
 		c := w.clients[w.rng.IntN(len(w.clients))]
 		for range 4 { // a client that is gone has little to do
@@ -412,6 +427,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 			}
 		}
 	}
+	w.checkRevoked()
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
@@ -477,6 +493,9 @@ func (w *world) workOff(reads func(*simClient) bool) {
 // busy does a part of that, and reports whether there was anything to do.
 func (w *world) busy(reads func(*simClient) bool) bool {
 	did := w.publishAll()
+	for w.keyring.answer() {
+		did = true
+	}
 	for _, i := range w.rng.Perm(len(w.loops)) {
 		if l := w.loops[i]; l.kernel.(*simKernel).mayRun(l) {
 			w.turn(l)
@@ -524,7 +543,7 @@ func (w *world) checkSettled() {
 		switch {
 		case open && (s.fin || s.broken || s.epollFailed || c.web != nil && c.web.over):
 			w.failf("%v is not closed though it ended: fin %v, broken %v, epollFailed %v", c, s.fin, s.broken, s.epollFailed)
-		case open && c.room.closed && c.room.keys[c.key]:
+		case open && c.room.closed && c.hasKey():
 			w.failf("%v is there, and its room is not", c)
 		case open && !c.joined:
 			w.failf("%v neither joined nor was closed", c)
@@ -611,5 +630,8 @@ func (w *world) shutdown() {
 		if c.accepted && !c.left {
 			w.failf("%v never left", c)
 		}
+	}
+	if n := len(w.passes.byConn) + len(w.passes.revoked); n > 0 {
+		w.failf("%d passes are left", n)
 	}
 }

@@ -51,7 +51,7 @@ func heapOf(t *testing.T, rooms, clients int) int {
 	runtime.ReadMemStats(&before)
 	registry, console := newRooms(), broadcast.NewGroup()
 	pool := newPool(newMemory(slog.New(slog.DiscardHandler)))
-	l := newLoop(idleKernel{}, 0, output{logger: slog.New(slog.DiscardHandler)}, newIdentities(), limits{}, new(atomic.Bool))
+	l := newLoop(idleKernel{}, 0, output{logger: slog.New(slog.DiscardHandler)}, newIdentities(), newPasses(), limits{}, new(atomic.Bool))
 	for i := range rooms {
 		name := fmt.Sprint("room ", i)
 		room := newRoom(RoomConfig{Name: name, Key: "the key of " + name, Backlog: 32 << 20, Kept: 512, Epochs: newStart()}, 1, pool)
@@ -63,7 +63,7 @@ func heapOf(t *testing.T, rooms, clients int) int {
 			room.enter()
 			l.inbox.count(room, 1)
 			c := &conn{fd: int32(i*clients + j), audience: -1, index: -1}
-			l.admit(assignment{c, room, room.log.Join(func() {})})
+			l.admit(assignment{conn: c, room: room, join: room.log.Join(func() {})})
 			l.audiences.settle()
 		}
 	}

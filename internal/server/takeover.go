@@ -128,7 +128,7 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 	if of == nil {
 		a.end(former, causeReplaced) // it has not had its echo
 	} else {
-		a.put(of, assignment{conn: former})
+		a.put(of, assignment{conn: former, cause: causeReplaced})
 	}
 	return false
 }
@@ -147,15 +147,20 @@ func (a *acceptor) wait(p *pendingConn) {
 // admitWaiting lets in the clients that have waited, and need not any more.
 func (a *acceptor) admitWaiting() {
 	for _, c := range a.identities.takeReady() {
-		if c.state != waiting {
-			continue // it was closed meanwhile
-		}
-		copy(a.message[:], c.incomplete())
-		c.keep(a.system, nil)
-		if errno := a.table.register(a.kernel, c, 0); errno != 0 {
-			a.end(c, causeErrno("epoll_ctl", errno))
-			continue
-		}
-		a.authenticate(c, &a.message)
+		a.goOn(c)
 	}
+}
+
+// goOn authenticates a connection that has waited, unless it was closed meanwhile.
+func (a *acceptor) goOn(c *conn) {
+	if c.state != waiting {
+		return
+	}
+	copy(a.message[:], c.incomplete())
+	c.keep(a.system, nil)
+	if errno := a.table.register(a.kernel, c, 0); errno != 0 {
+		a.end(c, causeErrno("epoll_ctl", errno))
+		return
+	}
+	a.authenticate(c, &a.message)
 }

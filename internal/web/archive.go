@@ -67,8 +67,12 @@ type message struct {
 // times since and until, in milliseconds since 1970; the oldest first.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	room, ok := a.config.roomOf(r)
-	if !ok {
+	room, err := a.config.roomOf(r)
+	switch {
+	case errors.Is(err, ErrUnchecked):
+		tellBusy(w, err)
+		return
+	case err != nil:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "wrong key", http.StatusUnauthorized)
 		return
@@ -90,8 +94,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, history.ErrNoWords), errors.Is(err, history.ErrTooManyWords):
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, errBusy), errors.Is(err, errTooLong):
-		w.Header().Set("Retry-After", retryAfter)
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		tellBusy(w, err)
 	case errors.As(err, &incomplete):
 		sendMessages(w, messages, incomplete.Since)
 	case r.Context().Err() != nil: // nobody waits for the answer
@@ -101,6 +104,12 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		sendMessages(w, messages, time.Time{})
 	}
+}
+
+// tellBusy has the page ask again later.
+func tellBusy(w http.ResponseWriter, err error) {
+	w.Header().Set("Retry-After", retryAfter)
+	http.Error(w, err.Error(), http.StatusServiceUnavailable)
 }
 
 // onlyRoom is the name in the history of a room that has none: of the only one.

@@ -5,6 +5,7 @@ package web
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -20,7 +21,12 @@ func (c *Config) about(w http.ResponseWriter, r *http.Request) {
 		Name    string `json:"name,omitempty"`
 		Replay  int    `json:"replay"`
 	}{History: c.History != "", Replay: c.Replay}
-	if room, ok := c.roomOf(r); ok {
+	room, err := c.roomOf(r)
+	switch {
+	case errors.Is(err, ErrUnchecked):
+		tellBusy(w, err)
+		return
+	case err == nil:
 		answer.Name, answer.Replay = room.Name, room.Replay
 	}
 	w.Header().Set("Cache-Control", "no-store") // it is for those that have the key
@@ -31,13 +37,13 @@ func (c *Config) about(w http.ResponseWriter, r *http.Request) {
 // roomOf returns the room whose key a request has: in base64, because a header can't
 // have every character that a key can. Behind "Bearer" alone is an empty key: HTTP cuts
 // off the blank.
-func (c *Config) roomOf(r *http.Request) (Room, bool) {
+func (c *Config) roomOf(r *http.Request) (Room, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	key, err := base64.StdEncoding.DecodeString(text)
 	if scheme != "Bearer" || err != nil || len(key) > wire.TextSize {
-		return Room{}, false
+		return Room{}, ErrWrongKey
 	}
 	var m wire.Message
 	copy(m[wire.NameSize:], key)
-	return c.Room(string(m.Text())) // as the server reads it
+	return c.Room(r.Context(), c.Gateway.Peer(r).Addr(), string(m.Text())) // as the server reads it
 }

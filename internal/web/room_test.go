@@ -3,10 +3,12 @@
 package web
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -47,7 +49,12 @@ func TestAbout(t *testing.T) {
 // An empty key opens the room that has one, although HTTP cuts off the blank before it.
 func TestEmptyKey(t *testing.T) {
 	c := config()
-	c.Room = func(key string) (Room, bool) { return Room{Name: "open"}, key == "" }
+	c.Room = func(_ context.Context, _ netip.Addr, key string) (Room, error) {
+		if key == "" {
+			return Room{Name: "open"}, nil
+		}
+		return Room{}, ErrWrongKey
+	}
 	for authorization, want := range map[string]string{"Bearer": `"name":"open"`, "Bearer ": `"name":"open"`, "": `"history"`, "Basic": `"history"`} {
 		body, _ := io.ReadAll(get(t, Handler(c), "/api/room", "Authorization", authorization).Body)
 		if !strings.Contains(string(body), want) || strings.Contains(string(body), "open") != strings.Contains(want, "open") {
@@ -63,9 +70,9 @@ func TestWrongKeysAreAlike(t *testing.T) {
 	c.History = t.TempDir() + "/chat.db"
 	keep(t, c.History, 1)
 	find, asked := c.Room, 0
-	c.Room = func(given string) (Room, bool) {
+	c.Room = func(ctx context.Context, from netip.Addr, given string) (Room, error) {
 		asked++
-		return find(given)
+		return find(ctx, from, given)
 	}
 	h := Handler(c)
 	for _, path := range []string{"/api/room", "/api/messages", "/api/messages?q=number", "/api/messages?before=x"} {
@@ -84,6 +91,20 @@ func TestWrongKeysAreAlike(t *testing.T) {
 			if answer != first || asked != 1 {
 				t.Errorf("%s with %q is answered by %s, and with another by %s; the rooms were asked %d times", path, given, answer, first, asked)
 			}
+		}
+	}
+}
+
+// A client whose key can't be checked for now is told to ask again later, and not that
+// its key is wrong.
+func TestUncheckedKey(t *testing.T) {
+	c := config()
+	c.History = t.TempDir() + "/chat.db"
+	keep(t, c.History, 1)
+	for _, path := range []string{"/api/room", "/api/messages"} {
+		resp := get(t, Handler(c), path, "Authorization", bearer("busy key"))
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: status %d, headers %v", path, resp.StatusCode, resp.Header)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"sop-chat/internal/gateway"
@@ -30,9 +31,11 @@ type Config struct {
 	// Names are the hosts that the page is served for otherwise, besides
 	// addresses and localhost.
 	Names []string
-	// Room returns the room that a key opens. For a key that opens none it reports
-	// false, after the same time, so that nobody learns which rooms there are.
-	Room func(key string) (Room, bool)
+	// Room returns the room that a key opens, which somebody at an address has given. For
+	// a key that opens none the error is ErrWrongKey, after the same time, so that
+	// nobody learns which rooms there are; and for one that can't be checked for now
+	// ErrUnchecked.
+	Room func(ctx context.Context, from netip.Addr, key string) (Room, error)
 	// History is the path of the file in which is kept what was said; empty if it
 	// is not.
 	History string
@@ -42,6 +45,12 @@ type Config struct {
 	// Logger takes diagnostics.
 	Logger *slog.Logger
 }
+
+// What may be wrong about a key.
+var (
+	ErrWrongKey  = errors.New("wrong key")
+	ErrUnchecked = errors.New("too many keys wait to be checked; try again in a few seconds")
+)
 
 // A Room is what those are told of a room that have its key.
 type Room struct {

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -39,10 +40,16 @@ func config() Config {
 	return Config{
 		Gateway: gateway.New(gateway.Config{Adopt: func(gateway.Client) {}}),
 		Names:   []string{"example.com"}, // which httptest asks for
-		Room: func(given string) (Room, bool) {
+		Room: func(_ context.Context, _ netip.Addr, given string) (Room, error) {
 			rooms := map[string]Room{key: {}, "maths key": {Name: "maths", Replay: 7}, "class key": {Name: "<b>żółw</b>"}}
 			r, ok := rooms[given]
-			return r, ok
+			switch {
+			case given == "busy key":
+				return r, ErrUnchecked
+			case !ok:
+				return r, ErrWrongKey
+			}
+			return r, nil
 		},
 		Logger: slog.New(slog.DiscardHandler),
 	}

@@ -1,0 +1,151 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sop-chat/internal/keys"
+	"sop-chat/internal/rooms"
+)
+
+// setPersonalKeys reads the keys of --keys, if there are any. Without KEY, and without
+// named rooms, they alone open the only room.
+func (o *serveOptions) setPersonalKeys(withKey bool) error {
+	if o.keysFile == "" {
+		return nil
+	}
+	if o.stage <= 2 {
+		return usagef("--keys lets people join from stage 3 on, not in stage %d", o.stage)
+	}
+	if o.personalOnly = !withKey && !o.hasNamedRooms(); o.personalOnly {
+		o.key = rand.Text() // which nobody is told
+	}
+	var err error
+	o.personalKeys, o.keysVersion, err = readPersonalKeys(o.keysFile, roomNamesOf(o.allRooms()))
+	if _, unreadable := errors.AsType[*fs.PathError](err); err != nil && !unreadable {
+		return usageError(err.Error())
+	}
+	return err
+}
+
+// readPersonalKeys returns the lines of a file, for a server with some rooms.
+func readPersonalKeys(file string, rooms []string) ([]keys.Line, keys.Version, error) {
+	content, version, err := keys.ReadFile(file)
+	if err != nil {
+		return nil, version, err
+	}
+	lines, err := keys.ParseFor(file, content, rooms)
+	return lines, version, err
+}
+
+// roomNamesOf returns the names of rooms, as a file of keys has them.
+func roomNamesOf(all []rooms.Room) []string {
+	var names []string
+	for _, room := range all {
+		names = append(names, cmp.Or(room.Name, keys.OnlyRoom))
+	}
+	return names
+}
+
+// A keysReloader keeps the personal keys of a server as their file says. Any goroutine may
+// call its methods.
+type keysReloader struct {
+	file   string
+	rooms  func() []string   // the names of the server's
+	use    func([]keys.Line) // instead of the former ones
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	lines []keys.Line  // that are in use; guarded by mu
+	read  keys.Version // the one that was read; guarded by mu
+	seen  keys.Version // the one at the last look; guarded by mu
+}
+
+// keysLookInterval is how often it is looked whether the file has changed.
+const keysLookInterval = 2 * time.Second
+
+// run looks at the file at each tick, until ctx is done.
+func (r *keysReloader) run(ctx context.Context, ticks <-chan time.Time) {
+	for {
+		select {
+		case <-ticks:
+			r.look()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look reads the file if it has changed, and has not changed any more since the last look:
+// half of a file that is being written may be a valid one, and would disconnect many.
+func (r *keysReloader) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := keys.VersionOf(r.file)
+	before := r.seen
+	if r.seen = now; now.Same(r.read) || !now.Same(before) {
+		return
+	}
+	r.reread()
+}
+
+// reload reads the file.
+func (r *keysReloader) reload() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reread()
+}
+
+// reread reads the file, and uses what is in it, unless there is an error. The caller holds
+// the lock.
+func (r *keysReloader) reread() {
+	next, version, err := readPersonalKeys(r.file, r.rooms())
+	r.read = version
+	if err != nil {
+		r.logger.Error("the personal keys stay as they are", "error", err)
+		return
+	}
+	there := make(map[string]keys.Line, len(r.lines))
+	for _, line := range r.lines {
+		there[line.Label] = line
+	}
+	added, changed := 0, 0
+	for _, line := range next {
+		former, found := there[line.Label]
+		switch delete(there, line.Label); {
+		case !found:
+			added++
+		case former != line:
+			changed++
+		}
+	}
+	r.lines = next
+	r.use(next)
+	r.logger.Info("the personal keys have been read again", "keys", len(next),
+		"added", added, "removed", len(there), "changed", changed)
+	warnOfKeysFile(r.file, next, version, r.logger)
+}
+
+// warnOfKeysFile warns of a file of keys that others can read, or that lets nobody in.
+func warnOfKeysFile(file string, lines []keys.Line, version keys.Version, logger *slog.Logger) {
+	if version.OthersRead() {
+		logger.Warn("every user of this machine can read the hashes of the personal keys; chmod o-r helps", "file", file)
+	}
+	if len(lines) == 0 {
+		logger.Warn("there is no personal key in the file; 'sop-chat key new' makes one", "file", file)
+	}
+}
+
+// personalRoom returns the name of the server's room that a file of keys calls so.
+func (o *serveOptions) personalRoom(name string) string {
+	if name == keys.OnlyRoom && len(o.rooms) == 0 {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,159 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"sop-chat/internal/keys"
+	"sop-chat/internal/repeat"
+	"sop-chat/internal/server"
+	"sop-chat/internal/web"
+)
+
+// A keyring has the personal keys of a server, if --keys says so.
+type keyring struct {
+	options *serveOptions
+	checker *keys.Checker
+}
+
+var _ server.Keyring = (*keyring)(nil)
+
+// mostWaiting is how many keys may wait to be checked: what one core checks in a few
+// seconds, which is less than what a connection has to authenticate.
+const mostWaiting = 128
+
+// newKeyring returns nil if there are no personal keys. Otherwise it is to be closed.
+func newKeyring(o *serveOptions, p Process, pending int, logger *slog.Logger) *keyring {
+	if o.keysFile == "" {
+		return nil
+	}
+	// Go's scheduler would let a check run for 10 ms at a time while a message waits. With
+	// another thread, the kernel's lets the loop go first, also on a single core.
+	if _, set := p.LookupEnv("GOMAXPROCS"); !set && runtime.GOMAXPROCS(0) == 1 {
+		runtime.GOMAXPROCS(2)
+	}
+	waiting := mostWaiting
+	if pending > 0 {
+		waiting = min(waiting, pending)
+	}
+	k := &keyring{o, keys.NewChecker(keys.Config{Workers: max(1, runtime.GOMAXPROCS(0)/2), Waiting: waiting})}
+	k.checker.SetLines(o.personalKeys)
+	warnOfKeysFile(o.keysFile, o.personalKeys, o.keysVersion, logger)
+	return k
+}
+
+// forServer returns the keyring as the server's, which is nil if there is none.
+func (k *keyring) forServer() server.Keyring {
+	if k == nil {
+		return nil
+	}
+	return k
+}
+
+func (k *keyring) close() {
+	if k != nil {
+		k.checker.Close()
+	}
+}
+
+// Check has a key checked.
+func (k *keyring) Check(key string, source netip.Prefix, done func(server.Checked)) (server.Checked, bool) {
+	a, atOnce := k.checker.Check(key, source, func(a keys.Answer) { done(k.checked(a)) })
+	return k.checked(a), atOnce
+}
+
+func (k *keyring) checked(a keys.Answer) server.Checked {
+	switch a.Verdict {
+	case keys.Right:
+		return server.Checked{Verdict: server.RightKey, Pass: server.Pass{
+			Label: a.Line.Label, Room: k.options.personalRoom(a.Line.Room), ID: a.Line.String(),
+		}}
+	case keys.Unchecked:
+		return server.Checked{Verdict: server.Unchecked}
+	}
+	return server.Checked{Verdict: server.WrongKey}
+}
+
+// InForce reports whether a pass is one of the lines of the file.
+func (k *keyring) InForce(p server.Pass) bool {
+	line, found := k.checker.Line(p.Label)
+	return found && line.String() == p.ID
+}
+
+// room returns the room of a personal key, when it has been checked.
+func (k *keyring) room(ctx context.Context, s *server.Server, from netip.Addr, key string) (*server.Room, error) {
+	answered := make(chan server.Checked, 1)
+	c, atOnce := k.Check(key, repeat.Source(from), func(c server.Checked) { answered <- c })
+	if !atOnce {
+		select {
+		case c = <-answered:
+		case <-ctx.Done():
+			return nil, web.ErrUnchecked
+		}
+	}
+	switch {
+	case c.Verdict == server.Unchecked:
+		return nil, web.ErrUnchecked
+	case c.Verdict == server.RightKey && k.InForce(c.Pass):
+		return s.RoomNamed(c.Pass.Room), nil
+	}
+	return nil, nil
+}
+
+// reload keeps the keys as their file says: it reads the file when it changes, and when the
+// function it returns is called. stop ends that.
+func (k *keyring) reload(ctx context.Context, s *server.Server, logger *slog.Logger) (reread, stop func()) {
+	if k == nil {
+		return func() {}, func() {}
+	}
+	r := &keysReloader{
+		file: k.options.keysFile,
+		rooms: func() (names []string) {
+			for _, room := range s.Rooms() {
+				names = append(names, room.Name())
+			}
+			return names
+		},
+		use: func(lines []keys.Line) {
+			k.checker.SetLines(lines)
+			s.RevokePasses()
+		},
+		logger: logger,
+		lines:  k.options.personalKeys,
+		read:   k.options.keysVersion,
+		seen:   k.options.keysVersion,
+	}
+	if len(k.options.rooms) == 0 {
+		r.rooms = func() []string { return []string{keys.OnlyRoom} }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ticker := time.NewTicker(keysLookInterval)
+	var running sync.WaitGroup
+	running.Go(func() { r.run(ctx, ticker.C) })
+	return r.reload, func() {
+		cancel()
+		ticker.Stop()
+		running.Wait()
+	}
+}
+
+// webRoom returns what the page is told of the room that a key opens.
+func webRoom(s *server.Server, k *keyring) func(context.Context, netip.Addr, string) (web.Room, error) {
+	return func(ctx context.Context, from netip.Addr, key string) (web.Room, error) {
+		room := s.Room(key)
+		if room == nil && k != nil {
+			var err error
+			if room, err = k.room(ctx, s, from, key); err != nil {
+				return web.Room{}, err
+			}
+		}
+		if room == nil {
+			return web.Room{}, web.ErrWrongKey
+		}
+		return web.Room{Name: room.Name(), Replay: room.Replay()}, nil
+	}
+}
