@@ -58,7 +58,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: []string{"0", "key"}, want: `port "0" is not a number from 1 to 65535`},
 		{args: []string{"65536", "key"}, want: `port "65536" is not a number from 1 to 65535`},
 		{args: []string{"99999999999999999999", "key"}, want: `port "99999999999999999999" is not a number from 1 to 65535`},
-		{args: []string{"", "key"}, want: `port "" is not a number from 1 to 65535`},
+		{args: []string{"", "secret"}, want: `port "" is not a number from 1 to 65535`},
 		{args: []string{"+9000", "key"}, want: `port "+9000" is not a number from 1 to 65535`},
 		{args: []string{"http", "key"}, want: `port "http" is not a number from 1 to 65535`},
 		{args: []string{"9\x1b[2J\n", "key"}, want: `port "9\x1b[2J\n" is not a number from 1 to 65535`},
@@ -86,13 +86,13 @@ func TestWrongUsage(t *testing.T) {
 		{args: []string{"9000"}, environment: []string{"SOP_CHAT_KEY=" + long}, want: "the key is 449 bytes long; at most 448 fit"},
 
 		{
-			args:        []string{"key"},
+			args:        []string{"secret"},
 			environment: []string{"SOP_CHAT_PORT=9000"},
 			want: "the first argument is PORT even if SOP_CHAT_PORT is set, and it is not a number from 1 to 65535; " +
 				"KEY goes after PORT, into a file (--key-file) or into SOP_CHAT_KEY",
 		},
 		{
-			args:        []string{"key", "9000"},
+			args:        []string{"secret", "9000"},
 			environment: []string{"SOP_CHAT_PORT=9000"},
 			want:        "PORT comes before KEY, and the first argument is not a number from 1 to 65535",
 		},

@@ -37,12 +37,22 @@ reads the file again when it changes.`
 
 // newKey returns the commands for the keys of persons.
 func newKey(p Process) *cobra.Command {
-	return newGroup(&cobra.Command{
+	cmd := newGroup(&cobra.Command{
 		Use:     "key COMMAND",
 		Short:   "Makes and checks keys of single persons, for --keys.",
 		Long:    keyAbout,
 		Example: keyExamples,
 	}, newKeyNew(p), newKeyHash(p), newKeyCheck(p))
+	otherwise := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			if _, isPort := parsePort(args[0]); isPort { // "key" is to be KEY
+				return usagef("PORT comes before KEY: sop-chat %s key", args[0])
+			}
+		}
+		return otherwise(cmd, args)
+	}
+	return cmd
 }
 
 const keyNewExamples = `  sop-chat key new alice >> people.txt

@@ -58,7 +58,7 @@ func paramsOf(text string) (*argon2id.Params, error) {
 		{"number of passes, t,", p.Iterations, 1, maxIterations},
 		{"parallelism, p,", uint32(p.Parallelism), 1, maxParallelism},
 		{"salt, in bytes,", uint32(len(salt)), 8, 64},
-		{"hash, in bytes,", uint32(len(key)), 16, 64},
+		{"hash, in bytes,", uint32(len(key)), 32, 64}, // so that one that was cut off is none
 	} {
 		if bound.value < bound.least || bound.value > bound.most {
 			return nil, fmt.Errorf("the %s is %d, and has to be from %d to %d", bound.what, bound.value, bound.least, bound.most)

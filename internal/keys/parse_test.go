@@ -57,8 +57,8 @@ func TestParseErrors(t *testing.T) {
 		with("p=1", "p=0"):          "f:1: the parallelism, p, is 0, and has to be from 1 to 8",
 		with("p=1", "p=9"):          "f:1: the parallelism, p, is 9, and has to be from 1 to 8",
 		with("c2FsdHNhbHRzYWx0c2FsdA", "c2FsdA"):                                               "f:1: the salt, in bytes, is 4, and has to be from 8 to 64",
-		with("aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", ""):                                "f:1: the hash, in bytes, is 0, and has to be from 16 to 64",
-		with("aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", "aGFzaA"):                          "f:1: the hash, in bytes, is 4, and has to be from 16 to 64",
+		with("aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", ""):                                "f:1: the hash, in bytes, is 0, and has to be from 32 to 64",
+		with("aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", "aGFzaA"):                          "f:1: the hash, in bytes, is 4, and has to be from 32 to 64",
 		with("aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", strings.Repeat("aGFzaGhhc2g", 30)): "f:1: the hash is 384 bytes long, and none has more than 256",
 	} {
 		if lines, err := Parse("f", []byte(content)); err == nil || err.Error() != want {
