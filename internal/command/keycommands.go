@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -82,17 +83,23 @@ func newKeyNew(p Process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.Stderr, "sop-chat: the key to give to %s, which is shown only now: %s\n", o.label, keys.Join(o.label, secret))
-		return writeLine(p, line)
+		note := fmt.Sprintf("the key to give to %s, which is shown only now: %s", o.label, keys.Join(o.label, secret))
+		return writeLine(p, line, note)
 	})
 }
 
-// writeLine writes the line of a key to standard output.
-func writeLine(p Process, line keys.Line) error {
+// writeLine writes the line of a key to standard output, and notes to standard error; on
+// a terminal both in their order, and with what the line is.
+func writeLine(p Process, line keys.Line, notes ...string) error {
+	var out, aside io.Writer = &checkedOutput{w: p.Stdout}, p.Stderr
 	if isTerminal(p.Stdout) {
-		fmt.Fprintln(p.Stderr, "sop-chat: the line for the file of keys:")
+		aside = out
+		notes = append(notes, "the line for the file of keys:")
 	}
-	_, err := fmt.Fprintln(&checkedOutput{w: p.Stdout}, line)
+	for _, note := range notes {
+		fmt.Fprintf(aside, "sop-chat: %s\n", note)
+	}
+	_, err := fmt.Fprintln(out, line)
 	return err
 }
 
@@ -166,7 +173,7 @@ func newKeyHash(p Process) *cobra.Command {
 			return err
 		}
 		if why := weakness(secret); why != "" {
-			fmt.Fprintf(p.Stderr, "sop-chat: the secret is weak (%s) and soon guessed; 'sop-chat key new' makes a random one\n", why)
+			return writeLine(p, line, fmt.Sprintf("the secret is weak (%s) and soon guessed; 'sop-chat key new' makes a random one", why))
 		}
 		return writeLine(p, line)
 	})
@@ -195,8 +202,11 @@ func askTwice(ctx context.Context, p Process, what string) (string, error) {
 	return first, err
 }
 
-// askSilently asks for something on the terminal, without showing it.
+// askSilently asks for something on the terminal, without showing it. A signal restores the
+// terminal.
 func askSilently(ctx context.Context, p Process, what string) (string, error) {
+	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
+	defer done()
 	fmt.Fprintf(p.Stderr, "%s: ", what)
 	defer fmt.Fprintln(p.Stderr)
 	return readSilently(ctx, p.Stdin.(*os.File))
