@@ -23,6 +23,7 @@ type jsonLine struct {
 	Address                 string
 	Key                     string
 	KeyBase64               []byte `json:"key_base64"`
+	Label                   string
 	Reason                  string
 	Count                   uint64
 	CountEvents             uint64 `json:"count_events"`

@@ -11,7 +11,8 @@ import (
 // sources are of two networks of IPv4 and two of IPv6.
 var sources = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32"), netip.MustParsePrefix("192.0.3.1/32"),
-	netip.MustParsePrefix("2001:db8:0:1::/64"), netip.MustParsePrefix("2001:db8:0:2::/64"), netip.MustParsePrefix("2001:db8:1:1::/64"), {},
+	netip.MustParsePrefix("2001:db8:0:1::/64"), netip.MustParsePrefix("2001:db8:0:2::/64"), netip.MustParsePrefix("2001:db8:1:1::/64"),
+	{},
 }
 
 // A queue never holds more than its bound, and gives out each request once, or drops it:
