@@ -40,7 +40,9 @@ func newKeyring(o *serveOptions, p Process, pending int, logger *slog.Logger) *k
 	if pending > 0 {
 		waiting = min(waiting, pending)
 	}
-	k := &keyring{o, keys.NewChecker(keys.Config{Workers: max(1, runtime.GOMAXPROCS(0)/2), Waiting: waiting})}
+	const mostWorkers = 4 // each takes 19 MiB, and keys that were right are not checked again
+	workers := min(max(1, runtime.GOMAXPROCS(0)/2), mostWorkers)
+	k := &keyring{o, keys.NewChecker(keys.Config{Workers: workers, Waiting: waiting})}
 	k.checker.SetLines(o.personalKeys)
 	warnOfKeysFile(o.keysFile, o.personalKeys, o.keysVersion, logger)
 	return k

@@ -15,9 +15,9 @@ import (
 //	   ├──── the room is full, epoll refuses it ──────────────────────┐
 //	   ▼                                                              │
 //	pending ──── wrong key, room full, name taken, too slow, … ───────┤
-//	   ├─ right key, but it has a former connection, ──▶ waiting ─────┤
-//	   │  or the room was full, or its name taken,        │           │
-//	   │  a moment ago                                    │           │
+//	   ├─ key to be checked; or right, but it has a ───▶ waiting ─────┤
+//	   │  former connection, or the room was full or      │           │
+//	   │  its name taken a moment ago                     │           │
 //	   │  right key: takes a slot; a join cursor          │           │
 //	   ▼  keeps what follows                              ▼           │
 //	echoing ──── write fails, too slow ───────────────────────────────┤
@@ -36,9 +36,9 @@ type state uint8
 const (
 	// pending: its authentication message is not complete.
 	pending state = iota
-	// waiting: it gave the right key, and waits until the client's former connection
-	// has ended, see takeover.go; or for the next wake-up, if the room was full or its
-	// name taken.
+	// waiting: it gave a key, and waits until that has been checked, see pass.go; or the
+	// right one, and waits until the client's former connection has ended, see takeover.go,
+	// or for the next wake-up, if the room was full or its name taken.
 	waiting
 	// echoing: it gave the right key and has a slot. Nothing else may be written
 	// to it before its echo.

@@ -216,8 +216,7 @@ func (l *loop) intake(events []netpoll.Event) {
 func (l *loop) accept(events []netpoll.Event) {
 	a := l.acceptor
 	a.admitWaiting()
-	a.takeAnswers()
-	a.endRevoked()
+	a.attendKeyring()
 	l.closeEnded()
 	for i := range events {
 		if c := l.table.lookup(&events[i]); c != nil {

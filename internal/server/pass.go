@@ -258,19 +258,18 @@ func (p *pendingConn) wrongKey() cause {
 	return causeKey
 }
 
-// takeAnswers goes on with the connections whose keys have been checked.
-func (a *acceptor) takeAnswers() {
+// attendKeyring goes on with the connections whose keys have been checked, and ends those
+// whose passes have been taken away before they were members.
+func (a *acceptor) attendKeyring() {
+	if a.keyring == nil {
+		return
+	}
 	for _, answer := range a.answers.take() {
 		if p := a.byConn[answer.conn]; p != nil {
 			p.checked = &answer.checked
 			a.goOn(answer.conn)
 		}
 	}
-}
-
-// endRevoked ends the connections whose passes have been taken away before they were
-// members.
-func (a *acceptor) endRevoked() {
 	for _, c := range a.passes.takeRevoked() {
 		a.end(c, causeRevoked)
 	}
