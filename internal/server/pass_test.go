@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/chattest"
 	"sop-chat/internal/server"
+	"sop-chat/internal/wire"
 )
 
 // A keyring has keys of the form label:secret, for the room that is named like the label
@@ -265,5 +267,37 @@ func TestRevokeWhileJoining(t *testing.T) {
 		k.remove(label)
 		s.RevokePasses()
 		joining.Wait()
+	}
+}
+
+// A browser whose pass is taken away is told so, with the status of a wrong key; it is let
+// in as any other client is.
+func TestRevokedWebSocket(t *testing.T) {
+	s, k := startWithKeyring(t, server.Config{}, server.RoomConfig{Name: "a", Key: "1"})
+	conn, fd := far(t)
+	s.Adopt(server.Adopted{FD: fd, Peer: netip.MustParseAddrPort("192.0.2.7:80"), WebSocket: true})
+	m, err := wire.New("alice", "a-alice:right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := []byte{0x82, 0x80 | 126, wire.Size >> 8, wire.Size & 0xff, 0, 0, 0, 0} // binary, masked with zeros
+	if _, err := conn.Write(append(header, m[:]...)); err != nil {
+		t.Fatal(err)
+	}
+	q := k.next(t)
+	if want := netip.MustParsePrefix("192.0.2.7/32"); q.source != want {
+		t.Errorf("asked for a key of %v, want %v", q.source, want)
+	}
+	q.answer(verdict(q.key))
+	echo := make([]byte, 4+wire.Size)
+	if _, err := io.ReadFull(conn, echo); err != nil || string(echo[4:]) != string(m[:]) {
+		t.Fatalf("the echo is %q, %v", echo, err)
+	}
+	k.remove("a-alice")
+	s.RevokePasses()
+	const reason = "its key was removed"
+	end, err := io.ReadAll(conn)
+	if want := string([]byte{0x88, 2 + byte(len(reason)), 4401 >> 8, 4401 & 0xff}) + reason; err != nil || string(end) != want {
+		t.Errorf("it is ended with %q, %v, want %q", end, err, want)
 	}
 }
