@@ -17,6 +17,8 @@ func (o *serveOptions) masksKeys() (flag string) {
 	switch {
 	case o.web.at.port != 0:
 		return "--web"
+	case o.keysFile != "":
+		return "--keys"
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 // or it would stay in a file. What is hidden unasked is said.
 func TestKeysOnTheConsole(t *testing.T) {
 	const line = "sop-chat: the console hides the keys that clients give, because of --web; --console-keys show shows them\n"
+	people := keysFile(t, "")
 	for _, test := range []struct {
 		args       []string
 		onTerminal bool // standard error
@@ -29,6 +30,8 @@ func TestKeysOnTheConsole(t *testing.T) {
 		{args: []string{"--web", ":8080", "--console-keys", "show"}},
 		{args: []string{"--web", ":8080", "--console-keys", "hide"}, onTerminal: true, hides: true, linkHides: true},
 		{args: []string{"--room", "a=b"}, onTerminal: true},
+		{args: []string{"--keys", people}, onTerminal: true, hides: true, said: strings.Replace(line, "--web", "--keys", 1)},
+		{args: []string{"--keys", people, "--console-keys", "show"}, onTerminal: true},
 	} {
 		p := process(append(test.args, "9000", "key"))
 		p.errIsTerminal = test.onTerminal

@@ -301,3 +301,16 @@ func TestRevokedWebSocket(t *testing.T) {
 		t.Errorf("it is ended with %q, %v, want %q", end, err, want)
 	}
 }
+
+// Where names are verified, a client that came by a pass says all under its label.
+func TestVerifiedLabel(t *testing.T) {
+	s, k := startWithKeyring(t, server.Config{}, server.RoomConfig{Name: "a", Key: "1", VerifyNames: true})
+	bob := s.JoinRoom(t, "bob", "1")
+	alice := s.Guess(t, "the teacher", "a-alice:right")
+	k.answerNext(t)
+	expectEcho(t, alice, "a-alice:right")
+	alice.Send("no homework today")
+	bob.Expect("a-alice", "no homework today")
+	bob.Send("who says that?")
+	alice.Expect("bob", "who says that?")
+}

@@ -30,7 +30,7 @@ type RoomConfig struct {
 	// Rate is how many messages each member may send.
 	Rate Rate
 	// VerifyNames has each message carry the name its sender joined with, whatever its
-	// sender put there.
+	// sender put there. That of a client that joined by a pass is its label.
 	VerifyNames bool
 	// UniqueNames says which names look alike. A client is refused whose name looks like
 	// that of one in the room; nil refuses none for its name.

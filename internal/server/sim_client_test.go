@@ -76,7 +76,7 @@ func (c *simClient) delivered(n int) wire.Message {
 	m := c.message(n)
 	if c.room.config.verifies {
 		name := make([]byte, wire.NameSize)
-		copy(name, c.name())
+		copy(name, c.joinedAs())
 		copy(m[:], name)
 	}
 	return m
@@ -121,7 +121,7 @@ func (w *world) connect() {
 	case 1:
 		c.key = "person:wrong"
 	case 2, 3, 4, 5:
-		c.key = w.keyring.add(room)
+		c.key = w.keyring.add(c)
 	}
 	switch w.rng.IntN(4) {
 	case 0, 1:

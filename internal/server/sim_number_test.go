@@ -160,12 +160,12 @@ func (n *simNumbers) check(c *simClient, index int, m logged) {
 	}
 	n.before = index + 1
 	want, says := "", m.client.delivered(m.number)
-	if string(says.TrimmedName()) != m.client.name() {
-		want = m.client.name()
+	if string(says.TrimmedName()) != m.client.joinedAs() {
+		want = m.client.joinedAs()
 		n.named++
 	}
 	if got.name != want {
-		w.failf("%v receives the name %q before a message of %q", c, got.name, m.client.name())
+		w.failf("%v receives the name %q before a message of %q", c, got.name, m.client.joinedAs())
 	}
 	if got.isFirst && got.at != m.at.UnixMilli() {
 		w.failf("%v receives message %d with the time %v; it was received at %v", c, index, time.UnixMilli(got.at), m.at)

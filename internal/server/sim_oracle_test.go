@@ -98,7 +98,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			w.failf("%v is accepted with the key %q of %q", c, n.Key, n.Label)
 		}
 		if other := o.namesake(c); o.room.config.unique && other != nil {
-			w.failf("%v is accepted as %q beside %v, which is %q", c, c.name(), other, other.name())
+			w.failf("%v is accepted as %q beside %v, which is %q", c, c.joinedAs(), other, other.joinedAs())
 		}
 		c.accepted = true
 		for _, other := range c.others() {
@@ -110,7 +110,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 	case broadcast.Refused:
 		isNamesake := n.Reason == causeName.words && o.room.config.unique && o.namesake(c) != nil
 		if n.Key != c.key || n.Reason != causeFull.words && !isNamesake {
-			w.failf("%v, %q, is refused with the key %q: %s", c, c.name(), n.Key, n.Reason)
+			w.failf("%v, %q, is refused with the key %q: %s", c, c.joinedAs(), n.Key, n.Reason)
 		}
 		if isNamesake {
 			o.room.refused++
@@ -164,10 +164,10 @@ func (w *world) named(name string) *simClient {
 
 // namesake returns a client in the room whose name looks like that of c, or nil.
 func (o *oracle) namesake(c *simClient) *simClient {
-	skeletons := simSkeletons(c.name())
+	skeletons := simSkeletons(c.joinedAs())
 	for _, other := range o.room.world.clients {
 		isIn := other != c && other.room == o.room && other.accepted && !other.left
-		if isIn && slices.ContainsFunc(simSkeletons(other.name()), func(s string) bool { return slices.Contains(skeletons, s) }) {
+		if isIn && slices.ContainsFunc(simSkeletons(other.joinedAs()), func(s string) bool { return slices.Contains(skeletons, s) }) {
 			return other
 		}
 	}

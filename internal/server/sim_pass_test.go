@@ -33,12 +33,21 @@ func newSimKeyring(w *world) *simKeyring {
 	return &simKeyring{world: w, passes: make(map[string]Pass), removed: make(map[string]bool)}
 }
 
-// add returns the key of a new pass for a room.
-func (k *simKeyring) add(room *simRoom) string {
-	label := fmt.Sprint("person ", len(k.passes))
+// add returns the key of a new pass for a client.
+func (k *simKeyring) add(c *simClient) string {
+	label := fmt.Sprint("person ", c.number)
 	key := label + ":right"
-	k.passes[key] = Pass{Label: label, Room: room.room.name, ID: key}
+	k.passes[key] = Pass{Label: label, Room: c.room.room.name, ID: key}
 	return key
+}
+
+// joinedAs returns the name that others know a client by: its label where names are
+// verified, if it has a key of its own.
+func (c *simClient) joinedAs() string {
+	if p, isPersonal := c.world.keyring.passes[c.key]; isPersonal && c.room.config.verifies {
+		return p.Label
+	}
+	return c.name()
 }
 
 // Check answers at once now and then.
