@@ -247,7 +247,7 @@ func (a *acceptor) check(p *pendingConn, m *wire.Message) (waits bool) {
 	if pass := p.checked.Pass; p.checked.Verdict == RightKey && a.passes.admit(c, pass, a.keyring) {
 		p.room = a.rooms.named(pass.Room)
 		if p.room != nil && p.room.verify.Load() {
-			c.Name = pass.Label // which nobody can choose
+			c.Name = pass.Label // whatever it calls itself
 		}
 	}
 	return false
