@@ -36,8 +36,10 @@ var mayImport = map[string][]string{
 	"internal/console":    {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/names", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm"},
 	"internal/history":    {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"internal/websocket":  {"sop-chat/internal/wire"},
-	"internal/gateway":    {"sop-chat/internal/websocket", "golang.org/x/sys/unix"},
-	"internal/web":        {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history"},
+	"internal/limit":      {"golang.org/x/sys/unix"},
+	"internal/secure":     {"sop-chat/internal/limit", "sop-chat/internal/netpoll"},
+	"internal/gateway":    {"sop-chat/internal/limit", "sop-chat/internal/websocket", "golang.org/x/sys/unix"},
+	"internal/web":        {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history", "sop-chat/internal/limit"},
 	"internal/chart":      {"github.com/dustin/go-humanize"},
 	"internal/bench": {
 		"sop-chat/internal/english", "sop-chat/internal/chart", "sop-chat/internal/wire", "sop-chat/internal/netpoll", "sop-chat/internal/websocket", "golang.org/x/sys/unix",

@@ -10,16 +10,21 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+
+	"sop-chat/internal/limit"
 )
 
 // A Config says how a gateway lets clients in.
 type Config struct {
 	// Adopt takes a client, and from then on owns its descriptor.
 	Adopt func(Client)
+	// NewPipe returns a pipe, for a connection over TLS. It is nil if there are none.
+	NewPipe func() (Pipe, error)
 	// Subprotocol is a subprotocol of WebSockets that is agreed to.
 	Subprotocol string
 	// Origins are those whose pages may connect, besides the host that was
@@ -30,17 +35,26 @@ type Config struct {
 	// address is taken (X-Forwarded-For).
 	Proxies []netip.Prefix
 	// MaxPending is how many of the connections that Listener counts there may be,
-	// and MaxPendingPerAddress how many of them one address may have. 0 is 1,024, or
-	// an eighth of the descriptors that the process may have if that is less, and a
-	// quarter of all.
+	// and MaxPendingPerAddress how many of them one address may have, see
+	// limit.Config.
 	MaxPending, MaxPendingPerAddress int
 	// Logger takes diagnostics; nil discards them.
 	Logger *slog.Logger
 }
 
+// A Pipe has the plain bytes of a connection over TLS come out of a socket. Either method
+// is called, once.
+type Pipe interface {
+	// Start takes over the connection and returns the socket, which does not block. It
+	// belongs to the caller.
+	Start(net.Conn) (fd int)
+	// Cancel releases what Start would have needed.
+	Cancel()
+}
+
 // A Client is a connection whose WebSocket has been opened.
 type Client struct {
-	// FD is its TCP socket, which does not block.
+	// FD is its TCP socket, or that of its pipe, which does not block.
 	FD int
 	// Peer is the browser's address, and Remote that at the far end of the socket,
 	// which is a proxy's if there is one between.
@@ -58,7 +72,7 @@ type Client struct {
 // Its methods may be called by any goroutine.
 type Gateway struct {
 	config   Config
-	limiter  *limiter
+	limiter  *limit.Limiter
 	warnings limitedLog
 }
 
@@ -68,7 +82,7 @@ func New(c Config) *Gateway {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{config: c}
-	g.limiter = newLimiter(c, g.trusts)
+	g.limiter = limit.New(limit.Config{InAll: c.MaxPending, PerAddress: c.MaxPendingPerAddress, Spared: g.trusts})
 	g.warnings.logger = c.Logger
 	return g
 }
@@ -81,18 +95,25 @@ func (g *Gateway) Limit(s *http.Server) {
 		return context.WithValue(ctx, connOf{}, c)
 	}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.limiter.touch(connFrom(r))
+		connFrom(r).Touch()
 		handler.ServeHTTP(w, r)
 	})
 }
 
 // Listener returns a listener for the servers of Limit, which bounds what it
 // accepts, see Config.
-func (g *Gateway) Listener(l net.Listener) net.Listener { return listener{l, g.limiter} }
+func (g *Gateway) Listener(l net.Listener) net.Listener { return g.limiter.Listener(l) }
 
-// connFrom returns a request's connection.
-func connFrom(r *http.Request) *conn {
-	return r.Context().Value(connOf{}).(*conn)
+// connOf is the key of a request's connection in its context.
+type connOf struct{}
+
+// connFrom returns a request's connection, below TLS if it has that.
+func connFrom(r *http.Request) *limit.Conn {
+	conn := r.Context().Value(connOf{}).(net.Conn)
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	return conn.(interface{ Limited() *limit.Conn }).Limited()
 }
 
 // LogRefusal logs that a request was refused, and why. Of many within a short

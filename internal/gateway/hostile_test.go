@@ -157,11 +157,7 @@ func sockets(t testing.TB) (n int) {
 	return n
 }
 
-func (r *room) pending() int {
-	r.gateway.limiter.mu.Lock()
-	defer r.gateway.limiter.mu.Unlock()
-	return r.gateway.limiter.count
-}
+func (r *room) pending() int { return r.gateway.limiter.Count() }
 
 func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
 	t.Helper()

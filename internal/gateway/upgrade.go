@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sop-chat/internal/limit"
 	"sop-chat/internal/websocket"
 )
 
@@ -96,11 +98,9 @@ func (g *Gateway) refuse(w http.ResponseWriter, reason error) {
 
 // handOver answers a request and hands its connection to the chat server. At any time
 // one of them owns it: first net/http, then this function, which either closes it or
-// gives it away. What is given away is a second descriptor of the same socket, because
-// net/http's belongs to the Go runtime's poller.
+// gives it away.
 func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string, since Since) error {
-	connection := connFrom(r)
-	fd, err := connection.duplicate()
+	socket, err := g.socketOf(r)
 	if err != nil {
 		http.Error(w, "the server has no room for another connection; try again later", http.StatusServiceUnavailable)
 		return err
@@ -108,15 +108,19 @@ func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string
 	given := false
 	defer func() {
 		if !given {
-			unix.Close(fd)
+			socket.Cancel()
 		}
 	}()
-	remote := address(connection.RemoteAddr().String()).Addr()
+	remote := address(r.RemoteAddr).Addr()
 	hijacked, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return err
 	}
-	defer hijacked.Close() // the first descriptor
+	defer func() {
+		if !given {
+			hijacked.Close()
+		}
+	}()
 	received, err := buffered.Reader.Peek(buffered.Reader.Buffered())
 	if err != nil {
 		return err
@@ -132,18 +136,34 @@ func (g *Gateway) handOver(w http.ResponseWriter, r *http.Request, accept string
 		return nil // the browser has gone
 	}
 	given = true
+	fd := socket.Start(hijacked)
 	g.config.Adopt(Client{FD: fd, Peer: g.Peer(r), Remote: remote, Agreed: agreed, Since: since, Received: bytes.Clone(received)})
 	return nil
 }
 
-// duplicate returns another descriptor of the connection, which does not block
-// either.
-func (c *conn) duplicate() (fd int, err error) {
+// socketOf returns what the chat server will get of a request's connection.
+func (g *Gateway) socketOf(r *http.Request) (Pipe, error) {
+	if r.TLS != nil {
+		return g.config.NewPipe()
+	}
+	return duplicate(connFrom(r))
+}
+
+// A duplicated is another descriptor of a TCP connection, whose first one belongs to the Go
+// runtime's poller.
+type duplicated int
+
+// duplicate returns another descriptor of a connection, which does not block either.
+func duplicate(c *limit.Conn) (fd duplicated, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return -1, err
 	}
-	failed := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	failed := raw.Control(func(own uintptr) {
+		var n int
+		n, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+		fd = duplicated(n)
+	})
 	if failed != nil {
 		return -1, failed
 	}
@@ -152,3 +172,12 @@ func (c *conn) duplicate() (fd int, err error) {
 	}
 	return fd, nil
 }
+
+// Start closes the first descriptor and returns the other.
+func (fd duplicated) Start(c net.Conn) int {
+	c.Close()
+	return int(fd)
+}
+
+// Cancel closes the descriptor.
+func (fd duplicated) Cancel() { unix.Close(int(fd)) }

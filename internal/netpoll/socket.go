@@ -63,7 +63,10 @@ func address(raw *unix.RawSockaddrInet6) netip.AddrPort {
 
 // Read reads into b, which must not be empty, see read(2). At the end of the
 // stream it returns 0 and no error.
-func (p *Poller) Read(fd int, b []byte) (int, syscall.Errno) {
+func (p *Poller) Read(fd int, b []byte) (int, syscall.Errno) { return Read(fd, b) }
+
+// Read is like Poller.Read, for callers that have no poller.
+func Read(fd int, b []byte) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd),
 		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 	if errno != 0 {
@@ -135,6 +138,11 @@ const (
 // Errors are ignored: where the system lacks an option, or the descriptor isn't
 // TCP, the connection works without it.
 func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
+	Tune(fd, peer, unacknowledged)
+}
+
+// Tune is like Poller.Tune, for callers that have no poller.
+func Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
 	setTCP(fd, unix.TCP_NODELAY, 1)
 	if system := systemCongestion(); !peer.IsLoopback() && system != plainCongestion {
 		unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, system)
@@ -143,21 +151,27 @@ func (p *Poller) Tune(fd int, peer netip.Addr, unacknowledged time.Duration) {
 	setTCP(fd, unix.TCP_KEEPIDLE, keepAliveIdle)
 	setTCP(fd, unix.TCP_KEEPINTVL, keepAliveInterval)
 	setTCP(fd, unix.TCP_KEEPCNT, keepAliveProbes)
-	p.SetUserTimeout(fd, unacknowledged)
+	SetUserTimeout(fd, unacknowledged)
 }
 
 // SetUserTimeout sets how long data may be unacknowledged, or unsent because the
 // peer's window is closed, before the kernel gives the connection up. 0 is the
 // kernel's own rule, under which the window of a peer that answers may be closed
 // for ever. See TCP_USER_TIMEOUT in tcp(7).
-func (p *Poller) SetUserTimeout(fd int, d time.Duration) {
+func (p *Poller) SetUserTimeout(fd int, d time.Duration) { SetUserTimeout(fd, d) }
+
+// SetUserTimeout is like Poller.SetUserTimeout, for callers that have no poller.
+func SetUserTimeout(fd int, d time.Duration) {
 	setTCP(fd, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
 }
 
 // WindowClosed reports whether a TCP peer's window is closed: it is alive, and its
 // program doesn't read. Where the system doesn't tell (before Linux 5.4 the window
 // is always 0), it reports that it is.
-func (p *Poller) WindowClosed(fd int) bool {
+func (p *Poller) WindowClosed(fd int) bool { return WindowClosed(fd) }
+
+// WindowClosed is like Poller.WindowClosed, for callers that have no poller.
+func WindowClosed(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return err != unix.EOPNOTSUPP // which is not TCP
@@ -174,7 +188,10 @@ func (p *Poller) Reset(fd int) {
 
 // EndStream ends the stream to the peer after all that was sent, see SHUT_WR in
 // shutdown(2).
-func (p *Poller) EndStream(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
+func (p *Poller) EndStream(fd int) { EndStream(fd) }
+
+// EndStream is like Poller.EndStream, for callers that have no poller.
+func EndStream(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
 
 func setTCP(fd, option, value int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, option, value)

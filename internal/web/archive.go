@@ -15,8 +15,8 @@ import (
 	"strconv"
 	"time"
 
-	"sop-chat/internal/gateway"
 	"sop-chat/internal/history"
+	"sop-chat/internal/limit"
 )
 
 const (
@@ -162,7 +162,7 @@ func filterOf(query url.Values) (history.Filter, error) {
 func (a *archive) readInTurn(r *http.Request, of *slots, f history.Filter) ([]message, error) {
 	waiting, cancel := context.WithTimeout(r.Context(), mayWait)
 	defer cancel()
-	release, err := of.take(waiting, gateway.RateKey(a.config.Gateway.Peer(r).Addr()))
+	release, err := of.take(waiting, limit.RateKey(a.config.Gateway.Peer(r).Addr()))
 	if err != nil {
 		return nil, errBusy
 	}

@@ -1,6 +1,10 @@
 //go:build linux
 
-package gateway
+// Package limit bounds the connections that a listener accepts, until they are clients
+// of the chat server, which has bounds of its own.
+//
+// It knows addresses and TCP, and nothing of what the connections are for.
+package limit
 
 import (
 	"container/list"
@@ -15,8 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A limiter bounds the connections to the page's port, until they are WebSockets:
-// then they are the server's, which has bounds of its own.
+// A Limiter bounds connections, until they are closed or released.
 //
 // Beyond a bound, the connection that has been idle for longest is evicted:
 // beyond that of an address one of the same address, beyond that of all one of
@@ -28,22 +31,22 @@ import (
 // than later. And when more requests come than there is CPU time for, the
 // connection to evict is one whose request has come and was not read yet. It is not
 // evicted. Instead, the next are accepted later.
-type limiter struct {
+type Limiter struct {
 	inAll, perAddress int
-	trusts            func(netip.Addr) bool
+	spared            func(netip.Addr) bool
 	grace             time.Duration // how long a connection is spared that its address has too many
 	patience          time.Duration // how long accepting waits at most, each time
 
 	mu     sync.Mutex
 	count  int
 	isDue  bool                      // evictLate will be called
-	groups map[netip.Addr]*list.List // of *conn by RateKey, the least recently used first
+	groups map[netip.Addr]*list.List // of *Conn by RateKey, the least recently used first
 }
 
-// A conn is a connection that a limiter knows.
-type conn struct {
+// A Conn is a connection that a limiter knows.
+type Conn struct {
 	*net.TCPConn
-	limiter *limiter
+	limiter *Limiter
 	isRead  atomic.Bool // somebody has begun to read
 
 	// Guarded by limiter.mu.
@@ -64,8 +67,22 @@ func RateKey(addr netip.Addr) netip.Addr {
 	return addr
 }
 
-func newLimiter(c Config, trusts func(netip.Addr) bool) *limiter {
-	l := &limiter{inAll: c.MaxPending, perAddress: c.MaxPendingPerAddress, trusts: trusts, grace: grace, patience: acceptPatience, groups: make(map[netip.Addr]*list.List)}
+// A Config says how many connections there may be.
+type Config struct {
+	// InAll is how many there may be in all, and PerAddress how many of one address. 0
+	// is 1,024, or an eighth of the descriptors that the process may have if that is
+	// less, and a quarter of all.
+	InAll, PerAddress int
+	// Spared reports whether an address is a trusted proxy's; nil if none is.
+	Spared func(netip.Addr) bool
+}
+
+// New returns a limiter.
+func New(c Config) *Limiter {
+	l := &Limiter{inAll: c.InAll, perAddress: c.PerAddress, spared: c.Spared, grace: grace, patience: acceptPatience, groups: make(map[netip.Addr]*list.List)}
+	if l.spared == nil {
+		l.spared = func(netip.Addr) bool { return false }
+	}
 	if l.inAll == 0 {
 		l.inAll = 1024
 		var descriptors syscall.Rlimit
@@ -80,11 +97,22 @@ func newLimiter(c Config, trusts func(netip.Addr) bool) *limiter {
 	return l
 }
 
+// Listener returns a listener that bounds what it accepts from another, which is one of
+// TCP. Its connections are of type *Conn.
+func (l *Limiter) Listener(inner net.Listener) net.Listener { return listener{inner, l} }
+
+// Count returns how many connections there are.
+func (l *Limiter) Count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}
+
 // add counts a connection for an address, as the most recently used. After that,
 // waitForSpace has to be called.
-func (l *limiter) add(c *conn, addr netip.Addr) {
+func (l *Limiter) add(c *Conn, addr netip.Addr) {
 	var key netip.Addr
-	if !l.trusts(addr) {
+	if !l.spared(addr) {
 		key = RateKey(addr)
 	}
 	l.mu.Lock()
@@ -103,9 +131,9 @@ func (l *limiter) add(c *conn, addr netip.Addr) {
 
 // makeSpace evicts as many connections as are too many in all, and reports whether that
 // is done. It is not if the next to evict waits for its request to be read.
-func (l *limiter) makeSpace(patient bool) (done bool) {
+func (l *Limiter) makeSpace(patient bool) (done bool) {
 	l.mu.Lock()
-	var victims []*conn
+	var victims []*Conn
 	defer func() {
 		l.mu.Unlock()
 		reset(victims)
@@ -125,7 +153,7 @@ func (l *limiter) makeSpace(patient bool) (done bool) {
 const grace = 500 * time.Millisecond
 
 // evictLater has evictLate be called after a while. The caller holds the lock.
-func (l *limiter) evictLater(after time.Duration) {
+func (l *Limiter) evictLater(after time.Duration) {
 	if !l.isDue {
 		l.isDue = true
 		time.AfterFunc(after, l.evictLate)
@@ -134,11 +162,11 @@ func (l *limiter) evictLater(after time.Duration) {
 
 // evictLate evicts the connections that an address has too many and that have had their
 // grace, unless they wait for their requests to be read.
-func (l *limiter) evictLate() {
+func (l *Limiter) evictLate() {
 	const pause = 10 * time.Millisecond
 	l.mu.Lock()
 	l.isDue = false
-	var victims []*conn
+	var victims []*Conn
 	for key, group := range l.groups {
 		for key.IsValid() && group.Len() > l.perAddress {
 			first := oldest(group)
@@ -159,7 +187,7 @@ func (l *limiter) evictLate() {
 const acceptPatience = 500 * time.Millisecond
 
 // waitForSpace makes space for a new connection.
-func (l *limiter) waitForSpace() {
+func (l *Limiter) waitForSpace() {
 	const pause = time.Millisecond
 	for begun := time.Now(); !l.makeSpace(time.Since(begun) < l.patience); {
 		time.Sleep(pause)
@@ -167,14 +195,14 @@ func (l *limiter) waitForSpace() {
 }
 
 // Read notes that somebody reads: from then on it is the client that is waited for.
-func (c *conn) Read(b []byte) (int, error) {
+func (c *Conn) Read(b []byte) (int, error) {
 	c.isRead.Store(true)
 	return c.TCPConn.Read(b)
 }
 
 // isUnread reports whether something has come over a connection that nobody has
 // begun to read.
-func (c *conn) isUnread() bool {
+func (c *Conn) isUnread() bool {
 	if c.isRead.Load() {
 		return false
 	}
@@ -189,7 +217,7 @@ func (c *conn) isUnread() bool {
 
 // largest returns the group that has most, of several the one whose first
 // connection was not used for longest. That of the proxies counts as empty.
-func (l *limiter) largest() (found *list.List) {
+func (l *Limiter) largest() (found *list.List) {
 	most := -1
 	for key, group := range l.groups {
 		n := 0
@@ -203,11 +231,11 @@ func (l *limiter) largest() (found *list.List) {
 	return found
 }
 
-func oldest(group *list.List) *conn { return group.Front().Value.(*conn) }
+func oldest(group *list.List) *Conn { return group.Front().Value.(*Conn) }
 
 // evict takes the least recently used connection out of a group. The caller
 // has to close it.
-func (l *limiter) evict(group *list.List) *conn {
+func (l *Limiter) evict(group *list.List) *Conn {
 	c := oldest(group)
 	l.remove(c)
 	return c
@@ -215,9 +243,9 @@ func (l *limiter) evict(group *list.List) *conn {
 
 // evictAny evicts a connection, because something else needs its descriptor,
 // and reports whether there was one.
-func (l *limiter) evictAny() bool {
+func (l *Limiter) evictAny() bool {
 	l.mu.Lock()
-	var victim *conn
+	var victim *Conn
 	if l.count > 0 {
 		victim = l.evict(l.largest())
 	}
@@ -225,12 +253,13 @@ func (l *limiter) evictAny() bool {
 	if victim == nil {
 		return false
 	}
-	victim.reset()
+	victim.Reset()
 	return true
 }
 
-// touch makes a connection the most recently used of its address.
-func (l *limiter) touch(c *conn) {
+// Touch makes a connection the most recently used of its address.
+func (c *Conn) Touch() {
+	l := c.limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.element != nil {
@@ -241,7 +270,7 @@ func (l *limiter) touch(c *conn) {
 
 // remove takes a connection out of its group, if it is in one. The caller holds
 // the lock.
-func (l *limiter) remove(c *conn) {
+func (l *Limiter) remove(c *Conn) {
 	if c.element == nil {
 		return
 	}
@@ -254,8 +283,18 @@ func (l *limiter) remove(c *conn) {
 	l.count--
 }
 
+// Limited returns the connection, also from a type that it is embedded in.
+func (c *Conn) Limited() *Conn { return c }
+
+// Release stops counting the connection, which from then on is not evicted.
+func (c *Conn) Release() {
+	c.limiter.mu.Lock()
+	defer c.limiter.mu.Unlock()
+	c.limiter.remove(c)
+}
+
 // Close closes the connection and stops counting it.
-func (c *conn) Close() error {
+func (c *Conn) Close() error {
 	c.limiter.mu.Lock()
 	c.closed = true
 	c.limiter.remove(c)
@@ -263,26 +302,23 @@ func (c *conn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// reset closes the connection at once, also in the kernel: what was not sent
+// Reset closes the connection at once, also in the kernel: what was not sent
 // yet is dropped, and not kept for a peer that may never read it.
-func (c *conn) reset() {
+func (c *Conn) Reset() {
 	c.SetLinger(0)
 	c.Close()
 }
 
-func reset(all []*conn) {
+func reset(all []*Conn) {
 	for _, c := range all {
-		c.reset()
+		c.Reset()
 	}
 }
-
-// connOf is the key of a request's connection in its context.
-type connOf struct{}
 
 // A listener counts the connections it accepts.
 type listener struct {
 	net.Listener
-	limiter *limiter
+	limiter *Limiter
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -294,9 +330,14 @@ func (l listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{TCPConn: accepted.(*net.TCPConn), limiter: l.limiter}
-		l.limiter.add(c, address(c.RemoteAddr().String()).Addr())
+		c := &Conn{TCPConn: accepted.(*net.TCPConn), limiter: l.limiter}
+		l.limiter.add(c, addressOf(c))
 		l.limiter.waitForSpace()
 		return c, nil
 	}
+}
+
+func addressOf(c *Conn) netip.Addr {
+	at, _ := netip.ParseAddrPort(c.RemoteAddr().String())
+	return at.Addr().Unmap()
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package gateway
+package limit
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ import (
 // because it is the server that is slow. Once it has been read it is, if the request is
 // not complete.
 func TestUnreadRequestStays(t *testing.T) {
-	l := listen(t, Config{MaxPending: 2, MaxPendingPerAddress: 2})
+	l := listen(t, Config{InAll: 2, PerAddress: 2})
 	l.limiter.patience = chattest.Patience
 	browsers := []net.Conn{l.dial(), l.dial(), l.dial()}
 	conns := []net.Conn{<-l.accept(), <-l.accept()}
@@ -45,7 +45,7 @@ func TestUnreadRequestStays(t *testing.T) {
 // An address may have more connections than its bound within their grace, and no more
 // after that.
 func TestGrace(t *testing.T) {
-	l := listen(t, Config{MaxPending: 8, MaxPendingPerAddress: 2})
+	l := listen(t, Config{InAll: 8, PerAddress: 2})
 	l.limiter.grace = time.Hour
 	var conns []net.Conn
 	b := make([]byte, 100)
@@ -71,7 +71,7 @@ func TestGrace(t *testing.T) {
 	}
 }
 
-// A limited is a gateway's listener whose connections nobody serves.
+// A limited is a limiter's listener whose connections nobody serves.
 type limited struct {
 	listener
 	t *testing.T
@@ -116,8 +116,18 @@ func (l limited) accept() <-chan net.Conn {
 	return accepted
 }
 
-func (l limited) count() int {
-	l.limiter.mu.Lock()
-	defer l.limiter.mu.Unlock()
-	return l.limiter.count
+func (l limited) count() int { return l.limiter.Count() }
+
+func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
+	t.Helper()
+	deadline := time.After(within)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("in vain waited %v for this: %s", within, what)
+		}
+	}
 }
