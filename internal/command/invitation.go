@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sop-chat/internal/console"
@@ -28,6 +29,8 @@ type invitation struct {
 	maxClients int
 	rooms      []rooms.Room // none if there is only one, without a name
 	personal   bool         // only keys of persons open it
+	isTLS      bool
+	names      []string // by which others reach the server, if not by its addresses
 }
 
 // mostRooms is how many rooms are named at the start: what can be read at a glance.
@@ -49,12 +52,29 @@ func ownAddresses() []netip.Addr {
 // String returns two lines: where the server listens, and how to join. With named rooms
 // there is one more, which names them.
 func (i invitation) String() string {
-	lines := fmt.Sprintf("sop-chat: listening on port %d, %s; %s\nsop-chat: %s\n",
-		i.port, i.where(), i.capacity(), i.how())
+	with := ""
+	if i.isTLS {
+		with = " with TLS"
+	}
+	lines := fmt.Sprintf("sop-chat: listening%s on port %d, %s; %s\nsop-chat: %s\n",
+		with, i.port, i.where(), i.capacity(), i.how())
 	if len(i.rooms) > 0 {
 		lines += fmt.Sprintf("sop-chat: the %s: %s\n", english.Noun(len(i.rooms), "room"), roomNames(i.rooms))
 	}
 	return lines
+}
+
+// beside returns a line for a port that the server has besides another.
+func (i invitation) beside() string {
+	return fmt.Sprintf("sop-chat: with TLS on port %d, %s: %s\n", i.port, i.where(), i.how())
+}
+
+// command returns the beginning of the command that joins.
+func (i invitation) command() string {
+	if i.isTLS {
+		return "sop-chat join --tls"
+	}
+	return "sop-chat join"
 }
 
 // roomNames returns the names of some rooms, as they can be shown.
@@ -127,12 +147,15 @@ func (i invitation) key() string {
 
 // how returns the command that joins, as it is typed on another machine.
 func (i invitation) how() string {
+	if len(i.names) > 0 {
+		return fmt.Sprintf("others join with %s: %s %s", i.key(), i.command(), net.JoinHostPort(i.names[0], strconv.Itoa(int(i.port))))
+	}
 	if i.ownUnknown() {
-		return fmt.Sprintf("others join with %s and an address of this machine: sop-chat join ADDRESS:%d (or localhost:%[2]d here)", i.key(), i.port)
+		return fmt.Sprintf("others join with %s and an address of this machine: %s ADDRESS:%d (or localhost:%[3]d here)", i.key(), i.command(), i.port)
 	}
 	fromOthers, fromHere := i.reachable()
 	if len(fromOthers) == 0 {
-		return fmt.Sprintf("only this machine can join, with %s: sop-chat join %s", i.key(), fromHere)
+		return fmt.Sprintf("only this machine can join, with %s: %s %s", i.key(), i.command(), fromHere)
 	}
 	// A machine may have dozens, for containers and tunnels.
 	const most = 4
@@ -140,7 +163,7 @@ func (i invitation) how() string {
 	for _, addr := range fromOthers[:min(len(fromOthers), most)] {
 		places = append(places, netip.AddrPortFrom(addr, i.port).String())
 	}
-	line := fmt.Sprintf("others join with %s: sop-chat join %s", i.key(), places[0])
+	line := fmt.Sprintf("others join with %s: %s %s", i.key(), i.command(), places[0])
 	if fromHere != "" {
 		places = append(places, fromHere+" on this machine")
 	}

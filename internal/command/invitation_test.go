@@ -181,3 +181,28 @@ func addrs(texts []string) []netip.Addr {
 	}
 	return addrs
 }
+
+// Over TLS others join by a name that the certificate is for, if it has one that they can
+// use; beside a port without TLS, one line says so.
+func TestInvitationWithTLS(t *testing.T) {
+	i := invitation{port: 9443, bound: addrs([]string{"::"}), own: addrs([]string{"192.168.1.5"}), maxClients: 4, isTLS: true}
+	if got, want := i.String(), "sop-chat: listening with TLS on port 9443, all addresses; at most 4 clients\n"+
+		"sop-chat: others join with the key: sop-chat join --tls 192.168.1.5:9443 (or localhost:9443 on this machine)\n"; got != want {
+		t.Errorf("%swant:\n%s", got, want)
+	}
+	i.names = publicNames([]string{"localhost", "127.0.0.1", "::1", "chat.example.com", "192.0.2.7"})
+	if got, want := i.beside(), "sop-chat: with TLS on port 9443, all addresses: others join with the key: sop-chat join --tls chat.example.com:9443\n"; got != want {
+		t.Errorf("%swant:\n%s", got, want)
+	}
+	for port, want := range map[uint16]string{
+		8443: "sop-chat: others join from a browser: https://chat.example.com:8443/#key=key\nsop-chat: or: https://192.0.2.7:8443/#key=key\n",
+		443:  "sop-chat: others join from a browser: https://chat.example.com/#key=key\nsop-chat: or: https://192.0.2.7/#key=key\n",
+	} {
+		i.port = port
+		var out bytes.Buffer
+		webInvitation{invitation: i, roomKey: "key", isHTTPS: true}.show(&out, false)
+		if got := out.String(); got != want {
+			t.Errorf("%swant:\n%s", got, want)
+		}
+	}
+}

@@ -20,12 +20,15 @@ type endpoint struct {
 // endpoints returns the endpoints of a server that listens on some addresses, and on
 // others for the page if there is one.
 func (o *serveOptions) endpoints(bound, page []netip.Addr) []endpoint {
-	all := []endpoint{{name: fmt.Sprintf("port %d", o.port), isReachable: othersReach(bound, false)}}
+	var all []endpoint
+	if !o.tls.noPlain {
+		all = append(all, endpoint{name: fmt.Sprintf("port %d", o.port), isReachable: othersReach(bound, false)})
+	}
 	if o.web.at.port != 0 {
 		all = append(all, endpoint{
 			name:        "the page",
 			isReachable: othersReach(page, len(o.web.urls) > 0),
-			isEncrypted: o.web.isEncrypted(),
+			isEncrypted: o.certs.areSet() || o.web.isEncrypted(),
 		})
 	}
 	return all

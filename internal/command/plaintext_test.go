@@ -31,6 +31,8 @@ func TestPlaintextWarning(t *testing.T) {
 		{args: "--web 127.0.0.1:8080 --web-origin http://a", bound: "::1", page: "127.0.0.1", want: "the page is"},
 		{args: "--web 127.0.0.1:8080 --trusted-proxy 127.0.0.1", bound: "::1", page: "127.0.0.1"},
 		{args: "--web :8080 --trusted-proxy 127.0.0.1", bound: "::1", page: "::", want: "the page is"},
+		{args: "--web :8080 --tls-cert c --tls-key k", bound: "::1", page: "::"},
+		{args: "--tls :9443 --tls-cert c --tls-key k", bound: "::", want: "port 9000 is"},
 		{args: "--web :8080 --trusted-proxy 192.168.1.1", bound: "::1", page: "::", want: "the page is"},
 	} {
 		o := options(t, process(append(strings.Fields(test.args), "9000", "key")))

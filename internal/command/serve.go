@@ -45,6 +45,8 @@ type serveOptions struct {
 	rate          rooms.Rate
 	rateBurst     int // 0: what fits the rate
 	web           webOptions
+	tls           tlsOptions
+	certs         certOptions
 	loops         int // or automatic
 	send          string
 	console       string
@@ -75,7 +77,7 @@ most 448 bytes; one that begins with '-' goes after '--'.
 All users of this machine can see a KEY on the command line. To hide it, put it
 into a file (--key-file) or into the variable SOP_CHAT_KEY, and leave KEY out.
 PORT can be left out too if it is in SOP_CHAT_PORT. A single argument is always
-PORT.
+PORT. With --no-plain there is no PORT, and a single argument is KEY.
 
 With --keys, people have keys of their own. KEY then opens the room besides, or
 is left out. The file is read again at SIGHUP, too.
@@ -173,6 +175,8 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`The addresses or networks (10.0.0.0/8) of proxies that say a client's address, separated by commas: `+
 			`before PORT by the PROXY protocol, before --web by X-Forwarded-For. Clients of one that does `+
 			`not say it can claim any address.`)
+	o.tls.defineFlags(flags)
+	o.certs.defineFlags(flags)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -196,19 +200,30 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 
 // readArguments reads PORT and KEY.
 func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+	if o.tls.noPlain && len(args) > 1 {
+		return usagef("with --no-plain there is no PORT, and KEY is the only argument; there are %d", len(args))
+	}
 	if len(args) > 2 {
 		return usagef("there are %d arguments, not PORT and KEY; a KEY with blanks needs quotes around it", len(args))
 	}
+	keys := args
+	if !o.tls.noPlain {
+		keys = args[min(1, len(args)):]
+	}
 	source := keySource{
-		arguments:  args[min(1, len(args)):],
+		arguments:  keys,
 		file:       o.keyFile,
 		fileByFlag: cmd.Flags().Changed("key-file"),
 	}
 	withKey := source.isGiven(p)
 	needsKey := !o.hasNamedRooms() && o.keysFile == ""
 	var err error
-	if o.port, err = readPort(cmd, args, p, needsKey && !withKey); err != nil {
-		return err
+	if !o.tls.noPlain {
+		if o.port, err = readPort(cmd, args, p, needsKey && !withKey); err != nil {
+			return err
+		}
+	} else if needsKey && !withKey {
+		return usagef("KEY is missing: give it as the argument, in a file with --key-file, or in %s", keyVariable)
 	}
 	if withKey || needsKey {
 		if o.key, err = source.read(p); err != nil {
@@ -236,7 +251,10 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.setPersonalKeys(withKey); err != nil {
 		return err
 	}
-	return o.web.check(o.stage)
+	if err := o.web.check(o.stage); err != nil {
+		return err
+	}
+	return o.checkTLS()
 }
 
 // rereads reports whether the server has a file to read again on SIGHUP.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +25,7 @@ const peerTimeout = 2 * time.Minute
 // its console are complete.
 func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{}, logger *slog.Logger) error {
 	descriptors := descriptorLimit()
+	shared := shareDescriptors(descriptors)
 	o.warnOfMaxClients(descriptors, logger)
 	pending, perAddress := o.pendingLimits(descriptors)
 	personal := newKeyring(&o, p, pending, logger)
@@ -31,7 +34,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		Keyring:              personal.forServer(),
 		MaxPending:           pending,
 		MaxPendingPerAddress: perAddress,
-		Descriptors:          shareDescriptors(descriptors),
+		Descriptors:          shared,
 		Proxies:              o.proxies,
 		AuthTimeout:          o.authTimeout,
 		StallTimeout:         o.stallTimeout,
@@ -43,14 +46,21 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if err != nil {
 		return err
 	}
-	bound, err := listenAll(ctx, o.bind, o.port, s.Listen)
-	if err != nil {
-		return err
+	var bound []netip.Addr
+	if !o.tls.noPlain {
+		if bound, err = listenAll(ctx, o.bind, o.port, s.Listen); err != nil {
+			return err
+		}
 	}
 	if at := s.Addrs(); len(at) == 1 && at[0].Addr() == netip.IPv4Unspecified() {
 		bound = []netip.Addr{at[0].Addr()} // there is no IPv6
 	}
-	site, err := openWeb(ctx, o, s, logger)
+	secure, err := openTLS(ctx, o, shared.Full, logger)
+	if err != nil {
+		return err
+	}
+	defer secure.close()
+	site, err := openWeb(ctx, o, s, secure, logger)
 	if err != nil {
 		return err
 	}
@@ -69,21 +79,38 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
 	announceStage(p.Stderr, o.stage)
-	invite(p.Stderr, o.port, bound, o.maxClients, o.rooms, o.personalOnly)
+	o.invite(p.Stderr, bound, secure)
+	secure.start(s)
 	site.start(o, webRoom(s, personal), logger)
 	site.invite(o, p)
 	o.announceHiddenKeys(p.Stderr)
 	warnOfPlaintext(p.Stderr, o.endpoints(bound, site.bound))
-	reachable := othersReach(append(bound, site.bound...), len(o.web.urls)+len(o.proxies) > 0)
+	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
 	warn(o.allRooms())
 	rereadKeys, stopLooking := personal.reload(ctx, s, logger)
 	defer stopLooking()
 	stopReloading := open.reload(ctx, reread, warn, rereadKeys, logger)
 	defer stopReloading()
-	err = errors.Join(s.Serve(site.closeFirst(ctx)), keeper.wait())
+	served := s.Serve(closeFirst(closeFirst(ctx, secure.stopAccepting), site.close))
+	secure.close()
+	err = errors.Join(served, keeper.wait())
 	display.wait()
 	return err
+}
+
+// invite writes where the server listens, and how to join by a port of its own.
+func (o *serveOptions) invite(out io.Writer, bound []netip.Addr, secure *tlsPort) {
+	if len(bound) > 0 {
+		invite(out, o.port, bound, o.maxClients, o.rooms, o.personalOnly)
+	}
+	switch {
+	case len(secure.bound) == 0:
+	case len(bound) > 0:
+		fmt.Fprint(out, secure.invitation(*o).beside())
+	default:
+		fmt.Fprint(out, secure.invitation(*o))
+	}
 }
 
 func (o *serveOptions) loopsHere() int { return o.loopsFor(runtime.GOMAXPROCS(0)) }

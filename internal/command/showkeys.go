@@ -19,6 +19,8 @@ func (o *serveOptions) masksKeys() (flag string) {
 		return "--web"
 	case o.keysFile != "":
 		return "--keys"
+	case o.tls.at.port != 0:
+		return "--tls"
 	}
 	return ""
 }

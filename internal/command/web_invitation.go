@@ -3,8 +3,10 @@ package command
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"sop-chat/internal/qrcode"
@@ -16,6 +18,7 @@ type webInvitation struct {
 	urls       []string // where the page is found from outside, if not there
 	roomKey    string   // of the only room, if it has no name
 	hideKey    bool     // the link does not have it
+	isHTTPS    bool
 }
 
 // pages returns the addresses at which others find the page, or this machine if there
@@ -24,16 +27,36 @@ func (w webInvitation) pages() (pages []string, onlyHere bool) {
 	if len(w.urls) > 0 {
 		return w.urls, false
 	}
+	scheme := "http://"
+	if w.isHTTPS {
+		scheme = "https://"
+	}
+	for _, name := range w.names {
+		pages = append(pages, scheme+w.host(name))
+	}
+	if len(pages) > 0 {
+		return pages, false
+	}
 	fromOthers, fromHere := w.reachable()
 	for _, addr := range fromOthers {
 		if addr.Zone() == "" { // browsers know no zones
-			pages = append(pages, "http://"+netip.AddrPortFrom(addr, w.port).String())
+			pages = append(pages, scheme+netip.AddrPortFrom(addr, w.port).String())
 		}
 	}
 	if len(pages) == 0 && fromHere != "" {
-		return []string{"http://" + fromHere}, true
+		return []string{scheme + fromHere}, true
 	}
 	return pages, false
+}
+
+// host returns a host name or an address with the port, as it is in a link.
+func (w webInvitation) host(name string) string {
+	const https = 443
+	host := net.JoinHostPort(name, strconv.Itoa(int(w.port)))
+	if w.port == https {
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return host
 }
 
 // link returns the link by which one joins a room, unless keys are hidden: the key is in

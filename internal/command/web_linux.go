@@ -19,13 +19,14 @@ type website struct {
 	listeners []net.Listener
 	bound     []netip.Addr
 	gateway   *gateway.Gateway
+	tls       *tlsPort // ends TLS, if there is a certificate
 	serving   sync.WaitGroup
 	stop      context.CancelFunc
 }
 
 // openWeb takes the page's port.
-func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog.Logger) (*website, error) {
-	w := &website{}
+func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, logger *slog.Logger) (*website, error) {
+	w := &website{tls: t}
 	if o.web.at.port == 0 {
 		return w, nil
 	}
@@ -47,6 +48,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 				Received:  c.Received,
 			})
 		},
+		NewPipe:     t.newPipe,
 		Subprotocol: server.Subprotocol,
 		Origins:     o.web.origins(),
 		Proxies:     o.proxies,
@@ -56,17 +58,22 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, logger *slog
 }
 
 func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
+	l, err := listenTCP(ctx, at)
+	if err == nil {
+		w.listeners = append(w.listeners, l)
+	}
+	return err
+}
+
+// listenTCP returns a listener whose connections can be handed to the server.
+func listenTCP(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
 	address := at.String()
 	if at.Addr() == netip.IPv6Unspecified() {
 		address = fmt.Sprintf(":%d", at.Port()) // of IPv4 too, and of that alone where there is no IPv6
 	}
 	config := net.ListenConfig{Control: netpoll.PrepareListener}
 	config.SetMultipathTCP(false) // whose connections don't inherit that
-	l, err := config.Listen(ctx, "tcp", address)
-	if err == nil {
-		w.listeners = append(w.listeners, l)
-	}
-	return err
+	return config.Listen(ctx, "tcp", address)
 }
 
 // start begins to serve the page. room is web.Config's.
@@ -76,11 +83,16 @@ func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, s
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
+	var https func(net.Listener) net.Listener
+	if w.isHTTPS() {
+		https = w.tls.terminator.HTTPS
+	}
 	w.serving.Go(func() {
 		web.Serve(ctx, w.listeners, web.Config{
 			Gateway: w.gateway,
 			URLs:    o.web.urls,
-			Names:   o.web.names(o.bind),
+			HTTPS:   https,
+			Names:   append(o.web.names(o.bind), w.tls.names...),
 			Room:    room,
 			History: o.history,
 			Replay:  o.replay,
@@ -89,13 +101,16 @@ func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, s
 	})
 }
 
-// closeFirst returns a context that is done when ctx is done and the page has ended. So
-// browsers that come back at once, when the server has told them that it stops, are not
+// isHTTPS reports whether the page is served over TLS.
+func (w *website) isHTTPS() bool { return w.tls.terminator != nil }
+
+// closeFirst returns a context that is done when ctx is done and close has returned. So
+// clients that come back at once, when the server has told them that it stops, are not
 // let in for a moment, which to them looks as if the key was wrong.
-func (w *website) closeFirst(ctx context.Context) context.Context {
+func closeFirst(ctx context.Context, close func()) context.Context {
 	closed, done := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
-		w.close()
+		close()
 		done()
 	})
 	return closed
@@ -119,9 +134,12 @@ func (w *website) invite(o serveOptions, p Process) {
 		return
 	}
 	webInvitation{
-		invitation: invitation{port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms, personal: o.personalOnly},
-		urls:       o.web.urls,
-		roomKey:    o.key,
-		hideKey:    o.linkHidesKey(p) || o.personalOnly,
+		invitation: invitation{
+			port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms, personal: o.personalOnly, names: publicNames(w.tls.names),
+		},
+		urls:    o.web.urls,
+		roomKey: o.key,
+		hideKey: o.linkHidesKey(p) || o.personalOnly,
+		isHTTPS: w.isHTTPS(),
 	}.show(p.Stderr, p.errIsTerminal && obeysSequences(p) && wantsColours(p))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,13 +26,16 @@ type Client struct {
 // Listener returns a listener of a terminator for clients that speak no HTTP, to be given
 // to Serve. It accepts from one of TCP.
 func (t *Terminator) Listener(inner net.Listener) net.Listener {
-	return t.listen(t.limiter.Listener(inner), t.tls(), false)
+	return t.listen(t.limiter.Listener(inner))
 }
+
+// http11 is the protocol that HTTPS agrees to.
+const http11 = "http/1.1"
 
 // HTTPS returns a listener of a terminator for HTTP/1.1, for net/http. It accepts from one
 // of a limit.Limiter.
 func (t *Terminator) HTTPS(inner net.Listener) net.Listener {
-	return t.listen(inner, t.tls("http/1.1"), true)
+	return t.listen(inner, http11)
 }
 
 // Serve hands the clients of a listener over until it is closed. From then on adopt owns
@@ -59,7 +63,7 @@ type listener struct {
 	inner      net.Listener
 	terminator *Terminator
 	config     *tls.Config
-	isHTTP     bool
+	protocols  []string // that it agrees to
 	ready      chan net.Conn
 	done       chan struct{} // closed by Close
 	serving    sync.WaitGroup
@@ -68,12 +72,12 @@ type listener struct {
 	begun map[*conn]struct{} // guarded by mu; whose handshakes are not complete; nil when closed
 }
 
-func (t *Terminator) listen(inner net.Listener, config *tls.Config, isHTTP bool) net.Listener {
+func (t *Terminator) listen(inner net.Listener, protocols ...string) net.Listener {
 	l := &listener{
 		inner:      inner,
 		terminator: t,
-		config:     config,
-		isHTTP:     isHTTP,
+		config:     t.tls(protocols),
+		protocols:  protocols,
 		ready:      make(chan net.Conn),
 		done:       make(chan struct{}),
 		begun:      make(map[*conn]struct{}),
@@ -173,6 +177,10 @@ func (l *listener) handshake(c *conn) {
 		l.refuse(c, err)
 		return
 	}
+	if agreed := secure.ConnectionState().NegotiatedProtocol; agreed != "" && !slices.Contains(l.protocols, agreed) {
+		c.Close()
+		return
+	}
 	c.Conn.SetDeadline(time.Time{})
 	select {
 	case l.ready <- secure:
@@ -190,7 +198,7 @@ func (l *listener) refuse(c *conn, err error) {
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		l.terminator.config.Logger.Debug("a TLS connection ended before its handshake was complete", "address", peer)
 		return
-	case notTLS && l.isHTTP && isHTTP(header.RecordHeader):
+	case notTLS && slices.Contains(l.protocols, http11) && isHTTP(header.RecordHeader):
 		answerPlain(c)
 	}
 	l.terminator.config.Logger.Info("a TLS handshake failed", "address", peer, "reason", inWords(err, l.terminator.config.HandshakeTimeout))

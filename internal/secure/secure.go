@@ -23,8 +23,10 @@ import (
 
 // A Config says how TLS is ended.
 type Config struct {
-	// GetCertificate returns the certificate for a client, see tls.Config.
-	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Configure returns a configuration that has the server's certificates, too. If it
+	// agrees to protocols (ALPN) that the given one has not, a connection with one of
+	// them is closed after the handshake.
+	Configure func(*tls.Config) *tls.Config
 	// ClientCAs are those by one of which a client's certificate has to be signed; nil
 	// if clients need none.
 	ClientCAs *x509.CertPool
@@ -76,11 +78,10 @@ func New(c Config) *Terminator {
 	return t
 }
 
-// tls returns the configuration for clients that speak a protocol.
-func (t *Terminator) tls(protocols ...string) *tls.Config {
+// tls returns the configuration for clients that speak one of some protocols.
+func (t *Terminator) tls(protocols []string) *tls.Config {
 	c := &tls.Config{
-		GetCertificate: t.config.GetCertificate,
-		NextProtos:     protocols,
+		NextProtos: protocols,
 		// What is to be sent is there at once, and not computed bit by bit. Small
 		// records would only cost more system calls.
 		DynamicRecordSizingDisabled: true,
@@ -88,7 +89,7 @@ func (t *Terminator) tls(protocols ...string) *tls.Config {
 	if t.config.ClientCAs != nil {
 		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, t.config.ClientCAs
 	}
-	return c
+	return t.config.Configure(c)
 }
 
 // closeTimeout is how long Close waits for clients that are slow to take what is due.

@@ -94,7 +94,12 @@ func open(t testing.TB, c Config, adopt func(Client)) *port {
 	t.Helper()
 	ca := newAuthority(t)
 	certificate := ca.issue(t, "localhost")
-	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
+	if c.Configure == nil {
+		c.Configure = func(base *tls.Config) *tls.Config {
+			base.Certificates = []tls.Certificate{*certificate}
+			return base
+		}
+	}
 	if c.HandshakeTimeout == 0 {
 		c.HandshakeTimeout = chattest.Patience
 	}
@@ -117,9 +122,11 @@ func open(t testing.TB, c Config, adopt func(Client)) *port {
 }
 
 // dial connects over TLS, without a handshake.
-func (p *port) dial() *tls.Conn {
+func (p *port) dial() *tls.Conn { return p.dialTo(p.addr) }
+
+func (p *port) dialTo(address string) *tls.Conn {
 	p.t.Helper()
-	c, err := net.Dial("tcp", p.addr)
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -56,7 +56,10 @@ func (a *acceptor) read(c *conn) state {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	c.Name = string(m.TrimmedName())
 	p := a.byConn[c]
-	if p.room = a.rooms.find(m.Text()); p.room == nil && a.check(p, m) {
+	if p.room = a.rooms.find(m.Text()); p.room == nil && !c.isWebSocket() && looksLikeTLS(m) {
+		return a.refuse(p, m, causeTLS)
+	}
+	if p.room == nil && a.check(p, m) {
 		return c.state
 	}
 	switch {
@@ -95,6 +98,9 @@ func (a *acceptor) waitOrRefuse(p *pendingConn, m *wire.Message, why cause) stat
 	a.identities.retry(c)
 	return c.state
 }
+// looksLikeTLS reports whether what came in place of an authentication message is the
+// beginning of a TLS handshake, see RFC 8446, section 5.1: no name begins like that.
+func looksLikeTLS(m *wire.Message) bool { return m[0] == 22 && m[1] == 3 && m[2] <= 4 }
 
 // joinLog sets where a connection's messages begin: after the last that it has, or
 // with those that are replayed. It returns the number of the first, the epoch, and the

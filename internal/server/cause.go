@@ -37,6 +37,7 @@ var (
 	causeKey      = cause{words: "wrong key", level: slog.LevelInfo, complete: true}
 	causeRevoked  = cause{words: "its key was removed", level: slog.LevelInfo, complete: true}
 	causeTooMany  = cause{words: "too many keys wait to be checked", level: slog.LevelInfo, complete: true}
+	causeTLS      = cause{words: "speaks TLS, and this port does not", level: slog.LevelInfo, complete: true}
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
 	causeName     = cause{words: "somebody with this name, or one that looks like it, is in the room", level: slog.LevelInfo, complete: true}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}

@@ -39,17 +39,14 @@ func (a *acceptor) makeSpace(fd int) {
 	if a.descriptorsShort = a.descriptorsShort || fd >= d.Short; !a.descriptorsShort {
 		return
 	}
-	for next := a.nextFD(); next >= d.Short && a.all.size > d.ForPending && !a.evict(a.all.victim()); {
+	for next := a.nextFD(fd); next >= d.Short && a.all.size > d.ForPending && !a.evict(a.all.victim()); {
 	}
 }
 
-// nextFD returns the number of the next descriptor. To find it, a descriptor
-// must be open; without a listener there is none, and no shortage is assumed.
-func (a *acceptor) nextFD() int {
-	if len(a.listeners) == 0 {
-		return 0
-	}
-	fd, errno := a.kernel.NextFD(a.listeners[0])
+// nextFD returns the number of the next descriptor. To find it, a descriptor must be
+// open.
+func (a *acceptor) nextFD(open int) int {
+	fd, errno := a.kernel.NextFD(open)
 	if errno != 0 {
 		return math.MaxInt // there is none
 	}
@@ -59,7 +56,7 @@ func (a *acceptor) nextFD() int {
 // outOfDescriptors reports whether the next connection would get a descriptor
 // that is not for connections.
 func (a *acceptor) outOfDescriptors() bool {
-	return a.descriptorsShort && a.nextFD() >= a.limits.descriptors.Full
+	return a.descriptorsShort && a.nextFD(a.listeners[0]) >= a.limits.descriptors.Full
 }
 
 // evictFrom evicts a connection of a set and reports whether it did.

@@ -3,6 +3,7 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -138,5 +139,34 @@ func TestAssignToOtherLoops(t *testing.T) {
 		if i < 200 {
 			last = nil // stays
 		}
+	}
+}
+
+// Connections that were handed over are evicted when descriptors run short, also by a
+// server that has no listener.
+func TestAdoptedAreEvictedForDescriptors(t *testing.T) {
+	s, err := server.New(server.Config{AuthTimeout: chattest.Patience, Descriptors: server.Descriptors{Short: 3, ForPending: 2, Full: 1 << 20}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(server.RoomConfig{Key: chattest.Key, Backlog: 1 << 20}, nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.Serve(ctx) }()
+	conns := make([]net.Conn, 5)
+	for i := range conns {
+		var fd int
+		conns[i], fd = far(t)
+		s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr()})
+	}
+	expectEnd(t, conns[0])
+	last := conns[len(conns)-1]
+	authenticate(t, last, "alice", chattest.Key)
+	receive(t, last)
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -24,6 +24,9 @@ import (
 type Config struct {
 	// Gateway takes the page's WebSockets.
 	Gateway *gateway.Gateway
+	// HTTPS returns a listener whose connections are over TLS; nil if the page is served
+	// without.
+	HTTPS func(net.Listener) net.Listener
 	// URLs are where the page is found from outside, such as
 	// https://chat.example.com or https://example.com/chat. If there are any, it
 	// is served for their hosts alone; of a path it has to be asked for without.
@@ -83,7 +86,11 @@ func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 	c.Gateway.Limit(&server)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- server.Serve(c.Gateway.Listener(l)) }()
+		l = c.Gateway.Listener(l)
+		if c.HTTPS != nil {
+			l = c.HTTPS(l)
+		}
+		go func() { failed <- server.Serve(l) }()
 	}
 	unhook := context.AfterFunc(ctx, func() { server.Close() })
 	defer unhook()
