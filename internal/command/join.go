@@ -23,13 +23,14 @@ import (
 // joinOptions are the client's options.
 type joinOptions struct {
 	roomOptions
-	page  string // the address of the server's page, if that was given
-	name  string
-	tls   bool
-	trust trustOptions
-	plain bool
-	json  bool
-	stay  bool
+	page     string // the address of the server's page, if that was given
+	name     string
+	tls      bool
+	trust    trustOptions
+	identity identityOptions
+	plain    bool
+	json     bool
+	stay     bool
 }
 
 // A joinFunc runs the client.
@@ -98,6 +99,7 @@ func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.tls, "tls", "", "false", truth,
 		`Uses TLS, with a server or proxy whose certificate is valid for HOST.`)
 	o.trust.defineFlags(flags)
+	o.identity.defineFlags(flags)
 	define(flags, &o.plain, "plain", "", "false", truth,
 		`Reads and prints lines even on a terminal.`)
 	define(flags, &o.json, "json", "", "false", truth,
@@ -138,7 +140,10 @@ func (o *joinOptions) readArguments(cmd *cobra.Command, args []string, p Process
 	if err := o.trust.read(); err != nil {
 		return err
 	}
-	o.tls = o.tls || o.trust.areSet()
+	if err := o.identity.read(); err != nil {
+		return err
+	}
+	o.tls = o.tls || o.trust.areSet() || o.identity.areSet()
 	o.name = strings.TrimSpace(o.name)
 	if o.name == "" {
 		o.name = loginName(p)
@@ -169,7 +174,7 @@ func (o *joinOptions) readPage(link string) (address, key string, err error) {
 			port = "443"
 		}
 	}
-	if u.Scheme == "http" && (o.tls || o.trust.areSet()) {
+	if u.Scheme == "http" && (o.tls || o.trust.areSet() || o.identity.areSet()) {
 		return "", "", usagef("%q is not reached over TLS; leave out %s, or use https://", page, o.flagsOfTLS())
 	}
 	o.page = strings.TrimRight(page, "/")
@@ -309,7 +314,9 @@ func (o *joinOptions) dial(ctx context.Context, options ...client.Option) (*clie
 	limited, cancel := context.WithTimeoutCause(ctx, joinTimeout, slow)
 	defer cancel()
 	if o.tls {
-		options = append(options, client.WithTLS(o.trust.config(o.host)))
+		config := o.trust.config(o.host)
+		config.Certificates = o.identity.certificates
+		options = append(options, client.WithTLS(config))
 	}
 	c, err := client.Dial(limited, o.place(), o.name, o.key, options...)
 	if err == nil || ctx.Err() != nil {

@@ -139,6 +139,8 @@ func (o *joinOptions) flagsOfTLS() string {
 		return "--tls-pin"
 	case o.trust.caFile != "":
 		return "--tls-ca"
+	case o.identity.areSet():
+		return "--tls-cert"
 	}
 	return "--tls"
 }
@@ -180,9 +182,10 @@ func hostsOf(c *x509.Certificate) string {
 // refusals say what servers mean that end a handshake with these alerts. Before TLS 1.3
 // there is no alert for the lack of a certificate alone.
 var refusals = map[string]string{
-	"tls: certificate required": "lets in only clients with a certificate, which join can't give",
-	"tls: bad certificate":      "lets in only clients with a certificate, which join can't give",
-	"tls: handshake failure":    "refuses the TLS handshake; it may let in only clients with a certificate, which join can't give",
+	"tls: certificate required":          "lets in only clients with a certificate; give yours by --tls-cert and --tls-key",
+	"tls: bad certificate":               "lets in only clients with a certificate that it trusts; give yours by --tls-cert and --tls-key",
+	"tls: unknown certificate authority": "does not trust the authority of the certificate of --tls-cert",
+	"tls: handshake failure":             "refuses the TLS handshake; it may let in only clients with a certificate, see --tls-cert",
 }
 
 // alertIn returns the alert with which a server refused TLS, in the words of crypto/tls,

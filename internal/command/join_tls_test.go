@@ -181,8 +181,8 @@ func TestTLSErrors(t *testing.T) {
 		{"wrong host", elsewhere, &tls.Config{}, `the certificate of HOST is for "chat.example.org, b.example.org, 192.0.2.1" and not for "127.0.0.1"; is the address right?`},
 		{"no host", x509.Certificate{}, &tls.Config{}, `the certificate of HOST is for no host and not for "127.0.0.1"; is the address right?`},
 		{"expired", expired, &tls.Config{}, "a certificate of HOST is valid from 2026-01-02 to 2026-02-03 only; if the clock of this machine is right, the operator has to renew it"},
-		{"client's certificate", here, &tls.Config{ClientAuth: tls.RequireAnyClientCert}, "HOST lets in only clients with a certificate, which join can't give"},
-		{"client's certificate, TLS 1.2", here, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "HOST refuses the TLS handshake; it may let in only clients with a certificate, which join can't give"},
+		{"client's certificate", here, &tls.Config{ClientAuth: tls.RequireAnyClientCert}, "HOST lets in only clients with a certificate; give yours by --tls-cert and --tls-key"},
+		{"client's certificate, TLS 1.2", here, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "HOST refuses the TLS handshake; it may let in only clients with a certificate, see --tls-cert"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			c := newCertificate(t, test.template)

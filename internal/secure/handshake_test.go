@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +99,46 @@ func TestUnfinishedHandshakes(t *testing.T) {
 	silent[0].SetReadDeadline(time.Now().Add(chattest.Patience))
 	if _, err := silent[0].Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the first is still open: %v", err)
+	}
+}
+
+// However many handshakes there are, only some compute at the same time, and those that
+// wait for the client are not among them.
+func TestGate(t *testing.T) {
+	var computing, most atomic.Int64
+	var certificate *tls.Certificate
+	r := openRoom(t, server.Config{}, Config{Configure: func(c *tls.Config) *tls.Config {
+		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			n := computing.Add(1)
+			for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+			}
+			time.Sleep(time.Millisecond) // it computes
+			computing.Add(-1)
+			return certificate, nil
+		}
+		return c
+	}})
+	certificate = r.ca.issue(t, "localhost")
+	for range 20 { // which never go on
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Write([]byte{22, 3, 1})
+	}
+	var all sync.WaitGroup
+	for range 40 {
+		c := r.dial()
+		all.Go(func() {
+			if err := c.Handshake(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := most.Load(); n > int64(cap(r.gate)) {
+		t.Errorf("%d handshakes computed at the same time, want %d at most", n, cap(r.gate))
 	}
 }
 

@@ -163,7 +163,7 @@ func (p *Pipe) isOverdue() bool {
 		}
 		return false
 	}
-	return time.Since(p.hungUpAt) >= p.terminator.overdue
+	return time.Since(p.hungUpAt) >= p.terminator.config.overdue
 }
 
 // log logs why a direction has ended, if it is not the usual end.

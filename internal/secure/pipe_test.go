@@ -144,8 +144,7 @@ func TestReset(t *testing.T) {
 // A client that reads nothing does not keep its pipe when the server has closed its end:
 // it is reset soon after.
 func TestClientThatNeverReads(t *testing.T) {
-	p, client, server := connect(t, Config{})
-	p.overdue = overdueChecks
+	p, client, server := connect(t, Config{overdue: overdueChecks})
 	client.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
 	server.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 	for {
@@ -156,13 +155,29 @@ func TestClientThatNeverReads(t *testing.T) {
 	server.Close()
 	began := time.Now()
 	eventually(t, "the pipe ends", func() bool { return p.live() == 0 })
-	if took := time.Since(began); took < p.overdue {
-		t.Errorf("the pipe ended after %v, want %v at least, for what was left", took, p.overdue)
+	if took := time.Since(began); took < p.config.overdue {
+		t.Errorf("the pipe ended after %v, want %v at least, for what was left", took, p.config.overdue)
 	}
 	eventually(t, "the connection is reset", func() bool {
 		_, err := client.NetConn().Write([]byte{0})
 		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	})
+}
+
+// A client that takes nothing does not keep the server from ending.
+func TestCloseResets(t *testing.T) {
+	p, client, server := connect(t, Config{closing: 100 * time.Millisecond})
+	client.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
+	server.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	for {
+		if _, err := server.Write(make([]byte, 10_000)); err != nil {
+			break
+		}
+	}
+	p.stop()
+	if n := p.live(); n != 0 {
+		t.Errorf("%d pipes are left", n)
+	}
 }
 
 // A client that reads slowly receives all that was written before the server closed its

@@ -10,6 +10,7 @@
 package secure
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -43,6 +44,8 @@ type Config struct {
 	MaxPending, MaxPendingPerAddress int
 	// Logger takes diagnostics.
 	Logger *slog.Logger
+
+	overdue, closing time.Duration // overdueTimeout and closeTimeout, unless a test sets them
 }
 
 // A Terminator ends TLS. Its methods may be called by any goroutine.
@@ -50,7 +53,6 @@ type Terminator struct {
 	config  Config
 	limiter *limit.Limiter
 	gate    gate
-	overdue time.Duration // overdueTimeout
 	stop    chan struct{} // closed by Close
 
 	mu      sync.Mutex
@@ -64,11 +66,12 @@ func New(c Config) *Terminator {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.overdue = cmp.Or(c.overdue, overdueTimeout)
+	c.closing = cmp.Or(c.closing, closeTimeout)
 	t := &Terminator{
 		config:  c,
 		limiter: limit.New(limit.Config{InAll: c.MaxPending, PerAddress: c.MaxPendingPerAddress}),
 		gate:    make(gate, max(1, runtime.GOMAXPROCS(0)/2)),
-		overdue: overdueTimeout,
 		stop:    make(chan struct{}),
 		pipes:   make(map[*Pipe]struct{}),
 	}
@@ -112,7 +115,7 @@ func (t *Terminator) Close() {
 		t.running.Wait()
 		close(done)
 	}()
-	late := time.NewTimer(closeTimeout)
+	late := time.NewTimer(t.config.closing)
 	defer late.Stop()
 	select {
 	case <-done:

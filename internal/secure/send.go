@@ -25,7 +25,7 @@ func (p *Pipe) send() {
 		// The server is not kept waiting. It hears of the end from the other
 		// direction, after all that the client had sent.
 		p.failed.Store(true)
-		p.conn.SetReadDeadline(time.Now().Add(p.terminator.overdue))
+		p.conn.SetReadDeadline(time.Now().Add(p.terminator.config.overdue))
 		p.skipAll()
 	} else if err = p.tls.CloseWrite(); err == nil {
 		err = p.conn.CloseWrite()

@@ -106,8 +106,7 @@ func TestStop(t *testing.T) {
 // A client that reads slowly stays, and receives everything. One that never reads is ended
 // by the server's rule for that, and so is its pipe.
 func TestSlowAndDeaf(t *testing.T) {
-	r := openRoom(t, server.Config{StallTimeout: 300 * time.Millisecond}, Config{}, server.RoomConfig{Backlog: 128 << 10})
-	r.overdue = overdueChecks
+	r := openRoom(t, server.Config{StallTimeout: 300 * time.Millisecond}, Config{overdue: overdueChecks}, server.RoomConfig{Backlog: 128 << 10})
 	deaf := r.join("deaf")
 	deaf.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
 	slow, alice := r.join("slow"), r.join("alice")
