@@ -167,14 +167,19 @@ func SetUserTimeout(fd int, d time.Duration) {
 
 // WindowClosed reports whether a TCP peer's window is closed: it is alive, and its
 // program doesn't read. Where the system doesn't tell (before Linux 5.4 the window
-// is always 0), it reports that it is.
+// is always 0), it reports that it is. Of an end of a socket pair it reports whether the
+// other has left something unread.
 func (p *Poller) WindowClosed(fd int) bool { return WindowClosed(fd) }
 
 // WindowClosed is like Poller.WindowClosed, for callers that have no poller.
 func WindowClosed(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil {
-		return err != unix.EOPNOTSUPP // which is not TCP
+	switch {
+	case err == unix.EOPNOTSUPP: // it is not TCP
+		unread, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		return err == nil && unread > 0
+	case err != nil:
+		return true
 	}
 	return info.State == unix.BPF_TCP_ESTABLISHED && info.Snd_wnd == 0
 }

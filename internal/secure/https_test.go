@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -105,16 +106,30 @@ func TestHTTPS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer web.CloseNow()
+	m, _ := wire.New("web", chattest.Key)
+	if err := web.Write(ctx, websocket.MessageBinary, m[:]); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := web.Read(ctx); err != nil { // its echo
+		t.Fatal(err)
+	}
 	ended := make(chan error)
 	go func() {
 		_, _, err := web.Read(ctx)
 		ended <- err
 	}()
-	eventually(t, "the pipe is there", func() bool { return r.live() == 1 })
 	r.port.stop()
 	if err := <-ended; websocket.CloseStatus(err) != websocket.StatusGoingAway {
 		t.Errorf("the browser is told: %v", err)
 	}
+}
+
+const upgradeRequest = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+
+// frameOf returns a frame with one message, masked with zeros.
+func frameOf(m wire.Message) string {
+	return string(append([]byte{0x82, 0x80 | 126, wire.Size >> 8, wire.Size & 255, 0, 0, 0, 0}, m[:]...))
 }
 
 // What comes right behind the request that opens a WebSocket is not lost.
@@ -124,10 +139,43 @@ func TestEarlyFrames(t *testing.T) {
 	alice := r.join("alice")
 	secure := r.dialTo(address)
 	m, _ := wire.New("web", chattest.Key)
-	frame := append([]byte{0x82, 0x80 | 126, 2, 0, 0, 0, 0, 0}, m[:]...)
-	io.WriteString(secure, "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+string(frame)+strings.Repeat(string(frame), 20))
+	io.WriteString(secure, upgradeRequest+strings.Repeat(frameOf(m), 21))
 	for range 20 {
 		alice.expect("web: " + chattest.Key)
+	}
+}
+
+// A browser whose window is closed is not expected to answer pings, although what it has yet
+// to receive may all be in the kernel.
+func TestClosedWindowNeedsNoPongs(t *testing.T) {
+	const pingInterval = 400 * time.Millisecond
+	r := openRoom(t, server.Config{PingInterval: pingInterval, PeerTimeout: 100 * time.Millisecond}, Config{PeerTimeout: time.Second})
+	const headerSize = 4
+	alice := r.join("alice")
+	secure := r.dialTo(r.site(t))
+	secure.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
+	m, _ := wire.New("web", chattest.Key)
+	io.WriteString(secure, upgradeRequest+frameOf(m))
+	for head := ""; !strings.HasSuffix(head, "\r\n\r\n"); {
+		var b [1]byte
+		if _, err := io.ReadFull(secure, b[:]); err != nil {
+			t.Fatal(err)
+		}
+		head += string(b[:])
+	}
+	if _, err := io.CopyN(io.Discard, secure, headerSize+wire.Size); err != nil { // its echo
+		t.Fatal(err)
+	}
+	const messages = 120 // more than its window, and less than what makes it lag
+	for range messages {
+		alice.send(strings.Repeat("x", 440))
+	}
+	time.Sleep(8 * pingInterval) // in which it would be ended
+	if n := r.live(); n != 2 {
+		t.Fatalf("%d pipes are left, want 2", n)
+	}
+	received, err := io.CopyN(io.Discard, secure, messages*wire.Size)
+	if err != nil {
+		t.Errorf("received %d bytes, %v", received, err)
 	}
 }

@@ -50,9 +50,10 @@ type Pipe struct {
 	tls        *tls.Conn
 	conn       *conn
 	counted    bool         // by the terminator
-	timeoutOff bool         // its window is closed, so TCP_USER_TIMEOUT is off; used by watch alone
+	timeoutOff bool         // so is TCP_USER_TIMEOUT, while the window is; used by watch alone
 	goroutines atomic.Int32 // that are running
 	failed     atomic.Bool  // the client can't be sent anything more
+	windowShut atomic.Bool  // the client takes nothing; set by watch
 
 	// Used by the sending goroutine alone.
 	hungUpAt time.Time // when it was found out that the server has closed its end

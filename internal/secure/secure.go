@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -129,9 +128,6 @@ func (t *Terminator) Close() {
 	t.mu.Unlock()
 	<-done
 }
-
-// errClosed is for what comes after Close.
-var errClosed = errors.New("the server is shutting down")
 
 // add counts a pipe that is to be started, and reports whether it may be.
 func (t *Terminator) add(p *Pipe) bool {

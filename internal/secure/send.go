@@ -47,8 +47,11 @@ func (p *Pipe) sendAll() error {
 			_, err = p.tls.Write(p.buffer[:n])
 			p.release()
 		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, errWouldBlock):
+			err = p.waitForWindow()
 		}
 		if err != nil {
 			return err
@@ -68,7 +71,7 @@ func (p *Pipe) skipAll() {
 }
 
 // next waits until the server has written something and reads it into p.buffer, which has
-// to be released if that is not nil.
+// to be released if that is not nil. It returns errWouldBlock if the client takes nothing.
 func (p *Pipe) next() (int, error) {
 	if err := p.localRaw.Read(p.fill.call); err != nil {
 		return 0, err
@@ -76,6 +79,8 @@ func (p *Pipe) next() (int, error) {
 	switch p.fill.errno {
 	case 0:
 		return p.fill.n, endOfStream(p.fill.n)
+	case syscall.EAGAIN:
+		return 0, errWouldBlock
 	case syscall.ECONNRESET: // the server has closed its end, and left something unread
 		return 0, io.EOF
 	}
@@ -84,6 +89,10 @@ func (p *Pipe) next() (int, error) {
 
 // take reads what is there. As long as there is nothing, the pipe has no buffer.
 func (p *Pipe) take(fd uintptr) (done bool) {
+	if p.windowShut.Load() && !p.failed.Load() {
+		p.fill.n, p.fill.errno = 0, syscall.EAGAIN
+		return true
+	}
 	p.buffer = buffers.Get().(*[recordSize]byte)
 	for {
 		p.fill.n, p.fill.errno = netpoll.Read(int(fd), p.buffer[:])

@@ -37,6 +37,7 @@ func (t *Terminator) watch() {
 func (p *Pipe) checkWindow() {
 	p.conn.raw.Control(func(fd uintptr) {
 		closed := netpoll.WindowClosed(int(fd))
+		p.windowShut.Store(closed)
 		if closed == p.timeoutOff {
 			return
 		}
@@ -47,4 +48,24 @@ func (p *Pipe) checkWindow() {
 		}
 		netpoll.SetUserTimeout(int(fd), timeout)
 	})
+}
+
+// windowPause is how long nothing is passed on to a client whose window is closed until it
+// is looked at again.
+const windowPause = 100 * time.Millisecond
+
+// waitForWindow waits until the window of a client is open. What is passed on meanwhile
+// would only lie in the kernel. Not doing so tells the server that the client does not read:
+// it need not answer pings then.
+func (p *Pipe) waitForWindow() error {
+	for p.windowShut.Load() {
+		if p.isOverdue() {
+			return errOverdue
+		}
+		time.Sleep(windowPause)
+		closed := false
+		p.conn.raw.Control(func(fd uintptr) { closed = netpoll.WindowClosed(int(fd)) })
+		p.windowShut.Store(closed)
+	}
+	return nil
 }
