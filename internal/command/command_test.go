@@ -113,7 +113,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: with("--tls-cert=c.pem", "--tls-key=k.pem"), want: "a certificate is for --tls or --web, and neither is given"},
 		{args: with("--web=:8080", "--tls-client-ca=ca.pem"), want: "--tls-client-ca is about TLS, and there is none without a certificate: --tls-cert FILE --tls-key FILE"},
 		{args: with("--stage=2", "--tls=:9443", "--tls-cert=c.pem", "--tls-key=k.pem"), want: "--tls and --no-plain work from stage 3 on, not in stage 2"},
-		{args: []string{"--no-plain", "key"}, want: "--no-plain leaves no way to join without --tls or --web"},
+		{args: []string{"--no-plain", "secret"}, want: "--no-plain leaves no way to join without --tls or --web"},
 		{args: []string{"--no-plain", "9000", "key"}, want: "with --no-plain there is no PORT, and KEY is the only argument; there are 2"},
 		{args: []string{"--no-plain"}, want: "KEY is missing: give it as the argument, in a file with --key-file, or in SOP_CHAT_KEY"},
 

@@ -188,8 +188,8 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How the room is shown on standard output: text, json (an object a line) or off.`)
 	define(flags, &o.consoleKeys, "console-keys", "HOW", "auto", oneOf("auto", "show", "hide"),
 		`Whether standard output shows the keys that clients give, right and wrong ones, and the link `+
-			`of --web contains the room's: show or hide. auto shows them, but with --web or --keys only in that `+
-			`link, and there only on a terminal.`)
+			`of --web contains the room's: show or hide. auto shows them, but with --web, --tls or --keys only in `+
+			`that link, and there only on a terminal.`)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
 		`The lowest level that is reported on standard error: debug, info, warn or error.`)
 	define(flags, &o.stage, "stage", "N", "4", wholeNumber(1, 4),

@@ -32,6 +32,10 @@ func TestKeysOnTheConsole(t *testing.T) {
 		{args: []string{"--room", "a=b"}, onTerminal: true},
 		{args: []string{"--keys", people}, onTerminal: true, hides: true, said: strings.Replace(line, "--web", "--keys", 1)},
 		{args: []string{"--keys", people, "--console-keys", "show"}, onTerminal: true},
+		{
+			args: []string{"--tls", ":9443", "--tls-cert", "c", "--tls-key", "k"}, onTerminal: true, hides: true,
+			said: strings.ReplaceAll(line, "--web", "--tls"),
+		},
 	} {
 		p := process(append(test.args, "9000", "key"))
 		p.errIsTerminal = test.onTerminal

@@ -26,7 +26,7 @@ func (t *tlsOptions) defineFlags(flags *pflag.FlagSet) {
 			`let in, and get the page.`)
 }
 
-// check reports options that have no effect, or lack something.
+// checkTLS reports options of TLS that have no effect, or lack something.
 func (o *serveOptions) checkTLS() error {
 	if err := o.certs.check(); err != nil {
 		return err

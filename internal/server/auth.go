@@ -98,6 +98,7 @@ func (a *acceptor) waitOrRefuse(p *pendingConn, m *wire.Message, why cause) stat
 	a.identities.retry(c)
 	return c.state
 }
+
 // looksLikeTLS reports whether what came in place of an authentication message is the
 // beginning of a TLS handshake, see RFC 8446, section 5.1: no name begins like that.
 func looksLikeTLS(m *wire.Message) bool { return m[0] == 22 && m[1] == 3 && m[2] <= 4 }
