@@ -49,6 +49,10 @@ var mayImport = map[string][]string{
 		"sop-chat/client", "sop-chat/internal/console", "sop-chat/internal/english", "golang.org/x/sys/unix", "charm.land/bubbletea/v2",
 		"charm.land/lipgloss/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi",
 	},
+	"internal/certs": {
+		"github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3/acme", "go.uber.org/zap", "go.uber.org/zap/zapcore",
+		"golang.org/x/net/idna", "golang.org/x/net/netutil",
+	},
 	"internal/qrcode":   {"rsc.io/qr"},
 	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/server"},
 	"internal/testenv":  {},

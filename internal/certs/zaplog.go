@@ -1,0 +1,84 @@
+package certs
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// A zapCore writes what certmagic logs to a slog.Logger: its warnings and errors, and
+// the rest for debugging.
+type zapCore struct {
+	logger *slog.Logger
+	ending *atomic.Bool // what fails from then on was given up
+	fields []zapcore.Field
+}
+
+var _ zapcore.Core = zapCore{}
+
+// restated are records about failures that events of certmagic tell of too, from which
+// ours are made, and the one about what happens next. They don't repeat the error.
+var restated = map[string]slog.Level{
+	"could not get certificate from issuer": slog.LevelDebug,
+	"validating authorization":              slog.LevelDebug,
+	"challenge failed":                      slog.LevelDebug,
+	"will retry":                            slog.LevelInfo,
+}
+
+// newZap returns a logger for certmagic.
+func newZap(logger *slog.Logger, ending *atomic.Bool) *zap.Logger {
+	return zap.New(zapCore{logger: logger.With("by", "certmagic"), ending: ending})
+}
+
+func (c zapCore) Enabled(level zapcore.Level) bool {
+	return c.logger.Enabled(context.Background(), toSlog(level))
+}
+
+func (c zapCore) With(fields []zapcore.Field) zapcore.Core {
+	c.fields = append(c.fields[:len(c.fields):len(c.fields)], fields...)
+	return c
+}
+
+func (c zapCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+
+func (c zapCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	level := toSlog(entry.Level)
+	other, isRestated := restated[entry.Message]
+	if isRestated {
+		level = other
+	}
+	if c.ending.Load() {
+		level = slog.LevelDebug
+	}
+	var attrs []slog.Attr
+	for _, field := range append(c.fields[:len(c.fields):len(c.fields)], fields...) {
+		if isRestated && field.Key == "error" {
+			continue
+		}
+		values := zapcore.NewMapObjectEncoder()
+		field.AddTo(values)
+		attrs = append(attrs, slog.Any(field.Key, values.Fields[field.Key]))
+	}
+	c.logger.LogAttrs(context.Background(), level, entry.Message, attrs...)
+	return nil
+}
+
+func (c zapCore) Sync() error { return nil }
+
+func toSlog(level zapcore.Level) slog.Level {
+	switch {
+	case level >= zapcore.ErrorLevel:
+		return slog.LevelError
+	case level == zapcore.WarnLevel:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
