@@ -3,14 +3,18 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/certmagic"
 )
 
 // Certificates are issued for a domain and an IP address by what the CA sees in a TLS
@@ -84,9 +88,20 @@ func TestACMEByHTTP(t *testing.T) {
 	if got, want := p.ordered(), []string{"127.0.0.1:", "chat.example:"}; !slices.Equal(got, want) {
 		t.Errorf("what is ordered is %q, want %q", got, want)
 	}
+	// An answer that is in the folder, of another process, is not looked for.
+	planted := filepath.Join(config.Folder, "acme", certmagic.StorageKeys.Safe(source.issuer.IssuerKey()), "challenge_tokens", "planted.example.json")
+	if err := os.MkdirAll(filepath.Dir(planted), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, planted, []byte(`{"type":"http-01","token":"guess","keyAuthorization":"guess.x","identifier":{"type":"dns","value":"planted.example"}}`))
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testTimeout}
 	for _, path := range []string{"/", "/.well-known/acme-challenge/guess", "/.well-known/acme-challenge/../../accounts"} {
-		resp, err := client.Get("http://" + p.http.Addr().String() + path)
+		request, err := http.NewRequest(http.MethodGet, "http://"+p.http.Addr().String()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "planted.example"
+		resp, err := client.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,6 +110,33 @@ func TestACMEByHTTP(t *testing.T) {
 		if resp.StatusCode != http.StatusNotFound || !strings.Contains(string(body), "nothing here") {
 			t.Errorf("%s: %s %q", path, resp.Status, body)
 		}
+	}
+}
+
+// If a CA can be answered in both ways, one that does not work is made up for by the
+// other, without a word.
+func TestACMEOtherWay(t *testing.T) {
+	for name, breaks := range map[string]func(*pebble, *ACMEConfig){
+		"port 80 leads elsewhere": func(p *pebble, c *ACMEConfig) {
+			c.HTTP = listen(t)
+			p.http.Close()
+		},
+		"port 443 leads elsewhere": func(p *pebble, c *ACMEConfig) { p.tls.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPebble(t, withShort)
+			var log logged
+			config := p.config(newFolder(t), &log, "chat.example")
+			config.TLS, config.HTTP = true, p.http
+			breaks(p, &config)
+			source := newSource(t, config)
+			p.serve(source)
+			run(t, source)
+			isIssued(t, source, &log)
+			if log.count("level=WARN")+log.count("level=ERROR") > 0 {
+				t.Errorf("something went wrong:\n%s", &log)
+			}
+		})
 	}
 }
 
@@ -141,7 +183,7 @@ func TestACMERefused(t *testing.T) {
 			test.prepare(p, &config)
 			source := newSource(t, config)
 			stop := run(t, source)
-			waitUntil(t, "the next attempt is announced", func() bool { return log.count("will retry") > 0 })
+			waitUntil(t, "the next attempt is announced", func() bool { return log.count("the CA is asked again later") > 0 })
 			want := append(test.want, "no certificate was issued", "name=chat.example", "ca=127.0.0.1:", "retrying_in=1m0s")
 			if !contains(log.String(), want...) {
 				t.Errorf("logged\n%s\nwant %q", &log, want)
@@ -161,16 +203,19 @@ func TestACMERefused(t *testing.T) {
 func TestACMERenewal(t *testing.T) {
 	p := newPebble(t, withoutShort)
 	var log logged
-	config := p.config(newFolder(t), &log, "chat.example")
+	// A renewal that was given up keeps others of the name from being tried for a minute,
+	// also in the next run of this test.
+	name := fmt.Sprintf("chat-%d.example", time.Now().UnixNano())
+	config := p.config(newFolder(t), &log, name)
 	config.TLS = true
 	config.renewCheck, config.renewShare = 100*time.Millisecond, 1
 	source := newSource(t, config)
 	p.serve(source)
 	run(t, source)
 	isIssued(t, source, &log)
-	first := source.leaf("chat.example")
+	first := source.leaf(name)
 	waitUntil(t, "another certificate is shown", func() bool {
-		cert, err := p.handshake("chat.example")
+		cert, err := p.handshake(name)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, &log)
 		}

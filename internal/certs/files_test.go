@@ -38,6 +38,7 @@ func (w *watched) begin(cert, key string) *watched {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.t.Cleanup(cancel)
 	go w.Run(ctx)
+	synctest.Wait() // for the first look
 	return w
 }
 
@@ -107,7 +108,7 @@ func TestFilesHalfReplaced(t *testing.T) {
 		w := watch(t, valid(t, "one.example"))
 		next := valid(t, "two.example")
 		write(t, w.path("cert.pem"), next.cert)
-		w.pass(0)
+		w.pass(1)
 		w.expectName("one.example")
 		write(t, w.path("key.pem"), next.key)
 		w.pass(1)

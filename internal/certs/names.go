@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddyserver/certmagic"
 	"golang.org/x/net/idna"
@@ -35,7 +36,10 @@ func ParseName(text string) (string, error) {
 		return "", fmt.Errorf("%q has a port at its end; leave it out, as in %s", text, host)
 	}
 	name, err := domains.ToASCII(strings.TrimSuffix(text, "."))
-	if err != nil || endsWithNumber(name) {
+	if err == nil {
+		_, err = domains.ToASCII(name) // which is more strict with what is encoded
+	}
+	if err != nil || !utf8.ValidString(text) || endsWithNumber(name) {
 		return "", fmt.Errorf("%q is neither a domain nor an IP address, such as chat.example.com", text)
 	}
 	return name, nil

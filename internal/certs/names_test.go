@@ -59,3 +59,22 @@ func TestCheckPublic(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is given, a name that is read is one in its final form: it is read as itself.
+func FuzzParseName(f *testing.F) {
+	for _, text := range []string{"chat.example.com", "münchen.example.", "[2001:DB8::7]", "::ffff:203.0.113.7", "*.example", "http://a/b", "a:1", "1.2.3"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := ParseName(text)
+		if err != nil {
+			return
+		}
+		if again, err := ParseName(name); err != nil || again != name {
+			t.Errorf("%q is read as %q, and that as %q, %v", text, name, again, err)
+		}
+		if strings.ContainsAny(name, "/\\ \x00") || strings.Contains(name, "..") {
+			t.Errorf("%q is read as %q, which is no name", text, name)
+		}
+	})
+}

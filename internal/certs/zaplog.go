@@ -3,6 +3,7 @@ package certs
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -19,13 +20,20 @@ type zapCore struct {
 
 var _ zapcore.Core = zapCore{}
 
+// A restatement is how a record of certmagic is written in our log.
+type restatement struct {
+	level   slog.Level
+	message string
+	omits   []string // of its fields
+}
+
 // restated are records about failures that events of certmagic tell of too, from which
-// ours are made, and the one about what happens next. They don't repeat the error.
-var restated = map[string]slog.Level{
-	"could not get certificate from issuer": slog.LevelDebug,
-	"validating authorization":              slog.LevelDebug,
-	"challenge failed":                      slog.LevelDebug,
-	"will retry":                            slog.LevelInfo,
+// ours are made, and the one about what happens next.
+var restated = map[string]restatement{
+	"could not get certificate from issuer": {slog.LevelDebug, "could not get certificate from issuer", nil},
+	"validating authorization":              {slog.LevelDebug, "validating authorization", nil},
+	"challenge failed":                      {slog.LevelDebug, "challenge failed", nil},
+	"will retry":                            {slog.LevelInfo, "the CA is asked again later", []string{"error", "elapsed", "max_duration"}},
 }
 
 // newZap returns a logger for certmagic.
@@ -50,24 +58,22 @@ func (c zapCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapc
 }
 
 func (c zapCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
-	level := toSlog(entry.Level)
-	other, isRestated := restated[entry.Message]
-	if isRestated {
-		level = other
+	as, is := restated[entry.Message]
+	if !is {
+		as = restatement{toSlog(entry.Level), entry.Message, nil}
 	}
 	if c.ending.Load() {
-		level = slog.LevelDebug
+		as.level = slog.LevelDebug
 	}
 	var attrs []slog.Attr
 	for _, field := range append(c.fields[:len(c.fields):len(c.fields)], fields...) {
-		if isRestated && field.Key == "error" {
-			continue
+		if !slices.Contains(as.omits, field.Key) {
+			values := zapcore.NewMapObjectEncoder()
+			field.AddTo(values)
+			attrs = append(attrs, slog.Any(field.Key, values.Fields[field.Key]))
 		}
-		values := zapcore.NewMapObjectEncoder()
-		field.AddTo(values)
-		attrs = append(attrs, slog.Any(field.Key, values.Fields[field.Key]))
 	}
-	c.logger.LogAttrs(context.Background(), level, entry.Message, attrs...)
+	c.logger.LogAttrs(context.Background(), as.level, as.message, attrs...)
 	return nil
 }
 

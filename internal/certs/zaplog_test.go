@@ -34,7 +34,7 @@ func TestZap(t *testing.T) {
 	want := []string{
 		`level=WARN msg=unusual by=certmagic name=chat.example n=3`,
 		`level=ERROR msg=wrong by=certmagic name=chat.example error="no luck" all="[a b]"`,
-		`level=INFO msg="will retry" by=certmagic name=chat.example retrying_in=1m0s`,
+		`level=INFO msg="the CA is asked again later" by=certmagic name=chat.example retrying_in=1m0s`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("logged\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
