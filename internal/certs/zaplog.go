@@ -32,6 +32,7 @@ type restatement struct {
 var restated = map[string]restatement{
 	"could not get certificate from issuer": {slog.LevelDebug, "could not get certificate from issuer", nil},
 	"validating authorization":              {slog.LevelDebug, "validating authorization", nil},
+	"HTTP request failed; retrying":         {slog.LevelDebug, "HTTP request failed; retrying", nil},
 	"challenge failed":                      {slog.LevelDebug, "challenge failed", nil},
 	"will retry":                            {slog.LevelInfo, "the CA is asked again later", []string{"error", "elapsed", "max_duration"}},
 }
