@@ -107,7 +107,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: []string{"9000", "key", "--bind"}, want: "--bind needs a value"},
 		{args: []string{"9000", "key", "---"}, want: "bad flag syntax: ---"},
 
-		{args: with("--tls=:9443"), want: "--tls needs a certificate: --tls-cert FILE --tls-key FILE"},
+		{args: with("--tls=:9443"), want: "--tls needs a certificate: --tls-cert FILE --tls-key FILE, or --acme DOMAIN"},
 		{args: with("--tls=9443"), want: `--tls: "9443" is not an address with a port, such as :8080 or 127.0.0.1:8080`},
 		{args: with("--tls=:9443", "--tls-cert=c.pem"), want: "--tls-cert needs the private key, too: --tls-key FILE"},
 		{args: with("--tls-cert=c.pem", "--tls-key=k.pem"), want: "a certificate is for --tls or --web, and neither is given"},

@@ -258,7 +258,7 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 }
 
 // rereads reports whether the server has a file to read again on SIGHUP.
-func (o *serveOptions) rereads() bool { return o.roomsFile != "" || o.keysFile != "" }
+func (o *serveOptions) rereads() bool { return o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" }
 
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {

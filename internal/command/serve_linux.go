@@ -55,7 +55,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if at := s.Addrs(); len(at) == 1 && at[0].Addr() == netip.IPv4Unspecified() {
 		bound = []netip.Addr{at[0].Addr()} // there is no IPv6
 	}
-	secure, err := openTLS(ctx, o, shared.Full, logger)
+	secure, err := openTLS(ctx, o, p, shared.Full, logger)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,13 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	warn(o.allRooms())
 	rereadKeys, stopLooking := personal.reload(ctx, s, logger)
 	defer stopLooking()
-	stopReloading := open.reload(ctx, reread, warn, rereadKeys, logger)
+	rereadCertificate, stopKeeping := secure.keep(ctx, logger)
+	defer stopKeeping()
+	rereadOthers := func() {
+		rereadKeys()
+		rereadCertificate()
+	}
+	stopReloading := open.reload(ctx, reread, warn, rereadOthers, logger)
 	defer stopReloading()
 	served := s.Serve(closeFirst(closeFirst(ctx, secure.stopAccepting), site.close))
 	secure.close()

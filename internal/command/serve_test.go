@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/certs"
 	"sop-chat/internal/rooms"
 )
 
@@ -41,6 +42,7 @@ func TestDefaults(t *testing.T) {
 		stallTimeout: 10 * time.Second,
 		backlog:      automatic,
 		historySync:  200 * time.Millisecond,
+		certs:        certOptions{ca: certs.LetsEncrypt, folder: "auto", http: acmeHTTP{webAddress{"::", 80}, true}},
 		loops:        automatic,
 		send:         "auto",
 		console:      "text",

@@ -36,7 +36,7 @@ func (o *serveOptions) checkTLS() error {
 	case t.at.port != 0 && o.stage <= 2, t.noPlain && o.stage <= 2:
 		return usagef("--tls and --no-plain work from stage 3 on, not in stage %d", o.stage)
 	case t.at.port != 0 && !o.certs.areSet():
-		return usagef("--tls needs a certificate: --tls-cert FILE --tls-key FILE")
+		return usagef("--tls needs a certificate: --tls-cert FILE --tls-key FILE, or --acme DOMAIN")
 	case t.noPlain && t.at.port == 0 && !hasWeb:
 		return usagef("--no-plain leaves no way to join without --tls or --web")
 	case o.certs.areSet() && t.at.port == 0 && !hasWeb:

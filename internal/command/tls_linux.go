@@ -2,12 +2,14 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 
+	"sop-chat/internal/certs"
 	"sop-chat/internal/gateway"
 	"sop-chat/internal/secure"
 	"sop-chat/internal/server"
@@ -16,30 +18,29 @@ import (
 // A tlsPort is where clients join over TLS, if --tls says so, and what ends TLS for the
 // page.
 type tlsPort struct {
-	listeners  []net.Listener
-	bound      []netip.Addr
-	names      []string           // that the certificate is for
-	terminator *secure.Terminator // nil if there is no certificate
-	serving    sync.WaitGroup
+	listeners   []net.Listener
+	bound       []netip.Addr
+	certificate certSource         // nil if there is none
+	terminator  *secure.Terminator // nil if there is no certificate
+	serving     sync.WaitGroup
 }
 
 // openTLS reads the certificate and takes the port of --tls.
-func openTLS(ctx context.Context, o serveOptions, full int, logger *slog.Logger) (*tlsPort, error) {
+func openTLS(ctx context.Context, o serveOptions, p Process, full int, logger *slog.Logger) (*tlsPort, error) {
 	t := &tlsPort{}
 	if !o.certs.areSet() {
 		return t, nil
 	}
-	certificate, err := o.certs.load()
-	if err != nil {
+	var err error
+	if t.certificate, err = o.certs.open(ctx, []uint16{o.tls.at.port, o.web.at.port}, p, logger); err != nil {
 		return nil, err
 	}
 	authorities, err := o.tls.loadClientCA()
 	if err != nil {
 		return nil, err
 	}
-	t.names = certificate.names
 	t.terminator = secure.New(secure.Config{
-		Configure:        certificate.configure,
+		Configure:        func(c *tls.Config) *tls.Config { return certs.Configure(c, t.certificate) },
 		ClientCAs:        authorities,
 		HandshakeTimeout: o.authTimeout,
 		PeerTimeout:      peerTimeout,
@@ -61,6 +62,34 @@ func openTLS(ctx context.Context, o serveOptions, full int, logger *slog.Logger)
 		return nil, fmt.Errorf("--tls: %w", err)
 	}
 	return t, nil
+}
+
+// names returns the hosts and addresses that the certificate is for.
+func (t *tlsPort) names() []string {
+	if t.certificate == nil {
+		return nil
+	}
+	return t.certificate.Names()
+}
+
+// keep keeps the certificate up to date until stop is called. reread has it read again
+// now.
+func (t *tlsPort) keep(ctx context.Context, logger *slog.Logger) (reread, stop func()) {
+	if t.certificate == nil {
+		return func() {}, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { t.certificate.Run(ctx) })
+	reread = func() {
+		if err := t.certificate.Reload(); err != nil {
+			logger.Error("the certificate stays as it is", "error", err)
+		}
+	}
+	return reread, func() {
+		cancel()
+		keeping.Wait()
+	}
 }
 
 // start begins to let clients in.
@@ -100,6 +129,6 @@ func (t *tlsPort) newPipe() (gateway.Pipe, error) { return t.terminator.NewPipe(
 func (t *tlsPort) invitation(o serveOptions) invitation {
 	return invitation{
 		port: o.tls.at.port, bound: t.bound, own: ownAddresses(), maxClients: o.maxClients, rooms: o.rooms,
-		personal: o.personalOnly, isTLS: true, names: publicNames(t.names),
+		personal: o.personalOnly, isTLS: true, names: publicNames(t.names()),
 	}
 }

@@ -92,7 +92,7 @@ func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, s
 			Gateway: w.gateway,
 			URLs:    o.web.urls,
 			HTTPS:   https,
-			Names:   append(o.web.names(o.bind), w.tls.names...),
+			Names:   append(o.web.names(o.bind), w.tls.names()...),
 			Room:    room,
 			History: o.history,
 			Replay:  o.replay,
@@ -135,7 +135,7 @@ func (w *website) invite(o serveOptions, p Process) {
 	}
 	webInvitation{
 		invitation: invitation{
-			port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms, personal: o.personalOnly, names: publicNames(w.tls.names),
+			port: o.web.at.port, bound: w.bound, own: ownAddresses(), rooms: o.rooms, personal: o.personalOnly, names: publicNames(w.tls.names()),
 		},
 		urls:    o.web.urls,
 		roomKey: o.key,
