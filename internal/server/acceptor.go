@@ -249,6 +249,15 @@ func (a *acceptor) endAllOf(e emptying) {
 	}
 }
 
+// handOn has the other loops disconnect the clients of a room, too.
+func (a *acceptor) handOn(e emptying) {
+	for _, to := range a.inboxes {
+		if to != a.inbox {
+			to.empty(e)
+		}
+	}
+}
+
 // remove removes a connection from the acceptor's lists.
 func (a *acceptor) remove(p *pendingConn) {
 	a.removeFromSets(p)

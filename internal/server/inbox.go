@@ -24,7 +24,8 @@ type assignment struct {
 }
 
 // An emptying says that all clients of a room are to be disconnected. If the room is
-// closing, nobody is let in after that.
+// closing, nobody is let in after that. It goes to the acceptor's loop first, which hands
+// it on when no connection is to be assigned any more that was let in before.
 type emptying struct {
 	room  *Room
 	cause cause

@@ -312,9 +312,14 @@ func (l *loop) check(r *rotation, interval time.Duration, isToBe func(*conn) boo
 
 // emptyRooms disconnects the clients of the rooms that are to be emptied.
 func (l *loop) emptyRooms() {
-	for _, e := range l.inbox.takeEmptying() {
+	all := l.inbox.takeEmptying()
+	if len(all) > 0 {
+		l.admitAssigned() // those that came before
+	}
+	for _, e := range all {
 		if l.acceptor != nil {
 			l.acceptor.endAllOf(e)
+			l.acceptor.handOn(e)
 		}
 		if a := l.audiences.of(e.room); a != nil {
 			l.audiences.touch(a)

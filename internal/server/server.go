@@ -209,11 +209,7 @@ func (s *Server) Disconnect(room *Room) {
 }
 
 // empty has all loops disconnect the clients of a room. The caller holds the lock.
-func (s *Server) empty(e emptying) {
-	for _, l := range s.loops {
-		l.inbox.empty(e)
-	}
-}
+func (s *Server) empty(e emptying) { s.loops[0].inbox.empty(e) }
 
 // Rooms returns the rooms, in the order of their names.
 func (s *Server) Rooms() []*Room { return s.rooms.all() }

@@ -120,11 +120,7 @@ func (w *world) change() {
 	}
 }
 
-func (w *world) empty(e emptying) {
-	for _, l := range w.loops {
-		l.inbox.empty(e)
-	}
-}
+func (w *world) empty(e emptying) { w.loops[0].inbox.empty(e) }
 
 // dismissed reports whether the client had to go because of its room.
 func (c *simClient) dismissed() bool {
