@@ -106,7 +106,8 @@ func (t *Table) Banned(from netip.Addr, now time.Time) (until time.Time, is bool
 }
 
 // Look decides whether a key may be looked at. If it says Pass, the key has to be looked
-// at now, and Right or Wrong has to be told about it; meanwhile it counts as a wrong one.
+// at now, and Right, Wrong or Skipped has to be told about it; meanwhile it counts as a
+// wrong one.
 // If it says Wait or Banned, it is pointless to ask again before a time.
 func (t *Table) Look(from netip.Addr, now time.Time) (v Verdict, until time.Time) {
 	switch {
@@ -180,6 +181,24 @@ func (t *Table) Right(from netip.Addr, now time.Time) {
 		r.forgive(at)
 		r.next = min(r.next, at+t.config.delay(r.wrong+r.looks))
 	}
+	if t.changed(r, at); r.isOver(at) {
+		t.remove(r)
+	}
+}
+
+// Skipped is told that a key was not looked at in the end.
+func (t *Table) Skipped(from netip.Addr, now time.Time) {
+	if t == nil || t.trusts(from) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := t.begin(now)
+	r := t.get(repeat.Source(from), at)
+	if r == nil {
+		return
+	}
+	r.looks = max(0, r.looks-1)
 	if t.changed(r, at); r.isOver(at) {
 		t.remove(r)
 	}

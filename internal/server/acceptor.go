@@ -11,6 +11,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
+	"sop-chat/internal/repeat"
 	"sop-chat/internal/wire"
 )
 
@@ -26,6 +27,7 @@ type acceptor struct {
 	*system
 	rooms      *rooms
 	identities *identities
+	origins    origins
 	logger     *slog.Logger
 	table      *table   // its loop's
 	endings    *endings // its loop's
@@ -47,11 +49,14 @@ type acceptor struct {
 	conns        *list.List // of *pendingConn, oldest first
 	byConn       map[*conn]*pendingConn
 	spares       spares[pendingConn]
-	all          pendingSet    // the connections whose state is pending
+	all          pendingSet    // the connections whose state is pending or delayed
 	late         pendingSet    // of those, the ones past their grace
 	firstInGrace *list.Element // of conns, the first within its grace; nil if there is none
 	lastID       uint64
 	message      wire.Message // the one being read
+
+	delays   delays
+	refusals *repeat.Counter[refusal] // for origins, since they were last reported
 
 	descriptorsShort bool      // they have been short before, so they are counted
 	spaceMade        bool      // a late connection was evicted for the next one
@@ -85,10 +90,13 @@ type pendingConn struct {
 	room    *Room             // whose key it gave; nil before that
 	checked *Checked          // what came of checking the key that it gave; nil before that
 	waited  bool              // a wake-up, for a slot in the room or its name
+	looked  bool              // its key may be looked at
+	judged  bool              // the origins know whether its key is right
 	join    *broadcast.Cursor // its join cursor, while it is echoing
 	element *list.Element     // of the acceptor's conns
 
 	inAll, inLate *list.Element // of the acceptor's sets; nil if it is not in them
+	delay         *list.Element // of the acceptor's delays; nil if it is not in them
 }
 
 // handle does what an event of a connection calls for that is no member yet.
@@ -96,7 +104,7 @@ func (a *acceptor) handle(c *conn) {
 	switch c.state {
 	case pending:
 		p := a.byConn[c]
-		if a.read(c) == pending && p.inLate != nil {
+		if now := a.read(c); (now == pending || now == delayed) && p.inLate != nil {
 			a.holdLate(p) // its client may be known now
 		}
 	case echoing:
@@ -182,6 +190,9 @@ func (a *acceptor) add(from Adopted) {
 	a.lastID++
 	c := &conn{fd: int32(from.FD), audience: -1, index: -1, framing: from.framing()}
 	c.ID, c.Addr = a.lastID, from.Peer
+	if !from.Screened && !from.proxied && !a.mayConnect(c) {
+		return
+	}
 	if len(from.Received) > 0 {
 		c.makePartial(a.system).frames.received = from.Received
 	}
@@ -206,7 +217,7 @@ func (a *acceptor) add(from Adopted) {
 	switch a.read(c) { // most have sent their message by now
 	case closed:
 		return
-	case pending:
+	case pending, delayed:
 		p.inAll = a.all.add(p)
 	}
 	a.makeSpace(from.FD)
@@ -261,6 +272,8 @@ func (a *acceptor) handOn(e emptying) {
 // remove removes a connection from the acceptor's lists.
 func (a *acceptor) remove(p *pendingConn) {
 	a.removeFromSets(p)
+	a.delays.remove(p)
+	a.giveUp(p)
 	if a.firstInGrace == p.element {
 		a.firstInGrace = p.element.Next()
 	}
@@ -273,7 +286,10 @@ func (a *acceptor) remove(p *pendingConn) {
 // deadline returns when the acceptor has to run at the latest; zero is whenever
 // something happens.
 func (a *acceptor) deadline() time.Time {
-	at := earliest(a.resumeAt, a.nextLateAt())
+	at := earliest(a.resumeAt, a.nextLateAt(), a.refusals.Due())
+	if first := a.delays.first(); first != nil {
+		at = earliest(at, a.ownTime(first.at))
+	}
 	if first := a.conns.Front(); first != nil {
 		at = earliest(at, first.Value.(*pendingConn).since.Add(a.limits.authTimeout))
 	}
@@ -287,6 +303,10 @@ func (a *acceptor) expire() {
 		if a.now.Before(p.since.Add(a.limits.authTimeout)) {
 			return
 		}
-		a.end(p.conn, causeTimeout)
+		why := causeTimeout
+		if p.conn.state == delayed {
+			why = causeDelayed
+		}
+		a.end(p.conn, why)
 	}
 }

@@ -56,13 +56,16 @@ func (a *acceptor) read(c *conn) state {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	c.Name = string(m.TrimmedName())
 	p := a.byConn[c]
-	if p.room = a.rooms.find(m.Text()); p.room == nil && !c.isWebSocket() && looksLikeTLS(m) {
-		return a.refuse(p, m, causeTLS)
-	}
-	if p.room == nil && a.check(p, m) {
+	if !a.mayLook(p) {
 		return c.state
 	}
+	if p.room = a.rooms.find(m.Text()); p.room == nil && a.check(p, m) {
+		return c.state
+	}
+	a.judge(p, m.Text())
 	switch {
+	case p.room == nil && !c.isWebSocket() && looksLikeTLS(m):
+		return a.refuse(p, m, causeTLS)
 	case p.room == nil:
 		return a.refuse(p, m, p.wrongKey())
 	case !a.takeOver(p):

@@ -41,6 +41,8 @@ var (
 	causeFull     = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
 	causeName     = cause{words: "somebody with this name, or one that looks like it, is in the room", level: slog.LevelInfo, complete: true}
 	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
+	causeDelayed  = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", level: slog.LevelInfo}
+	causeDenied   = cause{words: "its address is not allowed any more", level: slog.LevelInfo, reset: true}
 	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
 	causeReplaced = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}
 	causeInHeader = cause{words: "closed the connection within its PROXY header", level: slog.LevelInfo}

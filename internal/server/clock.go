@@ -44,6 +44,9 @@ func (c *clock) systemTime(t time.Time) time.Time {
 	return t.Add(c.stood)
 }
 
+// ownTime converts a time of the system's clock to the loop's.
+func (c *clock) ownTime(t time.Time) time.Time { return t.Add(-c.stood) }
+
 // earliest returns the earliest of some times that is not zero.
 func earliest(times ...time.Time) (first time.Time) {
 	for _, t := range times {

@@ -130,6 +130,7 @@ func (l *loop) shutdown() {
 	l.admitAssigned()
 	if l.acceptor != nil {
 		l.acceptor.closeAdopted()
+		l.acceptor.reportRefusals(true)
 	}
 	for _, c := range l.table.conns {
 		if c != nil {

@@ -15,6 +15,8 @@ import (
 //	   ├──── the room is full, epoll refuses it ──────────────────────┐
 //	   ▼                                                              │
 //	pending ──── wrong key, room full, name taken, too slow, … ───────┤
+//	   ├─ its key may not be looked at yet ──▶ delayed ─── the same ───┤
+//	   │◀──────────────────────────────────────────┘                  │
 //	   ├─ key to be checked; or right, but it has a ───▶ waiting ─────┤
 //	   │  former connection, or the room was full or      │           │
 //	   │  its name taken a moment ago                     │           │
@@ -36,6 +38,9 @@ type state uint8
 const (
 	// pending: its authentication message is not complete.
 	pending state = iota
+	// delayed: its authentication message is complete, but after wrong keys of its
+	// origin the next ones have to wait, see origins.go.
+	delayed
 	// waiting: it gave a key, and waits until that has been checked, see pass.go; or the
 	// right one, and waits until the client's former connection has ended, see takeover.go,
 	// or for the next wake-up, if the room was full or its name taken.

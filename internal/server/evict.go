@@ -70,10 +70,14 @@ func (a *acceptor) evictFrom(s *pendingSet) bool {
 }
 
 // evict ends a pending connection and reports whether it did. A connection that
-// has sent its key since it was last read is let in instead.
+// has sent its key since it was last read is let in instead, if the key may be looked
+// at.
 func (a *acceptor) evict(p *pendingConn) bool {
-	now := a.read(p.conn)
+	now := p.conn.state
 	if now == pending {
+		now = a.read(p.conn)
+	}
+	if now == pending || now == delayed {
 		now = a.end(p.conn, causeEvicted)
 	}
 	return now == closed
@@ -87,7 +91,7 @@ func (a *acceptor) evictLate() {
 			return
 		}
 		a.firstInGrace = a.firstInGrace.Next()
-		if p.conn.state != pending {
+		if p.inAll == nil {
 			continue
 		}
 		p.inLate = a.late.add(p)

@@ -25,6 +25,8 @@ type Adopted struct {
 	// Numbered says that the client speaks Subprotocol, and Has then what it says it has.
 	Numbered bool
 	Has      Since
+	// Screened says that the origins were asked before whether the client may connect.
+	Screened bool
 	// Received is what was already read from the socket.
 	Received []byte
 

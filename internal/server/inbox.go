@@ -23,9 +23,10 @@ type assignment struct {
 	cause cause
 }
 
-// An emptying says that all clients of a room are to be disconnected. If the room is
-// closing, nobody is let in after that. It goes to the acceptor's loop first, which hands
-// it on when no connection is to be assigned any more that was let in before.
+// An emptying says that all clients of a room are to be disconnected; without a room, in
+// all rooms those whose addresses are denied. If the room is closing, nobody is let in
+// after that. It goes to the acceptor's loop first, which hands it on when no connection
+// is to be assigned any more that was let in before.
 type emptying struct {
 	room  *Room
 	cause cause

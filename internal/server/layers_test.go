@@ -22,7 +22,7 @@ var layers = []struct {
 	types []string
 }{
 	{"kernel", []string{
-		"kernel", "fileMemory", "system", "clock", "cause", "outcome", "outcomeKind", "spares", "partial", "frames", "flatFrame", "framing",
+		"kernel", "fileMemory", "origins", "system", "clock", "cause", "outcome", "outcomeKind", "spares", "partial", "frames", "flatFrame", "framing",
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
@@ -31,7 +31,7 @@ var layers = []struct {
 	}},
 	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{
-		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked",
+		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked", "delays", "delayedOrigin", "refusal",
 	}},
 	{"loop", []string{"loop", "Server", "Config"}},
 }

@@ -13,6 +13,8 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
+	"sop-chat/internal/origin"
+	"sop-chat/internal/repeat"
 )
 
 const (
@@ -43,6 +45,7 @@ type loop struct {
 	acceptor   *acceptor    // nil in all loops but the first
 	identities *identities
 	passes     *passes
+	origins    origins
 	audiences  audiences
 	events     []netpoll.Event
 	table      table
@@ -62,6 +65,7 @@ func newLoop(k kernel, index int, out output, ids *identities, ps *passes, lim l
 		inbox:      inbox{loop: index, wake: k.Wake},
 		identities: ids,
 		passes:     ps,
+		origins:    (*origin.Table)(nil),
 		stop:       stop,
 		events:     make([]netpoll.Event, maxEvents),
 	}
@@ -85,6 +89,8 @@ func (l *loop) addAcceptor(loops []*loop, rooms *rooms, listeners []int, q *hand
 		rooms:      rooms,
 		identities: l.identities,
 		passes:     l.passes,
+		origins:    l.origins,
+		refusals:   repeat.New[refusal](0, 0),
 		logger:     l.logger,
 		table:      &l.table,
 		endings:    &l.endings,
@@ -218,6 +224,8 @@ func (l *loop) accept(events []netpoll.Event) {
 	a.admitWaiting()
 	a.attendKeyring()
 	l.closeEnded()
+	a.lookAtDelayed()
+	l.closeEnded()
 	for i := range events {
 		if c := l.table.lookup(&events[i]); c != nil {
 			a.handle(c)
@@ -234,6 +242,7 @@ func (l *loop) accept(events []netpoll.Event) {
 	}
 	a.expire()
 	a.evictLate()
+	a.reportRefusals(false)
 	l.admitAssigned() // to this loop
 	l.closeEnded()
 }
@@ -317,20 +326,31 @@ func (l *loop) emptyRooms() {
 		l.admitAssigned() // those that came before
 	}
 	for _, e := range all {
-		if l.acceptor != nil {
-			l.acceptor.endAllOf(e)
-			l.acceptor.handOn(e)
+		if e.room == nil {
+			l.endDenied(e.cause)
+		} else {
+			l.endAllOf(e)
 		}
-		if a := l.audiences.of(e.room); a != nil {
-			l.audiences.touch(a)
-			for _, c := range a.members {
-				a.end(c, e.cause)
-			}
+		if l.acceptor != nil {
+			l.acceptor.handOn(e)
 		}
 		l.closeEnded()
 		l.audiences.settle()
-		if e.room.closing.Load() && e.cause == causeClosed {
+		if e.cause == causeClosed && e.room.closing.Load() {
 			e.room.closeAt()
+		}
+	}
+}
+
+// endAllOf disconnects the loop's clients of a room.
+func (l *loop) endAllOf(e emptying) {
+	if l.acceptor != nil {
+		l.acceptor.endAllOf(e)
+	}
+	if a := l.audiences.of(e.room); a != nil {
+		l.audiences.touch(a)
+		for _, c := range a.members {
+			a.end(c, e.cause)
 		}
 	}
 }

@@ -55,6 +55,9 @@ func (a *acceptor) readHeader(p *pendingConn) (now state, ok bool) {
 			c.makePartial(a.system).frames.received = rest
 		}
 		a.locate(p, h.Client)
+		if !a.mayConnect(c) {
+			return closed, false
+		}
 		if a.isFullFor(p.has) {
 			return a.end(c, causeFull), false
 		}

@@ -24,6 +24,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
+	"sop-chat/internal/origin"
 	"sop-chat/internal/wire"
 )
 
@@ -39,6 +40,9 @@ type Config struct {
 	// Proxies are the addresses of proxies that may say whose connection they pass on,
 	// by a header of the PROXY protocol before all that the client sends.
 	Proxies []netip.Prefix
+	// Origins decide from where clients may connect and how often they may try keys;
+	// nil is from everywhere and any number of times.
+	Origins *origin.Table
 	// AuthTimeout is how long a connection may take to authenticate.
 	AuthTimeout time.Duration
 	// StallTimeout is how long a client that reads too little may hold the
@@ -334,7 +338,9 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	limits := limits{stall: s.config.StallTimeout, peer: s.config.PeerTimeout, ping: cmp.Or(s.config.PingInterval, pingInterval)}
 	out := output{memory: s.memory, sending: &s.sending, logger: s.config.Logger, limits: standardSend}
 	for i, p := range pollers {
-		s.loops = append(s.loops, newLoop(p, i, out, s.identities, s.passes, limits, &s.stopping))
+		l := newLoop(p, i, out, s.identities, s.passes, limits, &s.stopping)
+		l.origins = s.config.Origins
+		s.loops = append(s.loops, l)
 	}
 	errno := s.loops[0].addAcceptor(s.loops, s.rooms, s.listeners, &s.handoff, acceptorLimits{
 		pending:           s.config.MaxPending,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
@@ -52,6 +53,9 @@ type simClient struct {
 	replaced                        bool // another that says it is the same was accepted later
 	reason                          string
 	published                       int
+
+	arrivedAt time.Time
+	denied    bool // its address was, while it was there
 }
 
 // acceptedAfter records that the client is accepted after that many messages.
@@ -110,18 +114,22 @@ func (c *simClient) message(n int) wire.Message {
 // connect adds a client, which connects.
 func (w *world) connect() {
 	room := w.any()
-	c := &simClient{world: w, room: room, number: w.born, key: room.key(), next: -1}
+	c := &simClient{world: w, room: room, number: w.born, key: room.key(), next: -1, arrivedAt: w.now}
 	if !w.chance(3) {
 		c.chosen = []string{"ian", "Ian", "lan", "IAN", "bob"}[w.rng.IntN(5)]
 	}
 	w.born++
 	switch w.rng.IntN(16) {
 	case 0:
-		c.key = "the kex"
+		c.key = w.wrongKey()
 	case 1:
 		c.key = "person:wrong"
 	case 2, 3, 4, 5:
 		c.key = w.keyring.add(c)
+	default:
+		if w.origins != nil && w.chance(2) {
+			c.key = w.wrongKey()
+		}
 	}
 	switch w.rng.IntN(4) {
 	case 0, 1:
@@ -131,7 +139,7 @@ func (w *world) connect() {
 	}
 	c.socket = &socket{
 		peer:   c,
-		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(w.rng.IntN(3))}), uint16(c.number)),
+		addr:   netip.AddrPortFrom(w.someAddress(), uint16(c.number)),
 		fd:     -1,
 		openAt: w.now,
 		inCap:  1 + w.rng.IntN(64<<10),

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sop-chat/internal/origin"
 	"sop-chat/internal/wire"
 )
 
@@ -75,6 +76,7 @@ func newPendingFlood(seed uint64) *pendingFlood {
 		capacity = limit / 2
 	}
 	w.loops[0].acceptor.limits = f.limits
+	w.loops[0].acceptor.origins = (*origin.Table)(nil)
 	f.rate = 0.1 + 4*w.rng.Float64()
 	v4 := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{1, byte(n >> 16), byte(n >> 8), byte(n)}) }
 	switch w.rng.IntN(4) {

@@ -122,9 +122,10 @@ func (w *world) change() {
 
 func (w *world) empty(e emptying) { w.loops[0].inbox.empty(e) }
 
-// dismissed reports whether the client had to go because of its room.
+// dismissed reports whether the client had to go because of its room, or its address.
 func (c *simClient) dismissed() bool {
-	return c.room.closed || c.room.emptied && c.reason == causeRekeyed.words || c.isRevoked() && c.reason == causeRevoked.words
+	return c.room.closed || c.room.emptied && c.reason == causeRekeyed.words || c.isRevoked() && c.reason == causeRevoked.words ||
+		c.denied && c.reason == causeDenied.words
 }
 
 // shutdown checks that nothing is left of the room when all loops have ended.

@@ -42,6 +42,7 @@ type world struct {
 	passes     *passes
 	keyring    *simKeyring
 	answers    answerQueue
+	origins    *simOrigins // nil if none are counted
 	sending    sendChoice
 	memory     *simMemory // nil if the logs lie in the program's own
 	pool       *broadcast.Pool
@@ -80,6 +81,9 @@ func newWorld(seed uint64) *world {
 		pending:    []int{0, 1, 4}[w.rng.IntN(3)],
 		perAddress: []int{0, 1, 2}[w.rng.IntN(3)],
 		clients:    2 + w.rng.IntN(12),
+	}
+	if w.chance(3) {
+		w.origins = w.drawOrigins()
 	}
 	w.begin()
 	for range 1 + w.rng.IntN(4) {
@@ -129,7 +133,11 @@ func (w *world) begin() {
 	w.pool = newPool(out.memory)
 	for i := range w.config.loops {
 		k := &simKernel{world: w}
-		w.loops = append(w.loops, newLoop(k, i, out, w.identities, w.passes, limits, &w.stop))
+		l := newLoop(k, i, out, w.identities, w.passes, limits, &w.stop)
+		if w.origins != nil {
+			l.origins, l.logger = w.origins, slog.New(&simLog{slog.DiscardHandler, w})
+		}
+		w.loops = append(w.loops, l)
 	}
 	errno := w.loops[0].addAcceptor(w.loops, w.shared, []int{listenerFD}, &w.handoff, acceptorLimits{
 		pending:           w.config.pending,

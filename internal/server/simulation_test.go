@@ -48,7 +48,8 @@ func TestSimulation(t *testing.T) {
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
 		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0 ||
-		total.personal == 0 || total.revoked == 0 || total.unchecked == 0) {
+		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
+		total.waits == 0 || total.bans == 0 || total.turnedAway == 0 || total.denied == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
 }
@@ -63,6 +64,7 @@ type simCounts struct {
 	limited, limitedDraining                                               int
 	refused, verified                                                      int
 	personal, revoked, unchecked                                           int
+	waits, bans, turnedAway, denied                                        int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -97,6 +99,10 @@ func (a *simCounts) add(b simCounts) {
 	a.personal += b.personal
 	a.revoked += b.revoked
 	a.unchecked += b.unchecked
+	a.waits += b.waits
+	a.bans += b.bans
+	a.turnedAway += b.turnedAway
+	a.denied += b.denied
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -137,7 +143,13 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 			counts.verified += len(r.oracle.order)
 		}
 	}
+	if s := w.origins; s != nil {
+		counts.waits, counts.bans, counts.turnedAway = s.waits, s.bans, s.refusals
+	}
 	for _, c := range w.clients {
+		if c.reason == causeDenied.words {
+			counts.denied++
+		}
 		if c.next > 0 {
 			counts.listeners++
 			if c.begin < c.before {
@@ -228,6 +240,10 @@ func (w *world) step() {
 		w.keyring.remove()
 	case w.chance(20):
 		w.keyring.answer()
+	case w.origins != nil && w.chance(100):
+		w.guessOnPage()
+	case w.origins != nil && w.chance(1000):
+		w.deny()
 	case w.chance(2) && len(w.clients) > 0:
 		c := w.clients[w.rng.IntN(len(w.clients))]
 		for range 4 { // a client that is gone has little to do
@@ -453,17 +469,18 @@ func (w *world) hasSentItsShare(s *socket) bool {
 	return false
 }
 
-// waitsForEnd reports whether the client's former connection has yet to end.
+// waitsForEnd reports whether the client's former connection has yet to end, or its key
+// may not be looked at yet.
 func (w *world) waitsForEnd(s *socket) bool {
 	conns := w.loops[0].table.conns
-	return s.fd < len(conns) && conns[s.fd] != nil && conns[s.fd].state == waiting
+	return s.fd < len(conns) && conns[s.fd] != nil && (conns[s.fd].state == waiting || conns[s.fd].state == delayed)
 }
 
 // waiting returns how many connections have not authenticated.
 func (w *world) waiting() int {
 	n := 0
 	for _, c := range w.loops[0].table.conns {
-		if c != nil && c.state == pending {
+		if c != nil && (c.state == pending || c.state == delayed) {
 			n++
 		}
 	}

@@ -135,9 +135,13 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 
 // wait has a connection whose message is complete not be read until it is ready.
 func (a *acceptor) wait(p *pendingConn) {
-	c := p.conn
-	c.state = waiting
 	a.removeFromSets(p)
+	a.park(p.conn, waiting)
+}
+
+// park has a connection whose message is complete not be read, in another state.
+func (a *acceptor) park(c *conn, to state) {
+	c.state = to
 	c.keep(a.system, a.message[:])
 	if errno := a.kernel.Remove(int(c.fd)); errno != 0 {
 		a.end(c, causeErrno("epoll_ctl", errno))
@@ -153,9 +157,13 @@ func (a *acceptor) admitWaiting() {
 
 // goOn authenticates a connection that has waited, unless it was closed meanwhile.
 func (a *acceptor) goOn(c *conn) {
-	if c.state != waiting {
-		return
+	if c.state == waiting {
+		a.resume(c)
 	}
+}
+
+// resume goes on with a connection that was parked.
+func (a *acceptor) resume(c *conn) {
 	copy(a.message[:], c.incomplete())
 	c.keep(a.system, nil)
 	if errno := a.table.register(a.kernel, c, 0); errno != 0 {
