@@ -17,6 +17,7 @@ import (
 	"net/netip"
 
 	"sop-chat/internal/limit"
+	"sop-chat/internal/origin"
 )
 
 // A Config says how a gateway lets clients in.
@@ -34,6 +35,9 @@ type Config struct {
 	// Proxies are the addresses of reverse proxies whose word about a client's
 	// address is taken (X-Forwarded-For).
 	Proxies []netip.Prefix
+	// Addresses say from where clients may connect, and how often; nil is from
+	// everywhere.
+	Addresses *origin.Table
 	// MaxPending is how many of the connections that Listener counts there may be,
 	// and MaxPendingPerAddress how many of them one address may have, see
 	// limit.Config.
@@ -102,7 +106,7 @@ func (g *Gateway) Limit(s *http.Server) {
 
 // Listener returns a listener for the servers of Limit, which bounds what it
 // accepts, see Config.
-func (g *Gateway) Listener(l net.Listener) net.Listener { return g.limiter.Listener(l) }
+func (g *Gateway) Listener(l net.Listener) net.Listener { return g.limiter.Listener(screened{l, g}) }
 
 // connOf is the key of a request's connection in its context.
 type connOf struct{}
@@ -119,5 +123,9 @@ func connFrom(r *http.Request) *limit.Conn {
 // LogRefusal logs that a request was refused, and why. Of many within a short
 // time it logs some, and the number of the others.
 func (g *Gateway) LogRefusal(r *http.Request, reason error) {
-	g.warnings.log(slog.LevelInfo, "a browser was refused", "address", g.Peer(r), "reason", reason)
+	g.logRefusal(g.Peer(r), reason)
+}
+
+func (g *Gateway) logRefusal(from any, reason error) {
+	g.warnings.log(slog.LevelInfo, "a browser was refused", "address", from, "reason", reason)
 }

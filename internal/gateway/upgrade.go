@@ -38,6 +38,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, err)
 		return
 	}
+	if refusal := g.mayConnect(r); refusal != nil {
+		g.RefuseAddress(w, r, refusal)
+		return
+	}
 	if err := g.handOver(w, r, accept, since); err != nil {
 		g.warnings.log(slog.LevelWarn, "can't let a browser in", "reason", err)
 	}

@@ -69,8 +69,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	room, err := a.config.roomOf(r)
 	switch {
-	case errors.Is(err, ErrUnchecked):
-		tellBusy(w, err)
+	case a.config.answersRefusal(w, r, err):
 		return
 	case err != nil:
 		w.Header().Set("WWW-Authenticate", "Bearer")

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
+	"sop-chat/internal/gateway"
+	"sop-chat/internal/origin"
 	"sop-chat/internal/wire"
 )
 
@@ -23,8 +26,7 @@ func (c *Config) about(w http.ResponseWriter, r *http.Request) {
 	}{History: c.History != "", Replay: c.Replay}
 	room, err := c.roomOf(r)
 	switch {
-	case errors.Is(err, ErrUnchecked):
-		tellBusy(w, err)
+	case c.answersRefusal(w, r, err):
 		return
 	case err == nil:
 		answer.Name, answer.Replay = room.Name, room.Replay
@@ -34,16 +36,59 @@ func (c *Config) about(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(answer)
 }
 
-// roomOf returns the room whose key a request has: in base64, because a header can't
-// have every character that a key can. Behind "Bearer" alone is an empty key: HTTP cuts
-// off the blank.
+// answersRefusal answers a request whose key was not looked at, and reports whether that
+// is what an error says.
+func (c *Config) answersRefusal(w http.ResponseWriter, r *http.Request, err error) bool {
+	if refusal, ok := errors.AsType[*gateway.AddressRefusal](err); ok {
+		c.Gateway.RefuseAddress(w, r, refusal)
+		return true
+	}
+	if errors.Is(err, ErrUnchecked) {
+		tellBusy(w, err)
+		return true
+	}
+	return false
+}
+
+// roomOf returns the room whose key a request has. The key counts as one that is given to
+// join. If the request's address may give none now, the error is a gateway.AddressRefusal,
+// also for a request without a key if the address is banned.
 func (c *Config) roomOf(r *http.Request) (Room, error) {
+	from := c.Gateway.Peer(r).Addr()
+	key, isGiven := keyOf(r)
+	if !isGiven {
+		if until, is := c.Addresses.Banned(from, time.Now()); is {
+			return Room{}, &gateway.AddressRefusal{Why: origin.Banned, Until: until}
+		}
+		return Room{}, ErrWrongKey
+	}
+	if v, until := c.Addresses.Look(from, time.Now()); v != origin.Pass {
+		return Room{}, &gateway.AddressRefusal{Why: v, Until: until}
+	}
+	room, err := c.Room(r.Context(), from, string(key))
+	switch {
+	case err == nil:
+		c.Addresses.Right(from, time.Now())
+	case errors.Is(err, ErrWrongKey):
+		if ban, isBanned := c.Addresses.Wrong(from, key, time.Now()); isBanned {
+			ban.Log(c.Logger)
+		}
+	default:
+		c.Addresses.Skipped(from, time.Now())
+	}
+	return room, err
+}
+
+// keyOf returns the key that a request has: in base64, because a header can't have every
+// character that a key can. Behind "Bearer" alone is an empty key: HTTP cuts off the
+// blank.
+func keyOf(r *http.Request) (key []byte, isGiven bool) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	key, err := base64.StdEncoding.DecodeString(text)
 	if scheme != "Bearer" || err != nil || len(key) > wire.TextSize {
-		return Room{}, ErrWrongKey
+		return nil, false
 	}
 	var m wire.Message
 	copy(m[wire.NameSize:], key)
-	return c.Room(r.Context(), c.Gateway.Peer(r).Addr(), string(m.Text())) // as the server reads it
+	return m.Text(), true // as the server reads it
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/origin"
 )
 
 // A Config says what is served.
@@ -39,6 +40,8 @@ type Config struct {
 	// nobody learns which rooms there are; and for one that can't be checked for now
 	// ErrUnchecked.
 	Room func(ctx context.Context, from netip.Addr, key string) (Room, error)
+	// Addresses say how often keys may be given; nil is any number of times.
+	Addresses *origin.Table
 	// History is the path of the file in which is kept what was said; empty if it
 	// is not.
 	History string
@@ -112,7 +115,7 @@ func Handler(c Config) http.Handler {
 	if c.History != "" {
 		mux.Handle("GET /api/messages", newArchive(c))
 	}
-	return guarded(hosts{c.URLs, c.Names}.guard(mux, c.Gateway.LogRefusal))
+	return guarded(c.Gateway.Screen(hosts{c.URLs, c.Names}.guard(mux, c.Gateway.LogRefusal)))
 }
 
 // guarded sets what every answer has to say about what a browser may do with

@@ -190,6 +190,7 @@ const failures = {
   roomFull: ["The room is full", "Try again when somebody has left it."],
   refused: ["Wrong key, the room is full, or the name is taken"],
   unreachable: ["The server can't be reached", "Is it running?"],
+  barred: ["The server does not let your address in", "If that is for wrong keys, try again later."],
   unspoken: [
     "The server does not open the WebSocket of this page (sop-chat.v2)",
     "Load the page again. If that does not help, the server is older than the page, or a proxy before it does not " +

@@ -23,8 +23,8 @@ const refusals = { 4401: "wrongKey", 4409: "nameTaken", 4503: "roomFull" };
 //	lost(pause, why)       the next try is in so many milliseconds
 //
 // Why is "wrongKey", "nameTaken", "roomFull", "refused" (one of them), "unreachable" (there
-// is nobody to ask), "unspoken" (the server answers, but opens no WebSocket of this
-// subprotocol) or undefined (we were in the room).
+// is nobody to ask), "barred" (no key of this address is looked at), "unspoken" (the server
+// answers, but opens no WebSocket of this subprotocol) or undefined (we were in the room).
 export class Connection {
   #on;
   #watch;
@@ -179,7 +179,7 @@ export class Connection {
       this.#timer = setTimeout(() => this.#open(), next - Date.now());
     }
     const attempt = this.#attempt;
-    const known = reason === "unreachable" && (await isAnswering()) ? "unspoken" : reason;
+    const known = reason === "unreachable" ? await whyClosed() : reason;
     if (attempt !== this.#attempt) {
       return; // it went on meanwhile
     }
@@ -191,12 +191,12 @@ export class Connection {
   }
 }
 
-// isAnswering tells whether there is a server. A browser does not say why a WebSocket
-// can't be opened.
-async function isAnswering() {
+// whyClosed asks the server why it opens no WebSocket, which a browser does not say.
+async function whyClosed() {
   try {
-    return (await fetch("api/room", { cache: "no-store", signal: AbortSignal.timeout(2000) })).ok;
+    const { ok, status } = await fetch("api/room", { cache: "no-store", signal: AbortSignal.timeout(2000) });
+    return ok ? "unspoken" : status === 403 || status === 429 ? "barred" : "unreachable";
   } catch {
-    return false;
+    return "unreachable";
   }
 }
