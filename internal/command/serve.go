@@ -44,6 +44,7 @@ type serveOptions struct {
 	retain        time.Duration // 0: for good
 	rate          rooms.Rate
 	rateBurst     int // 0: what fits the rate
+	origins       originOptions
 	web           webOptions
 	tls           tlsOptions
 	certs         certOptions
@@ -68,7 +69,10 @@ const serveExamples = `  sop-chat 9000 secret
       opens one for everyone with a key in that file; see sop-chat key --help
 
   sop-chat --rooms rooms.toml 9000
-      opens the rooms of a file; the key that somebody gives decides the room`
+      opens the rooms of a file; the key that somebody gives decides the room
+
+  sop-chat --allow 192.168.0.0/16,@friends.txt --deny 192.168.1.66 9000 secret
+      lets in nobody but those networks and the addresses of a file, less one`
 
 const serveAbout = `
 PORT is a number from 1 to 65535. KEY is the key that everyone needs to join, at
@@ -95,7 +99,8 @@ is 2 for wrong usage, and 1 for an error at run time.
 SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
 server in order, with status 0; a second signal ends it at once. Without a
 terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
-SIGHUP does not end a server with --rooms or --keys either.
+SIGHUP does not end a server with --rooms or --keys, or with a file in --allow
+or --deny, either.
 
 Each flag can also be set by the environment variable that is named with it. The
 command line wins; an empty variable counts as not set.`
@@ -141,6 +146,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`most a quarter of that limit.`)
 	define(flags, &o.authTimeout, "auth-timeout", "D", "10s", duration,
 		`How long a connection may take to give its name and key.`)
+	o.origins.defineFlags(flags)
 	define(flags, &o.stallTimeout, "stall-timeout", "D", "10s", duration,
 		`How long a client that reads too little may hold up the others before it is disconnected.`)
 	define(flags, &o.backlog, "backlog", "SIZE", "auto", backlogSize,
@@ -258,7 +264,9 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 }
 
 // rereads reports whether the server has a file to read again on SIGHUP.
-func (o *serveOptions) rereads() bool { return o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" }
+func (o *serveOptions) rereads() bool {
+	return o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" || o.origins.haveFiles()
+}
 
 // run runs the server, or one of its early stages.
 func run(ctx context.Context, o serveOptions, p Process) error {

@@ -30,8 +30,10 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	pending, perAddress := o.pendingLimits(descriptors)
 	personal := newKeyring(&o, p, pending, logger)
 	defer personal.close()
+	origins := o.origins.table(o.proxies)
 	s, err := server.New(server.Config{
 		Keyring:              personal.forServer(),
+		Origins:              origins,
 		MaxPending:           pending,
 		MaxPendingPerAddress: perAddress,
 		Descriptors:          shared,
@@ -55,12 +57,12 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if at := s.Addrs(); len(at) == 1 && at[0].Addr() == netip.IPv4Unspecified() {
 		bound = []netip.Addr{at[0].Addr()} // there is no IPv6
 	}
-	secure, err := openTLS(ctx, o, p, shared.Full, logger)
+	secure, err := openTLS(ctx, o, p, origins, shared.Full, logger)
 	if err != nil {
 		return err
 	}
 	defer secure.close()
-	site, err := openWeb(ctx, o, s, secure, logger)
+	site, err := openWeb(ctx, o, s, secure, origins, logger)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	announceStage(p.Stderr, o.stage)
 	o.invite(p.Stderr, bound, secure)
 	secure.start(s)
-	site.start(o, webRoom(s, personal), logger)
+	site.start(o, webRoom(s, personal), origins, logger)
 	site.invite(o, p)
 	o.announceHiddenKeys(p.Stderr)
 	warnOfPlaintext(p.Stderr, o.endpoints(bound, site.bound))
@@ -95,6 +97,9 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	rereadOthers := func() {
 		rereadKeys()
 		rereadCertificate()
+		if o.origins.reload(origins, logger) {
+			s.DisconnectDenied()
+		}
 	}
 	stopReloading := open.reload(ctx, reread, warn, rereadOthers, logger)
 	defer stopReloading()

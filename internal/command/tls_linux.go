@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"sop-chat/internal/certs"
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/origin"
 	"sop-chat/internal/secure"
 	"sop-chat/internal/server"
 )
@@ -26,7 +28,7 @@ type tlsPort struct {
 }
 
 // openTLS reads the certificate and takes the port of --tls.
-func openTLS(ctx context.Context, o serveOptions, p Process, full int, logger *slog.Logger) (*tlsPort, error) {
+func openTLS(ctx context.Context, o serveOptions, p Process, origins *origin.Table, full int, logger *slog.Logger) (*tlsPort, error) {
 	t := &tlsPort{}
 	if !o.certs.areSet() {
 		return t, nil
@@ -40,8 +42,15 @@ func openTLS(ctx context.Context, o serveOptions, p Process, full int, logger *s
 		return nil, err
 	}
 	t.terminator = secure.New(secure.Config{
-		Configure:        func(c *tls.Config) *tls.Config { return certs.Configure(c, t.certificate) },
-		ClientCAs:        authorities,
+		Configure: func(c *tls.Config) *tls.Config { return certs.Configure(c, t.certificate) },
+		ClientCAs: authorities,
+		Screen: func(addr netip.Addr) bool {
+			v, _ := origins.Connect(addr, time.Now())
+			if v != origin.Pass {
+				logger.Debug("a TLS connection was refused", "address", addr, "reason", v)
+			}
+			return v == origin.Pass
+		},
 		HandshakeTimeout: o.authTimeout,
 		PeerTimeout:      peerTimeout,
 		Full:             full,
@@ -99,7 +108,7 @@ func (t *tlsPort) start(s *server.Server) {
 		t.listeners[i] = l
 		t.serving.Go(func() {
 			t.terminator.Serve(l, func(c secure.Client) {
-				s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Peer.Addr()})
+				s.Adopt(server.Adopted{FD: c.FD, Peer: c.Peer, Remote: c.Peer.Addr(), Screened: true})
 			})
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sop-chat/internal/gateway"
 	"sop-chat/internal/netpoll"
+	"sop-chat/internal/origin"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
 )
@@ -25,7 +26,7 @@ type website struct {
 }
 
 // openWeb takes the page's port.
-func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, logger *slog.Logger) (*website, error) {
+func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, origins *origin.Table, logger *slog.Logger) (*website, error) {
 	w := &website{tls: t}
 	if o.web.at.port == 0 {
 		return w, nil
@@ -45,6 +46,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, 
 				WebSocket: true,
 				Numbered:  c.Agreed,
 				Has:       server.Since(c.Since),
+				Screened:  true,
 				Received:  c.Received,
 			})
 		},
@@ -52,6 +54,7 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, 
 		Subprotocol: server.Subprotocol,
 		Origins:     o.web.origins(),
 		Proxies:     o.proxies,
+		Addresses:   origins,
 		Logger:      logger,
 	})
 	return w, nil
@@ -77,7 +80,7 @@ func listenTCP(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
 }
 
 // start begins to serve the page. room is web.Config's.
-func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, string) (web.Room, error), logger *slog.Logger) {
+func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, string) (web.Room, error), origins *origin.Table, logger *slog.Logger) {
 	if w.gateway == nil {
 		return
 	}
@@ -89,14 +92,15 @@ func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, s
 	}
 	w.serving.Go(func() {
 		web.Serve(ctx, w.listeners, web.Config{
-			Gateway: w.gateway,
-			URLs:    o.web.urls,
-			HTTPS:   https,
-			Names:   append(o.web.names(o.bind), w.tls.names()...),
-			Room:    room,
-			History: o.history,
-			Replay:  o.replay,
-			Logger:  logger,
+			Gateway:   w.gateway,
+			URLs:      o.web.urls,
+			HTTPS:     https,
+			Names:     append(o.web.names(o.bind), w.tls.names()...),
+			Room:      room,
+			Addresses: origins,
+			History:   o.history,
+			Replay:    o.replay,
+			Logger:    logger,
 		})
 	})
 }
