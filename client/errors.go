@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func (e *NotAChatError) Error() string {
 }
 
 // A HandshakeError says that the server at the address of a page did not open a
-// WebSocket that speaks Subprotocol.
+// WebSocket that speaks Subprotocol. With status 429 it may do so later.
 type HandshakeError struct {
 	Addr   string
 	Status int // of its answer, if it is not another WebSocket; else 0
@@ -64,6 +65,9 @@ type HandshakeError struct {
 }
 
 func (e *HandshakeError) Error() string {
+	if e.Status == http.StatusTooManyRequests {
+		return fmt.Sprintf("%s does not let this address in: %s", e.Addr, e.Reason)
+	}
 	return fmt.Sprintf("%s is not the page of a sop-chat server: %s", e.Addr, e.Reason)
 }
 

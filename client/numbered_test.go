@@ -380,6 +380,9 @@ func TestNoPage(t *testing.T) {
 			}
 		},
 		`it answers "404 Not Found", and says: "404 page not found"`: http.NotFound,
+		`it answers "429 Too Many Requests", and says: "try again in 15m0s"`: func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "try again in 15m0s", http.StatusTooManyRequests)
+		},
 		`it sends us to "https://example.org/ws"; use that address, without its last part`: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://example.org/ws", http.StatusPermanentRedirect)
 		},
@@ -389,7 +392,11 @@ func TestNoPage(t *testing.T) {
 	} {
 		s := httptest.NewServer(handler)
 		_, err := client.Dial(within(t), s.URL, "alice", "key")
-		want = s.URL + " is not the page of a sop-chat server: " + want
+		if strings.Contains(want, "429") {
+			want = s.URL + " does not let this address in: " + want
+		} else {
+			want = s.URL + " is not the page of a sop-chat server: " + want
+		}
 		if e, ok := errors.AsType[*client.HandshakeError](err); !ok || e.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

@@ -100,7 +100,7 @@ async function invited() {
   if (!isInvited || $("room").hidden || given === key) {
     return;
   }
-  const name = await nameOfRoom(given);
+  const { name } = await nameOfRoom(given);
   if ($("room").hidden || $("key").value !== given) {
     return; // this was left meanwhile, or there is another invitation
   }
@@ -116,11 +116,23 @@ async function invited() {
   markUnsent();
 }
 
+const longestDelay = 10_000; // of a key, in milliseconds
+
 // nameOfRoom returns the name of the room that a key opens, "" if it has none or the key
-// is wrong, and undefined if nobody can be asked.
+// is wrong. If nobody can be asked, the name is undefined, and why says the reason. A key
+// may have to wait, after wrong ones from the same address.
 async function nameOfRoom(key) {
-  const about = await History.about(key).catch(() => null);
-  return about ? (about.name ?? "") : undefined;
+  for (;;) {
+    try {
+      const about = await History.about(key);
+      return { name: about.name ?? "" };
+    } catch ({ isBarred, retryAfter }) {
+      if (!isBarred || !(retryAfter <= longestDelay)) {
+        return { why: isBarred ? "barred" : "unreachable" };
+      }
+      await wait(retryAfter);
+    }
+  }
 }
 
 function check(input, limit, what) {
@@ -146,9 +158,9 @@ $("join").addEventListener("submit", (event) => {
 // to be known which that is.
 async function enter(name, withKey) {
   showJoining();
-  const opened = await nameOfRoom(withKey);
-  if (opened === undefined) {
-    turnedAway("unreachable");
+  const { name: opened, why } = await nameOfRoom(withKey);
+  if (why) {
+    turnedAway(why);
     $("name").focus();
   } else {
     join(name, withKey, opened, false);

@@ -3,10 +3,12 @@
 const patience = 10_000; // for an answer, in milliseconds; the server's is seven seconds
 
 // A Failure is an answer that is not what was asked for. Asking again gives the
-// same if it is final; else it may after retryAfter, in milliseconds, or NaN.
+// same if it is final; else it may after retryAfter, in milliseconds, or NaN. If it is
+// barred, no key of this address is looked at now.
 class Failure extends Error {
   constructor(response, words) {
     super(words || response.statusText);
+    this.isBarred = response.status === 403 || response.status === 429;
     this.isFinal = response.status >= 400 && response.status < 500 && response.status !== 429;
     this.retryAfter = 1000 * Number(response.headers.get("Retry-After") ?? NaN);
   }
