@@ -264,7 +264,7 @@ func TestScreenRefused(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	s := openScreen(t, srv, 100, 24, fmt.Sprintf("%s join %s", binary, srv.address()), "SOP_CHAT_KEY=guess")
-	s.waitFor("sop-chat: "+srv.address()+" did not let us in: the key is wrong, the room is full, or the name is taken", "status 1\n")
+	s.waitFor("sop-chat: "+srv.address()+" did not let us in: the key is wrong, the room is full, or the name is", "status 1\n") // the row ends there
 }
 
 // The client asks for the key without echo. Ctrl+C there ends it, and the
