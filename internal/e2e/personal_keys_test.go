@@ -133,7 +133,7 @@ func TestPersonalKeys(t *testing.T) {
 	}
 	teacher.expect(bob.say("still here"))
 	bob.expectNothing(teacher)
-	srv.stderr.waitForLine(t, `name=Alice label=alice room=maths reason="its key was removed"`)
+	srv.stderr.waitForLine(t, `name=Alice room=maths reason="its key was removed" label=alice`)
 
 	former := people.keys["bob"]
 	people.add("bob", "main") // another key and another room
@@ -190,7 +190,7 @@ func TestPersonalKeysOnly(t *testing.T) {
 	bob.expect(message("Alice", "hello, Bob"))
 	people.write("bob")
 	srv.reread("keys=1 added=0 removed=1 changed=0")
-	p.wait("the wrong key", `document.body.innerText.includes("The key is wrong")`)
+	p.wait("the wrong key", `document.body.innerText.includes("Wrong key. Trying again")`)
 	people.write("alice", "bob")
 	srv.reread("keys=2 added=1 removed=0 changed=0")
 	p.waitJoined("Alice")
