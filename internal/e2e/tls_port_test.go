@@ -44,7 +44,7 @@ func TestTLSPort(t *testing.T) {
 	srv := start(t, "--tls", fmt.Sprintf("127.0.0.1:%d", tlsPort), "--web", fmt.Sprintf("127.0.0.1:%d", webPort),
 		"--tls-cert", certFile, "--tls-key", keyFile)
 	srv.stderr.waitForLine(t, fmt.Sprintf("sop-chat join --tls 127.0.0.1:%d", tlsPort))
-	srv.stderr.waitForLine(t, fmt.Sprintf("https://127.0.0.1:%d/#key=", webPort))
+	srv.stderr.waitForLine(t, fmt.Sprintf("https://127.0.0.1:%d/", webPort))
 
 	plain := join(t, srv, "plain")
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
