@@ -27,12 +27,18 @@ import (
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	const perSecond, growth = 20, 64 << 20 // messages of each of those that chat; bytes
-	srv := startWeb(t, "--max-clients", "0", "--console", "off", "--auth-timeout", "2s", "--stall-timeout", "2s")
-	ports := []string{srv.address(), fmt.Sprintf("127.0.0.1:%d", srv.webPort)}
+	certFile, keyFile, trusting := certificateFiles(t)
+	tlsPort, webPort := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	srv := start(t, "--max-clients", "0", "--console", "off", "--auth-timeout", "2s", "--stall-timeout", "2s",
+		"--tls", tlsPort, "--web", webPort, "--tls-cert", certFile, "--tls-key", keyFile)
+	ports := []string{srv.address(), tlsPort, webPort}
 	var chatters []*chatter
 	for i := range 4 {
-		chatters = append(chatters, startChatter(t, srv.address(), fmt.Sprint("tcp ", i)))
-		chatters = append(chatters, startChatter(t, fmt.Sprintf("http://127.0.0.1:%d", srv.webPort), fmt.Sprint("web ", i)))
+		secure := gochat.WithTLS(trusting)
+		chatters = append(chatters,
+			startChatter(t, srv.address(), fmt.Sprint("tcp ", i)),
+			startChatter(t, tlsPort, fmt.Sprint("tls ", i), secure),
+			startChatter(t, "https://"+webPort, fmt.Sprint("web ", i), secure))
 	}
 	chat := startChat(chatters, time.Second/perSecond)
 	alone := chat.during(func() { <-time.After(time.Duration(scaled(2, 10)) * time.Second) })
@@ -199,28 +205,35 @@ func (c *conversation) end(t testing.TB) {
 	}
 }
 
-// visitBadly connects to one of some ports, from one of many addresses, does there what no
-// client does, and goes in one way or another.
+// visitBadly connects to one of some ports, from one of many addresses, with TLS or without,
+// does there what no client does, and goes in one way or another.
 func visitBadly(ctx context.Context, ports []string) {
 	dialer := net.Dialer{
 		Timeout:   testTimeout,
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(1+rand.IntN(250)), byte(rand.IntN(250)), byte(1+rand.IntN(250)))},
 	}
-	conn, err := dialer.DialContext(ctx, "tcp4", ports[rand.IntN(len(ports))])
+	plain, err := dialer.DialContext(ctx, "tcp4", ports[rand.IntN(len(ports))])
 	if err != nil {
 		return // evicted, banned, or no more sockets here
 	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(rand.N(3 * time.Second)))
-	if doBadly := nuisances[rand.IntN(len(nuisances))]; doBadly != nil {
-		doBadly(conn.(*net.TCPConn))
+	defer plain.Close()
+	plain.SetDeadline(time.Now().Add(rand.N(3 * time.Second)))
+	conn := plain
+	if rand.IntN(3) == 0 {
+		secure := tls.Client(plain, &tls.Config{InsecureSkipVerify: true})
+		if secure.HandshakeContext(ctx) == nil {
+			conn = secure
+		}
 	}
-	switch rand.IntN(4) {
+	if doBadly := nuisances[rand.IntN(len(nuisances))]; doBadly != nil {
+		doBadly(conn)
+	}
+	switch tcp := plain.(*net.TCPConn); rand.IntN(4) {
 	case 0:
-		conn.(*net.TCPConn).SetLinger(0) // a reset
+		tcp.SetLinger(0) // a reset
 	case 1:
-		conn.(*net.TCPConn).CloseWrite()
-		io.Copy(io.Discard, conn)
+		tcp.CloseWrite()
+		io.Copy(io.Discard, tcp)
 	case 2:
 		io.Copy(io.Discard, conn) // until the server has had enough
 	}
@@ -228,7 +241,7 @@ func visitBadly(ctx context.Context, ports []string) {
 
 // nuisances are what strangers do with a connection. None of them gives the key and goes
 // on like a client.
-var nuisances = []func(*net.TCPConn){
+var nuisances = []func(net.Conn){
 	nil, // nothing at all
 	say(strings.Repeat("\xff", wire.Size)),
 	say("\x00"),
@@ -249,27 +262,20 @@ var nuisances = []func(*net.TCPConn){
 	say(upgrade + authFrame("guess")),
 	guess,
 	dripSlowly,
-	func(c *net.TCPConn) { tls.Client(c, &tls.Config{InsecureSkipVerify: true}).Handshake() },
-	func(c *net.TCPConn) {
-		secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
-		if secure.Handshake() == nil {
-			io.WriteString(secure, strings.Repeat("garbage", 1000))
-		}
-	},
 }
 
-func say(words string) func(*net.TCPConn) {
-	return func(c *net.TCPConn) { io.WriteString(c, words) }
+func say(words string) func(net.Conn) {
+	return func(c net.Conn) { io.WriteString(c, words) }
 }
 
 // guess gives a wrong key.
-func guess(c *net.TCPConn) {
+func guess(c net.Conn) {
 	m := message("mallory", "key"+strconv.Itoa(rand.IntN(1e9)))
 	c.Write(m[:])
 }
 
 // dripSlowly sends a byte at a time.
-func dripSlowly(c *net.TCPConn) {
+func dripSlowly(c net.Conn) {
 	m := message("mallory", "key")
 	for _, b := range m[:20] {
 		if _, err := c.Write([]byte{b}); err != nil && !os.IsTimeout(err) {

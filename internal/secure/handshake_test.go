@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"sop-chat/internal/chattest"
 	"sop-chat/internal/limit"
+	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 )
 
@@ -156,6 +158,21 @@ func TestHandshakeTimeout(t *testing.T) {
 		t.Errorf("received %d bytes and %v, want the end", n, err)
 	}
 	log.expect(t, "not complete within 50ms")
+}
+
+// A client whose address may not connect is closed before the handshake.
+func TestScreen(t *testing.T) {
+	var refused atomic.Bool
+	p := open(t, Config{Screen: func(netip.Addr) bool { return !refused.Load() }}, func(c Client) { netpoll.Close(c.FD) })
+	if err := p.dial().Handshake(); err != nil {
+		t.Error(err)
+	}
+	refused.Store(true)
+	if c, err := tls.Dial("tcp", p.addr, p.clientConfig()); err == nil {
+		c.Close()
+		t.Error("the handshake is completed though the address may not connect")
+	}
+	eventually(t, "no connection is counted", func() bool { return p.limiter.Count() == 0 })
 }
 
 // What is not TLS is closed, and the log says what it is.
