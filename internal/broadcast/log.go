@@ -130,6 +130,7 @@ func (l *Log) Forget(p Position) {
 func (l *Log) KeepFrom(p Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.forgotten = max(l.forgotten, uint64(l.oldestKept())) // as in Retain
 	l.keepFrom = uint64(p)
 }
 
@@ -170,7 +171,7 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 	end := l.end.Load()
 	for _, r := range b.runs {
 		for n := r.bytes; n > 0; {
-			seg := l.segmentForAppend(end / SegmentSize)
+			seg := l.segmentForAppend(end/SegmentSize, at)
 			offset := end % SegmentSize
 			k := copy(seg.data[offset:], data[:n])
 			first := offset / wire.Size
@@ -196,10 +197,11 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 
 // segmentForAppend returns the segment with the given number, and adds it to the
 // ring if it is new. The caller holds l.mu.
-func (l *Log) segmentForAppend(number uint64) *segment {
+func (l *Log) segmentForAppend(number uint64, now int64) *segment {
 	if number < l.nextLive {
 		return *l.place(number)
 	}
+	l.thinOut(now)
 	l.reclaim()
 	if number-l.firstLive >= l.most {
 		l.pushSkippers()

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"sop-chat/internal/wire"
 )
@@ -13,12 +14,13 @@ import (
 // has no use for segments. So somebody has to call Settle from time to time while there
 // are logs that use some (Active). Then such a log packs what it retains, and gives its
 // segments back. When a reader joins that is to receive it, it is put into segments
-// again.
+// again. While very many logs use memory, floods have less retained, see crowd.
 //
 // Its methods may be called by any goroutine.
 type Pool struct {
 	memory Memory
 	wake   chan struct{}
+	inUse  atomic.Int64 // how many logs use memory, or did when Settle looked
 
 	mu     sync.Mutex // taken after a log's lock
 	active []*Log     // use memory, or did when Settle looked
@@ -70,6 +72,7 @@ func (p *Pool) add(l *Log) {
 func (l *Log) use() {
 	if l.settled {
 		l.settled = false
+		l.pool.inUse.Add(1)
 		l.pool.add(l)
 	}
 	l.used = true
@@ -83,11 +86,13 @@ func (l *Log) settle(scratch *[]byte) {
 	head, all := l.Head(), func(*Cursor) bool { return true }
 	switch {
 	case l.memory == nil: // it is closed
+		l.pool.inUse.Add(-1)
 	case l.used || l.End() != head || l.oldest(all) != head:
 		l.used = false
 		l.pool.add(l)
 	default:
 		l.settled = true
+		l.pool.inUse.Add(-1)
 		l.packed = l.pack(l.oldestKept(), head, scratch)
 		l.giveUntil(l.nextLive)
 		l.firstLive = uint64(head) / SegmentSize

@@ -157,7 +157,7 @@ func TestActive(t *testing.T) {
 	isActive()
 	l.Close()
 	settle(p)
-	if isActive() || len(p.active) > 0 {
+	if isActive() || len(p.active) > 0 || p.inUse.Load() != 0 {
 		t.Error("a closed log is active")
 	}
 }

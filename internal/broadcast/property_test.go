@@ -48,6 +48,7 @@ type machine struct {
 	replayed  int    // of them, to those that join
 	first     uint64 // the number of the first message
 	forgotten int    // messages
+	crowded   bool   // many other logs of the pool use memory
 	written   int    // messages are elsewhere, too; -1: that was never said
 	batch     int    // the most messages in a batch
 	segments  int    // the most segments in the log
@@ -86,6 +87,9 @@ func newMachine(t *rapid.T) *machine {
 	m.kept = rapid.IntRange(0, MaxRetained(int(m.backlog))).Draw(t, "messages kept")
 	m.replayed = rapid.IntRange(0, m.kept).Draw(t, "messages replayed")
 	m.log.Retain(m.kept, m.replayed)
+	if m.crowded = rapid.Bool().Draw(t, "crowded"); m.crowded {
+		m.log.pool.inUse.Add(crowd)
+	}
 	m.first = rapid.Uint64Range(1, 1000).Draw(t, "first number")
 	m.log.SetFirst(m.first)
 	if rapid.Bool().Draw(t, "gate") {
@@ -111,7 +115,8 @@ func (m *machine) Append(t *rapid.T) {
 	m.mayAppend[i] = false
 
 	b := NewBatch(m.batch * wire.Size)
-	m.now = m.now.Add(time.Millisecond)
+	m.now = m.now.Add(pick(t, "pause", time.Millisecond, time.Millisecond, time.Millisecond, floodTime))
+	thinned, segments := m.thinned(), m.log.nextLive
 	for left := rapid.IntRange(1, m.batch).Draw(t, "messages"); left > 0; {
 		from := pick(t, "sender", alice, bob, carol)
 		run := rapid.IntRange(1, left).Draw(t, "run")
@@ -128,6 +133,9 @@ func (m *machine) Append(t *rapid.T) {
 	m.log.Append(b, m.now)
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
+	}
+	if m.log.nextLive != segments {
+		m.forgotten = max(m.forgotten, thinned)
 	}
 	m.giveWay()
 	// A follower that may skip is moved only if there is no memory otherwise.
@@ -212,8 +220,27 @@ func (m *machine) giveWay() {
 	}
 }
 
+// thinned returns how many messages are forgotten when the log needs another segment,
+// because the pool is crowded and a flood has filled what is retained.
+func (m *machine) thinned() int {
+	oldest, keep := m.back(m.allKept()), m.back(max(m.replayed, leastKept))
+	if m.written >= 0 {
+		keep = min(keep, Position(m.written)*wire.Size)
+	}
+	isPacked := m.log.packed != nil && oldest < m.log.packed.to
+	if !m.crowded || oldest >= keep || isPacked {
+		return 0
+	}
+	took, retained := m.now.Sub(m.messages[oldest/wire.Size].at), m.head()-oldest
+	if took*time.Duration(m.kept) >= floodTime*time.Duration(retained/wire.Size) {
+		return 0
+	}
+	return int(keep / wire.Size)
+}
+
 // KeepFrom says that some more messages are elsewhere, too.
 func (m *machine) KeepFrom(t *rapid.T) {
+	m.forgotten = max(m.forgotten, int(m.back(m.allKept())/wire.Size))
 	m.written = rapid.IntRange(max(0, m.written), m.published()).Draw(t, "messages that are elsewhere")
 	m.log.KeepFrom(Position(m.written) * wire.Size)
 }
