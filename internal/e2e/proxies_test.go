@@ -45,6 +45,7 @@ type frontProgram struct {
 	t    testing.TB
 	dir  string // of its own
 	port int    // on which it listens
+	says string // before it listens; "" if it says nothing
 }
 
 func newFrontProgram(t testing.TB) *frontProgram {
@@ -94,7 +95,10 @@ func (f *frontProgram) run(name string, args ...string) {
 			t.Logf("%s says:\n%s", name, excerpt(said.String()))
 		}
 	})
-	said.waitFor(t, name+" to listen", func(string) bool {
+	said.waitFor(t, name+" to listen", func(printed string) bool {
+		if !strings.Contains(printed, f.says) {
+			return false
+		}
 		conn, err := net.Dial("tcp", f.address())
 		if err == nil {
 			conn.Close()
@@ -163,6 +167,7 @@ func TestTLSInFrontOfTCP(t *testing.T) {
 	certificate, private, both := tlsFiles(t)
 	for name, run := range map[string]func(f *frontProgram, listen, server string){
 		"stunnel": func(f *frontProgram, listen, server string) {
+			f.says = "Configuration successful"
 			f.run("stunnel4", f.write("stunnel.conf", "foreground = yes\npid =\n"+snippet(f.t, "tls.md", "### stunnel, for TCP",
 				"accept = 9443", "accept = "+listen, "127.0.0.1:9000", server, live+"fullchain.pem", certificate, live+"privkey.pem", private)))
 		},
@@ -213,6 +218,7 @@ func TestTLSForGUIClient(t *testing.T) {
 			_, certificate = tlsProxy(t, srv)
 		}
 		front := newFrontProgram(t)
+		front.says = "Configuration successful"
 		front.run("stunnel4", front.write("stunnel.conf", "foreground = yes\npid =\n"+snippet(t, "tls.md", "### The GUI client, by stunnel",
 			"127.0.0.1:9000", front.address(), "chat.example.com:9443", address, "/etc/ssl/certs/ca-certificates.crt", certificate,
 			"checkHost = chat.example.com", "checkIP = 127.0.0.1")))
