@@ -133,10 +133,11 @@ func TestWebNamesakes(t *testing.T) {
 	srv := startWeb(t, "--history", historyFile(t))
 	p := b.open(srv.link(), desktop)
 	p.join("alice")
-	p.say("it is me")
 	other, eve, none := join(t, srv.server, "alice"), join(t, srv.server, "eve"), join(t, srv.server, "")
-	other.send(message(" alice\u00a0", "another alice"))
+	p.say("it is me")
 	none.receive() // so that they are said in this order
+	other.send(message(" alice\u00a0", "another alice"))
+	none.receive()
 	eve.send(message("alice\ufe0f", "a look-alike"))
 	eve.send(message("alice", "eve"))
 	none.receive()
