@@ -39,8 +39,12 @@ func (s *Session) next(ctx context.Context) (e Event, err error) {
 	}
 }
 
-// end ends the session.
+// end ends the session. If that is because of Close, this is the error, whatever has come of
+// it meanwhile.
 func (s *Session) end(err error) error {
+	if s.ctx.Err() != nil {
+		err = net.ErrClosed
+	}
 	s.err = err
 	close(s.ended)
 	return err

@@ -224,8 +224,8 @@ func (s *Session) Finish(ctx context.Context) error {
 // Close ends the session at once. The last messages of Send may be lost, see Finish and
 // Unacknowledged.
 func (s *Session) Close() error {
+	s.cancel() // before what would look like Finish
 	s.queue.finish()
-	s.cancel()
 	s.mu.Lock()
 	s.closed = true
 	c := s.conn

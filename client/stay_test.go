@@ -331,3 +331,27 @@ func TestStayResumes(t *testing.T) {
 	s = stay(t, p.URL, "alice", client.Resume(s.State()), client.WithOwn())
 	expectTexts(t, s, "joined, again false", "two", "mine")
 }
+
+// After Close, Events ends with an error that says so, whatever the connection was doing.
+func TestStayClosed(t *testing.T) {
+	overServers(t, func(t *testing.T, _ server, addr string) {
+		for i := range 200 {
+			s := stay(t, addr, fmt.Sprint("alice ", i))
+			ended := make(chan error, 1)
+			go func() {
+				for _, err := range s.Events(t.Context()) {
+					if err != nil {
+						ended <- err
+						return
+					}
+				}
+				ended <- nil
+			}()
+			<-time.After(time.Duration(i%20) * 50 * time.Microsecond)
+			s.Close()
+			if err := <-ended; !errors.Is(err, net.ErrClosed) {
+				t.Fatalf("session %d ends with %v, want %v", i, err, net.ErrClosed)
+			}
+		}
+	})
+}
