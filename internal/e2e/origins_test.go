@@ -108,7 +108,7 @@ func TestGuessing(t *testing.T) {
 	}
 	member.expect(other.say("is it quiet here?"))
 	other.expect(member.say("very"))
-	if n := strings.Count(w.stderr.String(), "is banned"); n != 1 {
+	if n := strings.Count(w.stderr.String(), "an address is banned"); n != 1 {
 		t.Errorf("the ban is logged %d times:\n%s", n, excerpt(w.stderr.String()))
 	}
 }
