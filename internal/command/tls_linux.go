@@ -12,6 +12,7 @@ import (
 
 	"sop-chat/internal/certs"
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/limit"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/secure"
 	"sop-chat/internal/server"
@@ -33,24 +34,16 @@ func openTLS(ctx context.Context, o serveOptions, p Process, origins *origin.Tab
 	if !o.certs.areSet() {
 		return t, nil
 	}
-	var err error
-	if t.certificate, err = o.certs.open(ctx, []uint16{o.tls.at.port, o.web.at.port}, p, logger); err != nil {
-		return nil, err
-	}
 	authorities, err := o.tls.loadClientCA()
 	if err != nil {
 		return nil, err
 	}
+	if t.certificate, err = o.certs.open(ctx, []uint16{o.tls.at.port, o.web.at.port}, p, logger); err != nil {
+		return nil, err
+	}
 	t.terminator = secure.New(secure.Config{
-		Configure: func(c *tls.Config) *tls.Config { return certs.Configure(c, t.certificate) },
-		ClientCAs: authorities,
-		Screen: func(addr netip.Addr) bool {
-			v, _ := origins.Connect(addr, time.Now())
-			if v != origin.Pass {
-				logger.Debug("a TLS connection was refused", "address", addr, "reason", v)
-			}
-			return v == origin.Pass
-		},
+		Configure:        func(c *tls.Config) *tls.Config { return certs.Configure(c, t.certificate) },
+		ClientCAs:        authorities,
 		HandshakeTimeout: o.authTimeout,
 		PeerTimeout:      peerTimeout,
 		Full:             full,
@@ -59,10 +52,17 @@ func openTLS(ctx context.Context, o serveOptions, p Process, origins *origin.Tab
 	if o.tls.at.port == 0 {
 		return t, nil
 	}
+	mayConnect := func(addr netip.Addr) bool { // or those that are banned would cost a handshake
+		v, _ := origins.Connect(addr, time.Now())
+		if v != origin.Pass {
+			logger.Info("a TLS connection was refused", "address", addr, "reason", v)
+		}
+		return v == origin.Pass
+	}
 	t.bound, err = listenAll(ctx, o.tls.at.host, o.tls.at.port, func(at netip.AddrPort) error {
 		l, err := listenTCP(ctx, at)
 		if err == nil {
-			t.listeners = append(t.listeners, l)
+			t.listeners = append(t.listeners, limit.Screen(l, mayConnect))
 		}
 		return err
 	})

@@ -106,7 +106,9 @@ func (g *Gateway) Limit(s *http.Server) {
 
 // Listener returns a listener for the servers of Limit, which bounds what it
 // accepts, see Config.
-func (g *Gateway) Listener(l net.Listener) net.Listener { return g.limiter.Listener(screened{l, g}) }
+func (g *Gateway) Listener(l net.Listener) net.Listener {
+	return g.limiter.Listener(limit.Screen(l, g.mayReach))
+}
 
 // connOf is the key of a request's connection in its context.
 type connOf struct{}

@@ -92,7 +92,7 @@ func (r *room) open(t *testing.T, header http.Header) *browser {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.CloseNow(); cancel() })
-	eventually(t, "the connection is handed over", chattest.Patience, func() bool { return r.adopted.Load() > before })
+	chattest.Eventually(t, "the connection is handed over", chattest.Patience, func() bool { return r.adopted.Load() > before })
 	return &browser{Conn: conn, t: t, ctx: ctx}
 }
 

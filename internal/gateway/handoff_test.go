@@ -29,7 +29,7 @@ func TestHandoffs(t *testing.T) {
 	}
 	r := start(t, server.Config{AuthTimeout: 20 * time.Millisecond}, Config{MaxPending: 64, MaxPendingPerAddress: 64})
 	address := strings.TrimPrefix(r.url, "ws://")
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	const visitors = 8
 	var running sync.WaitGroup
 	for i := range visitors {
@@ -61,7 +61,7 @@ func TestHandoffs(t *testing.T) {
 	running.Wait()
 	close(stop)
 	<-watched
-	eventually(t, "all sockets are closed", chattest.Patience, func() bool { return sockets(t) <= before })
+	chattest.Eventually(t, "all sockets are closed", chattest.Patience, func() bool { return chattest.Sockets(t) <= before })
 	r.join(t, "web")
 }
 

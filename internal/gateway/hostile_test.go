@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -140,49 +139,18 @@ var misbehaviours = map[string]func(*raw){
 	"a member that half-closes":      func(r *raw) { r.authenticate(chattest.Key); r.CloseWrite() },
 }
 
-// sockets returns how many this process has open. Go and the server open other
-// descriptors when they first need them.
-func sockets(t testing.TB) (n int) {
-	t.Helper()
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, descriptor := range open {
-		// One that is closed in the meantime is none.
-		if target, err := os.Readlink("/proc/self/fd/" + descriptor.Name()); err == nil && strings.HasPrefix(target, "socket:") {
-			n++
-		}
-	}
-	return n
-}
-
 func (r *room) pending() int { return r.gateway.limiter.Count() }
-
-func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
-	t.Helper()
-	deadline := time.After(within)
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("in vain waited %v for this: %s", within, what)
-		}
-	}
-}
 
 // Whatever a browser does, it is gone seconds after the room has ended it: no
 // descriptor stays, and nothing is counted.
 func TestNothingStays(t *testing.T) {
 	r := start(t, server.Config{AuthTimeout: 50 * time.Millisecond}, Config{})
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	for _, misbehave := range misbehaviours {
 		misbehave(r.upgrade(t))
 	}
-	eventually(t, "all sockets are closed", 5*soon, func() bool {
-		return sockets(t) == before+len(misbehaviours) // the browsers' own
+	chattest.Eventually(t, "all sockets are closed", 5*soon, func() bool {
+		return chattest.Sockets(t) == before+len(misbehaviours) // the browsers' own
 	})
 	if n := r.pending(); n != 0 {
 		t.Errorf("%d connections are still counted", n)
@@ -192,7 +160,7 @@ func TestNothingStays(t *testing.T) {
 // A browser that takes nothing is gone seconds after the room has thrown it out.
 func TestDeafBrowserGoes(t *testing.T) {
 	r := start(t, server.Config{StallTimeout: 50 * time.Millisecond}, Config{}, server.RoomConfig{Backlog: 128 << 10})
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	deaf := r.upgrade(t)
 	deaf.SetReadBuffer(4 << 10)
 	deaf.authenticate(chattest.Key)
@@ -202,21 +170,21 @@ func TestDeafBrowserGoes(t *testing.T) {
 	frame := bytes.Join([][]byte{header(fin|binaryFrame, maxFrame), make([]byte, maxFrame)}, nil)
 	talker.goOn(frame)
 	<-left
-	eventually(t, "the deaf browser's sockets are closed", 5*soon, func() bool {
-		return sockets(t) <= before+3 // the talker's two, and the deaf one's own
+	chattest.Eventually(t, "the deaf browser's sockets are closed", 5*soon, func() bool {
+		return chattest.Sockets(t) <= before+3 // the talker's two, and the deaf one's own
 	})
 }
 
 // The server ends in time whatever browsers do.
 func TestStopWhateverBrowsersDo(t *testing.T) {
 	r := start(t, server.Config{AuthTimeout: time.Minute}, Config{})
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	for _, misbehave := range misbehaviours {
 		misbehave(r.upgrade(t))
 	}
 	r.Stop(t)
-	eventually(t, "all sockets are closed", chattest.Patience, func() bool {
-		return sockets(t) <= before+len(misbehaviours)
+	chattest.Eventually(t, "all sockets are closed", chattest.Patience, func() bool {
+		return chattest.Sockets(t) <= before+len(misbehaviours)
 	})
 }
 
@@ -306,12 +274,12 @@ func TestPendingBehindProxy(t *testing.T) {
 		for b.receive() != m { // what others say comes between
 		}
 	}
-	eventually(t, "no WebSocket is counted", chattest.Patience, func() bool { return r.pending() == 0 })
+	chattest.Eventually(t, "no WebSocket is counted", chattest.Patience, func() bool { return r.pending() == 0 })
 }
 
 // Browsers that come in at the moment at which everything ends leave nothing.
 func TestCloseWhileBrowsersCome(t *testing.T) {
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	for range 5 {
 		r := start(t, server.Config{}, Config{})
 		address := strings.TrimPrefix(r.url, "ws://")
@@ -341,7 +309,7 @@ func TestCloseWhileBrowsersCome(t *testing.T) {
 		close(stop)
 		coming.Wait()
 	}
-	eventually(t, "all sockets are closed", chattest.Patience, func() bool {
-		return sockets(t) <= before+10 // five listeners, and the browsers that joined
+	chattest.Eventually(t, "all sockets are closed", chattest.Patience, func() bool {
+		return chattest.Sockets(t) <= before+10 // five listeners, and the browsers that joined
 	})
 }

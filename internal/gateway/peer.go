@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"sop-chat/internal/origin"
 )
 
 // Peer returns the address of the far end of a request. Behind
@@ -42,12 +44,4 @@ func parseHop(text string) (netip.AddrPort, bool) {
 }
 
 // trusts reports whether an address is that of a proxy whose word is taken.
-func (g *Gateway) trusts(addr netip.Addr) bool {
-	addr = addr.WithZone("") // which no network contains
-	for _, prefix := range g.config.Proxies {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
+func (g *Gateway) trusts(addr netip.Addr) bool { return origin.Among(addr, g.config.Proxies) }

@@ -5,8 +5,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -72,27 +72,12 @@ func (g *Gateway) mayConnect(r *http.Request) *AddressRefusal {
 	return &AddressRefusal{v, until}
 }
 
-// A screened listener accepts no connections from addresses that are denied. Who is behind
-// a trusted proxy is known from requests alone.
-type screened struct {
-	net.Listener
-	gateway *Gateway
-}
-
-func (s screened) Accept() (net.Conn, error) {
-	for {
-		c, err := s.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		from := address(c.RemoteAddr().String()).Addr()
-		if s.gateway.trusts(from) || !s.gateway.config.Addresses.Denies(from) {
-			return c, nil
-		}
-		s.gateway.logRefusal(from, errors.New(origin.Denied.String()))
-		if tcp, ok := c.(*net.TCPConn); ok {
-			tcp.SetLinger(0) // resets it
-		}
-		c.Close()
+// mayReach reports whether a connection from an address is accepted. Who is behind a trusted
+// proxy is known from requests alone.
+func (g *Gateway) mayReach(from netip.Addr) bool {
+	if g.trusts(from) || !g.config.Addresses.Denies(from) {
+		return true
 	}
+	g.logRefusal(from, errors.New(origin.Denied.String()))
+	return false
 }

@@ -3,6 +3,8 @@ package keys
 import (
 	"container/list"
 	"net/netip"
+
+	"sop-chat/internal/repeat"
 )
 
 // A queue holds the keys that wait to be checked, a bounded number of them. Sources take
@@ -28,7 +30,7 @@ type source struct {
 	turn    *list.Element
 }
 
-// A network is what may well belong to one owner: 48 bits of IPv6, 24 of IPv4.
+// A network is what may well belong to one owner, see repeat.Network.
 type network struct {
 	prefix netip.Prefix
 	size   int
@@ -92,9 +94,9 @@ func (q *queue) take() *request {
 }
 
 func (q *queue) addSource(prefix netip.Prefix) *source {
-	n := q.networks[networkOf(prefix)]
+	n := q.networks[repeat.Network(prefix)]
 	if n == nil {
-		n = &network{prefix: networkOf(prefix)}
+		n = &network{prefix: repeat.Network(prefix)}
 		q.networks[n.prefix] = n
 	}
 	s := &source{prefix: prefix, network: n}
@@ -113,13 +115,4 @@ func (q *queue) removed(s *source) {
 		q.turns.Remove(s.turn)
 		delete(q.sources, s.prefix)
 	}
-}
-
-func networkOf(source netip.Prefix) netip.Prefix {
-	bits := 48
-	if source.Addr().Is4() {
-		bits = 24
-	}
-	network, _ := source.Addr().Prefix(bits) // fails for the zero address alone, with a prefix that serves as well
-	return network
 }

@@ -337,7 +337,7 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 }
 
-func addressOf(c *Conn) netip.Addr {
+func addressOf(c net.Conn) netip.Addr {
 	at, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	return at.Addr().Unmap()
 }

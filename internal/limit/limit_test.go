@@ -21,7 +21,7 @@ func TestUnreadRequestStays(t *testing.T) {
 	browsers := []net.Conn{l.dial(), l.dial(), l.dial()}
 	conns := []net.Conn{<-l.accept(), <-l.accept()}
 	third := l.accept()
-	eventually(t, "the third is counted", chattest.Patience, func() bool { return l.count() != 2 })
+	chattest.Eventually(t, "the third is counted", chattest.Patience, func() bool { return l.count() != 2 })
 	select {
 	case <-third:
 		t.Fatal("a third connection is accepted though the request of the first was not read")
@@ -62,7 +62,7 @@ func TestGrace(t *testing.T) {
 	l.limiter.mu.Lock()
 	l.limiter.grace = time.Millisecond
 	l.limiter.mu.Unlock()
-	eventually(t, "the grace is over", chattest.Patience, func() bool {
+	chattest.Eventually(t, "the grace is over", chattest.Patience, func() bool {
 		l.limiter.evictLate()
 		return l.count() == 2
 	})
@@ -117,17 +117,3 @@ func (l limited) accept() <-chan net.Conn {
 }
 
 func (l limited) count() int { return l.limiter.Count() }
-
-func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
-	t.Helper()
-	deadline := time.After(within)
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("in vain waited %v for this: %s", within, what)
-		}
-	}
-}

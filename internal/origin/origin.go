@@ -12,6 +12,7 @@ package origin
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sop-chat/internal/repeat"
@@ -64,7 +65,7 @@ func (c *Config) delay(wrong int) time.Duration {
 
 const (
 	// leastMemory is for how long a wrong key is remembered at least after the last
-	// one. It is Config.Ban if that is longer: who stops before the ban gains nothing.
+	// one. It is Config.Ban if that is longer: stopping just before a ban gains nothing.
 	leastMemory = 15 * time.Minute
 
 	// A right key has the wrong ones before it forgotten, since its owner has probably
@@ -104,6 +105,13 @@ func (v Verdict) String() string {
 		return "opens too many connections"
 	}
 	return "is not allowed"
+}
+
+// Among reports whether an address is in one of some networks, of which there are few; List
+// is for many.
+func Among(addr netip.Addr, networks []netip.Prefix) bool {
+	addr = addr.Unmap().WithZone("") // with a zone, it would be in none
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // A Ban is what is to be said when an origin is banned.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	mathrand "math/rand/v2"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,27 +166,21 @@ func (t *Table) Wrong(from netip.Addr, key []byte, now time.Time) (ban Ban, isBa
 // Right is told that a key was looked at and is right. The wrong ones before it are
 // forgotten, unless there were too many within an hour.
 func (t *Table) Right(from netip.Addr, now time.Time) {
-	if t == nil || t.trusts(from) {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at := t.begin(now)
-	r := t.get(repeat.Source(from), at)
-	if r == nil {
-		return
-	}
-	if r.looks = max(0, r.looks-1); !r.isBanned() {
-		r.forgive(at)
-		r.next = min(r.next, at+t.config.delay(r.wrong+r.looks))
-	}
-	if t.changed(r, at); r.isOver(at) {
-		t.remove(r)
-	}
+	t.looked(from, now, func(r *record, at time.Duration) {
+		if !r.isBanned() {
+			r.forgive(at)
+			r.next = min(r.next, at+t.config.delay(r.wrong+r.looks))
+		}
+	})
 }
 
 // Skipped is told that a key was not looked at in the end.
 func (t *Table) Skipped(from netip.Addr, now time.Time) {
+	t.looked(from, now, func(*record, time.Duration) {})
+}
+
+// looked ends a look at a key that was not wrong, and has then do what follows from it.
+func (t *Table) looked(from netip.Addr, now time.Time, then func(r *record, at time.Duration)) {
 	if t == nil || t.trusts(from) {
 		return
 	}
@@ -199,6 +192,7 @@ func (t *Table) Skipped(from netip.Addr, now time.Time) {
 		return
 	}
 	r.looks = max(0, r.looks-1)
+	then(r, at)
 	if t.changed(r, at); r.isOver(at) {
 		t.remove(r)
 	}
@@ -212,10 +206,7 @@ func (t *Table) Len() int {
 }
 
 // trusts reports whether an address is that of a trusted proxy.
-func (t *Table) trusts(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	return slices.ContainsFunc(t.config.Trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
-}
+func (t *Table) trusts(addr netip.Addr) bool { return Among(addr, t.config.Trusted) }
 
 // digest returns the digest of a key. It is of 32 bits: one wrong key in millions is
 // taken for another of its origin, and nobody can tell which.

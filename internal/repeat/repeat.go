@@ -124,6 +124,17 @@ func Source(addr netip.Addr) netip.Prefix {
 	return source
 }
 
+// Network returns what may well belong to the owner of a source: 48 bits of IPv6, 24 of
+// IPv4.
+func Network(source netip.Prefix) netip.Prefix {
+	bits := 48
+	if source.Addr().Is4() {
+		bits = 24
+	}
+	network, _ := source.Addr().Prefix(bits) // the zero one for the zero source
+	return network
+}
+
 // Name returns a source as it is shown: the address if it is a single one, and the
 // network otherwise.
 func Name(source netip.Prefix) string {

@@ -96,3 +96,18 @@ func TestSource(t *testing.T) {
 		t.Error("an unknown address has a source")
 	}
 }
+
+func TestNetwork(t *testing.T) {
+	for _, test := range []struct{ addr, want string }{
+		{"192.0.2.7", "192.0.2.0/24"},
+		{"2001:db8:1:2:3::4", "2001:db8:1::/48"},
+		{"::1", "::/48"},
+	} {
+		if got := Network(Source(netip.MustParseAddr(test.addr))).String(); got != test.want {
+			t.Errorf("%s is in %s, want %s", test.addr, got, test.want)
+		}
+	}
+	if Network(netip.Prefix{}).IsValid() {
+		t.Error("an unknown source has a network")
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,6 @@ import (
 
 	"sop-chat/internal/chattest"
 	"sop-chat/internal/limit"
-	"sop-chat/internal/netpoll"
 	"sop-chat/internal/server"
 )
 
@@ -97,7 +95,7 @@ func TestUnfinishedHandshakes(t *testing.T) {
 		silent = append(silent, c)
 	}
 	r.join("alice")
-	eventually(t, "the bound holds", func() bool { return r.limiter.Count() <= 2 })
+	chattest.Eventually(t, "the bound holds", chattest.Patience, func() bool { return r.limiter.Count() <= 2 })
 	silent[0].SetReadDeadline(time.Now().Add(chattest.Patience))
 	if _, err := silent[0].Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the first is still open: %v", err)
@@ -160,21 +158,6 @@ func TestHandshakeTimeout(t *testing.T) {
 	log.expect(t, "not complete within 50ms")
 }
 
-// A client whose address may not connect is closed before the handshake.
-func TestScreen(t *testing.T) {
-	var refused atomic.Bool
-	p := open(t, Config{Screen: func(netip.Addr) bool { return !refused.Load() }}, func(c Client) { netpoll.Close(c.FD) })
-	if err := p.dial().Handshake(); err != nil {
-		t.Error(err)
-	}
-	refused.Store(true)
-	if c, err := tls.Dial("tcp", p.addr, p.clientConfig()); err == nil {
-		c.Close()
-		t.Error("the handshake is completed though the address may not connect")
-	}
-	eventually(t, "no connection is counted", func() bool { return p.limiter.Count() == 0 })
-}
-
 // What is not TLS is closed, and the log says what it is.
 func TestPlainBytes(t *testing.T) {
 	for said, want := range map[string]string{
@@ -219,7 +202,7 @@ func TestPlainRequestToHTTPS(t *testing.T) {
 
 // Closing a listener ends the handshakes that are under way, and nothing is left of them.
 func TestCloseInHandshake(t *testing.T) {
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	p := open(t, Config{}, func(Client) {})
 	var conns []net.Conn
 	for range 10 {
@@ -230,9 +213,9 @@ func TestCloseInHandshake(t *testing.T) {
 		defer c.Close()
 		conns = append(conns, c)
 	}
-	eventually(t, "all are accepted", func() bool { return p.limiter.Count() == len(conns) })
+	chattest.Eventually(t, "all are accepted", chattest.Patience, func() bool { return p.limiter.Count() == len(conns) })
 	p.stop()
-	if n := sockets(t); n > before+len(conns) {
+	if n := chattest.Sockets(t); n > before+len(conns) {
 		t.Errorf("%d sockets are left", n-before-len(conns))
 	}
 }

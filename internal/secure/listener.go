@@ -26,29 +26,7 @@ type Client struct {
 // Listener returns a listener of a terminator for clients that speak no HTTP, to be given
 // to Serve. It accepts from one of TCP.
 func (t *Terminator) Listener(inner net.Listener) net.Listener {
-	if t.config.Screen != nil {
-		inner = screened{inner, t.config.Screen}
-	}
 	return t.listen(t.limiter.Listener(inner))
-}
-
-// A screened listener accepts connections only from addresses that may connect.
-type screened struct {
-	net.Listener
-	mayConnect func(netip.Addr) bool
-}
-
-func (s screened) Accept() (net.Conn, error) {
-	for {
-		c, err := s.Listener.Accept()
-		if err != nil || s.mayConnect(peerOf(c).Addr()) {
-			return c, err
-		}
-		if tcp, ok := c.(*net.TCPConn); ok {
-			tcp.SetLinger(0) // resets it
-		}
-		c.Close()
-	}
 }
 
 // http11 is the protocol that HTTPS agrees to.

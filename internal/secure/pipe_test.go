@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sop-chat/internal/chattest"
 )
 
 // An end is how one side ends a connection.
@@ -28,7 +30,7 @@ const (
 func TestPipe(t *testing.T) {
 	clients := make(chan Client, 1)
 	p := open(t, Config{}, func(c Client) { clients <- c })
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		client := p.dial()
@@ -85,7 +87,7 @@ func TestPipe(t *testing.T) {
 			t.Fatalf("with seed %d", seed)
 		}
 	}
-	eventually(t, "all is closed", func() bool { return p.live() == 0 && sockets(t) <= before })
+	chattest.Eventually(t, "all is closed", chattest.Patience, func() bool { return p.live() == 0 && chattest.Sockets(t) <= before })
 }
 
 // random returns up to 200 KB.
@@ -145,7 +147,7 @@ func TestReset(t *testing.T) {
 		t.Errorf("received %d bytes and %v, which are not what was sent", len(first)+len(rest), err)
 	}
 	server.Close()
-	eventually(t, "the pipe ends", func() bool { return p.live() == 0 })
+	chattest.Eventually(t, "the pipe ends", chattest.Patience, func() bool { return p.live() == 0 })
 }
 
 // A client that reads nothing does not keep its pipe when the server has closed its end:
@@ -161,11 +163,11 @@ func TestClientThatNeverReads(t *testing.T) {
 	}
 	server.Close()
 	began := time.Now()
-	eventually(t, "the pipe ends", func() bool { return p.live() == 0 })
+	chattest.Eventually(t, "the pipe ends", chattest.Patience, func() bool { return p.live() == 0 })
 	if took := time.Since(began); took < p.config.overdue {
 		t.Errorf("the pipe ended after %v, want %v at least, for what was left", took, p.config.overdue)
 	}
-	eventually(t, "the connection is reset", func() bool {
+	chattest.Eventually(t, "the connection is reset", chattest.Patience, func() bool {
 		_, err := client.NetConn().Write([]byte{0})
 		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	})

@@ -20,8 +20,8 @@ func (p *Pipe) receive() {
 	p.discard()
 }
 
-// errTruncated is for a client that does not end TLS before it ends TCP, or somebody
-// between who ends TCP in its place.
+// errTruncated is for a client that does not end TLS before it ends TCP, or for which
+// something on the way ends TCP.
 var errTruncated = errors.New("closed the connection without the end of TLS")
 
 // receiveAll passes on all until either side has ended. It returns no error if the client

@@ -14,7 +14,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
-	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -31,9 +30,6 @@ type Config struct {
 	// ClientCAs are those by one of which a client's certificate has to be signed; nil
 	// if clients need none.
 	ClientCAs *x509.CertPool
-	// Screen reports whether a client with an address may connect to the listeners of
-	// Serve. One that may not is reset before its handshake; nil is any.
-	Screen func(netip.Addr) bool
 	// HandshakeTimeout is how long a handshake may take.
 	HandshakeTimeout time.Duration
 	// PeerTimeout is for how long data may be unacknowledged before the kernel gives

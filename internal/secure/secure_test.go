@@ -12,7 +12,6 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -204,33 +203,4 @@ func (t *Terminator) live() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.pipes)
-}
-
-// sockets returns how many this process has open.
-func sockets(t testing.TB) (n int) {
-	t.Helper()
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, descriptor := range open {
-		if target, err := os.Readlink("/proc/self/fd/" + descriptor.Name()); err == nil && strings.HasPrefix(target, "socket:") {
-			n++
-		}
-	}
-	return n
-}
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(chattest.Patience)
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("in vain waited %v for this: %s", chattest.Patience, what)
-		}
-	}
 }

@@ -33,7 +33,7 @@ func TestRoom(t *testing.T) {
 		carol.expect("bob: " + text)
 	}
 	carol.Close()
-	eventually(t, "its pipe ends", func() bool { return r.live() == 1 })
+	chattest.Eventually(t, "its pipe ends", chattest.Patience, func() bool { return r.live() == 1 })
 }
 
 // What a client sent before it ended TLS, or just its connection, is published.
@@ -57,7 +57,7 @@ func TestLastWords(t *testing.T) {
 		}
 	}
 	alice.Send("still here")
-	eventually(t, "all pipes end", func() bool { return r.live() == 0 })
+	chattest.Eventually(t, "all pipes end", chattest.Patience, func() bool { return r.live() == 0 })
 }
 
 // A wrong key ends TLS in order, without an echo.
@@ -80,7 +80,7 @@ func TestStop(t *testing.T) {
 		alice.send(fmt.Sprint(i))
 	}
 	slow.expect("alice: 0")
-	eventually(t, "all was read", func() bool {
+	chattest.Eventually(t, "all was read", chattest.Patience, func() bool {
 		return r.Log().Number(r.Log().Head()) > messages
 	})
 	stopped := make(chan struct{})
@@ -125,7 +125,7 @@ func TestSlowAndDeaf(t *testing.T) {
 		}
 		slow.expect("alice: more")
 	}
-	eventually(t, "the deaf client's pipe ends", func() bool { return r.live() == 2 })
+	chattest.Eventually(t, "the deaf client's pipe ends", chattest.Patience, func() bool { return r.live() == 2 })
 	slow.send("still here")
 	alice.expect("slow: still here")
 }
@@ -138,7 +138,7 @@ func TestComeAndGo(t *testing.T) {
 		visits = 200
 	}
 	r := openRoom(t, server.Config{AuthTimeout: 50 * time.Millisecond}, Config{MaxPending: 64, MaxPendingPerAddress: 64})
-	before := sockets(t)
+	before := chattest.Sockets(t)
 	const visitors = 4
 	var running sync.WaitGroup
 	var joined atomic.Int64
@@ -153,7 +153,7 @@ func TestComeAndGo(t *testing.T) {
 		})
 	}
 	running.Wait()
-	eventually(t, "all is closed", func() bool { return r.live() == 0 && r.limiter.Count() == 0 && sockets(t) <= before })
+	chattest.Eventually(t, "all is closed", chattest.Patience, func() bool { return r.live() == 0 && r.limiter.Count() == 0 && chattest.Sockets(t) <= before })
 	if joined.Load() == 0 {
 		t.Error("none has joined")
 	}

@@ -37,7 +37,7 @@ type source struct {
 	pending list.List
 }
 
-// A network is what may well belong to one owner: 48 bits of IPv6, 24 of IPv4.
+// A network is what may well belong to one owner, see repeat.Network.
 // A few connections do not count, since many clients share a network by chance.
 type network struct {
 	prefix  netip.Prefix
@@ -59,7 +59,7 @@ func (s *pendingSet) add(p *pendingConn) *list.Element {
 	if s.sources == nil {
 		s.sources, s.byPrefix = make(map[netip.Prefix]*source), make(map[netip.Prefix]*network)
 	}
-	n := s.networkOf(prefix.Addr())
+	n := s.networkOf(prefix)
 	src := &source{prefix: prefix, network: n}
 	s.sources[prefix] = src
 	element := src.pending.PushBack(p)
@@ -98,12 +98,8 @@ func (s *pendingSet) grow(n *network, by int) {
 
 // networkOf returns the network of a source, which may be a new one without
 // any source.
-func (s *pendingSet) networkOf(addr netip.Addr) *network {
-	bits := 48
-	if addr.Is4() {
-		bits = 24
-	}
-	prefix, _ := addr.Prefix(bits) // fails for the zero address alone, with a prefix that serves as well
+func (s *pendingSet) networkOf(source netip.Prefix) *network {
+	prefix := repeat.Network(source)
 	n := s.byPrefix[prefix]
 	if n == nil {
 		n = &network{prefix: prefix}

@@ -4,9 +4,9 @@ package server
 
 import (
 	"net/netip"
-	"slices"
 	"syscall"
 
+	"sop-chat/internal/origin"
 	"sop-chat/internal/proxyproto"
 )
 
@@ -20,10 +20,7 @@ import (
 // evicted after all others: a proxy sends the header at once.
 
 // isProxy reports whether connections from an address may begin with a header.
-func (a *acceptor) isProxy(addr netip.Addr) bool {
-	addr = addr.WithZone("") // which no network contains
-	return slices.ContainsFunc(a.proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
-}
+func (a *acceptor) isProxy(addr netip.Addr) bool { return origin.Among(addr, a.proxies) }
 
 // readHeader reads the header of a proxied connection, and what came with it is read
 // next. It reports false, and what read returns, if the authentication message can't be
