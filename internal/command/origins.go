@@ -70,19 +70,19 @@ func (o *originOptions) table(trusted []netip.Prefix) *origin.Table {
 	return t
 }
 
-// reload reads the files of the lists again, and reports whether there are any without
-// an error. If there is one, both lists stay as they are.
-func (o *originOptions) reload(t *origin.Table, logger *slog.Logger) bool {
+// reload reads the files of the lists again, if there are any, and calls then when the
+// lists are in force. If there is an error, both stay as they are.
+func (o *originOptions) reload(t *origin.Table, then func(), logger *slog.Logger) []*reloadError {
 	if !o.haveFiles() {
-		return false
+		return nil
 	}
 	allow, err := readAddresses(o.allow.text)
 	deny, denyErr := readAddresses(o.deny.text)
 	if err = errors.Join(err, denyErr); err != nil {
-		logger.Error("the lists of addresses stay as they are", "error", err)
-		return false
+		return []*reloadError{{what: "the lists of addresses stay as they are", err: err}}
 	}
 	t.SetLists(origin.Lists{Allow: allow.list, Deny: deny.list})
 	logger.Info("the lists of addresses have been read again", "allowed", allow.list.Len(), "denied", deny.list.Len())
-	return true
+	then()
+	return nil
 }

@@ -47,8 +47,13 @@ func TestListsAreReadAgain(t *testing.T) {
 		write(friends, step.friends)
 		write(pests, step.pests)
 		log.Reset()
-		if got, want := o.reload(table, logger), strings.Contains(step.log, "allowed"); got != want || !strings.Contains(log.String(), step.log) {
-			t.Errorf("with %q and %q: read %v, log %s", step.friends, step.pests, got, log.String())
+		used := false
+		r := &reloader{logger: logger, steps: []reloadStep{func() []*reloadError {
+			return o.reload(table, func() { used = true }, logger)
+		}}}
+		err := r.Reload()
+		if want := strings.Contains(step.log, "allowed"); used != want || (err == nil) != want || !strings.Contains(log.String(), step.log) {
+			t.Errorf("with %q and %q: used %v, error %v, log %s", step.friends, step.pests, used, err, log.String())
 		}
 		for text, want := range map[string]bool{step.let: false, step.denied: true} {
 			for addr := range strings.FieldsSeq(text) {

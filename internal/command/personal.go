@@ -92,24 +92,28 @@ func (r *keysReloader) look() {
 	if r.seen = now; now.Same(r.read) || !now.Same(before) {
 		return
 	}
-	r.reread()
+	if err := r.reread(); err != nil {
+		err.log(r.logger)
+	}
 }
 
-// reload reads the file.
-func (r *keysReloader) reload() {
+// reload is a reloadStep. It reads the file.
+func (r *keysReloader) reload() []*reloadError {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reread()
+	if err := r.reread(); err != nil {
+		return []*reloadError{err}
+	}
+	return nil
 }
 
 // reread reads the file, and uses what is in it, unless there is an error. The caller holds
 // the lock.
-func (r *keysReloader) reread() {
+func (r *keysReloader) reread() *reloadError {
 	next, version, err := readPersonalKeys(r.file, r.rooms())
 	r.read = version
 	if err != nil {
-		r.logger.Error("the personal keys stay as they are", "error", err)
-		return
+		return &reloadError{what: "the personal keys stay as they are", err: err}
 	}
 	there := make(map[string]keys.Line, len(r.lines))
 	for _, line := range r.lines {
@@ -130,6 +134,7 @@ func (r *keysReloader) reread() {
 	r.logger.Info("the personal keys have been read again", "keys", len(next),
 		"added", added, "removed", len(there), "changed", changed)
 	warnOfKeysFile(r.file, next, version, r.logger)
+	return nil
 }
 
 // warnOfKeysFile warns of a file of keys that others can read, or that lets nobody in.

@@ -106,11 +106,11 @@ func (k *keyring) room(ctx context.Context, s *server.Server, from netip.Addr, k
 	return nil, nil
 }
 
-// reload keeps the keys as their file says: it reads the file when it changes, and when the
-// function it returns is called. stop ends that.
-func (k *keyring) reload(ctx context.Context, s *server.Server, logger *slog.Logger) (reread, stop func()) {
+// keep keeps the keys as their file says: it reads the file when it changes, and at the
+// step that it returns. stop ends that.
+func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logger) (step reloadStep, stop func()) {
 	if k == nil {
-		return func() {}, func() {}
+		return nil, func() {}
 	}
 	r := &keysReloader{
 		file: k.options.keysFile,

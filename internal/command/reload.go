@@ -2,91 +2,96 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
-
-	"sop-chat/internal/rooms"
+	"sync"
 )
 
-// A roomServer opens, changes and closes rooms.
-type roomServer interface {
-	openRoom(rooms.Room) error
-	changeRoom(rooms.Change) error
-	closeRoom(rooms.Room) error
-}
-
-// A reloader keeps the rooms of a server as their file says.
+// A reloader has a running server read its files again, as SIGHUP demands. Any goroutine
+// may call its methods.
 type reloader struct {
-	read   func() ([]rooms.Room, error)
-	rooms  []rooms.Room // that the server has
-	server roomServer
-	warn   func([]rooms.Room) // of keys
+	steps  []reloadStep // in the order in which they are done
 	logger *slog.Logger
+
+	mu    sync.Mutex // held while files are read
+	ended bool       // guarded by mu
 }
 
-// run reads the file again for each request, unless r is nil, and then calls then, until
-// ctx is done.
-func (r *reloader) run(ctx context.Context, requests <-chan struct{}, then func()) {
-	for {
-		select {
-		case <-requests:
-			if r != nil {
-				r.reload()
+// A reloadStep reads some of the files again, puts in force what is in them, and logs what
+// has changed. It returns what could not be reloaded. A nil one has no files.
+type reloadStep func() []*reloadError
+
+// errEnding says that nothing is reloaded any more.
+var errEnding = errors.New("the server is ending")
+
+// Reload reads all files again. One that can't be used changes nothing, and keeps no other
+// from being read. The error says everything that was wrong; the log has it already.
+func (r *reloader) Reload() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return errEnding
+	}
+	var errs []error
+	for _, step := range r.steps {
+		if step == nil {
+			continue
+		}
+		for _, err := range step() {
+			err.log(r.logger)
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 0 {
+		r.logger.Info("reloaded")
+	}
+	return errors.Join(errs...)
+}
+
+// start reloads for each request, until ctx is done or end is called. After end, nothing is
+// reloaded any more.
+func (r *reloader) start(ctx context.Context, requests <-chan struct{}) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-requests:
+				r.Reload() // which logs what is wrong
+			case <-ctx.Done():
+				return
 			}
-			then()
-		case <-ctx.Done():
-			return
 		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ended = true
 	}
 }
 
-// reload reads the file, and has the server do what has changed in it: nothing if it has
-// an error.
-func (r *reloader) reload() {
-	next, err := r.read()
-	if err != nil {
-		r.logger.Error("the rooms stay as they are", "error", err)
-		return
-	}
-	d := rooms.Compare(r.rooms, next)
-	there := make(map[string]rooms.Room)
-	for _, room := range r.rooms {
-		there[room.Name] = room
-	}
-	newKeys := slices.DeleteFunc(slices.Clone(next), func(room rooms.Room) bool { return room.Key == there[room.Name].Key })
-	opened, closed := 0, 0
-	for _, room := range d.Removed {
-		if r.succeeds("closed", room, r.server.closeRoom(room)) {
-			delete(there, room.Name)
-			closed++
-		}
-	}
-	changed := make(map[string]bool)
-	for _, c := range d.Changed {
-		if r.succeeds("changed", c.To, r.server.changeRoom(c)) {
-			there[c.To.Name], changed[c.To.Name] = c.To, true
-		}
-	}
-	for _, room := range d.Opened {
-		if r.succeeds("opened", room, r.server.openRoom(room)) {
-			there[room.Name] = room
-			opened++
-		}
-	}
-	r.rooms = slices.SortedFunc(maps.Values(there), func(a, b rooms.Room) int { return strings.Compare(a.Name, b.Name) })
-	r.logger.Info("the rooms have been read again", "rooms", len(r.rooms),
-		"opened", opened, "closed", closed, "changed", len(changed))
-	r.warn(newKeys)
+// A reloadError says what stays as it was, and why.
+type reloadError struct {
+	what  string // a sentence
+	about []any  // more for the log, in pairs of name and value
+	err   error
 }
 
-// succeeds logs what happened to a room, and reports whether it did.
-func (r *reloader) succeeds(what string, room rooms.Room, err error) bool {
-	if err != nil {
-		r.logger.Error("a room could not be "+what, "room", room.Name, "at", room.At, "error", err)
-		return false
+func (e *reloadError) Error() string {
+	var about strings.Builder
+	for pair := range slices.Chunk(e.about, 2) {
+		fmt.Fprintf(&about, ", %v %v", pair[0], pair[1])
 	}
-	r.logger.Debug("a room was "+what, "room", room.Name)
-	return true
+	return fmt.Sprintf("%s%s: %v", e.what, about.String(), e.err)
+}
+
+func (e *reloadError) Unwrap() error { return e.err }
+
+func (e *reloadError) log(logger *slog.Logger) {
+	logger.Error(e.what, append(e.about, "error", e.err)...)
 }

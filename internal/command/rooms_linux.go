@@ -2,10 +2,8 @@ package command
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"sop-chat/internal/history"
 	"sop-chat/internal/names"
@@ -40,23 +38,14 @@ func (r *openRooms) openAll() error {
 	return nil
 }
 
-// reload keeps the rooms as their file says, if there is one: it reads the file for
-// each request, and then calls then. stop ends that.
-func (r *openRooms) reload(ctx context.Context, requests <-chan struct{}, warn func([]rooms.Room), then func(), logger *slog.Logger) (stop func()) {
-	if requests == nil {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	reloader := &reloader{read: r.options.readRooms, rooms: r.options.rooms, server: r, warn: warn, logger: logger}
+// reloadStep returns what keeps the rooms as their file says, if there is one. It warns of
+// new keys.
+func (r *openRooms) reloadStep(warn func([]rooms.Room), logger *slog.Logger) reloadStep {
 	if r.options.roomsFile == "" {
-		reloader = nil
+		return nil
 	}
-	var running sync.WaitGroup
-	running.Go(func() { reloader.run(ctx, requests, then) })
-	return func() {
-		cancel()
-		running.Wait()
-	}
+	reloader := &roomsReloader{read: r.options.readRooms, rooms: r.options.rooms, server: r, warn: warn, logger: logger}
+	return reloader.reload
 }
 
 func (r *openRooms) openRoom(c rooms.Room) error {

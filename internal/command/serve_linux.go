@@ -90,20 +90,17 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
 	warn(o.allRooms())
-	rereadKeys, stopLooking := personal.reload(ctx, s, logger)
+	reloadKeys, stopLooking := personal.keep(ctx, s, logger)
 	defer stopLooking()
-	rereadCertificate, stopKeeping := secure.keep(ctx, logger)
+	reloadCertificate, stopKeeping := secure.keep(ctx)
 	defer stopKeeping()
-	rereadOthers := func() {
-		rereadKeys()
-		rereadCertificate()
-		if o.origins.reload(origins, logger) {
-			s.DisconnectDenied()
-		}
-	}
-	stopReloading := open.reload(ctx, reread, warn, rereadOthers, logger)
-	defer stopReloading()
+	reloadLists := func() []*reloadError { return o.origins.reload(origins, s.DisconnectDenied, logger) }
+	reload := &reloader{logger: logger, steps: []reloadStep{
+		open.reloadStep(warn, logger), reloadKeys, reloadCertificate, reloadLists, // the keys are for the new rooms
+	}}
+	stopReloading := reload.start(ctx, reread)
 	served := s.Serve(closeFirst(closeFirst(ctx, secure.stopAccepting), site.close))
+	stopReloading() // before the history takes no more rooms
 	secure.close()
 	err = errors.Join(served, keeper.wait())
 	display.wait()

@@ -81,21 +81,21 @@ func (t *tlsPort) names() []string {
 	return t.certificate.Names()
 }
 
-// keep keeps the certificate up to date until stop is called. reread has it read again
-// now.
-func (t *tlsPort) keep(ctx context.Context, logger *slog.Logger) (reread, stop func()) {
+// keep keeps the certificate up to date until stop is called. The step has it read again.
+func (t *tlsPort) keep(ctx context.Context) (step reloadStep, stop func()) {
 	if t.certificate == nil {
-		return func() {}, func() {}
+		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping sync.WaitGroup
 	keeping.Go(func() { t.certificate.Run(ctx) })
-	reread = func() {
+	step = func() []*reloadError {
 		if err := t.certificate.Reload(); err != nil {
-			logger.Error("the certificate stays as it is", "error", err)
+			return []*reloadError{{what: "the certificate stays as it is", err: err}}
 		}
+		return nil
 	}
-	return reread, func() {
+	return step, func() {
 		cancel()
 		keeping.Wait()
 	}
