@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 		"github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3/acme", "go.uber.org/zap", "go.uber.org/zap/zapcore",
 		"golang.org/x/net/idna", "golang.org/x/net/netutil",
 	},
+	"internal/systemd":  {"golang.org/x/sys/unix"},
 	"internal/qrcode":   {"rsc.io/qr"},
 	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/server"},
 	"internal/testenv":  {},

@@ -77,7 +77,7 @@ func TestListsWithFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := serveOptions{origins: originOptions{deny: list}}
-		if got := o.rereads(); got != want {
+		if got := o.rereads(process(nil)); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}

@@ -40,7 +40,7 @@ func TestPersonalKeys(t *testing.T) {
 		{[]string{"9000", "--keys", file}, "", true},
 	} {
 		o := options(t, process(test.args))
-		if len(o.personalKeys) != 1 || o.personalKeys[0].Label != "alice" || o.personalOnly != test.personalOnly || !o.rereads() {
+		if len(o.personalKeys) != 1 || o.personalKeys[0].Label != "alice" || o.personalOnly != test.personalOnly || !o.rereads(process(nil)) {
 			t.Errorf("%q: keys %v, only these: %v", test.args, o.personalKeys, o.personalOnly)
 		}
 		switch {

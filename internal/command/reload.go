@@ -15,6 +15,8 @@ import (
 type reloader struct {
 	steps  []reloadStep // in the order in which they are done
 	logger *slog.Logger
+	began  func()      // nil, or called before each reload
+	done   func(error) // nil, or called with what each reload returns
 
 	mu    sync.Mutex // held while files are read
 	ended bool       // guarded by mu
@@ -35,6 +37,17 @@ func (r *reloader) Reload() error {
 	if r.ended {
 		return errEnding
 	}
+	if r.began != nil {
+		r.began()
+	}
+	err := r.reload()
+	if r.done != nil {
+		r.done(err)
+	}
+	return err
+}
+
+func (r *reloader) reload() error {
 	var errs []error
 	for _, step := range r.steps {
 		if step == nil {

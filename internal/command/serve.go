@@ -263,9 +263,10 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	return o.checkTLS()
 }
 
-// rereads reports whether the server has a file to read again on SIGHUP.
-func (o *serveOptions) rereads() bool {
-	return o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" || o.origins.haveFiles()
+// rereads reports whether the server has a file to read again on SIGHUP. systemd expects an
+// answer to each SIGHUP, whatever there is to read.
+func (o *serveOptions) rereads(p Process) bool {
+	return notifySocket(p) != "" || o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" || o.origins.haveFiles()
 }
 
 // run runs the server, or one of its early stages.
@@ -280,7 +281,7 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	ctx, done := untilSignal(ctx, p, logger, ends...)
 	defer done()
 	var reread <-chan struct{}
-	if o.rereads() {
+	if o.rereads(p) {
 		var done func()
 		ctx, reread, done = untilHangup(ctx, p, logger, ends)
 		defer done()

@@ -48,25 +48,28 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if err != nil {
 		return err
 	}
-	var bound []netip.Addr
-	if !o.tls.noPlain {
-		if bound, err = listenAll(ctx, o.bind, o.port, s.Listen); err != nil {
-			return err
-		}
+	handed, err := newHandedSockets(p)
+	if err != nil {
+		return err
 	}
-	if at := s.Addrs(); len(at) == 1 && at[0].Addr() == netip.IPv4Unspecified() {
-		bound = []netip.Addr{at[0].Addr()} // there is no IPv6
+	bound, err := handed.listenPlain(ctx, &o, s)
+	if err != nil {
+		return err
 	}
-	secure, err := openTLS(ctx, o, p, origins, shared.Full, logger)
+	secure, err := openTLS(ctx, o, p, handed, origins, shared.Full, logger)
 	if err != nil {
 		return err
 	}
 	defer secure.close()
-	site, err := openWeb(ctx, o, s, secure, origins, logger)
+	site, err := openWeb(ctx, o, handed, s, secure, origins, logger)
 	if err != nil {
 		return err
 	}
 	defer site.close()
+	handed.closeOthers(logger)
+	service := newService(p, logger)
+	opened := service.extend("opening the history")
+	defer opened()
 	keeper, err := openHistory(o, logger)
 	if err != nil {
 		return err
@@ -78,9 +81,11 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}
+	opened()
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
 	announceStage(p.Stderr, o.stage)
+	fmt.Fprint(p.Stderr, handed.announce())
 	o.invite(p.Stderr, bound, secure)
 	secure.start(s)
 	site.start(o, webRoom(s, personal), origins, logger)
@@ -98,9 +103,13 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	reload := &reloader{logger: logger, steps: []reloadStep{
 		open.reloadStep(warn, logger), reloadKeys, reloadCertificate, reloadLists, // the keys are for the new rooms
 	}}
+	service.reloading(reload, s)
+	ending := service.start(s)
 	stopReloading := reload.start(ctx, reread)
-	served := s.Serve(closeFirst(closeFirst(ctx, secure.stopAccepting), site.close))
+	served := s.Serve(closeFirst(closeFirst(closeFirst(ctx, ending), secure.stopAccepting), site.close))
 	stopReloading() // before the history takes no more rooms
+	ending()
+	defer service.extend("ending, and writing what is left")()
 	secure.close()
 	err = errors.Join(served, keeper.wait())
 	display.wait()

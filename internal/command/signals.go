@@ -30,7 +30,7 @@ func (o *serveOptions) signals(p Process) []os.Signal {
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
 	}
 	switch {
-	case o.rereads():
+	case o.rereads(p):
 	case hasTerminal(p):
 		return all
 	default:

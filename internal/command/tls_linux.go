@@ -29,7 +29,7 @@ type tlsPort struct {
 }
 
 // openTLS reads the certificate and takes the port of --tls.
-func openTLS(ctx context.Context, o serveOptions, p Process, origins *origin.Table, full int, logger *slog.Logger) (*tlsPort, error) {
+func openTLS(ctx context.Context, o serveOptions, p Process, handed *handedSockets, origins *origin.Table, full int, logger *slog.Logger) (*tlsPort, error) {
 	t := &tlsPort{}
 	if !o.certs.areSet() {
 		return t, nil
@@ -59,12 +59,8 @@ func openTLS(ctx context.Context, o serveOptions, p Process, origins *origin.Tab
 		}
 		return v == origin.Pass
 	}
-	t.bound, err = listenAll(ctx, o.tls.at.host, o.tls.at.port, func(at netip.AddrPort) error {
-		l, err := listenTCP(ctx, at)
-		if err == nil {
-			t.listeners = append(t.listeners, limit.Screen(l, mayConnect))
-		}
-		return err
+	t.bound, err = handed.listen(ctx, tlsSocket, o.tls.at, " of TLS", func(l net.Listener) {
+		t.listeners = append(t.listeners, limit.Screen(l, mayConnect))
 	})
 	if err != nil {
 		t.close()

@@ -26,13 +26,13 @@ type website struct {
 }
 
 // openWeb takes the page's port.
-func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, origins *origin.Table, logger *slog.Logger) (*website, error) {
+func openWeb(ctx context.Context, o serveOptions, handed *handedSockets, s *server.Server, t *tlsPort, origins *origin.Table, logger *slog.Logger) (*website, error) {
 	w := &website{tls: t}
 	if o.web.at.port == 0 {
 		return w, nil
 	}
 	var err error
-	w.bound, err = listenAll(ctx, o.web.at.host, o.web.at.port, func(at netip.AddrPort) error { return w.listen(ctx, at) })
+	w.bound, err = handed.listen(ctx, webSocket, o.web.at, " of the page", func(l net.Listener) { w.listeners = append(w.listeners, l) })
 	if err != nil {
 		w.close()
 		return nil, fmt.Errorf("--web: %w", err)
@@ -58,14 +58,6 @@ func openWeb(ctx context.Context, o serveOptions, s *server.Server, t *tlsPort, 
 		Logger:      logger,
 	})
 	return w, nil
-}
-
-func (w *website) listen(ctx context.Context, at netip.AddrPort) error {
-	l, err := listenTCP(ctx, at)
-	if err == nil {
-		w.listeners = append(w.listeners, l)
-	}
-	return err
 }
 
 // listenTCP returns a listener whose connections can be handed to the server.

@@ -32,14 +32,15 @@ type server struct {
 // A setup says how to run a server. The zero value runs one with its defaults.
 type setup struct {
 	flags   []string
-	env     []string // NAME=value
-	key     []string // the KEY argument, if not the constant key
-	stdout  *os.File // where stdout goes, if not into server.stdout
-	stderr  *os.File // likewise
-	port    int      // if not any free one
-	belongs *os.File // the terminal it belongs to, if not that of the tests
-	wrapper []string // a command that ends by executing its arguments
-	program string   // the server, if not the one that all tests run
+	env     []string   // NAME=value
+	key     []string   // the KEY argument, if not the constant key
+	stdout  *os.File   // where stdout goes, if not into server.stdout
+	stderr  *os.File   // likewise
+	port    int        // if not any free one
+	belongs *os.File   // the terminal it belongs to, if not that of the tests
+	wrapper []string   // a command that ends by executing its arguments
+	program string     // the server, if not the one that all tests run
+	passed  []*os.File // further descriptors, from 3 on
 }
 
 // start runs a server with flags, and returns when it says that it listens.
@@ -80,6 +81,7 @@ func (s setup) launch(t testing.TB) *server {
 	if s.stderr != nil {
 		srv.cmd.Stderr = s.stderr
 	}
+	srv.cmd.ExtraFiles = s.passed
 	if s.belongs != nil {
 		srv.cmd.Stdin = s.belongs
 		srv.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

@@ -33,7 +33,7 @@ var layers = []struct {
 	{"acceptor", []string{
 		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked", "delays", "delayedOrigin", "refusal",
 	}},
-	{"loop", []string{"loop", "Server", "Config"}},
+	{"loop", []string{"loop", "Server", "Config", "heartbeat"}},
 }
 
 // mayName reports whether what is declared in one layer may name what is in another.

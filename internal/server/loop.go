@@ -54,6 +54,7 @@ type loop struct {
 	webSockets int      // of the members, how many are
 	pings      rotation // checks whether clients answer pings
 	windows    rotation // checks whether members' windows are closed
+	heartbeat  heartbeat
 }
 
 // newLoop returns the loop with an index, which sends through an output that has a memory,
@@ -162,6 +163,7 @@ func (l *loop) turn() (running bool, err error) {
 		return false, os.NewSyscallError("epoll_wait", errno)
 	}
 	l.update(l.kernel.Now(), until)
+	l.heartbeat.answer()
 	if l.stop.Load() {
 		l.shutdown()
 		return false, nil

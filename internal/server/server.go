@@ -285,6 +285,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	var pollers []*netpoll.Poller
 	defer s.end()
 	defer func() {
+		s.leaveLoops()
 		for _, p := range pollers {
 			p.Destroy()
 		}
@@ -318,7 +319,7 @@ func (s *Server) Serve(ctx context.Context) error {
 func (s *Server) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.isServing, s.hasEnded = false, true
+	s.hasEnded = true
 	for _, room := range s.rooms.all() {
 		room.log.Close()
 	}
@@ -329,6 +330,13 @@ func (s *Server) end() {
 	if s.memory != nil {
 		s.memory.Close()
 	}
+}
+
+// leaveLoops has nobody wake the loops any more, whose pollers are about to be destroyed.
+func (s *Server) leaveLoops() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isServing = false
 }
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.
