@@ -38,7 +38,8 @@ type Process struct {
 	// place then.
 	Ends bool
 
-	errIsTerminal bool // Stderr is one, behind its spool
+	errIsTerminal bool      // Stderr is one, behind its spool
+	warnings      io.Writer // Stderr, for what a server warns of at its start
 }
 
 // The exit statuses.
@@ -79,18 +80,18 @@ func Run(ctx context.Context, p Process) (status int) {
 		if terminal.IsBrokenPipe(wrong) {
 			return statusOK // such as head
 		}
-		fmt.Fprintf(p.Stderr, "sop-chat: %v\n", wrong)
+		reportFailure(cmd, p, wrong, "")
 		return statusFailed
 	}
 	if signal, ok := errors.AsType[signalError](err); ok {
 		return statusSignal + int(signal)
 	}
-	fmt.Fprintf(p.Stderr, "sop-chat: %v\n", err)
 	// An error before the command begins is one of cobra's, about the arguments.
 	if _, wrong := errors.AsType[usageError](err); wrong || !begun {
-		fmt.Fprintf(p.Stderr, "Try '%s --help'.\n", cmd.CommandPath())
+		reportFailure(cmd, p, err, fmt.Sprintf("Try '%s --help'.", cmd.CommandPath()))
 		return statusUsage
 	}
+	reportFailure(cmd, p, err, "")
 	return statusFailed
 }
 

@@ -53,6 +53,7 @@ type serveOptions struct {
 	console       string
 	consoleKeys   string
 	logLevel      slog.Level
+	logFormat     string
 	stage         int
 }
 
@@ -198,6 +199,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`that link, and there only on a terminal.`)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
 		`The lowest level that is reported on standard error: debug, info, warn or error.`)
+	define(flags, &o.logFormat, "log-format", "HOW", textLog, oneOf(logFormats...),
+		`How all of standard error is written: text, json (an object a line) or journal (for systemd's, with `+
+			`priorities and without times).`)
 	define(flags, &o.stage, "stage", "N", "4", wholeNumber(1, 4),
 		`Runs a stage of the specification: 1 closes the first connection and ends; 2 shows five `+
 			`messages of the first client with the right key and ends; 3 does not handle SIGINT; `+
@@ -274,9 +278,10 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	if err := o.checkDescriptors(); err != nil {
 		return err
 	}
-	handler, flush := newRepeatsHandler(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: showNames}))
+	handler, flush := newRepeatsHandler(newLogHandler(o.logFormat, p.Stderr, o.logLevel))
 	defer flush()
 	logger := slog.New(handler)
+	o.useFormat(&p, logger)
 	ends := o.signals(p)
 	ctx, done := untilSignal(ctx, p, logger, ends...)
 	defer done()

@@ -91,9 +91,9 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	site.start(o, webRoom(s, personal), origins, logger)
 	site.invite(o, p)
 	o.announceHiddenKeys(p.Stderr)
-	warnOfPlaintext(p.Stderr, o.endpoints(bound, site.bound))
+	warnOfPlaintext(p.warnings, o.endpoints(bound, site.bound))
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
-	warn := func(all []rooms.Room) { warnOfKeys(p.Stderr, all, reachable, logger) }
+	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
 	warn(o.allRooms())
 	reloadKeys, stopLooking := personal.keep(ctx, s, logger)
 	defer stopLooking()

@@ -49,6 +49,7 @@ func TestDefaults(t *testing.T) {
 		console:      "text",
 		consoleKeys:  "auto",
 		logLevel:     slog.LevelInfo,
+		logFormat:    "text",
 		stage:        4,
 	}
 	if got := options(t, process([]string{"9000", "key"})); !reflect.DeepEqual(got, want) {
@@ -95,6 +96,7 @@ func TestFlagsAndVariables(t *testing.T) {
 		{"console-keys", "auto", func(o serveOptions) any { return o.hidesKeys() }, false},
 		{"console-keys", "show", func(o serveOptions) any { return o.hidesKeys() }, false},
 		{"log-level", "debug", func(o serveOptions) any { return o.logLevel }, slog.LevelDebug},
+		{"log-format", "json", func(o serveOptions) any { return o.logFormat }, "json"},
 		{"allow-empty-key", "true", func(o serveOptions) any { return o.allowEmptyKey }, true},
 	}
 	for _, test := range tests {

@@ -29,10 +29,12 @@ type spool struct {
 	waiting []byte    // from whole calls of Write, in order
 	leftOut int       // lines, all of them after those that wait
 	closed  bool
+	gap     func(text string) []byte // returns the line that says what was left out
 }
 
 func newSpool(stream io.Writer) *spool {
 	s := &spool{stream: stream, done: make(chan struct{})}
+	s.gap = func(text string) []byte { return []byte(linePrefix + text + "\n") }
 	s.changed.L = &s.mu
 	go s.run()
 	return s
@@ -66,10 +68,22 @@ func (s *spool) run() {
 		// An error could only be reported on standard error itself.
 		s.stream.Write(lines)
 		if leftOut > 0 {
-			fmt.Fprintf(s.stream, "sop-chat: %s %s left out here: nobody read in time\n",
-				english.Count(leftOut, "line"), english.Are(leftOut))
+			s.stream.Write(s.describeGap(leftOut))
 		}
 	}
+}
+
+// describeGaps has the line that says what was left out be what describe makes of its text.
+func (s *spool) describeGaps(describe func(text string) []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gap = describe
+}
+
+func (s *spool) describeGap(lines int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gap(fmt.Sprintf("%s %s left out here: nobody read in time", english.Count(lines, "line"), english.Are(lines)))
 }
 
 // take waits for lines and takes them. It gives used back to be filled again. After

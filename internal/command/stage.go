@@ -42,7 +42,7 @@ func runStage(ctx context.Context, o serveOptions, p Process, logger *slog.Logge
 		err = stage1(listener, invitation{port: o.port, bound: addrs[:1]}, p.Stderr)
 	} else {
 		invite(p.Stderr, o.port, addrs[:1], 1, nil, false)
-		warnOfKeys(p.Stderr, o.allRooms(), othersReach(addrs[:1], false), logger)
+		warnOfKeys(p.warnings, o.allRooms(), othersReach(addrs[:1], false), logger)
 		err = stage2(ctx, listener, o, p, logger)
 	}
 	if ctx.Err() != nil {
