@@ -103,6 +103,7 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newBench(p, runBench))
 	root.AddCommand(newHistory(p))
 	root.AddCommand(newKey(p))
+	root.AddCommand(newHealth(p))
 	root.AddCommand(newLicenses(p))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
