@@ -125,10 +125,10 @@ func ownAddress(p Process) string {
 }
 
 // localAddress returns how a server on this machine is reached that listens on a host, or on
-// all addresses.
+// all addresses. A container may have nothing that looks up localhost.
 func localAddress(host, port string) string {
 	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
 }

@@ -9,14 +9,14 @@ func TestOwnAddress(t *testing.T) {
 		want        string
 	}{
 		{nil, ""},
-		{[]string{"SOP_CHAT_PORT=9000"}, "localhost:9000"},
-		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_BIND=::", "SOP_CHAT_WEB=:8080"}, "localhost:9000"},
+		{[]string{"SOP_CHAT_PORT=9000"}, "127.0.0.1:9000"},
+		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_BIND=::", "SOP_CHAT_WEB=:8080"}, "127.0.0.1:9000"},
 		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_BIND=192.0.2.1"}, "192.0.2.1:9000"},
 		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_BIND=2001:db8::1"}, "[2001:db8::1]:9000"},
-		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_METRICS=:9100"}, "http://localhost:9100/healthz"},
-		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_NO_PLAIN=true", "SOP_CHAT_TLS=:9443"}, "tls://localhost:9443"},
+		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_METRICS=:9100"}, "http://127.0.0.1:9100/healthz"},
+		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_NO_PLAIN=true", "SOP_CHAT_TLS=:9443"}, "tls://127.0.0.1:9443"},
 		{[]string{"SOP_CHAT_WEB=127.0.0.1:8080"}, "http://127.0.0.1:8080/"},
-		{[]string{"SOP_CHAT_WEB=:443", "SOP_CHAT_ACME=chat.example.com"}, "https://localhost:443/"},
+		{[]string{"SOP_CHAT_WEB=:443", "SOP_CHAT_ACME=chat.example.com"}, "https://127.0.0.1:443/"},
 	} {
 		if got := ownAddress(process(nil, test.environment...)); got != test.want {
 			t.Errorf("%q: %q, want %q", test.environment, got, test.want)
