@@ -53,16 +53,17 @@ func TestUnits(t *testing.T) {
 		cmd := exec.Command(analyze, args...)
 		cmd.Dir = folder
 		cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+folder+":", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=")
-		if out, err := cmd.CombinedOutput(); err != nil || args[0] == "verify" && len(out) > 0 {
+		// Of a unit that it needs, systemd may say something, too.
+		if out, err := cmd.CombinedOutput(); err != nil || args[0] == "verify" && strings.Contains(string(out), "sop-chat") {
 			t.Errorf("systemd-analyze %q: %v\n%s", args, err, out)
 		}
 	}
 	write("sop-chat.service", deployed(t, "systemd/sop-chat.service", "/usr/bin/sop-chat", binary))
 	write("sop-chat.socket", deployed(t, "systemd/sop-chat.socket"))
 	run("security", "--offline=yes", "--threshold=15", "./sop-chat.service") // of 100
-	run("verify", "--man=no", "./sop-chat.service", "./sop-chat.socket")
+	run("verify", "--man=no", "--recursive-errors=no", "./sop-chat.service", "./sop-chat.socket")
 	write("sop-chat.service.d/local.conf", deployed(t, "systemd/example.conf"))
-	run("verify", "--man=no", "./sop-chat.service")
+	run("verify", "--man=no", "--recursive-errors=no", "./sop-chat.service")
 }
 
 // Caddy takes the file for it, and with that in front of the page people join.
