@@ -190,9 +190,12 @@ func acmeListen(text string) (acmeHTTP, error) {
 	return acmeHTTP{at, false}, nil
 }
 
+// A listenHTTPFunc listens where a CA is answered over HTTP, see listenHTTP.
+type listenHTTPFunc func(context.Context, webAddress) (net.Listener, error)
+
 // open returns the source that the options say; nil if they say none. tlsPorts are those
 // on which this server accepts TLS.
-func (c *certOptions) open(ctx context.Context, tlsPorts []uint16, p Process, logger *slog.Logger) (certSource, error) {
+func (c *certOptions) open(ctx context.Context, tlsPorts []uint16, listen listenHTTPFunc, p Process, logger *slog.Logger) (certSource, error) {
 	switch {
 	case c.cert != "":
 		source, err := certs.Files(c.cert, c.key, logger)
@@ -211,7 +214,7 @@ func (c *certOptions) open(ctx context.Context, tlsPorts []uint16, p Process, lo
 	if config.Folder, err = c.acmeFolder(p); err != nil {
 		return nil, err
 	}
-	if config.HTTP, config.TLS, err = c.challenges(ctx, tlsPorts, logger); err != nil {
+	if config.HTTP, config.TLS, err = c.challenges(ctx, tlsPorts, listen, logger); err != nil {
 		return nil, err
 	}
 	source, err := certs.ACME(config)
@@ -269,12 +272,12 @@ const httpsPort = 443
 // challenges returns how a CA sees that a name belongs to this server: over HTTP, if a
 // listener is returned, and by TLS. At least one of them is possible, unless ports are
 // not forwarded as the options say.
-func (c *certOptions) challenges(ctx context.Context, tlsPorts []uint16, logger *slog.Logger) (_ net.Listener, byTLS bool, _ error) {
+func (c *certOptions) challenges(ctx context.Context, tlsPorts []uint16, listen listenHTTPFunc, logger *slog.Logger) (_ net.Listener, byTLS bool, _ error) {
 	onHTTPS := slices.Contains(tlsPorts, httpsPort)
 	if c.http.port == 0 {
 		return nil, true, nil // if this server has TLS on another port, 443 leads there
 	}
-	l, err := listenHTTP(ctx, c.http.webAddress)
+	l, err := listen(ctx, c.http.webAddress)
 	switch {
 	case err == nil:
 		return l, onHTTPS, nil

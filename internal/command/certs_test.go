@@ -115,7 +115,7 @@ func TestChallenges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := certOptions{names: []string{"chat.example.com"}, http: test.http}
-			l, byTLS, err := c.challenges(t.Context(), test.tlsPorts, slog.New(slog.DiscardHandler))
+			l, byTLS, err := c.challenges(t.Context(), test.tlsPorts, listenHTTP, slog.New(slog.DiscardHandler))
 			if l != nil {
 				defer l.Close()
 			}
@@ -165,7 +165,7 @@ func TestOpenCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.open(t.Context(), nil, process(nil), slog.New(slog.NewTextHandler(&log, nil)))
+		return c.open(t.Context(), nil, listenHTTP, process(nil), slog.New(slog.NewTextHandler(&log, nil)))
 	}
 	if source, err := open(); source != nil || err != nil {
 		t.Errorf("without options: %v, %v", source, err)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,14 +18,13 @@ import (
 
 // Names by which a socket of systemd says what it is for (FileDescriptorName=).
 const (
-	plainSocket   = "plain"
-	tlsSocket     = "tls"
-	webSocket     = "web"
-	metricsSocket = "metrics"
-	adminSocket   = "admin"
+	plainSocket = "plain"
+	tlsSocket   = "tls"
+	webSocket   = "web"
+	acmeSocket  = "acme-http"
 )
 
-var socketNames = []string{plainSocket, tlsSocket, webSocket, metricsSocket, adminSocket}
+var socketNames = []string{plainSocket, tlsSocket, webSocket, acmeSocket}
 
 // handedSockets are those that systemd has opened for the server.
 type handedSockets struct {
@@ -133,6 +133,23 @@ func (h *handedSockets) listen(ctx context.Context, name string, at webAddress, 
 		}
 		return err
 	})
+}
+
+// listenHTTP is a listenHTTPFunc.
+func (h *handedSockets) listenHTTP(ctx context.Context, at webAddress) (l net.Listener, err error) {
+	bound, err := h.use(acmeSocket, at.port, "--acme-http", " for a CA", func(handed systemd.Socket) (netip.AddrPort, error) {
+		if l != nil {
+			return netip.AddrPort{}, errors.New("there is another socket for that")
+		}
+		var at netip.AddrPort
+		var err error
+		l, at, err = inheritTCP(handed)
+		return at, err
+	})
+	if err != nil || len(bound) > 0 {
+		return l, err
+	}
+	return listenHTTP(ctx, at)
 }
 
 // inheritTCP returns a socket as listenTCP's listeners are, and its address.

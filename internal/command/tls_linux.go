@@ -38,7 +38,7 @@ func openTLS(ctx context.Context, o serveOptions, p Process, handed *handedSocke
 	if err != nil {
 		return nil, err
 	}
-	if t.certificate, err = o.certs.open(ctx, []uint16{o.tls.at.port, o.web.at.port}, p, logger); err != nil {
+	if t.certificate, err = o.certs.open(ctx, []uint16{o.tls.at.port, o.web.at.port}, handed.listenHTTP, p, logger); err != nil {
 		return nil, err
 	}
 	t.terminator = secure.New(secure.Config{

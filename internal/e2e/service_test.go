@@ -195,6 +195,26 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
+// A CA is answered over HTTP at a socket of systemd, too, so port 80 needs no privilege.
+func TestSocketActivationForCA(t *testing.T) {
+	t.Parallel()
+	files, ports := listeners(t, 1)
+	srv := setup{passed: files, wrapper: activated(1, "acme-http"), flags: []string{
+		"--acme", "127.0.0.1", "--acme-ca", "https://127.0.0.1:1/directory", "--acme-dir", t.TempDir(),
+		"--acme-http", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--tls", fmt.Sprintf("127.0.0.1:%d", freePort(t)),
+	}}.start(t)
+	srv.stderr.waitForLine(t, fmt.Sprintf("opened by systemd: port %d for a CA", ports[0]))
+	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := browser.Get(fmt.Sprintf("http://127.0.0.1:%d/.well-known/acme-challenge/none", ports[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusNotFound {
+		t.Errorf("the answer is %s", answer.Status)
+	}
+}
+
 // A socket that is for nothing is closed, and the log says so. One with another port than
 // the option says ends the server, and so does one that is not of TCP.
 func TestSocketsThatDoNotFit(t *testing.T) {
