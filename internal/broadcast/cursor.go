@@ -52,9 +52,7 @@ func (l *Log) join(c *Cursor, at func() Position) *Cursor {
 		p = max(p, l.unpack())
 	}
 	c.at.Store(uint64(p))
-	readers := append([]*Cursor(nil), *l.readers.Load()...)
-	readers = append(readers, c)
-	l.readers.Store(&readers)
+	l.addReader(c)
 	l.measure() // it may be further back than all others
 	return c
 }

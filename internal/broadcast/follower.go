@@ -91,7 +91,11 @@ func (f *Follower) leave() {
 
 // Take fills dst with the entries that follow those of the last call of Next or Take,
 // without waiting, and returns how many there are. It belongs to the goroutine of Next.
-func (f *Follower) Take(dst []Entry) int { return f.take(dst) }
+func (f *Follower) Take(dst []Entry) int {
+	f.group.taking.Lock()
+	defer f.group.taking.Unlock()
+	return f.take(dst)
+}
 
 // take fills dst with what there is now.
 func (f *Follower) take(dst []Entry) int {

@@ -27,7 +27,7 @@ func (l *Log) FollowAhead() *Follower { return NewGroup().FollowAhead(l, nil) }
 // Publish lets all readers see what the gate has read so far, and wakes them.
 func (f *Follower) Publish() {
 	l := f.log()
-	if f.next == l.Head() {
+	if f.next <= l.Head() { // before it, if the gate was none until the log was restored
 		return
 	}
 	l.head.Store(uint64(f.next))

@@ -21,10 +21,12 @@ import (
 // Next and Close belong to one goroutine, and so does closing a follower. Followers may
 // be added by any goroutine at any time.
 type Group struct {
+	name     string                   // see Named
 	incoming atomic.Pointer[Follower] // the latest first
 	ready    readyQueue               // belongs to the goroutine of Next
 	sleeping atomic.Bool              // Next waits, or is about to
 	wake     chan struct{}
+	taking   sync.Mutex // while Next takes what there is, see PauseFollowers
 
 	mu      sync.Mutex
 	members *Follower // a list of all of them, see Follower.newer
@@ -33,6 +35,13 @@ type Group struct {
 
 // NewGroup returns a group without followers.
 func NewGroup() *Group { return &Group{wake: make(chan struct{}, 1)} }
+
+// Named gives the group a name before it is used, and returns it. In a log that was restored,
+// its followers begin where those of a group of that name were when the log was saved.
+func (g *Group) Named(name string) *Group {
+	g.name = name
+	return g
+}
 
 // FollowLossless adds a follower of a log that gets every message from now on. If it
 // lags by the log's backlog, it holds the room. Notices may still be skipped. The
@@ -50,6 +59,9 @@ func (g *Group) FollowSkipping(l *Log, owner any) *Follower {
 
 // follow adds a follower. If the group is closed, the follower is closed, too.
 func (g *Group) follow(l *Log, f *Follower) *Follower {
+	if former := l.claim(g, f); former != nil {
+		return g.begin(former)
+	}
 	f.group = g
 	f.cursor.log, f.cursor.follower = l, f
 	l.join(&f.cursor, func() Position { // from here on the log may push the cursor
@@ -60,6 +72,11 @@ func (g *Group) follow(l *Log, f *Follower) *Follower {
 	if f.isAhead && !l.gate.CompareAndSwap(nil, f) {
 		panic("broadcast: a log has one gate")
 	}
+	return g.begin(f)
+}
+
+// begin has a follower be read that the log has already.
+func (g *Group) begin(f *Follower) *Follower {
 	if !g.add(f) {
 		f.Close()
 		return f
@@ -112,7 +129,10 @@ func (g *Group) Next(ctx context.Context, dst []Entry) (*Follower, int, error) {
 			}
 			f.queued.Store(false) // before it looks: what comes later queues it again
 			closed := f.log().closed.Load() && f.visibleEnd() == f.log().End()
-			if n := f.take(dst); n > 0 {
+			g.taking.Lock()
+			n := f.take(dst)
+			g.taking.Unlock()
+			if n > 0 {
 				g.look(f) // there may be more
 				return f, n, nil
 			}

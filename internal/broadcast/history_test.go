@@ -3,6 +3,7 @@ package broadcast
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
 	"time"
 
 	"sop-chat/internal/wire"
@@ -84,7 +85,8 @@ func (h *history) write(l *Log, senders string) {
 
 // announce announces a notice to the log and the history.
 func (h *history) announce(l *Log) {
-	n := new(Notice)
+	number := len(h.notices)
+	n := &Notice{Kind: Joined, From: alice, Key: "a key", Reason: strconv.Itoa(number), Time: time.Unix(0, int64(number))}
 	l.Announce(n)
 	h.notices = append(h.notices, announced{n, len(h.messages)})
 }

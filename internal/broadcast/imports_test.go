@@ -15,9 +15,10 @@ import (
 // that it can be tested exhaustively. So it imports little, and of the packages
 // that could do more it uses only types and values.
 func TestImports(t *testing.T) {
-	allowed := []string{"bytes", "context", "io", "net/netip", "slices", "sync", "sync/atomic", "time", "sop-chat/internal/wire"}
+	allowed := []string{"bytes", "context", "encoding/binary", "fmt", "io", "net/netip", "slices", "sync", "sync/atomic", "time", "sop-chat/internal/wire"}
 	used := map[string][]string{
 		"bytes": {"TrimRight", "Clone"},
+		"fmt":   {"Errorf"},
 		"io":    {"EOF"},
 		"time":  {"Time", "Duration", "Unix", "Second", "Minute"},
 	}

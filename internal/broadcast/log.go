@@ -71,6 +71,7 @@ type Log struct {
 	forgotten uint64  // nothing before it is retained, see Forget
 	keepFrom  uint64  // what follows it is retained, see KeepFrom
 	notices   noticeRing
+	waiting   []*Follower // were restored, and wait for their groups
 }
 
 // noSegments is the ring of a log without segments.
@@ -114,6 +115,13 @@ func (l *Log) Retain(kept, replayed int) {
 	l.forgotten = max(l.forgotten, uint64(l.oldestKept())) // what is before may be overwritten already
 	l.kept, l.replayed = uint64(kept)*wire.Size, uint64(replayed)*wire.Size
 	l.trimPacked()
+}
+
+// Retained returns what Retain was called with last.
+func (l *Log) Retained() (kept, replayed int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.kept / wire.Size), int(l.replayed / wire.Size)
 }
 
 // Forget has nothing before p retained any more for readers that join. Readers

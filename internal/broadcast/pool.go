@@ -56,6 +56,12 @@ func (p *Pool) Settle() {
 	}
 }
 
+// Pause has Settle wait until Resume is called, so that memory stays as it is meanwhile.
+func (p *Pool) Pause() { p.settling.Lock() }
+
+// Resume ends a Pause.
+func (p *Pool) Resume() { p.settling.Unlock() }
+
 // add adds a log that uses memory. The caller holds the log's lock.
 func (p *Pool) add(l *Log) {
 	p.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
+	"strconv"
 
 	"pgregory.net/rapid"
 
@@ -82,6 +84,7 @@ func (c *client) compare(t rapid.TB, h *history, piece []byte) {
 // A modelFollower is a follower that is checked against the history.
 type modelFollower struct {
 	follower   *Follower
+	group      string
 	maySkip    bool
 	isAhead    bool
 	limit      uint64 // how far it may be behind before the room is held
@@ -98,17 +101,29 @@ func newModelFollower(l *Log, h *history, maySkip bool) *modelFollower {
 		nextNotice: len(h.notices),
 		entries:    make([]Entry, 200), // reused, as readers do
 	}
-	if maySkip {
-		f.follower = l.FollowSkipping()
-	} else {
-		f.follower = l.FollowLossless()
-	}
+	f.group = strconv.Itoa(rand.Int())
+	f.follow(l)
 	return f
+}
+
+// follow has the follower follow a log, which may be another that goes on with the former.
+func (f *modelFollower) follow(l *Log) {
+	g := NewGroup().Named(f.group)
+	switch {
+	case f.isAhead:
+		f.follower = g.FollowAhead(l, nil)
+	case f.maySkip:
+		f.follower = g.FollowSkipping(l, nil)
+	default:
+		f.follower = g.FollowLossless(l, nil)
+	}
 }
 
 // newGate returns a follower that is the log's gate.
 func newGate(l *Log, h *history) *modelFollower {
-	return &modelFollower{follower: l.FollowAhead(), isAhead: true, next: len(h.messages), entries: make([]Entry, 200)}
+	f := &modelFollower{group: "gate", isAhead: true, next: len(h.messages), entries: make([]Entry, 200)}
+	f.follow(l)
+	return f
 }
 
 // visibleEnd returns how many messages the follower may see.
@@ -173,7 +188,7 @@ func (f *modelFollower) compare(t rapid.TB, h *history, e *Entry) {
 		}
 	case e.Notice != nil:
 		want := h.notices[f.nextNotice]
-		if e.Notice != want.notice || want.before > f.next {
+		if *e.Notice != *want.notice || want.before > f.next {
 			t.Fatalf("a notice before message %d: %v, want the one before %d", f.next, *e.Notice, want.before)
 		}
 		f.nextNotice++

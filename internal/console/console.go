@@ -86,7 +86,7 @@ type formatter interface {
 // If out is standard output, the program must ignore SIGPIPE: Go otherwise
 // ends a program that writes there when the reader is gone.
 func New(out io.Writer, o Options) *Console {
-	c := &Console{out: output{w: out, logger: o.Logger}, group: broadcast.NewGroup()}
+	c := &Console{out: output{w: out, logger: o.Logger}, group: broadcast.NewGroup().Named("console")}
 	c.finishing, c.finish = context.WithCancel(context.Background())
 	if c.out.logger == nil {
 		c.out.logger = slog.New(slog.DiscardHandler)

@@ -96,7 +96,7 @@ func Open(path string, c Config) (*Archive, error) {
 	a := &Archive{
 		config:    c,
 		path:      path,
-		group:     broadcast.NewGroup(),
+		group:     broadcast.NewGroup().Named("history"),
 		batch:     newBatch(),
 		pace:      pace{firstPace},
 		over:      make(chan struct{}),

@@ -96,12 +96,14 @@ func (a *audience) begin() {
 // join has the audience read the log. Whoever publishes wakes the loop, and tells it
 // which room has something new.
 func (a *audience) join() {
-	a.cursor = a.room.log.Join(func() {
-		if !a.woken.Swap(true) {
-			a.inbox.wakeFor(a.room)
-		}
-	})
+	a.cursor = a.room.log.Join(a.wakeLoop)
 	a.written = a.cursor.Position()
+}
+
+func (a *audience) wakeLoop() {
+	if !a.woken.Swap(true) {
+		a.inbox.wakeFor(a.room)
+	}
 }
 
 // admit makes a connection that the loop has registered a member. It receives
@@ -112,8 +114,7 @@ func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 	}
 	c.state = member
 	c.cursor = join.Position()
-	c.index = int32(len(a.members))
-	a.members = append(a.members, c)
+	a.add(c)
 	announce(a.room.log, broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender}, a.wall)
 	a.joins = append(a.joins, join)
 	if c.hasReceived() || c.hasEnded() {
@@ -126,6 +127,12 @@ func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 		a.writeSoon(c)
 	}
 	a.arm(c)
+}
+
+// add adds a connection to the members.
+func (a *audience) add(c *conn) {
+	c.index = int32(len(a.members))
+	a.members = append(a.members, c)
 }
 
 // handle does what an event of a member calls for.

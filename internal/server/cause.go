@@ -30,23 +30,25 @@ type cause struct {
 }
 
 var (
-	causeEnd      = cause{words: "closed the connection", level: slog.LevelDebug}
-	causeShutdown = cause{words: "the server is shutting down", level: slog.LevelDebug, complete: true}
-	causeClosed   = cause{words: "the room was closed", level: slog.LevelDebug, complete: true}
-	causeRekeyed  = cause{words: "the key of the room was changed", level: slog.LevelDebug, complete: true}
-	causeKey      = cause{words: "wrong key", level: slog.LevelInfo, complete: true}
-	causeRevoked  = cause{words: "its key was removed", level: slog.LevelInfo, complete: true}
-	causeTooMany  = cause{words: "too many keys wait to be checked", level: slog.LevelInfo, complete: true}
-	causeTLS      = cause{words: "speaks TLS, and this port does not", level: slog.LevelInfo, complete: true}
-	causeFull     = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
-	causeName     = cause{words: "somebody with this name, or one that looks like it, is in the room", level: slog.LevelInfo, complete: true}
-	causeTimeout  = cause{words: "did not authenticate in time", level: slog.LevelInfo}
-	causeDelayed  = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", level: slog.LevelInfo}
-	causeDenied   = cause{words: "its address is not allowed any more", level: slog.LevelInfo, reset: true}
-	causeNoPong   = cause{words: "answers no pings", level: slog.LevelInfo}
-	causeReplaced = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}
-	causeInHeader = cause{words: "closed the connection within its PROXY header", level: slog.LevelInfo}
-	causeEvicted  = cause{words: "was evicted for a newer connection before it authenticated", level: slog.LevelInfo}
+	causeEnd        = cause{words: "closed the connection", level: slog.LevelDebug}
+	causeShutdown   = cause{words: "the server is shutting down", level: slog.LevelDebug, complete: true}
+	causeClosed     = cause{words: "the room was closed", level: slog.LevelDebug, complete: true}
+	causeRekeyed    = cause{words: "the key of the room was changed", level: slog.LevelDebug, complete: true}
+	causeKey        = cause{words: "wrong key", level: slog.LevelInfo, complete: true}
+	causeRevoked    = cause{words: "its key was removed", level: slog.LevelInfo, complete: true}
+	causeTooMany    = cause{words: "too many keys wait to be checked", level: slog.LevelInfo, complete: true}
+	causeTLS        = cause{words: "speaks TLS, and this port does not", level: slog.LevelInfo, complete: true}
+	causeFull       = cause{words: "the room is full", level: slog.LevelInfo, complete: true}
+	causeName       = cause{words: "somebody with this name, or one that looks like it, is in the room", level: slog.LevelInfo, complete: true}
+	causeTimeout    = cause{words: "did not authenticate in time", level: slog.LevelInfo}
+	causeDelayed    = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", level: slog.LevelInfo}
+	causeDenied     = cause{words: "its address is not allowed any more", level: slog.LevelInfo, reset: true}
+	causeNoPong     = cause{words: "answers no pings", level: slog.LevelInfo}
+	causeRestart    = cause{words: "the server was restarted, and its TLS could not be handed over", level: slog.LevelDebug, complete: true}
+	causeReplaced   = cause{words: "came back over a new connection", level: slog.LevelInfo, reset: true}
+	causeInHeader   = cause{words: "closed the connection within its PROXY header", level: slog.LevelInfo}
+	causeDescriptor = cause{words: "its descriptor was not handed over", level: slog.LevelWarn}
+	causeEvicted    = cause{words: "was evicted for a newer connection before it authenticated", level: slog.LevelInfo}
 )
 
 // causeSilent is for a connection that is closed before it has authenticated.

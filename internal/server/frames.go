@@ -248,6 +248,8 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 	switch why {
 	case causeShutdown:
 		status, reason = websocket.GoingAway, why.words
+	case causeRestart:
+		status, reason = websocket.ServiceRestart, why.words
 	case causeClosed, causeRekeyed, causeTooMany:
 		reason = why.words
 	case causeKey, causeRevoked:

@@ -49,6 +49,10 @@ type fileMemory interface {
 	File() int
 	Offset([]byte) int64
 	Close()
+
+	Save() (netpoll.SavedMemory, bool)
+	Number([]byte) (int, bool)
+	At(number int) []byte
 }
 
 var _ fileMemory = (*netpoll.Memory)(nil)

@@ -33,7 +33,7 @@ var layers = []struct {
 	{"acceptor", []string{
 		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked", "delays", "delayedOrigin", "refusal",
 	}},
-	{"loop", []string{"loop", "Server", "Config", "heartbeat"}},
+	{"loop", []string{"loop", "Server", "Config", "heartbeat", "freezer", "running", "saver", "restoring", "restoredMember", "restoredPending"}},
 }
 
 // mayName reports whether what is declared in one layer may name what is in another.

@@ -42,6 +42,7 @@ type loop struct {
 	common     common
 	logger     *slog.Logger
 	stop       *atomic.Bool // set: close everything and return
+	freezer    *freezer     // nil: the server is never frozen
 	acceptor   *acceptor    // nil in all loops but the first
 	identities *identities
 	passes     *passes
@@ -122,6 +123,9 @@ func (l *loop) run() error {
 	for {
 		if running, err := l.turn(); err != nil || !running {
 			return err
+		}
+		if l.freezer != nil {
+			l.freezer.stand()
 		}
 	}
 }

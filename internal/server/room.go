@@ -67,6 +67,8 @@ type Room struct {
 	at     []roomAt                  // by loop
 	log    *broadcast.Log
 
+	isRestored bool // see Restored
+
 	closing atomic.Bool  // nobody is let in any more
 	open    atomic.Int32 // loops that have not closed it; more than 0 unless it is closing
 }
@@ -94,6 +96,10 @@ func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 
 // Name returns the room's name.
 func (r *Room) Name() string { return r.name }
+
+// Restored reports whether the room was handed over by another process. Its log then has
+// what it had there, with the same numbers, and nothing may be put into it before.
+func (r *Room) Restored() bool { return r.isRestored }
 
 // Replay returns how many of the last messages a client is sent when it joins.
 func (r *Room) Replay() int { return int(r.replay.Load()) }

@@ -79,6 +79,10 @@ type Server struct {
 	listeners  []int
 	handoff    handoffQueue
 	stopping   atomic.Bool
+	freezer    *freezer
+	freezing   sync.Mutex // from Freeze to Thaw
+	resume     func()     // has followers go on; set from Freeze to Thaw
+	restoring  *restoring // set by Restore, until Serve has restored all
 
 	mu        sync.Mutex
 	loops     []*loop            // guarded by mu until the server serves
@@ -88,7 +92,10 @@ type Server struct {
 }
 
 // New returns a server that has no rooms and does not listen yet.
-func New(config Config) (*Server, error) {
+func New(config Config) (*Server, error) { return newServer(config, newMemory) }
+
+// newServer returns a server whose logs lie in a memory.
+func newServer(config Config, memory func(*slog.Logger) fileMemory) (*Server, error) {
 	if err := netpoll.Probe(); err != nil {
 		return nil, fmt.Errorf("the server needs what this system refuses: %w", err)
 	}
@@ -96,7 +103,7 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, rooms: newRooms(), memory: newMemory(config.Logger), identities: newIdentities(), passes: newPasses()}
+	s := &Server{config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer()}
 	s.pool = newPool(s.memory)
 	switch config.Send {
 	case copies.String():
@@ -120,12 +127,13 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 	if err := s.rooms.canAdd(c.Name, c.Key); err != nil {
 		return nil, err // and prepare nothing
 	}
-	if c.Epochs == nil {
+	hasEpochs := c.Epochs != nil
+	if !hasEpochs {
 		c.Epochs = newStart()
 	}
 	room := newRoom(c, s.config.Loops, s.pool)
-	var err error
-	if prepare != nil {
+	err := s.restoreRoom(room, hasEpochs)
+	if err == nil && prepare != nil {
 		err = prepare(room)
 	}
 	s.mu.Lock()
@@ -236,15 +244,20 @@ const extentSegments = 512
 // has none. The logs then lie in the program's own memory, and all is sent by
 // copy. If sending by reference fails later, all is sent by copy from then on.
 func newMemory(logger *slog.Logger) fileMemory {
-	copies := func(err error) {
-		logger.Warn("messages are always copied to be sent, which large rooms will feel", "reason", err)
-	}
+	copies := reportCopies(logger)
 	m, err := netpoll.NewMemory(extentSegments, broadcast.SegmentSize, copies)
 	if err != nil {
 		copies(err)
 		return nil
 	}
 	return m
+}
+
+// reportCopies returns what reports that nothing is sent by reference any more.
+func reportCopies(logger *slog.Logger) func(error) {
+	return func(err error) {
+		logger.Warn("messages are always copied to be sent, which large rooms will feel", "reason", err)
+	}
 }
 
 // newPool returns a pool of logs that lie in memory, or in the program's own if that is
@@ -347,7 +360,7 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	out := output{memory: s.memory, sending: &s.sending, logger: s.config.Logger, limits: standardSend}
 	for i, p := range pollers {
 		l := newLoop(p, i, out, s.identities, s.passes, limits, &s.stopping)
-		l.origins = s.config.Origins
+		l.origins, l.freezer = s.config.Origins, s.freezer
 		s.loops = append(s.loops, l)
 	}
 	errno := s.loops[0].addAcceptor(s.loops, s.rooms, s.listeners, &s.handoff, acceptorLimits{
@@ -363,6 +376,8 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 	}
 	s.loops[0].acceptor.proxies = s.config.Proxies
 	s.loops[0].acceptor.useKeyring(s.config.Keyring, &s.answers)
+	s.restoreConns()
+	s.freezer.begin(len(s.loops))
 	s.isServing, s.closing = true, make(map[*Room]struct{})
 	return nil
 }
@@ -375,6 +390,7 @@ func (s *Server) run() error {
 	for i, l := range s.loops {
 		running.Go(func() {
 			defer s.stop()
+			defer s.freezer.end()
 			if err := l.run(); err != nil {
 				errs[i] = fmt.Errorf("event loop %d: %w", i, err)
 				l.shutdown()

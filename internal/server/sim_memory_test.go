@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/netpoll"
 )
 
 // A simMemory stands in for memory that can be sent by reference: what was sent
@@ -85,6 +86,19 @@ func (m *simMemory) Give(piece []byte, lent bool) {
 }
 
 func (m *simMemory) Close() {}
+
+func (m *simMemory) Save() (netpoll.SavedMemory, bool) {
+	return netpoll.SavedMemory{FD: memoryFD, Piece: broadcast.SegmentSize, Extent: 1, Pieces: len(m.arena) / broadcast.SegmentSize}, !m.stopped
+}
+
+func (m *simMemory) Number(piece []byte) (int, bool) {
+	at := m.Offset(piece)
+	return int(at / broadcast.SegmentSize), at >= 0 && at < int64(len(m.arena))
+}
+
+func (m *simMemory) At(number int) []byte {
+	return m.arena[number*broadcast.SegmentSize:][:broadcast.SegmentSize]
+}
 
 func (m *simMemory) File() int { return memoryFD }
 

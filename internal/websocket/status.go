@@ -12,6 +12,7 @@ const (
 	NoStatus        Status = 1005 // stands for the lack of one, and is not sent
 	InvalidPayload  Status = 1007
 	MessageTooBig   Status = 1009
+	ServiceRestart  Status = 1012 // registered with IANA: the client may come back soon
 )
 
 // maySend reports whether a close frame may have the status s. The codes below 3000

@@ -1,0 +1,310 @@
+//go:build linux
+
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/handover"
+	"sop-chat/internal/netpoll"
+	"sop-chat/internal/websocket"
+	"sop-chat/internal/wire"
+)
+
+// Restore returns a server that goes on with a state: with its listeners, and with the
+// connections and messages of those rooms that are opened before Serve is called. Open
+// makes such a room what it was, whatever its configuration says now: its members stay.
+// Until Serve is called, nothing is done to any descriptor; so whether a state can be
+// restored can be found out in a process that has copies of them, and then ends.
+//
+// A connection whose descriptor is not one is ended, and costs nobody else anything. The
+// connections of rooms that are not opened are closed. An error says that the state can't
+// be that of a server.
+//
+// A follower begins where the one before was, if it is added to a group of the same name
+// before Serve is called.
+func Restore(config Config, state *handover.State) (*Server, error) {
+	var memory fileMemory
+	if m := state.Memory; m != nil {
+		if m.Piece != broadcast.SegmentSize {
+			return nil, fmt.Errorf("the state's memory has pieces of %d bytes, and this program needs %d", m.Piece, broadcast.SegmentSize)
+		}
+		opened, err := netpoll.OpenMemory(netpoll.SavedMemory(*m), pieces(state), reportCopies(cmp.Or(config.Logger, slog.New(slog.DiscardHandler))))
+		if err != nil {
+			return nil, err
+		}
+		memory = opened
+	}
+	s, err := newServer(config, func(*slog.Logger) fileMemory { return memory })
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range state.Listeners {
+		if l.Name != handover.Server {
+			continue
+		}
+		if !netpoll.IsListener(l.FD) {
+			return nil, fmt.Errorf("the state's listener, descriptor %d, does not listen", l.FD)
+		}
+		s.listeners = append(s.listeners, l.FD)
+	}
+	if s.restoring, err = newRestoring(state, memory, netpoll.IsTCP); err != nil {
+		return nil, err
+	}
+	if err := s.restoring.restoreStrangers(s.rooms.strangers); err != nil {
+		return nil, err
+	}
+	if err := s.config.Origins.Restore(state.Origins, time.Now()); err != nil {
+		s.config.Logger.Warn("some of what is known of addresses is forgotten", "reason", err)
+	}
+	return s, nil
+}
+
+// restoreRoom makes a room that is about to be opened what it was, if another process has
+// handed it over.
+func (s *Server) restoreRoom(room *Room, hasEpochs bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.restoring == nil {
+		return nil
+	}
+	kept, replayed := room.log.Retained()
+	var err error
+	if room.isRestored, err = s.restoring.open(room, hasEpochs); room.isRestored {
+		room.log.Retain(kept, replayed)
+	}
+	return err
+}
+
+// restoreConns has the loops go on with the connections that were handed over.
+func (s *Server) restoreConns() {
+	if s.restoring == nil {
+		return
+	}
+	r := s.running()
+	for _, fd := range s.restoring.populate(&r) {
+		netpoll.Close(fd)
+	}
+	s.restoring = nil
+}
+
+// pieces returns the pieces of the memory in which the logs lie.
+func pieces(state *handover.State) (taken []int) {
+	for _, room := range state.Rooms {
+		for _, p := range room.Log.Pieces {
+			if p.Number >= 0 {
+				taken = append(taken, p.Number)
+			}
+		}
+	}
+	return taken
+}
+
+// A restoring server is a state of which some rooms have been opened.
+type restoring struct {
+	state   *handover.State
+	memory  fileMemory // nil: all messages are in the state
+	senders []*broadcast.Sender
+	members []restoredMember
+	pending []restoredPending
+	rooms   []*Room             // of the state; nil: not opened
+	keepers []*broadcast.Cursor // of each room: keeps what its members have yet to be sent
+	spares  websocket.Spares
+}
+
+// A restoredMember is a member of a state.
+type restoredMember struct {
+	*handover.Member
+	conn *conn // nil if it has ended
+}
+
+// A restoredPending is a pending connection of a state.
+type restoredPending struct {
+	*handover.Pending
+	conn *conn
+}
+
+// newRestoring checks a state and makes its connections. isOpen reports whether a
+// descriptor is a connection.
+func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) bool) (*restoring, error) {
+	s := &restoring{
+		state: state, memory: memory, senders: make([]*broadcast.Sender, 1+len(state.Senders)),
+		rooms: make([]*Room, len(state.Rooms)), keepers: make([]*broadcast.Cursor, len(state.Rooms)),
+	}
+	used := map[int]bool{}
+	for _, l := range state.Listeners {
+		used[l.FD] = true
+	}
+	if state.Memory != nil {
+		used[state.Memory.FD] = true
+	}
+	mayUse := func(fd int) bool {
+		if fd < 0 || used[fd] || !isOpen(fd) {
+			return false
+		}
+		used[fd] = true
+		return true
+	}
+	for i := range state.Members {
+		m := restoredMember{Member: &state.Members[i]}
+		if m.Room < 0 || m.Room >= len(state.Rooms) || m.Sender == 0 || int64(m.Sender) > int64(len(state.Senders)) {
+			return nil, fmt.Errorf("the state is invalid: member %d is sender %d, in room %d", i, m.Sender, m.Room)
+		}
+		if m.Ended == "" && !mayUse(m.FD) {
+			m.Ended = causeDescriptor.words
+		}
+		if m.Ended == "" {
+			if err := s.makeConn(&m.Conn, &m.conn, m.Cursor); err != nil {
+				return nil, err
+			}
+			m.conn.cursor, m.conn.lastOwn = broadcast.Position(m.Cursor), broadcast.Position(m.LastOwn)
+		}
+		s.members = append(s.members, m)
+	}
+	for i := range state.Pending {
+		p := restoredPending{Pending: &state.Pending[i]}
+		if e := p.Echoing; e != nil && (e.Room < 0 || e.Room >= len(state.Rooms)) {
+			return nil, fmt.Errorf("the state is invalid: connection %d is to be in room %d", i, e.Room)
+		}
+		if isWhole := len(p.Message) == wire.Size; p.Echoing == nil && isWhole != p.IsWhole || p.IsDelayed && !p.IsWhole || p.Echoing != nil && len(p.Message) == 0 {
+			return nil, fmt.Errorf("the state is invalid: connection %d has %d bytes of its first message", i, len(p.Message))
+		}
+		if !mayUse(p.FD) {
+			if p.Echoing != nil { // its key was announced
+				s.members = append(s.members, restoredMember{Member: &handover.Member{
+					Conn: handover.Conn{Sender: p.Sender}, Room: p.Echoing.Room, Ended: causeDescriptor.words,
+				}})
+			}
+			continue
+		}
+		if err := s.makeConn(&p.Conn, &p.conn, 0); err != nil {
+			return nil, err
+		}
+		s.pending = append(s.pending, p)
+	}
+	for i := range state.Senders {
+		if s.senders[i+1] == nil {
+			sender := state.Senders[i].Sender()
+			s.senders[i+1] = &sender
+		}
+	}
+	return s, nil
+}
+
+// makeConn makes a connection, whose own sender is that of the messages that it has sent.
+func (s *restoring) makeConn(from *handover.Conn, to **conn, cursor uint64) error {
+	if from.Sender == 0 || int64(from.Sender) > int64(len(s.state.Senders)) || s.senders[from.Sender] != nil {
+		return fmt.Errorf("the state is invalid: descriptor %d is sender %d of %d, or another is", from.FD, from.Sender, len(s.state.Senders))
+	}
+	if framing(from.Framing) > numbered || len(from.Message) > wire.Size {
+		return fmt.Errorf("the state is invalid: descriptor %d has framing %d, and %d bytes of a message", from.FD, from.Framing, len(from.Message))
+	}
+	c := &conn{fd: int32(from.FD), audience: -1, index: -1, framing: framing(from.Framing), userTimeoutOff: from.UserTimeoutOff}
+	c.Sender = s.state.Senders[from.Sender-1].Sender()
+	s.senders[from.Sender] = &c.Sender
+	if f := from.Frames; f != nil {
+		if len(f.Out) > len((&frames{}).out) || f.Unanswered < 0 || f.Unanswered > maxUnanswered || !c.isWebSocket() && len(f.Out) > 0 {
+			return fmt.Errorf("the state is invalid: descriptor %d has %d bytes to be sent, and %d unanswered pings", from.FD, len(f.Out), f.Unanswered)
+		}
+		decoder, err := f.Decoder.Restore(&s.spares)
+		if err != nil {
+			return err
+		}
+		c.partial = &partial{frames: frames{
+			decoder: decoder, received: f.Received, outLen: len(f.Out), end: broadcast.Position(f.End), unanswered: f.Unanswered,
+			target: broadcast.Position(f.Target), ended: f.Ended, status: websocket.Status(f.Status), violation: f.Violation,
+		}}
+		copy(c.partial.frames.out[:], f.Out)
+	}
+	if len(from.Message) > 0 {
+		if c.partial == nil {
+			c.partial = new(partial)
+		}
+		c.partial.have = copy(c.partial.message[:], from.Message)
+	}
+	*to = c
+	return nil
+}
+
+// restoreStrangers restores the log of no room.
+func (s *restoring) restoreStrangers(log *broadcast.Log) error {
+	if s.state.Strangers == nil {
+		return nil
+	}
+	return log.Restore(s.state.Strangers, s.senders, func(int) []byte { return nil })
+}
+
+// open makes a room that is about to be opened what it was, if it is in the state. Then it
+// reports true.
+func (s *restoring) open(room *Room, hasEpochs bool) (bool, error) {
+	for i := range s.state.Rooms {
+		saved := &s.state.Rooms[i]
+		if saved.Name != room.name || s.rooms[i] != nil {
+			continue
+		}
+		if err := room.log.Restore(saved.Log, s.senders, s.piece); err != nil {
+			return false, err
+		}
+		if err := s.keep(room, i); err != nil {
+			return false, err
+		}
+		if !hasEpochs {
+			room.epochs = start(saved.Epoch)
+		}
+		s.rooms[i] = room
+		return true, nil
+	}
+	return false, nil
+}
+
+// piece returns a piece of the memory.
+func (s *restoring) piece(number int) []byte {
+	if s.memory == nil {
+		return nil
+	}
+	return s.memory.At(number)
+}
+
+// keep has the log of a room keep what the members have yet to be sent.
+func (s *restoring) keep(room *Room, index int) error {
+	head, end := room.log.Head(), room.log.End()
+	oldest := head
+	for _, m := range s.members {
+		if m.Room != index || m.conn == nil {
+			continue
+		}
+		c := m.conn
+		if err := c.checkRestored(head, end); err != nil {
+			return err
+		}
+		oldest = min(oldest, c.cursor)
+	}
+	for _, p := range s.pending {
+		if e := p.Echoing; e != nil && e.Room == index {
+			oldest = min(oldest, broadcast.Position(e.Cursor))
+		}
+	}
+	keeper, err := room.log.JoinAt(oldest, func() {})
+	s.keepers[index] = keeper
+	return err
+}
+
+// checkRestored returns an error if what is kept of a member does not fit its room's log.
+func (c *conn) checkRestored(head, end broadcast.Position) error {
+	isValid := c.cursor <= head && c.lastOwn <= end
+	if f := c.frames(); f != nil {
+		isValid = isValid && (f.end == 0 || c.cursor < f.end && f.end <= head && f.end%wire.Size == 0)
+		isValid = isValid && (f.target == 0 || f.target <= end+1 && (f.target-1)%wire.Size == 0)
+	}
+	if f := c.frames(); c.isWebSocket() && (f == nil || f.end == 0) {
+		isValid = isValid && c.cursor%wire.Size == 0
+	}
+	if isValid = isValid && len(c.incomplete()) < wire.Size; !isValid {
+		return fmt.Errorf("the state is invalid: connection %d is at %d of %d", c.ID, c.cursor, head)
+	}
+	return nil
+}
