@@ -45,7 +45,7 @@ func (l *Log) Restore(s *SavedLog, senders []*Sender, piece func(number int) []b
 	l.forgotten = max(l.forgotten, uint64(l.begin())) // nothing before it is there, whatever Kept says
 	l.pressed.Store(s.Pressed || s.Held)
 	l.held.Store(s.Held)
-	l.restrainOnly()
+	l.measure()
 	return nil
 }
 
@@ -56,7 +56,9 @@ func (l *Log) restoreSegments(s *SavedLog, senders []*Sender, piece func(int) []
 	if len(s.Pieces) == 0 {
 		return nil
 	}
-	l.most = max(l.most, uint64(len(s.Pieces))) // the backlog may have been greater
+	if n := uint64(len(s.Pieces)); n > l.backlog/SegmentSize { // which may have been greater
+		l.most += n
+	}
 	l.growRing(uint64(len(s.Pieces)))
 	rest, index := s.Messages, 0
 	for _, saved := range s.Pieces {
@@ -184,20 +186,8 @@ func (l *Log) JoinAt(p Position, wake func()) (*Cursor, error) {
 	}
 	c.at.Store(uint64(p))
 	l.addReader(c)
-	l.restrainOnly()
+	l.measure()
 	return c, nil
-}
-
-// restrainOnly presses or holds the room if the load calls for it. It never ends either: more
-// readers may come that were there before. The caller holds l.mu.
-func (l *Log) restrainOnly() {
-	now := l.measure()
-	if now.mustPress || now.mustHold {
-		l.pressed.Store(true)
-	}
-	if now.mustHold {
-		l.held.Store(true)
-	}
 }
 
 // begin returns where what the log has begins. The caller holds l.mu.
@@ -234,7 +224,7 @@ func (s *SavedLog) check(senders []*Sender) error {
 	case s.From > s.End || s.Head > s.End || s.End > 1<<62:
 		return fmt.Errorf("it has %d to %d, with the head at %d", s.From, s.End, s.Head)
 	case s.Kept%wire.Size+s.Replayed%wire.Size+s.Forgotten%wire.Size != 0 || s.Replayed > s.Kept:
-		return fmt.Errorf("it retains %d bytes, replays %d and forgets all before %d", s.Kept, s.Replayed, s.Forgotten)
+		return fmt.Errorf("it retains and replays %d and %d of the bytes before its head, and forgets all before %d", s.Kept, s.Replayed, s.Forgotten)
 	case s.First > 1<<62:
 		return fmt.Errorf("its first number is %d", s.First)
 	}
@@ -285,7 +275,7 @@ func (s *SavedLog) checkSegments(senders []*Sender) error {
 		}
 	}
 	if uint64(len(s.Messages)) != inMessages {
-		return fmt.Errorf("it has %d bytes of messages, and its segments need %d", len(s.Messages), inMessages)
+		return fmt.Errorf("the size of its messages is %d, and its segments need %d", len(s.Messages), inMessages)
 	}
 	return checkMessages(s.Senders, s.Times, (s.End-s.From)/wire.Size, senders)
 }
@@ -293,7 +283,7 @@ func (s *SavedLog) checkSegments(senders []*Sender) error {
 // checkMessages checks the senders and times of that many messages.
 func checkMessages(of, times []byte, messages uint64, senders []*Sender) error {
 	if uint64(len(of))/savedSender != messages || len(of)%savedSender != 0 || uint64(len(times))/savedTime != messages || len(times)%savedTime != 0 {
-		return fmt.Errorf("it has %d messages, and %d bytes of senders and %d of times", messages, len(of), len(times))
+		return fmt.Errorf("for %d of its messages, the sizes of senders and times are %d and %d", messages, len(of), len(times))
 	}
 	for i := range len(of) / savedSender {
 		if at := savedIndex(of, i); at == 0 || uint64(at) >= uint64(len(senders)) {
@@ -314,12 +304,12 @@ func (s *SavedPacked) check(senders []*Sender) error {
 	rest := s.Messages
 	for range messages {
 		if len(rest) < lengthsSize || int(rest[0]) > wire.NameSize || int(rest[1])+int(rest[2])<<8 > wire.TextSize || len(rest) < packedSize(rest) {
-			return fmt.Errorf("what is packed is damaged, with %d bytes left", len(rest))
+			return fmt.Errorf("what is packed is damaged, at byte %d from its end", len(rest))
 		}
 		rest = rest[packedSize(rest):]
 	}
 	if len(rest) > 0 {
-		return fmt.Errorf("%d bytes follow what is packed", len(rest))
+		return fmt.Errorf("what follows what is packed has size %d", len(rest))
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func Decode(b []byte) (*State, error) {
 	textSize, bulkSize := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
 	rest := b[headerSize:]
 	if all := uint64(len(rest)); textSize > all || bulkSize != all-textSize {
-		return nil, fmt.Errorf("the server's state is damaged: it is to have %d and %d bytes behind its header, and has %d", textSize, bulkSize, all)
+		return nil, fmt.Errorf("the server's state is damaged: behind its header, its parts are to have the sizes %d and %d, and together they have %d", textSize, bulkSize, all)
 	}
 	meta := metadata{}
 	if err := json.Unmarshal(rest[:textSize], &meta); err != nil {
@@ -105,12 +105,14 @@ func (s *State) setBulk(sizes []int, bulk []byte) error {
 			if len(sizes) == 0 || sizes[0] < 0 || sizes[0] > len(bulk) {
 				return errors.New("the server's state is damaged: messages are missing")
 			}
-			*field, bulk = bulk[:sizes[0]:sizes[0]], bulk[sizes[0]:]
+			if sizes[0] > 0 {
+				*field, bulk = bulk[:sizes[0]:sizes[0]], bulk[sizes[0]:]
+			}
 			sizes = sizes[1:]
 		}
 	}
 	if len(sizes) > 0 || len(bulk) > 0 {
-		return fmt.Errorf("the server's state is damaged: %d bytes belong to no log", len(bulk))
+		return fmt.Errorf("the server's state is damaged: what is left of size %d belongs to no log", len(bulk))
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ func IsTCP(fd int) bool {
 	return err == nil && (domain == unix.AF_INET || domain == unix.AF_INET6)
 }
 
+// IsTCP is like the function IsTCP.
+func (p *Poller) IsTCP(fd int) bool { return IsTCP(fd) }
+
 // IsListener reports whether a descriptor is a socket that listens.
 func IsListener(fd int) bool {
 	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
@@ -126,7 +129,7 @@ func (s *SavedMemory) check() error {
 	isPlausible := stat.Mode&unix.S_IFMT == unix.S_IFREG && s.Piece > 0 && s.Piece%page == 0 && s.Extent > 0 && s.Pieces > 0 &&
 		s.Pieces%s.Extent == 0 && int64(s.Pieces) <= stat.Size/int64(s.Piece) && len(s.Warm) <= keptWarm
 	if !isPlausible {
-		return fmt.Errorf("the saved memory, descriptor %d, is to have %d pieces of %d bytes, and has %d bytes", s.FD, s.Pieces, s.Piece, stat.Size)
+		return fmt.Errorf("the saved memory, descriptor %d, is to have %d pieces of size %d, and its own size is %d", s.FD, s.Pieces, s.Piece, stat.Size)
 	}
 	return nil
 }

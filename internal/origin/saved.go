@@ -49,20 +49,19 @@ func (t *Table) Save(now time.Time) *Saved {
 	return s
 }
 
-// Restore has a table that has heard of no origin remember what was saved, as if no time
-// had passed since. If its configuration permits fewer records, some are forgotten. What
+// Restore has a table that has heard of no origin remember what was saved some time ago. If its configuration permits fewer records, some are forgotten. What
 // can't be is left out, and that is the error.
-func (t *Table) Restore(s *Saved, now time.Time) error {
+func (t *Table) Restore(s *Saved, now time.Time, ago time.Duration) error {
 	if t == nil || s == nil {
 		return nil
 	}
 	if len(s.Secret) != sha256.Size || s.At < 0 || s.At > 1<<61 {
-		return fmt.Errorf("what was saved of origins is invalid: a secret of %d bytes, saved at %v", len(s.Secret), s.At)
+		return fmt.Errorf("what was saved of origins is invalid: a secret of size %d, saved at %v", len(s.Secret), s.At)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	copy(t.secret[:], s.Secret)
-	t.base = now.Add(-s.At)
+	t.base = now.Add(-s.At - ago)
 	invalid := 0
 	for i := range s.Records {
 		from := &s.Records[i]

@@ -10,7 +10,6 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/handover"
-	"sop-chat/internal/netpoll"
 )
 
 // A server can be handed over to another process, which goes on with its clients: it is
@@ -138,7 +137,6 @@ func (s *Server) Freeze(settle func() error) (*handover.State, error) {
 		return nil, err
 	}
 	s.pool.Pause()
-	s.resume = func() {}
 	state, err := s.freeze(settle)
 	if err != nil {
 		s.Thaw()
@@ -199,7 +197,7 @@ func (s *Server) freeze(settle func() error) (*handover.State, error) {
 	for _, room := range s.rooms.all() {
 		logs = append(logs, room.log)
 	}
-	s.resume = broadcast.PauseFollowers(logs)
+	s.paused = broadcast.PauseFollowers(logs)
 	r := s.running()
 	state := r.save()
 	state.SavedAt = time.Now()
@@ -209,8 +207,8 @@ func (s *Server) freeze(settle func() error) (*handover.State, error) {
 
 // Thaw has a frozen server go on as if nothing had happened.
 func (s *Server) Thaw() {
-	s.resume()
-	s.resume = nil
+	s.paused.Resume()
+	s.paused = nil
 	s.pool.Resume()
 	s.freezer.thaw()
 	s.freezing.Unlock()
@@ -220,10 +218,9 @@ func (s *Server) Thaw() {
 // their clients are told, as far as their sockets take it, that the server restarts, and
 // then that their stream has ended. After that there is no way back for them.
 func (s *Server) EndUnpassed() {
-	r := s.running()
-	for _, l := range r.loops {
+	for _, l := range s.loops {
 		for _, c := range l.table.conns {
-			if c != nil && !r.canPass(int(c.fd)) {
+			if c != nil && !l.kernel.IsTCP(int(c.fd)) {
 				l.endUnpassed(c)
 			}
 		}
@@ -242,6 +239,6 @@ func (l *loop) endUnpassed(c *conn) {
 func (s *Server) running() running {
 	return running{
 		loops: s.loops, rooms: s.rooms, identities: s.identities, passes: s.passes, handoff: &s.handoff,
-		listeners: s.listeners, memory: s.memory, canPass: netpoll.IsTCP,
+		listeners: s.listeners, memory: s.memory,
 	}
 }

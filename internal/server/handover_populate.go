@@ -134,10 +134,14 @@ func (l *loop) restoreMember(s *restoring, m *restoredMember, room *Room) {
 		return
 	}
 	a.restore(c)
+	if l.common.limits.peer > 0 {
+		a.checkWindow(c) // its turn begins anew
+	}
 }
 
 // startRestored has the loop do what there is to do for its audiences as soon as it runs.
 func (l *loop) startRestored() {
+	l.closeEnded() // those that the poller does not take
 	touched := append([]*audience(nil), l.audiences.touched...)
 	l.audiences.settle()
 	for _, a := range touched {

@@ -31,7 +31,7 @@ func Restore(config Config, state *handover.State) (*Server, error) {
 	var memory fileMemory
 	if m := state.Memory; m != nil {
 		if m.Piece != broadcast.SegmentSize {
-			return nil, fmt.Errorf("the state's memory has pieces of %d bytes, and this program needs %d", m.Piece, broadcast.SegmentSize)
+			return nil, fmt.Errorf("the state's memory has pieces of size %d, and this program needs %d", m.Piece, broadcast.SegmentSize)
 		}
 		opened, err := netpoll.OpenMemory(netpoll.SavedMemory(*m), pieces(state), reportCopies(cmp.Or(config.Logger, slog.New(slog.DiscardHandler))))
 		if err != nil {
@@ -58,11 +58,16 @@ func Restore(config Config, state *handover.State) (*Server, error) {
 	if err := s.restoring.restoreStrangers(s.rooms.strangers); err != nil {
 		return nil, err
 	}
-	if err := s.config.Origins.Restore(state.Origins, time.Now()); err != nil {
+	now := time.Now()
+	ago := min(max(0, now.Sub(state.SavedAt)), maxHandover) // the clock may have been set since
+	if err := s.config.Origins.Restore(state.Origins, now, ago); err != nil {
 		s.config.Logger.Warn("some of what is known of addresses is forgotten", "reason", err)
 	}
 	return s, nil
 }
+
+// maxHandover is how long a hand-over takes at most.
+const maxHandover = time.Minute
 
 // restoreRoom makes a room that is about to be opened what it was, if another process has
 // handed it over.
@@ -157,6 +162,9 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 		if m.Ended == "" && !mayUse(m.FD) {
 			m.Ended = causeDescriptor.words
 		}
+		if len(m.Message) >= wire.Size {
+			return nil, fmt.Errorf("the state is invalid: member %d is at byte %d of a message", i, len(m.Message))
+		}
 		if m.Ended == "" {
 			if err := s.makeConn(&m.Conn, &m.conn, m.Cursor); err != nil {
 				return nil, err
@@ -171,7 +179,7 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 			return nil, fmt.Errorf("the state is invalid: connection %d is to be in room %d", i, e.Room)
 		}
 		if isWhole := len(p.Message) == wire.Size; p.Echoing == nil && isWhole != p.IsWhole || p.IsDelayed && !p.IsWhole || p.Echoing != nil && len(p.Message) == 0 {
-			return nil, fmt.Errorf("the state is invalid: connection %d has %d bytes of its first message", i, len(p.Message))
+			return nil, fmt.Errorf("the state is invalid: connection %d is at byte %d of its first message", i, len(p.Message))
 		}
 		if !mayUse(p.FD) {
 			if p.Echoing != nil { // its key was announced
@@ -201,14 +209,14 @@ func (s *restoring) makeConn(from *handover.Conn, to **conn, cursor uint64) erro
 		return fmt.Errorf("the state is invalid: descriptor %d is sender %d of %d, or another is", from.FD, from.Sender, len(s.state.Senders))
 	}
 	if framing(from.Framing) > numbered || len(from.Message) > wire.Size {
-		return fmt.Errorf("the state is invalid: descriptor %d has framing %d, and %d bytes of a message", from.FD, from.Framing, len(from.Message))
+		return fmt.Errorf("the state is invalid: descriptor %d has framing %d, and is at byte %d of a message", from.FD, from.Framing, len(from.Message))
 	}
 	c := &conn{fd: int32(from.FD), audience: -1, index: -1, framing: framing(from.Framing), userTimeoutOff: from.UserTimeoutOff}
 	c.Sender = s.state.Senders[from.Sender-1].Sender()
 	s.senders[from.Sender] = &c.Sender
 	if f := from.Frames; f != nil {
 		if len(f.Out) > len((&frames{}).out) || f.Unanswered < 0 || f.Unanswered > maxUnanswered || !c.isWebSocket() && len(f.Out) > 0 {
-			return fmt.Errorf("the state is invalid: descriptor %d has %d bytes to be sent, and %d unanswered pings", from.FD, len(f.Out), f.Unanswered)
+			return fmt.Errorf("the state is invalid: descriptor %d has a header of size %d to be sent, and %d unanswered pings", from.FD, len(f.Out), f.Unanswered)
 		}
 		decoder, err := f.Decoder.Restore(&s.spares)
 		if err != nil {
@@ -274,7 +282,7 @@ func (s *restoring) keep(room *Room, index int) error {
 	head, end := room.log.Head(), room.log.End()
 	oldest := head
 	for _, m := range s.members {
-		if m.Room != index || m.conn == nil {
+		if m.Room != index || m.conn == nil || m.Draining != nil { // which is sent nothing more
 			continue
 		}
 		c := m.conn
@@ -303,7 +311,7 @@ func (c *conn) checkRestored(head, end broadcast.Position) error {
 	if f := c.frames(); c.isWebSocket() && (f == nil || f.end == 0) {
 		isValid = isValid && c.cursor%wire.Size == 0
 	}
-	if isValid = isValid && len(c.incomplete()) < wire.Size; !isValid {
+	if !isValid {
 		return fmt.Errorf("the state is invalid: connection %d is at %d of %d", c.ID, c.cursor, head)
 	}
 	return nil

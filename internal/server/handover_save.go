@@ -18,7 +18,6 @@ type running struct {
 	handoff    *handoffQueue
 	listeners  []int
 	memory     fileMemory // nil if the logs lie in the program's own memory
-	canPass    func(fd int) bool
 }
 
 // isQuiet reports whether no clients are about to be disconnected.
@@ -104,6 +103,9 @@ func (s *saver) saveMembers(l *loop) {
 		s.addMember(handover.Member{Conn: s.conn(as.conn, as.room), Room: s.index[as.room], Cursor: uint64(as.join.Position()), IsNew: true})
 	}
 }
+
+// canPass reports whether another process can go on with a connection.
+func (r *running) canPass(fd int) bool { return r.loops[0].kernel.IsTCP(fd) }
 
 // addMember adds a member, or that it has ended if it can't be passed on.
 func (s *saver) addMember(m handover.Member) {

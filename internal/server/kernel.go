@@ -26,6 +26,7 @@ type kernel interface {
 	Tune(fd int, peer netip.Addr, unacknowledged time.Duration)
 	SetUserTimeout(fd int, d time.Duration)
 	WindowClosed(fd int) bool
+	IsTCP(fd int) bool
 	Reset(fd int)
 	EndStream(fd int)
 

@@ -80,9 +80,9 @@ type Server struct {
 	handoff    handoffQueue
 	stopping   atomic.Bool
 	freezer    *freezer
-	freezing   sync.Mutex // from Freeze to Thaw
-	resume     func()     // has followers go on; set from Freeze to Thaw
-	restoring  *restoring // set by Restore, until Serve has restored all
+	freezing   sync.Mutex       // from Freeze to Thaw
+	paused     broadcast.Paused // from Freeze to Thaw
+	restoring  *restoring       // set by Restore, until Serve has restored all
 
 	mu        sync.Mutex
 	loops     []*loop            // guarded by mu until the server serves

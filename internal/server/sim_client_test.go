@@ -168,6 +168,7 @@ func (w *world) connect() {
 		return
 	}
 	w.install(c.socket)
+	c.socket.isPipe = w.chance(8)
 	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
 	if c.web != nil && c.web.numbers != nil {
 		adopted.Numbered, adopted.Has = true, Since{simEpoch, c.web.numbers.known, c.identify()}

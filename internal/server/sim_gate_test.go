@@ -18,7 +18,7 @@ type simGate struct {
 }
 
 func newSimGate(r *simRoom) *simGate {
-	return &simGate{room: r, follower: r.room.log.FollowAhead()}
+	return &simGate{room: r, follower: broadcast.NewGroup().Named("gate").FollowAhead(r.room.log, nil)}
 }
 
 // read reads what is new in the log after a turn of a loop. The head has not moved

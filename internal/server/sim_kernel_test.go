@@ -193,6 +193,8 @@ func (k *simKernel) EndStream(fd int) {
 	k.world.socket(fd, "shutdown").readShort = time.Time{} // what is read then is thrown away
 }
 
+func (k *simKernel) IsTCP(fd int) bool { return !k.world.socket(fd, "getsockopt").isPipe }
+
 func (k *simKernel) WindowClosed(fd int) bool {
 	s := k.world.socket(fd, "getsockopt")
 	return len(s.out) == s.outCap

@@ -34,7 +34,7 @@ type logged struct {
 func newOracle(r *simRoom) *oracle {
 	asked, cancel := context.WithCancel(context.Background())
 	cancel() // so that Next never waits
-	return &oracle{room: r, follower: r.room.log.FollowLossless(), asked: asked}
+	return &oracle{room: r, follower: broadcast.NewGroup().Named("oracle").FollowLossless(r.room.log, nil), asked: asked}
 }
 
 // read reads what is new in the log.

@@ -21,6 +21,7 @@ type simOrigins struct {
 	world  *world
 	config origin.Config
 	known  map[netip.Prefix]*simOrigin
+	lists  origin.Lists
 	denied netip.Addr // that the lists deny; the zero one is none
 
 	looking map[netip.Addr]int // how many keys are being looked at
@@ -175,7 +176,8 @@ func (w *world) deny() {
 		list, _ = origin.ParseList(denied.String(), nil)
 	}
 	s.denied = denied
-	s.SetLists(origin.Lists{Deny: list})
+	s.lists = origin.Lists{Deny: list}
+	s.SetLists(s.lists)
 	for _, c := range w.clients {
 		c.denied = c.denied || !c.over() && c.address().Addr() == denied
 	}

@@ -52,14 +52,7 @@ func (w *world) drawRoom() simRoomConfig {
 func (w *world) addRoom(c simRoomConfig) *simRoom {
 	r := &simRoom{world: w, config: c, keys: make(map[string]bool), debts: make(map[*simClient]debt)}
 	name := fmt.Sprintf("room %d", len(w.rooms))
-	config := RoomConfig{
-		Name: name, Key: "the key of " + name, Epochs: simEpochs{},
-		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept, Rate: c.rate,
-		VerifyNames: c.verifies,
-	}
-	if c.unique {
-		config.UniqueNames = simSkeletons
-	}
+	config := c.roomConfig(name, "the key of "+name)
 	r.room = newRoom(config, w.config.loops, w.pool)
 	r.room.log.SetFirst(c.first)
 	r.oracle = newOracle(r)
@@ -72,6 +65,18 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 	w.rooms = append(w.rooms, r)
 	r.keys[config.Key] = true
 	return r
+}
+
+func (c *simRoomConfig) roomConfig(name, key string) RoomConfig {
+	config := RoomConfig{
+		Name: name, Key: key, Epochs: simEpochs{},
+		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept, Rate: c.rate,
+		VerifyNames: c.verifies,
+	}
+	if c.unique {
+		config.UniqueNames = simSkeletons
+	}
+	return config
 }
 
 // simSkeletons are like those of package names: Ian is like ian and like lan, which are
@@ -124,7 +129,7 @@ func (w *world) empty(e emptying) { w.loops[0].inbox.empty(e) }
 
 // dismissed reports whether the client had to go because of its room, or its address.
 func (c *simClient) dismissed() bool {
-	return c.room.closed || c.room.emptied && c.reason == causeRekeyed.words || c.isRevoked() && c.reason == causeRevoked.words ||
+	return c.isUnpassed() || c.room.closed || c.room.emptied && c.reason == causeRekeyed.words || c.isRevoked() && c.reason == causeRevoked.words ||
 		c.denied && c.reason == causeDenied.words
 }
 
@@ -134,12 +139,7 @@ func (r *simRoom) shutdown() {
 	if r.closed && r.room.open.Load() != 0 {
 		w.failf("%d loops have not closed %s", r.room.open.Load(), r.room.name)
 	}
-	r.room.log.Close()
-	if r.gate != nil {
-		r.gate.follower.Close()
-	}
-	r.oracle.read()
-	r.oracle.follower.Close()
+	r.closeLog()
 	if taken := r.room.taken.Load(); taken != 0 {
 		w.failf("%d slots of %s are left taken", taken, r.room.name)
 	}
@@ -151,6 +151,16 @@ func (r *simRoom) shutdown() {
 			w.failf("loop %d is believed to have %d members of %s", i, n, r.room.name)
 		}
 	}
+}
+
+// closeLog closes the room's log, and has its readers read it to its end.
+func (r *simRoom) closeLog() {
+	r.room.log.Close()
+	if r.gate != nil {
+		r.gate.follower.Close()
+	}
+	r.oracle.read()
+	r.oracle.follower.Close()
 }
 
 // simEpochs are the epochs of all rooms: there is but one.

@@ -46,8 +46,10 @@ type world struct {
 	sending    sendChoice
 	memory     *simMemory // nil if the logs lie in the program's own
 	pool       *broadcast.Pool
+	out        output // what all loops send through
 	loops      []*loop
 	stop       atomic.Bool
+	handed     simHandovers
 	config     simConfig
 }
 
@@ -118,8 +120,7 @@ func (w *world) begin() {
 			rest:   w.rng.Float64(), maxRest: 4,
 		})
 	}
-	limits := limits{stall: simStallTimeout, peer: simPeerTimeout, ping: pingInterval}
-	out := output{sending: &w.sending, logger: slog.New(slog.DiscardHandler), limits: sendLimits{
+	w.out = output{sending: &w.sending, logger: slog.New(slog.DiscardHandler), limits: sendLimits{
 		write:     wire.Size << w.rng.IntN(12),
 		reference: 1 + w.rng.IntN(512<<w.rng.IntN(5)),
 		members:   w.rng.IntN(8),
@@ -128,12 +129,19 @@ func (w *world) begin() {
 	}}
 	if !w.chance(3) {
 		w.memory = newSimMemory(w)
-		out.memory = w.memory
+		w.out.memory = w.memory
 	}
-	w.pool = newPool(out.memory)
+	w.pool = newPool(w.out.memory)
+	w.keyring = newSimKeyring(w)
+	w.addLoops()
+}
+
+// addLoops adds the loops of a server.
+func (w *world) addLoops() {
+	limits := limits{stall: simStallTimeout, peer: simPeerTimeout, ping: pingInterval}
 	for i := range w.config.loops {
 		k := &simKernel{world: w}
-		l := newLoop(k, i, out, w.identities, w.passes, limits, &w.stop)
+		l := newLoop(k, i, w.out, w.identities, w.passes, limits, &w.stop)
 		if w.origins != nil {
 			l.origins, l.logger = w.origins, slog.New(&simLog{slog.DiscardHandler, w})
 		}
@@ -150,7 +158,6 @@ func (w *world) begin() {
 	if errno != 0 {
 		w.failf("the listener can't be registered: %v", errno)
 	}
-	w.keyring = newSimKeyring(w)
 	w.loops[0].acceptor.useKeyring(w.keyring, &w.answers)
 }
 
@@ -175,6 +182,8 @@ type socket struct {
 	outCap int
 	taken  int  // how much of it the client ever took
 	closed bool // by the server
+
+	isPipe bool // of TLS: it can't be handed over
 
 	userTimeout time.Duration
 	openAt      time.Time // when the client last had space for more

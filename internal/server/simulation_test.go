@@ -49,6 +49,7 @@ func TestSimulation(t *testing.T) {
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
 		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0 ||
 		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
+		total.handed == (simHandovers{}) || total.handed.isTame() ||
 		total.waits == 0 || total.bans == 0 || total.turnedAway == 0 || total.denied == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
@@ -65,6 +66,7 @@ type simCounts struct {
 	refused, verified                                                      int
 	personal, revoked, unchecked                                           int
 	waits, bans, turnedAway, denied                                        int
+	handed                                                                 simHandovers
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -103,6 +105,7 @@ func (a *simCounts) add(b simCounts) {
 	a.bans += b.bans
 	a.turnedAway += b.turnedAway
 	a.denied += b.denied
+	a.handed.add(b.handed)
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -128,7 +131,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	w.settle()
 	w.checkSettled()
 	w.shutdown()
-	counts.steps, counts.clients, counts.adopted = steps, w.born, w.adopted
+	counts.steps, counts.clients, counts.adopted, counts.handed = steps, w.born, w.adopted, w.handed
 	for _, r := range w.rooms {
 		if r.closed {
 			counts.closed++
@@ -230,6 +233,8 @@ func (w *world) step() {
 		w.sending.inUse.Store(uint32(w.rng.IntN(2)))
 	case w.chance(50):
 		w.pool.Settle()
+	case w.chance(200):
+		w.handOver()
 	case w.chance(500):
 		w.setClock()
 	case w.chance(500):

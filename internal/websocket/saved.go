@@ -52,19 +52,19 @@ func (s *SavedDecoder) Restore(spares *Spares) (Decoder, error) {
 func (s *SavedDecoder) check() error {
 	d := Decoder{have: uint8(min(len(s.Header), 255)), left: s.Left}
 	if len(s.Header) > len(d.header) {
-		return fmt.Errorf("a header has %d bytes", len(s.Header))
+		return fmt.Errorf("a header has size %d", len(s.Header))
 	}
 	copy(d.header[:], s.Header)
 	isControl := d.opcode() == OpPing || d.opcode() == OpClose
 	switch {
 	case s.Before > MaxMessage:
-		return fmt.Errorf("a WebSocket message has %d bytes", s.Before)
+		return fmt.Errorf("a WebSocket message has size %d", s.Before)
 	case len(s.Control) > MaxControl || len(s.Control) > 0 && !s.HasControl:
-		return fmt.Errorf("a control frame has %d bytes", len(s.Control))
+		return fmt.Errorf("a control frame has size %d", len(s.Control))
 	case (s.Left > 0) != (d.have == d.headerSize()):
-		return fmt.Errorf("%d bytes are to come after %d of a header", s.Left, d.have)
+		return fmt.Errorf("the payload to come has size %d, after byte %d of a header", s.Left, d.have)
 	case s.Left > 0 && isControl && (!s.HasControl || len(s.Control)+int(s.Left) > MaxControl):
-		return fmt.Errorf("%d bytes of a control frame are to come after %d", s.Left, len(s.Control))
+		return fmt.Errorf("the payload to come of a control frame has size %d, after byte %d", s.Left, len(s.Control))
 	case s.Ended && (s.Left > 0 || d.have > 0):
 		return errors.New("it has ended within a frame")
 	}
