@@ -138,6 +138,7 @@ func decode(t testing.TB, input []byte, cuts ...int) outcome {
 		b := bytes.Clone(input[from:to])
 		from = to
 		r := d.Decode(b, &spares)
+		d = goOn(t, &d)
 		if all.close != 0 && r != (Received{}) {
 			t.Fatalf("after the end there was %+v", r)
 		}
