@@ -194,7 +194,8 @@ func (a *audience) flush() {
 			a.write(c, a.flushed)
 		}
 	}
-	a.written, a.flushing, a.hasLeftOff = a.flushed, 0, false
+	a.written, a.flushing = a.flushed, 0
+	a.hasLeftOff = a.written != head // the rest of what is new is for the next flush
 }
 
 // flushReady writes to the members that lag and may take more.

@@ -3,10 +3,13 @@
 package server
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
 )
 
@@ -59,4 +62,33 @@ func TestRoomsTakeTurns(t *testing.T) {
 			t.Errorf("receiver %d has %d bytes", i, got[i])
 		}
 	}
+}
+
+// What came while the room had left off is sent in the next turn, and not only when
+// something else happens.
+func TestRoomGoesOnWithWhatCame(t *testing.T) {
+	f := newFanOut(t, 3, raw)
+	a := f.loop.audiences.of(f.room)
+	f.loop.audiences.touch(a)
+	batch := broadcast.NewBatch(wire.Size)
+	say := func() {
+		batch.Add(new(broadcast.Sender), copy(batch.Free(), fanOutMessages(1)))
+		f.room.log.Append(batch, time.Now())
+	}
+	say()
+	a.output.left = 1
+	a.flush()
+	if !a.hasLeftOff {
+		t.Fatal("all is sent at once")
+	}
+	say()
+	a.output.left = math.MaxInt
+	a.flush() // to where it was to send when it left off
+	if a.mustFlush() && a.deadline() == never {
+		t.Error("the loop waits with something to send")
+	}
+	if a.flush(); a.mustFlush() || a.hasLeftOff {
+		t.Error("not all is sent")
+	}
+	f.loop.audiences.settle()
 }
