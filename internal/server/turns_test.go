@@ -69,6 +69,7 @@ func TestRoomsTakeTurns(t *testing.T) {
 func TestRoomGoesOnWithWhatCame(t *testing.T) {
 	f := newFanOut(t, 3, raw)
 	a := f.loop.audiences.of(f.room)
+	f.loop.update(time.Now(), never)
 	f.loop.audiences.touch(a)
 	batch := broadcast.NewBatch(wire.Size)
 	say := func() {
