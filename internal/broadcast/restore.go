@@ -331,7 +331,7 @@ func (s *SavedLog) checkFollowers(senders []*Sender, begin uint64) error {
 			return fmt.Errorf("it has a follower of group %q, and %d gates", f.Group, gates)
 		case f.Cursor < begin || f.Cursor > most || f.Cursor%wire.Size != 0 || f.Next > f.Cursor || f.Next%wire.Size != 0:
 			return fmt.Errorf("its follower %q is at %d, and has returned all before %d", f.Group, f.Cursor, f.Next)
-		case f.NextNotice > s.NoticeNo || f.NextNotice < oldest && s.NoticeNo-f.NextNotice <= noticesKept:
+		case f.NextNotice > s.NoticeNo || f.NextNotice < oldest && len(s.Notices) < noticesKept:
 			return fmt.Errorf("its follower %q is at notice %d, and it has %d to %d", f.Group, f.NextNotice, oldest, s.NoticeNo)
 		}
 		if err := checkNotices(f.Pending, senders, s.End); err != nil {

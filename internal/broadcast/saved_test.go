@@ -180,6 +180,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"a follower before itself":    func(s *SavedLog) { s.Followers[1].Next = s.End },
 		"a follower inside a message": func(s *SavedLog) { s.Followers[1].Next-- },
 		"a notice that is not there":  func(s *SavedLog) { s.Followers[0].NextNotice = 0 },
+		"notices that are not there":  func(s *SavedLog) { s.NoticeNo += 2 * noticesKept },
 		"a pending notice of nobody":  func(s *SavedLog) { s.Followers[0].Pending = []SavedNotice{{Kind: Left}} },
 	} {
 		s, senders := savedExample(t)

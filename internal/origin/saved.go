@@ -88,6 +88,6 @@ func (r *SavedRecord) isValid() bool {
 			return false
 		}
 	}
-	return r.Origin.IsValid() && r.Origin == r.Origin.Masked() && r.Wrong >= 0 && r.Wrong < 1<<31 && r.Looks >= 0 && r.Looks < 1<<31 &&
+	return r.Origin.IsValid() && r.Origin == r.Origin.Masked() && r.Wrong >= 0 && r.Wrong <= 1<<30 && r.Looks >= 0 && r.Looks <= 1<<30 &&
 		r.Forgiven >= 0 && r.Forgiven <= maxForgiven && len(r.Keys) <= min(maxKeys, max(r.Wrong, 0))
 }

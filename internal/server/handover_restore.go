@@ -95,6 +95,8 @@ func (s *Server) restoreConns() {
 		netpoll.Close(fd)
 	}
 	s.restoring = nil
+	s.RevokePasses() // keys and lists of addresses may be others than before
+	s.loops[0].inbox.empty(emptying{cause: causeDenied})
 }
 
 // pieces returns the pieces of the memory in which the logs lie.

@@ -61,7 +61,7 @@ func (s *SavedDecoder) check() error {
 		return fmt.Errorf("a WebSocket message has size %d", s.Before)
 	case len(s.Control) > MaxControl || len(s.Control) > 0 && !s.HasControl:
 		return fmt.Errorf("a control frame has size %d", len(s.Control))
-	case (s.Left > 0) != (d.have == d.headerSize()):
+	case d.have > d.headerSize() || (s.Left > 0) != (d.have == d.headerSize()):
 		return fmt.Errorf("the payload to come has size %d, after byte %d of a header", s.Left, d.have)
 	case s.Left > 0 && isControl && (!s.HasControl || len(s.Control)+int(s.Left) > MaxControl):
 		return fmt.Errorf("the payload to come of a control frame has size %d, after byte %d", s.Left, len(s.Control))

@@ -36,6 +36,7 @@ func FuzzRestore(f *testing.F) {
 		`{"header":"gv4BAAAAAAA="}`,
 		`{"before":65535}`,
 		`{"header":"AAAAAAAAAAAAAAAA"}`,
+		`{"header":"000000000000"}`,
 		`{"control":"YWI="}`,
 		`{"ended":true,"header":"gg=="}`,
 		`{"fragmented":true,"before":512,"pong_due":true}`,
