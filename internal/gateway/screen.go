@@ -20,8 +20,11 @@ type AddressRefusal struct {
 }
 
 func (e *AddressRefusal) Error() string {
-	if e.Why == origin.Denied {
+	switch e.Why {
+	case origin.Denied:
 		return "your address is not allowed here"
+	case origin.Barred:
+		return "your address is banned here"
 	}
 	what := "too many wrong keys came from your address"
 	if e.Why == origin.TooFrequent {
@@ -38,7 +41,7 @@ func (e *AddressRefusal) seconds() int {
 // Answer answers the request.
 func (e *AddressRefusal) Answer(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
-	if e.Why == origin.Denied {
+	if e.Why == origin.Denied || e.Why == origin.Barred {
 		http.Error(w, e.Error(), http.StatusForbidden)
 		return
 	}

@@ -45,6 +45,9 @@ type State struct {
 	Adopted   []Adopted           `json:"adopted,omitempty"` // handed to the server, and not yet taken by it
 	Origins   *origin.Saved       `json:"origins,omitempty"`
 
+	// Drains says that the server lets nobody in.
+	Drains bool `json:"drains,omitempty"`
+
 	// Others has what belongs to other parts of the program, by their names. The server
 	// leaves it alone.
 	Others map[string]json.RawMessage `json:"others,omitempty"`

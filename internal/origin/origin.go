@@ -1,7 +1,7 @@
 // Package origin decides from where clients may connect and how often they may
 // try keys: it counts the wrong keys of each origin, delays and bans those that
 // guess, bounds their new connections, and knows the addresses that are allowed
-// or denied.
+// or denied, and those that operators have banned.
 //
 // An origin is what counts as one address: an IPv4 address, or a network of 64
 // bits of IPv6 (repeat.Source).
@@ -90,6 +90,7 @@ const (
 	Banned              // it has given too many wrong keys
 	TooFrequent         // it has opened too many connections; a connection only
 	Denied              // the lists say so
+	Barred              // an operator has banned it
 )
 
 // String returns the reason that is logged.
@@ -103,6 +104,8 @@ func (v Verdict) String() string {
 		return "is banned for wrong keys"
 	case TooFrequent:
 		return "opens too many connections"
+	case Barred:
+		return "is banned by an operator"
 	}
 	return "is not allowed"
 }

@@ -14,6 +14,7 @@ type Saved struct {
 	At      time.Duration `json:"at"`     // when it was saved
 	Secret  []byte        `json:"secret"` // of the digests of keys
 	Records []SavedRecord `json:"records,omitempty"`
+	Manual  []Listed      `json:"manual,omitempty"` // bans of operators
 }
 
 // A SavedRecord is what is remembered of an origin.
@@ -39,7 +40,7 @@ func (t *Table) Save(now time.Time) *Saved {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &Saved{At: t.begin(now), Secret: slices.Clone(t.secret[:])}
+	s := &Saved{At: t.begin(now), Secret: slices.Clone(t.secret[:]), Manual: t.manualBans(now)}
 	for _, r := range t.records {
 		s.Records = append(s.Records, SavedRecord{
 			r.origin, r.changedAt, r.wrong, slices.Clone(r.keys), r.wrongAt, r.looks, r.lookedAt, r.next, r.bannedTo,
@@ -62,7 +63,10 @@ func (t *Table) Restore(s *Saved, now time.Time, ago time.Duration) error {
 	defer t.mu.Unlock()
 	copy(t.secret[:], s.Secret)
 	t.base = now.Add(-s.At - ago)
-	invalid := 0
+	all := slices.DeleteFunc(slices.Clone(s.Manual), func(b Listed) bool { return !b.Network.IsValid() || b.Network != b.Network.Masked() })
+	all = all[:min(len(all), MaxManual)]
+	t.setManual(all)
+	invalid := len(s.Manual) - len(all)
 	for i := range s.Records {
 		from := &s.Records[i]
 		if !from.isValid() || t.byOrigin[from.Origin] != nil {
@@ -77,7 +81,7 @@ func (t *Table) Restore(s *Saved, now time.Time, ago time.Duration) error {
 		t.ranks[r.index] = r.rank()
 	}
 	if invalid > 0 {
-		return fmt.Errorf("%d of the %d origins that were saved are invalid", invalid, len(s.Records))
+		return fmt.Errorf("%d of the %d origins that were saved are invalid", invalid, len(s.Records)+len(s.Manual))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"encoding/json"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -32,14 +33,20 @@ func TestHandOver(t *testing.T) {
 	guess(t, table, alice, "1", now)
 	guess(t, table, alice, "2", now)
 	mayConnect(table, alice, now)
+	if err := table.Ban(Listed{Network: network("10.0.0.0/8"), Reason: "spam", By: "root"}, now); err != nil {
+		t.Fatal(err)
+	}
 	const later = time.Second
 	again, err := goOn(t, table, c, now, later)
 	if err != nil || again.Len() != table.Len() {
 		t.Fatalf("%d of %d origins, %v", again.Len(), table.Len(), err)
 	}
-	until, isBanned := again.Banned(eve, now.Add(later))
-	if !isBanned || !until.Equal(now.Add(c.Ban)) {
-		t.Errorf("banned until %v, %v; want %v", until, isBanned, now.Add(c.Ban))
+	v, until := again.Banned(eve, now.Add(later))
+	if v != Banned || !until.Equal(now.Add(c.Ban)) {
+		t.Errorf("banned until %v, %v; want %v", until, v, now.Add(c.Ban))
+	}
+	if bans := again.Bans(now.Add(later)); len(bans) != 2 || bans[0].Reason != "spam" || mayConnect(again, netip.MustParseAddr("10.1.1.1"), now) != Barred {
+		t.Errorf("the bans are %v", bans)
 	}
 	now = now.Add(later)
 	if v := mayConnect(again, alice, now); v != TooFrequent {
@@ -51,7 +58,7 @@ func TestHandOver(t *testing.T) {
 	if _, isBanned := guess(t, again, alice, "3", now); !isBanned {
 		t.Error("the wrong keys before are forgotten")
 	}
-	if _, isBanned := again.Banned(eve, now.Add(c.Ban)); isBanned {
+	if v, _ := again.Banned(eve, now.Add(c.Ban)); v != Pass {
 		t.Error("the ban does not end")
 	}
 	var none *Table

@@ -26,6 +26,7 @@ type Table struct {
 	memory time.Duration     // for how long wrong keys are remembered after the last one
 	secret [sha256.Size]byte // so that nobody can choose keys that are alike
 	lists  atomic.Pointer[Lists]
+	manual atomic.Pointer[manual] // nil: there are none; changed with the lock held
 
 	mu       sync.Mutex
 	base     time.Time // which the times of records are counted from
@@ -59,13 +60,16 @@ func (t *Table) SetLists(l Lists) { t.lists.Store(&l) }
 func (t *Table) Denies(from netip.Addr) bool { return t != nil && t.lists.Load().Denies(from) }
 
 // Connect decides on a new connection, and counts it if it may come. If it is banned or too
-// frequent, it is pointless to try again before a time.
+// frequent, it is pointless to try again before a time, or at all if that is zero.
 func (t *Table) Connect(from netip.Addr, now time.Time) (v Verdict, until time.Time) {
 	switch {
 	case t.Denies(from):
 		return Denied, time.Time{}
 	case t == nil || t.trusts(from):
 		return Pass, time.Time{}
+	}
+	if until, is := t.barred(from, now); is {
+		return Barred, until
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,30 +94,36 @@ func (t *Table) Connect(from netip.Addr, now time.Time) (v Verdict, until time.T
 	return Pass, time.Time{}
 }
 
-// Banned reports whether an origin is banned, and until when.
-func (t *Table) Banned(from netip.Addr, now time.Time) (until time.Time, is bool) {
+// Banned returns whether an address is Banned or Barred, and until when, or Pass.
+func (t *Table) Banned(from netip.Addr, now time.Time) (v Verdict, until time.Time) {
 	if t == nil || t.trusts(from) {
-		return time.Time{}, false
+		return Pass, time.Time{}
+	}
+	if until, is := t.barred(from, now); is {
+		return Barred, until
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.get(repeat.Source(from), t.begin(now))
 	if r == nil || !r.isBanned() {
-		return time.Time{}, false
+		return Pass, time.Time{}
 	}
-	return t.base.Add(r.bannedTo), true
+	return Banned, t.base.Add(r.bannedTo)
 }
 
 // Look decides whether a key may be looked at. If it says Pass, the key has to be looked
 // at now, and Right, Wrong or Skipped has to be told about it; meanwhile it counts as a
 // wrong one.
-// If it says Wait or Banned, it is pointless to ask again before a time.
+// If it says Wait, Banned or Barred, it is pointless to ask again before a time.
 func (t *Table) Look(from netip.Addr, now time.Time) (v Verdict, until time.Time) {
 	switch {
 	case t.Denies(from):
 		return Denied, time.Time{}
 	case t == nil || t.trusts(from):
 		return Pass, time.Time{}
+	}
+	if until, is := t.barred(from, now); is {
+		return Barred, until
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -196,6 +196,10 @@ func (a *acceptor) add(from Adopted) {
 	if len(from.Received) > 0 {
 		c.makePartial(a.system).frames.received = from.Received
 	}
+	if !from.proxied && a.rooms.draining.Load() {
+		a.end(c, causeDraining)
+		return
+	}
 	if !from.proxied && a.isFullFor(from.Has) {
 		a.end(c, causeFull)
 		return

@@ -68,6 +68,8 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		return a.refuse(p, m, causeTLS)
 	case p.room == nil:
 		return a.refuse(p, m, p.wrongKey())
+	case a.rooms.draining.Load():
+		return a.refuse(p, m, causeDraining)
 	case !a.takeOver(p):
 		return c.state
 	case !p.room.enter():

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -27,6 +28,9 @@ type cause struct {
 	// failed says that a call about the connection failed, so that nothing more
 	// is tried.
 	failed bool
+	// status and told are what a WebSocket is closed with; 0 is what sendClose says.
+	status websocket.Status
+	told   string
 }
 
 var (

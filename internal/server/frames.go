@@ -259,6 +259,9 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 	case causeFull:
 		status, reason = roomFull, why.words
 	}
+	if why.status != 0 {
+		status, reason = why.status, why.told
+	}
 	if f := c.frames(); f != nil {
 		if f.end != 0 || f.outLen > 0 || was == echoing && c.partial.have > 0 {
 			return

@@ -18,6 +18,7 @@ func (s *restoring) populate(r *running) (others []int) {
 	}
 	a := r.loops[0].acceptor
 	a.lastID = max(a.lastID, s.state.LastID)
+	r.rooms.draining.Store(s.state.Drains)
 	for i := range s.members {
 		m := &s.members[i]
 		room := s.rooms[m.Room]

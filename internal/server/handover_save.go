@@ -32,7 +32,7 @@ func (l *loop) isQuiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ends := func(as assignment) bool { return as.join == nil }
-	return len(l.endings) == 0 && len(b.emptying) == 0 && !slices.ContainsFunc(b.waiting, ends)
+	return len(l.endings) == 0 && len(l.requests)+len(b.requests)+len(b.sayings) == 0 && len(b.emptying) == 0 && !slices.ContainsFunc(b.waiting, ends)
 }
 
 // A saver makes a state.
@@ -49,6 +49,7 @@ func (r *running) save() *handover.State {
 	for _, fd := range r.listeners {
 		s.state.Listeners = append(s.state.Listeners, handover.Listener{Name: handover.Server, FD: fd})
 	}
+	s.state.Drains = s.rooms.draining.Load()
 	s.saveLogs()
 	for _, l := range r.loops {
 		s.saveMembers(l)

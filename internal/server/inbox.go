@@ -33,17 +33,20 @@ type emptying struct {
 }
 
 // An inbox is where a loop finds what others have for it, on other goroutines: the
-// connections that the acceptor assigns to it, the rooms that have something new, and
-// those that are to be emptied.
+// connections that the acceptor assigns to it, the rooms that have something new,
+// those that are to be emptied, and what operators ask for.
 type inbox struct {
 	loop     int          // its index
 	assigned atomic.Int32 // members of the loop, and connections that are to be
 	wake     func()       // wakes the loop
+	asked    atomic.Bool  // there are requests or sayings
 
 	mu       sync.Mutex
 	waiting  []assignment // guarded by mu
 	woken    []*Room      // guarded by mu
 	emptying []emptying   // guarded by mu
+	requests []request    // guarded by mu
+	sayings  []saying     // guarded by mu; the first loop's
 }
 
 func (b *inbox) put(a assignment) {

@@ -56,6 +56,8 @@ type loop struct {
 	pings      rotation // checks whether clients answer pings
 	windows    rotation // checks whether members' windows are closed
 	heartbeat  heartbeat
+	requests   []progress
+	looks      int // maxLooks
 }
 
 // newLoop returns the loop with an index, which sends through an output that has a memory,
@@ -68,6 +70,7 @@ func newLoop(k kernel, index int, out output, ids *identities, ps *passes, lim l
 		identities: ids,
 		passes:     ps,
 		origins:    (*origin.Table)(nil),
+		looks:      maxLooks,
 		stop:       stop,
 		events:     make([]netpoll.Event, maxEvents),
 	}
@@ -196,6 +199,7 @@ func (l *loop) turn() (running bool, err error) {
 	l.closeEnded()
 	l.audiences.settle()
 	l.emptyRooms()
+	l.attendRequests()
 	return true, nil
 }
 
@@ -263,6 +267,9 @@ func (l *loop) acceptAt(listener int) {
 // deadline returns until when the loop may wait, by its own clock; zero is for as
 // long as nothing happens.
 func (l *loop) deadline() time.Time {
+	if len(l.requests) > 0 {
+		return l.now // so that the loop does not wait
+	}
 	at := earliest(l.audiences.schedule.first(), l.pings.at, l.windows.at)
 	if l.acceptor != nil {
 		at = earliest(at, l.acceptor.deadline())

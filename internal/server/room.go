@@ -104,6 +104,12 @@ func (r *Room) Restored() bool { return r.isRestored }
 // Replay returns how many of the last messages a client is sent when it joins.
 func (r *Room) Replay() int { return int(r.replay.Load()) }
 
+// Clients returns how many clients are in the room, or about to be.
+func (r *Room) Clients() int64 { return r.taken.Load() }
+
+// MaxClients returns how many may be; 0 is no limit.
+func (r *Room) MaxClients() int64 { return r.slots.Load() }
+
 // Log returns the room's log. It ends (io.EOF for followers) when the room is closed
 // and its last client is gone, or when the server ends.
 func (r *Room) Log() *broadcast.Log { return r.log }

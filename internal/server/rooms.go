@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/wire"
@@ -26,6 +27,7 @@ type rooms struct {
 	// several: whose key is wrong is in none of them.
 	strangers *broadcast.Log
 	secret    [sha256.Size]byte // so that nobody can choose keys that are alike
+	draining  atomic.Bool       // nobody is let in, see SetDraining
 
 	mu     sync.RWMutex
 	byKey  map[digest]*Room

@@ -83,6 +83,7 @@ type Server struct {
 	freezing   sync.Mutex       // from Freeze to Thaw
 	paused     broadcast.Paused // from Freeze to Thaw
 	restoring  *restoring       // set by Restore, until Serve has restored all
+	ended      chan struct{}    // closed when the loops have ended
 
 	mu        sync.Mutex
 	loops     []*loop            // guarded by mu until the server serves
@@ -103,7 +104,7 @@ func newServer(config Config, memory func(*slog.Logger) fileMemory) (*Server, er
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer()}
+	s := &Server{config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), ended: make(chan struct{})}
 	s.pool = newPool(s.memory)
 	switch config.Send {
 	case copies.String():
@@ -306,6 +307,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			netpoll.Close(fd)
 		}
 	}()
+	defer s.rest()
 	defer s.closeHandoff() // before the pollers are gone, which it may wake
 	defer s.answers.close()
 	for range s.config.Loops {
@@ -326,6 +328,15 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer settling.Wait()
 	defer served()
 	return s.run()
+}
+
+// rest has nothing more given to the loops, which have ended: their pollers are about to be
+// gone, which that would wake.
+func (s *Server) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isServing = false
+	close(s.ended)
 }
 
 // end closes the logs of all rooms.

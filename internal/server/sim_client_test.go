@@ -56,14 +56,16 @@ type simClient struct {
 
 	arrivedAt time.Time
 	denied    bool // its address was, while it was there
+	kicked    bool // by the operator
 }
 
-// acceptedAfter records that the client is accepted after that many messages.
-func (c *simClient) acceptedAfter(messages int) {
+// acceptedAfter records that the client is accepted after that many messages are published,
+// and that many appended.
+func (c *simClient) acceptedAfter(messages, appended int) {
 	c.before, c.begin = messages, max(0, messages-c.room.config.replay)
 	if c.web != nil && c.web.numbers != nil {
 		c.begin = c.web.numbers.begin(c, messages)
-		c.web.numbers.least = int(c.room.room.log.End() / wire.Size)
+		c.web.numbers.least = appended
 	}
 }
 

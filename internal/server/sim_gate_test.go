@@ -15,6 +15,7 @@ type simGate struct {
 	room     *simRoom
 	follower *broadcast.Follower
 	entries  [64]broadcast.Entry
+	appended int // messages
 }
 
 func newSimGate(r *simRoom) *simGate {
@@ -32,8 +33,11 @@ func (g *simGate) read() {
 			return
 		}
 		for _, e := range g.entries[:n] {
-			if e.Notice != nil && e.Notice.Kind == broadcast.Accepted {
-				g.room.oracle.client(e.Notice.From).acceptedAfter(int(g.room.room.log.Head() / wire.Size))
+			switch {
+			case e.Notice == nil:
+				g.appended++
+			case e.Notice.Kind == broadcast.Accepted:
+				g.room.oracle.client(e.Notice.From).acceptedAfter(int(g.room.room.log.Head()/wire.Size), g.appended)
 			}
 		}
 	}

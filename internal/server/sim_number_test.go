@@ -159,13 +159,13 @@ func (n *simNumbers) check(c *simClient, index int, m logged) {
 		w.failf("%v has caught up with the first %d messages and is not told so before the next", c, n.target)
 	}
 	n.before = index + 1
-	want, says := "", m.client.delivered(m.number)
-	if string(says.TrimmedName()) != m.client.joinedAs() {
-		want = m.client.joinedAs()
+	want, says := "", m.message()
+	if string(says.TrimmedName()) != m.joinedAs() {
+		want = m.joinedAs()
 		n.named++
 	}
 	if got.name != want {
-		w.failf("%v receives the name %q before a message of %q", c, got.name, m.client.joinedAs())
+		w.failf("%v receives the name %q before a message of %q", c, got.name, m.joinedAs())
 	}
 	if got.isFirst && got.at != m.at.UnixMilli() {
 		w.failf("%v receives message %d with the time %v; it was received at %v", c, index, time.UnixMilli(got.at), m.at)

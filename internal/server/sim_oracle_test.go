@@ -29,6 +29,7 @@ type logged struct {
 	client *simClient
 	number int
 	at     time.Time
+	said   wire.Message // by the operator; client is nil then
 }
 
 func newOracle(r *simRoom) *oracle {
@@ -59,6 +60,11 @@ func (o *oracle) see(e *broadcast.Entry) {
 		o.notice(n)
 		return
 	}
+	if e.From.ID == 0 && e.From.Name == w.operator.speaker.Name {
+		w.operator.heard(o.room, e)
+		o.order = append(o.order, logged{at: e.Time, said: e.Message})
+		return
+	}
 	c := o.client(e.From)
 	if !c.joined || c.left {
 		w.failf("%v publishes while it is not in the room", c)
@@ -74,7 +80,7 @@ func (o *oracle) see(e *broadcast.Entry) {
 		w.failf("message %d of %v is %q in the log", c.published, c, e.Message.Text()[:20])
 	}
 	o.room.checkRate(c)
-	o.order = append(o.order, logged{c, c.published, e.Time})
+	o.order = append(o.order, logged{client: c, number: c.published, at: e.Time})
 }
 
 func (o *oracle) notice(n *broadcast.Notice) {
@@ -94,6 +100,9 @@ func (o *oracle) notice(n *broadcast.Notice) {
 		if p, isPersonal := w.keyring.passes[c.key]; isPersonal {
 			isKey = n.Key == "" && n.Label == p.Label && (o.room.gate != nil || !c.isRevoked())
 		}
+		if w.shared.draining.Load() && o.room.gate == nil {
+			w.failf("%v is accepted, and nobody is to be", c)
+		}
 		if !isKey || c.accepted {
 			w.failf("%v is accepted with the key %q of %q", c, n.Key, n.Label)
 		}
@@ -105,7 +114,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			other.replaced = other.accepted
 		}
 		if o.room.gate == nil {
-			c.acceptedAfter(len(o.order))
+			c.acceptedAfter(len(o.order), len(o.order))
 		}
 	case broadcast.Refused:
 		isNamesake := n.Reason == causeName.words && o.room.config.unique && o.namesake(c) != nil
@@ -192,7 +201,7 @@ func (o *oracle) received(c *simClient, m *wire.Message) {
 		w.failf("%v received %q, which nobody sent", c, m.Text()[:20])
 	}
 	want := o.order[c.next]
-	if *m != want.client.delivered(want.number) {
+	if *m != want.message() {
 		w.failf("%v received %q from %q, want message %d of %v",
 			c, m.Text()[:20], m.Name(), want.number, want.client)
 	}

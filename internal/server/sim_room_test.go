@@ -19,7 +19,8 @@ type simRoom struct {
 
 	keys    map[string]bool // those that it has had
 	debts   map[*simClient]debt
-	refused int // clients, for their names
+	refused int          // clients, for their names
+	spoken  []*simSaying // by the operator, and not in the log yet
 	closed  bool
 	emptied bool // its clients were disconnected
 }
@@ -130,7 +131,7 @@ func (w *world) empty(e emptying) { w.loops[0].inbox.empty(e) }
 // dismissed reports whether the client had to go because of its room, or its address.
 func (c *simClient) dismissed() bool {
 	return c.isUnpassed() || c.room.closed || c.room.emptied && c.reason == causeRekeyed.words || c.isRevoked() && c.reason == causeRevoked.words ||
-		c.denied && c.reason == causeDenied.words
+		c.denied && c.reason == causeDenied.words || c.wasKicked()
 }
 
 // shutdown checks that nothing is left of the room when all loops have ended.

@@ -43,6 +43,7 @@ type world struct {
 	keyring    *simKeyring
 	answers    answerQueue
 	origins    *simOrigins // nil if none are counted
+	operator   *simOperator
 	sending    sendChoice
 	memory     *simMemory // nil if the logs lie in the program's own
 	pool       *broadcast.Pool
@@ -132,7 +133,7 @@ func (w *world) begin() {
 		w.out.memory = w.memory
 	}
 	w.pool = newPool(w.out.memory)
-	w.keyring = newSimKeyring(w)
+	w.keyring, w.operator = newSimKeyring(w), newSimOperator(w)
 	w.addLoops()
 }
 
@@ -142,6 +143,7 @@ func (w *world) addLoops() {
 	for i := range w.config.loops {
 		k := &simKernel{world: w}
 		l := newLoop(k, i, w.out, w.identities, w.passes, limits, &w.stop)
+		l.looks = 1 + w.rng.IntN(8)
 		if w.origins != nil {
 			l.origins, l.logger = w.origins, slog.New(&simLog{slog.DiscardHandler, w})
 		}

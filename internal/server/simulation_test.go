@@ -50,6 +50,7 @@ func TestSimulation(t *testing.T) {
 		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0 ||
 		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
 		total.handed == (simHandovers{}) || total.handed.isTame() ||
+		total.listed == 0 || total.kicked == 0 || total.said == 0 || total.heldBack == 0 || total.drained == 0 ||
 		total.waits == 0 || total.bans == 0 || total.turnedAway == 0 || total.denied == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
@@ -67,6 +68,7 @@ type simCounts struct {
 	personal, revoked, unchecked                                           int
 	waits, bans, turnedAway, denied                                        int
 	handed                                                                 simHandovers
+	listed, kicked, said, heldBack, drained                                int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -106,6 +108,11 @@ func (a *simCounts) add(b simCounts) {
 	a.turnedAway += b.turnedAway
 	a.denied += b.denied
 	a.handed.add(b.handed)
+	a.listed += b.listed
+	a.kicked += b.kicked
+	a.said += b.said
+	a.heldBack += b.heldBack
+	a.drained += b.drained
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -149,6 +156,8 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	if s := w.origins; s != nil {
 		counts.waits, counts.bans, counts.turnedAway = s.waits, s.bans, s.refusals
 	}
+	o := w.operator
+	counts.listed, counts.kicked, counts.said, counts.heldBack, counts.drained = o.listed, o.kicked, o.said, o.held, o.drained
 	for _, c := range w.clients {
 		if c.reason == causeDenied.words {
 			counts.denied++
@@ -241,6 +250,10 @@ func (w *world) step() {
 		w.standStill()
 	case w.chance(500):
 		w.change()
+	case w.chance(100), w.chance(20) && w.held() > 0:
+		w.operator.operate()
+	case w.chance(2000), w.shared.draining.Load() && w.chance(50):
+		w.drain()
 	case w.chance(200):
 		w.keyring.remove()
 	case w.chance(20):
@@ -265,6 +278,7 @@ func (w *world) step() {
 		}
 	}
 	w.check()
+	w.operator.check()
 }
 
 // turn runs one wake-up of a loop.
@@ -449,6 +463,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 		}
 	}
 	w.checkRevoked()
+	w.operator.checkRest()
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
@@ -496,6 +511,7 @@ func (w *world) waiting() int {
 // time passes until nothing is left to do.
 func (w *world) settle() {
 	w.faults = 0
+	w.shared.draining.Store(false)
 	w.rest((*simClient).isThere)
 	for range 400 {
 		w.workOff((*simClient).isThere)

@@ -57,8 +57,8 @@ func (c *Config) roomOf(r *http.Request) (Room, error) {
 	from := c.Gateway.Peer(r).Addr()
 	key, isGiven := keyOf(r)
 	if !isGiven {
-		if until, is := c.Addresses.Banned(from, time.Now()); is {
-			return Room{}, &gateway.AddressRefusal{Why: origin.Banned, Until: until}
+		if v, until := c.Addresses.Banned(from, time.Now()); v != origin.Pass {
+			return Room{}, &gateway.AddressRefusal{Why: v, Until: until}
 		}
 		return Room{}, ErrWrongKey
 	}

@@ -13,6 +13,7 @@ const (
 	InvalidPayload  Status = 1007
 	MessageTooBig   Status = 1009
 	ServiceRestart  Status = 1012 // registered with IANA: the client may come back soon
+	TryAgainLater   Status = 1013 // registered with IANA
 )
 
 // maySend reports whether a close frame may have the status s. The codes below 3000
