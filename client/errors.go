@@ -30,6 +30,7 @@ const (
 	WrongKey
 	RoomFull
 	NameTaken // somebody in the room has this name, or one that looks like it
+	Draining  // the server lets nobody in for now
 )
 
 func (r Refusal) String() string {
@@ -40,12 +41,28 @@ func (r Refusal) String() string {
 		return "the room is full"
 	case NameTaken:
 		return "somebody with this name, or one that looks like it, is in the room"
+	case Draining:
+		return "the server lets nobody in for now"
 	}
 	return "the key is wrong, the room is full, or the name is taken"
 }
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s did not let us in: %v", e.Addr, e.Reason)
+}
+
+// A KickedError says that an operator of the server has disconnected the client, or banned
+// its address. It is known through a page only; over plain TCP it is like any other end of
+// the connection.
+type KickedError struct {
+	Reason string // in the operator's words; may be empty
+}
+
+func (e *KickedError) Error() string {
+	if e.Reason == "" {
+		return "an operator of the server disconnected this client"
+	}
+	return fmt.Sprintf("an operator of the server disconnected this client: %q", e.Reason)
 }
 
 // A NotAChatError says that the server did not answer with the echo of the name
@@ -73,7 +90,7 @@ func (e *HandshakeError) Error() string {
 
 // A ClosedError says that the server ended the connection, or that it broke.
 type ClosedError struct {
-	Err error // io.EOF, ErrNoAnswer, or how it broke
+	Err error // io.EOF, ErrNoAnswer, a KickedError, or how it broke
 }
 
 // ErrNoAnswer is in a ClosedError when the machine at the other end did not
@@ -81,6 +98,9 @@ type ClosedError struct {
 var ErrNoAnswer = errors.New("the server does not answer any more")
 
 func (e *ClosedError) Error() string {
+	if kicked, ok := errors.AsType[*KickedError](e.Err); ok {
+		return kicked.Error()
+	}
 	switch {
 	case errors.Is(e.Err, io.EOF):
 		return "the server closed the connection"

@@ -84,7 +84,7 @@ func (s *Session) join(ctx context.Context) (Event, error) {
 		return nil, nil
 	case s.ctx.Err() != nil || ctx.Err() != nil:
 		return nil, nil
-	case refused != nil && refused.Reason == WrongKey:
+	case refused != nil && refused.Reason == WrongKey, isKicked(err):
 		return nil, s.end(err)
 	}
 	return s.retry(err), nil
@@ -199,7 +199,16 @@ func (s *Session) lost(err error) (Event, error) {
 	if s.queue.isDone() {
 		return nil, s.end(errEnd)
 	}
+	if isKicked(err) {
+		return nil, s.end(err)
+	}
 	return s.retry(err), nil
+}
+
+// isKicked reports whether an operator does not want the client to come back.
+func isKicked(err error) bool {
+	_, is := errors.AsType[*KickedError](err)
+	return is
 }
 
 // removeAcknowledged removes from the queue what the connection knows to have arrived.

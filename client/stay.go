@@ -100,8 +100,8 @@ func WithQueue(messages int) Option {
 }
 
 // Stay joins a room as Dial does, with its errors, and stays there until Close, Finish,
-// or an error that joining again does not mend: a key that is wrong now. It takes the
-// options of Dial except WithConn. Events has to be called for more than sending over
+// or an error that joining again does not mend: a key that is wrong now, or an operator
+// that disconnects the client. It takes the options of Dial except WithConn. Events has to be called for more than sending over
 // the first connection.
 //
 // After the connection has ended, the session joins again after a second, then two, four
@@ -152,8 +152,8 @@ func (s *Session) Name() string { return s.name }
 // Events returns what happens: Joined for the first connection, then messages, and when
 // the connection ends Disconnected and later Joined. It ends without an error after
 // Finish. Otherwise the last pair has one: ctx's error once ctx is done, after which
-// another call goes on; net.ErrClosed after Close; or a RefusedError whose Reason is
-// WrongKey.
+// another call goes on; net.ErrClosed after Close; a RefusedError whose Reason is
+// WrongKey; or an error with a KickedError.
 //
 // As with Receive, a slow caller slows down the senders. It should not be slower than
 // the room: a server disconnects clients that hold up the others.

@@ -51,6 +51,7 @@ const (
 	statusWrongKey  websocket.StatusCode = 4401
 	statusNameTaken websocket.StatusCode = 4409
 	statusRoomFull  websocket.StatusCode = 4503
+	statusKicked    websocket.StatusCode = 4403 // also later
 )
 
 // dialWebSocket asks the page at addr for a WebSocket.
@@ -260,6 +261,10 @@ func ending(err error) error {
 		return &RefusedError{Reason: NameTaken}
 	case statusRoomFull:
 		return &RefusedError{Reason: RoomFull}
+	case websocket.StatusTryAgainLater:
+		return &RefusedError{Reason: Draining}
+	case statusKicked:
+		return &KickedError{Reason: closed.Reason}
 	}
 	return fmt.Errorf("the server ended it with the code %d %q", int(closed.Code), closed.Reason)
 }

@@ -15,6 +15,9 @@ import (
 // explain returns an error of the network with what people need: which server, what
 // happened, and what to do. Others are returned as they are.
 func (o *joinOptions) explain(err error) error {
+	if kicked, ok := errors.AsType[*client.KickedError](err); ok {
+		return &explainedError{fmt.Sprintf("%s: %v", o.place(), kicked), err}
+	}
 	if _, ok := errors.AsType[*client.ClosedError](err); ok {
 		return fmt.Errorf("%s: %w; join again, or use --stay, which does so by itself", o.place(), err)
 	}

@@ -102,6 +102,11 @@ func (s *session) run(c *client.Client) {
 			s.err = s.leaveError(err)
 			return
 		}
+		if _, isKicked := errors.AsType[*client.KickedError](err); isKicked {
+			s.inbox.add(failed{err})
+			c = nil
+			break
+		}
 		s.inbox.add(lost{err})
 		c = s.join(true)
 	}

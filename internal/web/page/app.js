@@ -200,6 +200,8 @@ const failures = {
   wrongKey: ["Wrong key"],
   nameTaken: ["Somebody with this name, or one that looks like it, is in the room", "Choose another."],
   roomFull: ["The room is full", "Try again when somebody has left it."],
+  draining: ["The server lets nobody in for now", "Try again later."],
+  kicked: ["An operator of the server has disconnected you"],
   refused: ["Wrong key, the room is full, or the name is taken"],
   unreachable: ["The server can't be reached", "Is it running?"],
   barred: ["The server does not let your address in", "If that is for wrong keys, try again later."],
@@ -210,11 +212,11 @@ const failures = {
   ],
 };
 
-function failed(why) {
+function failed(why, words) {
   rememberNow();
   rememberUnsent();
   clearRoom();
-  turnedAway(why);
+  turnedAway(why, why === "kicked" ? words : "");
   const isKeyInDoubt = why === "wrongKey" || why === "refused";
   if (isKeyInDoubt) {
     askForKey(true);
@@ -222,10 +224,11 @@ function failed(why) {
   $(isKeyInDoubt ? "key" : "name").focus();
 }
 
-function turnedAway(why) {
+// turnedAway shows why we are not in the room, with the words that the server has for it.
+function turnedAway(why, words) {
   const [reason, ...advice] = failures[why];
   showRoom(false);
-  $("refusal").textContent = [`${reason}.`, ...advice].join(" ");
+  $("refusal").textContent = [words ? `${reason}: “${words}”.` : `${reason}.`, ...advice].join(" ");
 }
 
 function showRoom(visible) {

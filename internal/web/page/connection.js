@@ -10,7 +10,7 @@ import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 // refusals are why the server does not let us in, by the code with which it closes.
-const refusals = { 4401: "wrongKey", 4409: "nameTaken", 4503: "roomFull" };
+const refusals = { 1013: "draining", 4401: "wrongKey", 4403: "kicked", 4409: "nameTaken", 4503: "roomFull" };
 
 // A Connection calls the functions of on:
 //
@@ -19,12 +19,14 @@ const refusals = { 4401: "wrongKey", 4409: "nameTaken", 4503: "roomFull" };
 //	admitted(frame, claim) the room let us in
 //	received(frame)        a later frame came
 //	broken()               nothing more comes of this connection
-//	failed(why)            it was not joined, and is not tried again
+//	failed(why, words)     we are not in the room, and it is not tried again
 //	lost(pause, why)       the next try is in so many milliseconds
 //
-// Why is "wrongKey", "nameTaken", "roomFull", "refused" (one of them), "unreachable" (there
-// is nobody to ask), "barred" (no key of this address is looked at), "unspoken" (the server
-// answers, but opens no WebSocket of this subprotocol) or undefined (we were in the room).
+// Why is "wrongKey", "nameTaken", "roomFull", "refused" (one of them), "draining" (the server
+// lets nobody in for now), "kicked" (an operator has disconnected us, perhaps with words that
+// say why), "unreachable" (there is nobody to ask), "barred" (no key of this address is looked
+// at), "unspoken" (the server answers, but opens no WebSocket of this subprotocol) or undefined
+// (we were in the room).
 export class Connection {
   #on;
   #watch;
@@ -118,7 +120,7 @@ export class Connection {
     };
     socket.onclose = (event) => {
       if (socket === this.#socket) {
-        this.#closed(why === "refused" ? (refusals[event.code] ?? why) : why, event.code);
+        this.#closed(why === "refused" ? (refusals[event.code] ?? why) : why, event.code, event.reason);
       }
     };
     this.#socket = socket;
@@ -168,9 +170,12 @@ export class Connection {
     this.#open();
   }
 
-  async #closed(why, code) {
-    const reason = this.#isJoined ? undefined : why;
+  async #closed(why, code, words) {
+    const reason = this.#isJoined && why !== "kicked" ? undefined : why;
     this.#close();
+    if (why === "kicked") {
+      this.#isWanted = false;
+    }
     if (code === goingAway) {
       this.#code = code;
     }
@@ -186,7 +191,7 @@ export class Connection {
     if (this.#isWanted) {
       this.#on.lost(next - Date.now(), known);
     } else {
-      this.#on.failed(known);
+      this.#on.failed(known, words);
     }
   }
 }

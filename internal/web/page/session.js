@@ -19,7 +19,7 @@ import { Numbers } from "./numbers.js";
 //	missing(n, why)          that many messages won't come here
 //	history()                returns a promise of the room's History, or of null if it has none
 //
-// and failed(why) and lost(pause, why) of a Connection.
+// and failed(why, words) and lost(pause, why) of a Connection.
 export class Session {
   #on;
   #connection;
