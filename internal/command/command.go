@@ -102,6 +102,7 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newJoin(p, runJoin))
 	root.AddCommand(newBench(p, runBench))
 	root.AddCommand(newHistory(p))
+	root.AddCommand(newAdmin(p, callSocket(p)))
 	root.AddCommand(newKey(p))
 	root.AddCommand(newHealth(p))
 	root.AddCommand(newLicenses(p))

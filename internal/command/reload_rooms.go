@@ -18,11 +18,12 @@ type roomServer interface {
 
 // A roomsReloader keeps the rooms of a server as their file says.
 type roomsReloader struct {
-	read   func() ([]rooms.Room, error)
-	rooms  []rooms.Room // that the server has
-	server roomServer
-	warn   func([]rooms.Room) // of keys
-	logger *slog.Logger
+	read    func() ([]rooms.Room, error)
+	rooms   []rooms.Room // that the server has
+	rekeyed *rekeyedRooms
+	server  roomServer
+	warn    func([]rooms.Room) // of keys
+	logger  *slog.Logger
 }
 
 // reload is a reloadStep. It reads the file, and has the server do what has changed in it:
@@ -32,6 +33,7 @@ func (r *roomsReloader) reload() (failed []*reloadError) {
 	if err != nil {
 		return []*reloadError{{what: "the rooms stay as they are", err: err}}
 	}
+	defer r.rekeyed.begin(r.rooms)() // so that the file counts
 	d := rooms.Compare(r.rooms, next)
 	there := make(map[string]rooms.Room)
 	for _, room := range r.rooms {

@@ -76,6 +76,9 @@ func (h *repeatsHandler) WithGroup(name string) slog.Handler {
 
 // show reports whether to write a record, and counts it if not.
 func (s *repeatsState) show(r slog.Record) bool {
+	if isAct(r) {
+		return true
+	}
 	key := record{r.Level, r.Message, sourceOf(r)}
 	counter := s.others
 	if key.from.IsValid() {
@@ -137,6 +140,15 @@ func (s *repeatsState) write(sum repeat.Sum[record]) {
 		r.AddAttrs(slog.String("address", repeat.Name(sum.Key.from)))
 	}
 	s.to.Handle(context.Background(), r) // slog itself ignores the error, too
+}
+
+// isAct reports whether a record says what an operator did. None of those is left out.
+func isAct(r slog.Record) (is bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		is = a.Key == actorKey
+		return !is
+	})
+	return is
 }
 
 // sourceOf returns the source of the address that a record is about.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"sop-chat/internal/history"
 	"sop-chat/internal/names"
@@ -18,6 +19,7 @@ type openRooms struct {
 	keeper  *keeper
 	display *display
 	byName  map[string]openRoom
+	rekeyed *rekeyedRooms // nil without a file of rooms
 }
 
 // An openRoom is a room of the server, and of the history.
@@ -44,7 +46,10 @@ func (r *openRooms) reloadStep(warn func([]rooms.Room), logger *slog.Logger) rel
 	if r.options.roomsFile == "" {
 		return nil
 	}
-	reloader := &roomsReloader{read: r.options.readRooms, rooms: r.options.rooms, server: r, warn: warn, logger: logger}
+	r.rekeyed = new(rekeyedRooms)
+	reloader := &roomsReloader{
+		read: r.options.readRooms, rooms: slices.Clone(r.options.rooms), rekeyed: r.rekeyed, server: r, warn: warn, logger: logger,
+	}
 	return reloader.reload
 }
 

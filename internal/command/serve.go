@@ -50,6 +50,9 @@ type serveOptions struct {
 	certs         certOptions
 	loops         int // or automatic
 	send          string
+	admin         string // a path, or adminAuto or adminOff
+	serverName    string
+	logged        *slog.LevelVar // what logLevel says, until it is changed
 	console       string
 	consoleKeys   string
 	logLevel      slog.Level
@@ -197,6 +200,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`Whether standard output shows the keys that clients give, right and wrong ones, and the link `+
 			`of --web contains the room's: show or hide. auto shows them, but with --web, --tls or --keys only in `+
 			`that link, and there only on a terminal.`)
+	o.defineAdmin(flags)
 	define(flags, &o.logLevel, "log-level", "LEVEL", "info", level,
 		`The lowest level that is reported on standard error: debug, info, warn or error.`)
 	define(flags, &o.logFormat, "log-format", "HOW", textLog, oneOf(logFormats...),
@@ -278,7 +282,9 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	if err := o.checkDescriptors(); err != nil {
 		return err
 	}
-	handler, flush := newRepeatsHandler(newLogHandler(o.logFormat, p.Stderr, o.logLevel))
+	o.logged = new(slog.LevelVar)
+	o.logged.Set(o.logLevel)
+	handler, flush := newRepeatsHandler(newLogHandler(o.logFormat, p.Stderr, o.logged))
 	defer flush()
 	logger := slog.New(handler)
 	o.useFormat(&p, logger)

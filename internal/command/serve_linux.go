@@ -66,6 +66,11 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		return err
 	}
 	defer site.close()
+	socket, err := o.openAdmin(p, logger)
+	if err != nil {
+		return err
+	}
+	defer socket.close()
 	handed.closeOthers(logger)
 	service := newService(p, logger)
 	opened := service.extend("opening the history")
@@ -77,7 +82,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	display := show(o, p, logger)
 	defer display.close()
 	display.follow(s.Strangers(), "")
-	open := &openRooms{&o, s, keeper, display, make(map[string]openRoom)}
+	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, byName: make(map[string]openRoom)}
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}
@@ -106,6 +111,8 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	service.reloading(reload, s)
 	ending := service.start(s)
 	stopReloading := reload.start(ctx, reread)
+	operator := newOperator(&o, p, s, origins, open, reload, logger)
+	defer socket.serve(ctx, operator, logger)()
 	served := s.Serve(closeFirst(closeFirst(closeFirst(ctx, ending), secure.stopAccepting), site.close))
 	stopReloading() // before the history takes no more rooms
 	ending()

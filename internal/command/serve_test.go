@@ -46,6 +46,8 @@ func TestDefaults(t *testing.T) {
 		certs:        certOptions{ca: certs.LetsEncrypt, folder: "auto", http: acmeHTTP{webAddress{"::", 80}, true}},
 		loops:        automatic,
 		send:         "auto",
+		admin:        "auto",
+		serverName:   "server",
 		console:      "text",
 		consoleKeys:  "auto",
 		logLevel:     slog.LevelInfo,

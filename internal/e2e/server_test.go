@@ -101,7 +101,7 @@ func environment(with ...string) []string {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		switch {
-		case strings.HasPrefix(name, "SOP_CHAT_"), name == "NO_COLOR", name == "TERM":
+		case strings.HasPrefix(name, "SOP_CHAT_"), name == "NO_COLOR", name == "TERM", name == "XDG_RUNTIME_DIR", name == "RUNTIME_DIRECTORY":
 		default:
 			env = append(env, variable)
 		}

@@ -1,0 +1,54 @@
+package command
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"sop-chat/internal/wire"
+)
+
+// actorKey is the key in the log of who did something.
+const actorKey = "by"
+
+// The words for where the server's socket is.
+const (
+	adminAuto = "auto"
+	adminOff  = "off"
+)
+
+func (o *serveOptions) defineAdmin(flags *pflag.FlagSet) {
+	define(flags, &o.admin, "admin", "PATH", adminAuto, adminPlace,
+		`The socket at which 'sop-chat admin' reaches the server, for its own user alone. auto is PORT.sock in the folder `+
+			`sop-chat of XDG_RUNTIME_DIR, or else in /run/sop-chat if there is that, or else none. off is none.`)
+	define(flags, &o.serverName, "server-name", "NAME", "server", serverName,
+		`The name under which the server itself says something, for 'sop-chat admin say'.`)
+}
+
+// adminPlace checks where the socket is to be.
+func adminPlace(text string) (string, error) {
+	if text == adminAuto || text == adminOff || filepath.IsAbs(text) || filepath.Base(text) != text && text != "" {
+		return text, nil
+	}
+	return "", fmt.Errorf("%q is neither auto, off nor a path, such as /run/sop-chat/9000.sock or ./admin.sock", text)
+}
+
+// serverName checks the name of the server.
+func serverName(text string) (string, error) {
+	if _, err := wire.New(text, ""); err != nil {
+		return "", err
+	}
+	if text == "" {
+		return "", fmt.Errorf("the name is empty")
+	}
+	return text, nil
+}
+
+// adminPort returns the port by which the server's socket is named.
+func (o *serveOptions) adminPort() uint16 {
+	if o.tls.noPlain {
+		return o.tls.at.port
+	}
+	return o.port
+}

@@ -1,0 +1,193 @@
+package command
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"sop-chat/internal/admin"
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/chattest"
+	"sop-chat/internal/origin"
+	"sop-chat/internal/rooms"
+	"sop-chat/internal/server"
+)
+
+// member returns a member with a number, a name and an address.
+func memberOf(id uint64, name, at string) server.Member {
+	return server.Member{Sender: broadcast.Sender{ID: id, Name: name, Addr: netip.MustParseAddrPort(at)}, Room: "a"}
+}
+
+// An operator means one client by its ID, its name as it is or as it is shown, or its
+// address; and several only if all of them are meant for certain.
+func TestChoose(t *testing.T) {
+	members := []server.Member{
+		memberOf(1, "alice", "192.0.2.1:1000"),
+		memberOf(2, "eve", "192.0.2.66:1000"),
+		memberOf(3, "eve", "192.0.2.66:2000"),
+		memberOf(4, "1", "192.0.2.4:1000"),
+		memberOf(5, "\x1b[2J", "[2001:db8::1]:1000"),
+		memberOf(6, "", "[::ffff:192.0.2.6]:1000"),
+		memberOf(7, "192.0.2.1", "192.0.2.7:1000"),
+		memberOf(8, "77", "192.0.2.8:1000"),
+	}
+	for _, test := range []struct {
+		target string
+		all    bool
+		want   string // IDs, or the beginning of an error
+	}{
+		{"alice", false, "1"},
+		{"1", false, "1"},
+		{"77", false, "8"},
+		{"3", false, "3"},
+		{"eve", false, `2 clients have the name "eve": 2 (192.0.2.66:1000 in a), 3 (192.0.2.66:2000 in a); give one's ID, or --all`},
+		{"eve", true, "2 3"},
+		{"192.0.2.66", false, "2 3"},
+		{"192.0.2.66:2000", false, "3"},
+		{"192.0.2.6", false, "6"},
+		{"2001:db8::1", false, "5"},
+		{`\x1b[2J`, false, "5"},
+		{"\x1b[2J", false, "5"},
+		{`""`, false, "6"},
+		{"192.0.2.1", false, "1"},
+		{"Alice", false, `there is no client "Alice"; 'who' shows those that there are`},
+		{"9", false, `there is no client "9"`},
+		{"192.0.2.99", false, `there is no client "192.0.2.99"`},
+	} {
+		chosen, err := choose(members, test.target, test.all)
+		var got []string
+		for _, c := range clientsOf(chosen) {
+			got = append(got, string(rune('0'+c.ID)))
+		}
+		if err != nil {
+			got = []string{err.Error()}
+		}
+		if shown := strings.Join(got, " "); shown != test.want && (err == nil || !strings.HasPrefix(shown, test.want)) {
+			t.Errorf("%q, all %v: %s; want %s", test.target, test.all, shown, test.want)
+		}
+	}
+}
+
+// A reloads that is a function.
+type reloadFunc func() error
+
+func (f reloadFunc) Reload() error  { return f() }
+func (f reloadFunc) Upgrade() error { return f() }
+
+// What an operator asks for is done, answered in words, and logged with who did it.
+func TestOperator(t *testing.T) {
+	table := origin.NewTable(origin.Config{})
+	s := chattest.Start(t, server.Config{Origins: table}, server.RoomConfig{Key: "1", MaxClients: 4})
+	alice, eve := s.JoinRoom(t, "alice", "1"), s.JoinRoom(t, "eve", "1")
+	var log strings.Builder
+	level := new(slog.LevelVar)
+	reloaded := errors.New("a.toml:3: a mistake")
+	a := &operator{
+		server: s.Server, origins: table, speaker: &broadcast.Sender{Name: "server"}, level: level,
+		reloads: reloadFunc(func() error { return reloaded }),
+		began:   time.Now(), logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	anna := admin.Actor{UID: 1000, User: "anna", PID: 4711}
+	const by = `by="anna (uid 1000), pid 4711"`
+	for _, step := range []struct {
+		request admin.Request
+		want    string // in the text, or the error
+		log     string
+	}{
+		{admin.Request{Command: "who"}, "alice  main", "level=DEBUG msg=\"an operator acts\" command=who " + by},
+		{admin.Request{Command: "who", Room: "maths"}, `there is no room "maths"; there is "main"`, `refused="there is no room`},
+		{admin.Request{Command: "rooms"}, "main        2      4         0  open", "level=DEBUG"},
+		{admin.Request{Command: "say", Text: "hello"}, "said in main", "level=INFO msg=\"an operator acts\" command=say " + by + " text=hello"},
+		{admin.Request{Command: "say", Text: "a\x00b"}, "the text has a zero byte at position 1", "refused="},
+		{admin.Request{Command: "kick", Target: "eve", Reason: "spam"}, ", eve, from 127.0.0.1", "command=kick " + by + " client=eve reason=spam"},
+		{admin.Request{Command: "kick", Target: "eve"}, `there is no client "eve"`, ""},
+		{admin.Request{Command: "ban", Network: "192.0.2.0/24", For: "1h"}, "banned 192.0.2.0/24 until 20", "network=192.0.2.0/24 for=1h"},
+		{admin.Request{Command: "ban", Network: "192.0.2.1/24"}, `"192.0.2.1/24" is an address in a network`, ""},
+		{admin.Request{Command: "ban", Network: "eve"}, `"eve" is neither an IP address nor a network`, ""},
+		{admin.Request{Command: "ban", Network: "2001:db8::1", Reason: strings.Repeat("x", 91)}, "the reason is 91 bytes long; at most 90 fit", ""},
+		{admin.Request{Command: "ban", Network: "192.0.2.1", For: "soon"}, `"soon" is not an age`, ""},
+		{admin.Request{Command: "ban", Network: "2001:db8::1"}, "banned 2001:db8::/64 until it is removed", ""},
+		{admin.Request{Command: "bans"}, "2001:db8::/64  unban", "level=DEBUG"},
+		{admin.Request{Command: "unban", Network: "192.0.2.7"}, "192.0.2.7 is not banned, but 192.0.2.0/24 is", ""},
+		{admin.Request{Command: "unban", Network: "192.0.2.0/24"}, "192.0.2.0/24 is not banned any more", "command=unban"},
+		{admin.Request{Command: "unban", Network: "192.0.2.0/24"}, "192.0.2.0/24 is not banned; 'bans' shows what is", ""},
+		{admin.Request{Command: "rekey", Room: "main", Key: "pa55word", Disconnect: true}, "main has the new key; its clients were disconnected\nthe former key is in force again when the server is started again, unless it is changed there, too\nthe key is weak", "room=main disconnect=true"},
+		{admin.Request{Command: "rekey", Room: "main"}, "the key is empty", ""},
+		{admin.Request{Command: "reload"}, "a.toml:3: a mistake", `refused="a.toml:3: a mistake"`},
+		{admin.Request{Command: "drain"}, "nobody is let in any more; ", "command=drain"},
+		{admin.Request{Command: "drain", Off: true}, "clients are let in again", "off=true"},
+		{admin.Request{Command: "loglevel"}, "the level of the log is info\n", "level=DEBUG"},
+		{admin.Request{Command: "loglevel", Level: "warn"}, "the level of the log is warn now; it was info", "level=WARN"},
+		{admin.Request{Command: "loglevel", Level: "loud"}, `"loud" is not debug, info, warn or error`, ""},
+		{admin.Request{Command: "upgrade"}, "this server can't be upgraded while it runs", ""},
+		{admin.Request{Command: "stats"}, "clients", "level=DEBUG"},
+		{admin.Request{Command: "dance"}, `there is no command "dance"`, ""},
+	} {
+		log.Reset()
+		result, err := a.do(t.Context(), anna, step.request)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = string(result.AppendText(nil))
+		}
+		if !strings.Contains(got, step.want) {
+			t.Errorf("%+v: %s; want %s", step.request, got, step.want)
+		}
+		if !strings.Contains(log.String(), step.log) || !strings.Contains(log.String(), by) || strings.Contains(log.String(), "pa55word") {
+			t.Errorf("%+v is logged as %swant %s", step.request, &log, step.log)
+		}
+	}
+	if level.Level() != slog.LevelWarn {
+		t.Errorf("the level is %v", level.Level())
+	}
+	eve.Expect("server", "hello")
+	eve.ExpectEnd()
+	alice.Expect("server", "hello")
+	alice.ExpectEnd()
+	s.JoinRoom(t, "bob", "pa55word")
+	reloaded = nil
+	if result, err := a.do(t.Context(), anna, admin.Request{Command: "reload"}); err != nil || !result.(*admin.Reloaded).Reloaded {
+		t.Errorf("%v, %v", result, err)
+	}
+	a.reloads = nil
+	if _, err := a.do(t.Context(), anna, admin.Request{Command: "reload"}); err == nil || !strings.Contains(err.Error(), "has no file to read again") {
+		t.Error(err)
+	}
+}
+
+// A key that an operator has given to a room is in force until the file of the rooms is read
+// again, whether that has changed or not.
+func TestRekeyUntilReload(t *testing.T) {
+	file := []rooms.Room{{Name: "a", Key: "1"}, {Name: "b", Key: "2"}}
+	server := &fakeRooms{keys: map[string]string{"a": "1", "b": "2"}}
+	rekeyed := new(rekeyedRooms)
+	r := &roomsReloader{
+		read: func() ([]rooms.Room, error) { return file, nil }, rooms: []rooms.Room{file[0], file[1]}, rekeyed: rekeyed,
+		server: server, warn: func([]rooms.Room) {}, logger: slog.New(slog.DiscardHandler),
+	}
+	rekey := func(room, key string) error {
+		return rekeyed.rekey(room, key, func() error {
+			if key == "refused" {
+				return errors.New(key)
+			}
+			server.keys[room] = key
+			return nil
+		})
+	}
+	if err := errors.Join(rekey("a", "3"), rekey("b", "4")); err != nil {
+		t.Fatal(err)
+	}
+	if rekey("b", "refused") == nil {
+		t.Fatal("it is not refused")
+	}
+	if failed := r.reload(); len(failed) > 0 || server.keys["a"] != "1" || server.keys["b"] != "2" {
+		t.Errorf("the keys are %v: %v", server.keys, failed)
+	}
+	if failed := r.reload(); len(failed) > 0 || len(server.did) != 2 {
+		t.Errorf("%v: %v", server.did, failed)
+	}
+}
