@@ -31,6 +31,8 @@ const adminAbout = `
 A server is reached at its socket (--admin), by its own user and by root. If just one
 server runs, it is found by itself; otherwise --socket says which.
 
+A server that is started with --commands takes the same commands at its terminal.
+
 The exit status is 1 if the server refuses, with the reason on standard error. Whatever
 changes something is logged by the server, with who did it.`
 
@@ -63,12 +65,13 @@ type adminOptions struct {
 	command *adminCommand
 	socket  string
 	json    bool
+	local   bool // there is no other server
 	request admin.Request
 }
 
 // complete returns the command, which asks a server by call.
 func (c *adminCommand) complete(p Process, call adminCall) *cobra.Command {
-	o := &adminOptions{command: c}
+	o := &adminOptions{command: c, local: p.isServer}
 	if c.flags == nil {
 		c.flags = func(*pflag.FlagSet, *admin.Request) {}
 	}
@@ -76,8 +79,11 @@ func (c *adminCommand) complete(p Process, call adminCall) *cobra.Command {
 		c.arguments = func(*admin.Request, []string, Process) error { return nil }
 	}
 	return newCommand(p, &c.Command, o, func(ctx context.Context) error {
-		ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
-		defer done()
+		if !p.isServer { // which has its own
+			var done func()
+			ctx, done = untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
+			defer done()
+		}
 		if err := o.readKey(ctx, p); err != nil {
 			return err
 		}
@@ -97,12 +103,15 @@ func (c *adminCommand) complete(p Process, call adminCall) *cobra.Command {
 }
 
 func (o *adminOptions) defineFlags(flags *pflag.FlagSet) {
+	defer flags.VisitAll(func(f *pflag.Flag) { flags.SetAnnotation(f.Name, withoutVariable, nil) })
 	o.command.flags(flags, &o.request)
 	define(flags, &o.json, "json", "", "false", truth,
 		`Prints a JSON object, as docs/admin.md describes it.`)
+	if o.local {
+		return
+	}
 	define(flags, &o.socket, "socket", "PATH", "", anyText,
 		`The server's socket, or its port. Without it, SOP_CHAT_ADMIN says which, or the server that runs is found.`)
-	flags.VisitAll(func(f *pflag.Flag) { flags.SetAnnotation(f.Name, withoutVariable, nil) })
 }
 
 // adminVariable is the variable of the server's --admin, which is used here, too.
@@ -116,7 +125,13 @@ func (o *adminOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 			return usagef("%s is missing", strings.TrimSuffix(name, "..."))
 		}
 	}
-	if cmd.Name() == "rekey" && len(args) == 2 {
+	switch {
+	case cmd.Name() == "rekey" && p.isServer:
+		if len(args) != 2 {
+			return usagef("ROOM and KEY are what rekey takes here; one with blanks needs quotes around it")
+		}
+		o.request.Key, args = args[1], args[:1]
+	case cmd.Name() == "rekey" && len(args) == 2:
 		return usagef("all users of this machine can see a key here; leave it out, and it is asked for or read from standard input")
 	}
 	if len(args) > len(names) && !strings.HasSuffix(cmd.Use, "...") {
@@ -233,8 +248,9 @@ func adminCommands() []*adminCommand {
 				Use:   "rekey [flags] ROOM",
 				Short: "Gives a room another key.",
 				Long: "\nThe key is asked for, or read from standard input: on the command line all users of\n" +
-					"the machine could see it. The key is in force until the server\n" +
-					"ends, or until SIGHUP or 'reload' has the file of the rooms read again. The only room without a name is called main.",
+					"the machine could see it. Where commands are typed at the server, KEY follows ROOM. The\n" +
+					"key is in force until the server ends, or until SIGHUP or 'reload' has the file of the\n" +
+					"rooms read again. The only room without a name is called main.",
 				Example: "  openssl rand -hex 8 | tee key.txt | sop-chat admin rekey main\n      gives the room a random key, and keeps that in a file",
 			},
 			flags: func(flags *pflag.FlagSet, r *admin.Request) {
@@ -316,7 +332,7 @@ func banTime(text string) (string, error) {
 
 // readKey reads the key that a room is to have, if the command needs one.
 func (o *adminOptions) readKey(ctx context.Context, p Process) (err error) {
-	if o.request.Command != "rekey" {
+	if o.request.Command != "rekey" || p.isServer {
 		return nil
 	}
 	if isTerminal(p.Stdin) {

@@ -22,6 +22,9 @@ func (o *serveOptions) defineAdmin(flags *pflag.FlagSet) {
 	define(flags, &o.admin, "admin", "PATH", adminAuto, adminPlace,
 		`The socket at which 'sop-chat admin' reaches the server, for its own user alone. auto is PORT.sock in the folder `+
 			`sop-chat of XDG_RUNTIME_DIR, or else in /run/sop-chat if there is that, or else none. off is none.`)
+	define(flags, &o.commands, "commands", "", "false", truth,
+		`Takes the commands of 'sop-chat admin' at the terminal, too, below what is printed there, if standard input and `+
+			`standard output are one. Tab completes them.`)
 	define(flags, &o.serverName, "server-name", "NAME", "server", serverName,
 		`The name under which the server itself says something, for 'sop-chat admin say'.`)
 }

@@ -40,6 +40,8 @@ type Process struct {
 
 	errIsTerminal bool      // Stderr is one, behind its spool
 	warnings      io.Writer // Stderr, for what a server warns of at its start
+	isServer      bool      // the command is typed at the terminal of a server
+	screen        io.Writer // what the console writes to, if not Stdout
 }
 
 // The exit statuses.

@@ -32,7 +32,11 @@ func show(o serveOptions, p Process, logger *slog.Logger) *display {
 	if o.console == "off" {
 		return d
 	}
-	d.console = console.New(p.Stdout, consoleOptions(o, p, logger))
+	out := p.Stdout
+	if p.screen != nil {
+		out = p.screen
+	}
+	d.console = console.New(out, consoleOptions(o, p, logger))
 	var ctx context.Context
 	ctx, d.stop = context.WithCancel(context.Background())
 	d.done = make(chan struct{})

@@ -52,6 +52,7 @@ type serveOptions struct {
 	send          string
 	admin         string // a path, or adminAuto or adminOff
 	serverName    string
+	commands      bool
 	logged        *slog.LevelVar // what logLevel says, until it is changed
 	console       string
 	consoleKeys   string

@@ -79,6 +79,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if err != nil {
 		return err
 	}
+	line := newCommandLine(o, &p)
 	display := show(o, p, logger)
 	defer display.close()
 	display.follow(s.Strangers(), "")
@@ -113,6 +114,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	stopReloading := reload.start(ctx, reread)
 	operator := newOperator(&o, p, s, origins, open, reload, logger)
 	defer socket.serve(ctx, operator, logger)()
+	defer line.start(ctx, operator)()
 	served := s.Serve(closeFirst(closeFirst(closeFirst(ctx, ending), secure.stopAccepting), site.close))
 	stopReloading() // before the history takes no more rooms
 	ending()

@@ -66,9 +66,10 @@ func (s *spool) run() {
 			return
 		}
 		// An error could only be reported on standard error itself.
-		s.stream.Write(lines)
+		stream := s.to()
+		stream.Write(lines)
 		if leftOut > 0 {
-			s.stream.Write(s.describeGap(leftOut))
+			stream.Write(s.describeGap(leftOut))
 		}
 	}
 }
@@ -84,6 +85,19 @@ func (s *spool) describeGap(lines int) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.gap(fmt.Sprintf("%s %s left out here: nobody read in time", english.Count(lines, "line"), english.Are(lines)))
+}
+
+// redirect has later lines be written to another stream.
+func (s *spool) redirect(to io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stream = to
+}
+
+func (s *spool) to() io.Writer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stream
 }
 
 // take waits for lines and takes them. It gives used back to be filled again. After

@@ -70,7 +70,7 @@ func (s *screen) press(keys ...string) {
 // enter types any text.
 func (s *screen) enter(text string) {
 	s.t.Helper()
-	s.tmux("send-keys", "-l", text)
+	s.tmux("send-keys", "-l", "--", text)
 }
 
 func (s *screen) resize(columns, rows int) {

@@ -1,5 +1,6 @@
 // Package terminal is the terminal client: a full-screen one for people (Run), and
 // one of plain lines for scripts (Plain) and services (Stay). All use a client.Client.
+// Beside them it has the line in which commands are typed at a server (Prompt).
 //
 //	keys, mouse, size ──▶ model ──outbox──▶ session ──▶ client.Client
 //	screen ◀──── view ◀── model ◀──inbox─── session ◀── (and again, when it broke)
