@@ -18,6 +18,7 @@ var (
 )
 
 func main() {
+	program, handover := command.OwnProgram()
 	os.Exit(command.Run(context.Background(), command.Process{
 		Args:      os.Args[1:],
 		LookupEnv: os.LookupEnv,
@@ -29,5 +30,7 @@ func main() {
 			return os.OpenFile("/dev/tty", os.O_RDWR, 0) // Windows has none
 		},
 		Licenses: license + "\n" + notices,
+		Program:  program,
+		Handover: handover,
 	}))
 }

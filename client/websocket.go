@@ -253,7 +253,7 @@ func ending(err error) error {
 		return plainError(err)
 	}
 	switch closed.Code {
-	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusRcvd:
+	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusServiceRestart, websocket.StatusNoStatusRcvd:
 		return io.EOF
 	case statusWrongKey:
 		return &RefusedError{Reason: WrongKey}

@@ -25,6 +25,7 @@ type Group struct {
 	incoming atomic.Pointer[Follower] // the latest first
 	ready    readyQueue               // belongs to the goroutine of Next
 	sleeping atomic.Bool              // Next waits, or is about to
+	stirred  atomic.Bool              // Interrupt was called, and Next has not said so
 	wake     chan struct{}
 	taking   sync.Mutex // while Next takes what there is, see PauseFollowers
 
@@ -114,10 +115,21 @@ func (g *Group) remove(f *Follower) {
 	f.older, f.newer = nil, nil
 }
 
+// Owners returns the owners of all followers, in no order.
+func (g *Group) Owners() (all []any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for f := g.members; f != nil; f = f.older {
+		all = append(all, f.owner)
+	}
+	return all
+}
+
 // Next fills dst with the next entries of one follower that has some, and returns it
 // and how many there are. It waits for the first. It returns io.EOF with a follower
 // whose log is closed and was read to its end; that has left the group, and has yet to
-// be closed. Any other error is ctx's, and comes only when there is nothing to read.
+// be closed. Any other error is ctx's or ErrInterrupted, and comes only when there is
+// nothing to read.
 func (g *Group) Next(ctx context.Context, dst []Entry) (*Follower, int, error) {
 	for {
 		if g.incoming.Load() != nil { // a swap costs more than looking
@@ -146,6 +158,10 @@ func (g *Group) Next(ctx context.Context, dst []Entry) (*Follower, int, error) {
 			g.cancelSleep()
 			continue
 		}
+		if g.stirred.Load() && g.stirred.Swap(false) {
+			g.cancelSleep()
+			return nil, 0, ErrInterrupted
+		}
 		select {
 		case <-g.wake:
 		case <-ctx.Done():
@@ -153,6 +169,20 @@ func (g *Group) Next(ctx context.Context, dst []Entry) (*Follower, int, error) {
 			return nil, 0, ctx.Err()
 		}
 	}
+}
+
+// ErrInterrupted is the error of Next after Interrupt.
+const ErrInterrupted = interruption("interrupted")
+
+type interruption string
+
+func (e interruption) Error() string { return string(e) }
+
+// Interrupt has Next return ErrInterrupted, once, when there is nothing to read: the one
+// that waits, or the next one. It may be called by any goroutine.
+func (g *Group) Interrupt() {
+	g.stirred.Store(true)
+	g.notify()
 }
 
 // look has Next look at a follower in its turn. It belongs to the goroutine of Next.

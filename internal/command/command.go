@@ -33,6 +33,10 @@ type Process struct {
 	// Licenses are the texts of the program's license and of those of the modules
 	// that it contains.
 	Licenses string
+	// Program is how the process was started, and Handover what the program left to it
+	// whose place it takes, if there was one. See OwnProgram.
+	Program  Program
+	Handover string
 
 	// Ends says that the process ends when Run returns. Signal handlers stay in
 	// place then.
@@ -40,8 +44,17 @@ type Process struct {
 
 	errIsTerminal bool      // Stderr is one, behind its spool
 	warnings      io.Writer // Stderr, for what a server warns of at its start
-	isServer      bool      // the command is typed at the terminal of a server
-	screen        io.Writer // what the console writes to, if not Stdout
+
+	// Of a server.
+	screen      io.Writer    // what the console writes to, if not Stdout
+	ends        []os.Signal  // that end it
+	flushLog    func()       // has what was logged be written
+	inherited   *inheritance // nil if it takes nobody's place
+	hadTerminal bool         // the one had a terminal whose place it takes
+
+	ignoresHangup bool // SIGHUP was ignored from the beginning, as with nohup
+
+	isServer bool // the command is typed at the terminal of a server
 }
 
 // The exit statuses.
@@ -108,6 +121,7 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newKey(p))
 	root.AddCommand(newHealth(p))
 	root.AddCommand(newLicenses(p))
+	root.AddCommand(newHandoverCheck(p, checkHandover))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
 	root.SetErr(p.Stderr)

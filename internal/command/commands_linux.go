@@ -36,6 +36,7 @@ type commandLine struct {
 	mu     sync.Mutex
 	former *unix.Termios // the terminal's mode before ours; nil when that has been restored
 	taken  bool          // the terminal has our mode
+	left   bool          // another program is about to have the terminal
 }
 
 // newCommandLine returns the command line of --commands, if the server has a terminal for it,
@@ -150,7 +151,7 @@ func (c *commandLine) take() {
 func (c *commandLine) setMode() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.taken || !c.isInForeground() {
+	if c.taken || c.left || !c.isInForeground() {
 		return false
 	}
 	if c.former == nil {
@@ -190,6 +191,34 @@ func (c *commandLine) show() {
 		columns = 80
 	}
 	c.prompt.Show(columns)
+}
+
+// leave gives the terminal back because another program is about to take the server's place.
+// back takes it again, if that failed.
+func (c *commandLine) leave() (back func()) {
+	if c == nil {
+		return func() {}
+	}
+	leave := func(left bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.left = left
+	}
+	leave(true)
+	given := make(chan struct{})
+	go func() {
+		defer close(given)
+		c.give()
+	}()
+	select {
+	case <-given:
+	case <-time.After(stdoutTimeout): // nobody reads the terminal
+		c.restore()
+	}
+	return func() {
+		leave(false)
+		c.take()
+	}
 }
 
 // give gives the terminal back as it was.

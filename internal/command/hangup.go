@@ -21,7 +21,7 @@ import (
 // done must be called when the command is done.
 func untilHangup(ctx context.Context, p Process, logger *slog.Logger, ends []os.Signal) (_ context.Context, reread <-chan struct{}, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	counts := !signal.Ignored(syscall.SIGHUP) && hasTerminal(p)
+	counts := !p.ignoresHangup && (p.hadTerminal || hasTerminal(p))
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGHUP)
 	requests := make(chan struct{}, 1)

@@ -89,6 +89,9 @@ func newHangups(t *testing.T, hasTerminal bool) *hangups {
 		}
 		return os.Open(os.DevNull)
 	}}
+	if err := p.inherit(); err != nil {
+		t.Fatal(err)
+	}
 	var done func()
 	h.ctx, h.requests, done = untilHangup(t.Context(), p, slog.New(slog.DiscardHandler), []os.Signal{syscall.SIGQUIT})
 	t.Cleanup(done)

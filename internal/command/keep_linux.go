@@ -19,13 +19,17 @@ type keeper struct {
 }
 
 // openHistory opens the file of --history.
-func openHistory(o serveOptions, logger *slog.Logger) (*keeper, error) {
+func openHistory(o serveOptions, former *history.Former, logger *slog.Logger) (*keeper, error) {
 	k := new(keeper)
 	if o.history == "" {
 		return k, nil
 	}
+	config := history.Config{Window: o.historySync, Retain: o.retain, Logger: logger}
+	if former != nil {
+		config.Former = *former
+	}
 	var err error
-	k.archive, err = history.Open(o.history, history.Config{Window: o.historySync, Retain: o.retain, Logger: logger})
+	k.archive, err = history.Open(o.history, config)
 	return k, err
 }
 
@@ -65,6 +69,14 @@ func (k keptRoom) follow(log *broadcast.Log) error {
 	return nil
 }
 
+// goOn has what follows be kept in a room's log that the program before has passed on.
+func (k keptRoom) goOn(log *broadcast.Log) error {
+	if k.Room == nil {
+		return nil
+	}
+	return k.Continue(log)
+}
+
 // change changes how the room's messages are kept.
 func (k keptRoom) change(c history.RoomConfig) error {
 	if k.Room == nil {
@@ -89,6 +101,26 @@ func (k *keeper) wait() error {
 	}
 	k.archive.Finish()
 	return errors.Join(<-k.result, k.close())
+}
+
+// flush writes what was said, and returns what another program needs to go on with the
+// file.
+func (k *keeper) flush(ctx context.Context) (*history.Former, error) {
+	if k.archive == nil {
+		return nil, nil
+	}
+	if err := k.archive.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return new(k.archive.Former()), nil
+}
+
+// err returns an error while the history can't be written.
+func (k *keeper) err() error {
+	if k.archive == nil {
+		return nil
+	}
+	return k.archive.Err()
 }
 
 func (k *keeper) close() error {

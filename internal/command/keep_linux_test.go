@@ -42,7 +42,7 @@ func TestKeepHistory(t *testing.T) {
 	var before server.Epochs
 	for round, restored := range []int{0, 100, 128} {
 		log := broadcast.New(o.backlog, 64<<10)
-		keeper, err := openHistory(o, slog.New(slog.DiscardHandler))
+		keeper, err := openHistory(o, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,8 +47,8 @@ type reloads interface {
 
 // upgrades is what has the server go on as another program.
 type upgrades interface {
-	// Upgrade returns why that is not possible.
-	Upgrade() error
+	// Upgrade returns only if that is not possible, and why.
+	Upgrade(ctx context.Context) error
 }
 
 // newOperator returns an operator of a server.
@@ -138,7 +138,7 @@ func (a *operator) act(ctx context.Context, by admin.Actor, r admin.Request) (ad
 		if a.upgrades == nil {
 			return nil, errors.New("this server can't be upgraded while it runs; start the new program in its place")
 		}
-		return &admin.Upgraded{Upgraded: true}, a.upgrades.Upgrade()
+		return &admin.Upgraded{Upgraded: true}, a.upgrades.Upgrade(ctx)
 	}
 	return nil, fmt.Errorf("there is no command %q", r.Command)
 }

@@ -27,7 +27,7 @@ type display struct {
 }
 
 // show starts a display. It shows no room yet.
-func show(o serveOptions, p Process, logger *slog.Logger) *display {
+func show(o serveOptions, p Process, former console.Former, logger *slog.Logger) *display {
 	d := &display{logger: logger}
 	if o.console == "off" {
 		return d
@@ -36,7 +36,9 @@ func show(o serveOptions, p Process, logger *slog.Logger) *display {
 	if p.screen != nil {
 		out = p.screen
 	}
-	d.console = console.New(out, consoleOptions(o, p, logger))
+	options := consoleOptions(o, p, logger)
+	options.Former = former
+	d.console = console.New(out, options)
 	var ctx context.Context
 	ctx, d.stop = context.WithCancel(context.Background())
 	d.done = make(chan struct{})
@@ -67,6 +69,16 @@ func (d *display) wait() {
 	case <-time.After(stdoutTimeout):
 		d.logger.Warn("nobody reads standard output; the last messages are left out")
 	}
+}
+
+// flush shows what has happened, and returns what another program needs to go on.
+func (d *display) flush(ctx context.Context) (console.Former, error) {
+	if d.console == nil {
+		return console.Former{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, stdoutTimeout)
+	defer cancel()
+	return d.console.Flush(ctx)
 }
 
 func consoleOptions(o serveOptions, p Process, logger *slog.Logger) console.Options {

@@ -26,7 +26,7 @@ type reloader struct {
 // has changed. It returns what could not be reloaded. A nil one has no files.
 type reloadStep func() []*reloadError
 
-// errEnding says that nothing is reloaded any more.
+// errEnding says that nothing is reloaded any more, or replaced.
 var errEnding = errors.New("the server is ending")
 
 // Reload reads all files again. One that can't be used changes nothing, and keeps no other

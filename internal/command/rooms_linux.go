@@ -70,7 +70,11 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		UniqueNames: uniqueNames(c),
 		Epochs:      kept.epochs(),
 	}, func(room *server.Room) error {
-		err := kept.follow(room.Log())
+		follow := kept.follow
+		if room.Restored() {
+			follow = kept.goOn
+		}
+		err := follow(room.Log())
 		r.display.follow(room.Log(), room.Name()) // from behind what is restored
 		return err
 	})

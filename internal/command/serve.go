@@ -107,6 +107,9 @@ terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
 SIGHUP does not end a server with --rooms or --keys, or with a file in --allow
 or --deny, either.
 
+SIGUSR2 has the running server go on in the program that is now at its path. The
+clients stay, except for those over TLS, which are told to come back.
+
 Each flag can also be set by the environment variable that is named with it. The
 command line wins; an empty variable counts as not set.`
 
@@ -288,6 +291,16 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	handler, flush := newRepeatsHandler(newLogHandler(o.logFormat, p.Stderr, o.logged))
 	defer flush()
 	logger := slog.New(handler)
+	if err := p.inherit(); err != nil {
+		return err
+	}
+	stderr, _ := p.Stderr.(*spool)
+	p.flushLog = func() {
+		flush()
+		if stderr != nil {
+			stderr.Flush(stderrTimeout)
+		}
+	}
 	o.useFormat(&p, logger)
 	ends := o.signals(p)
 	ctx, done := untilSignal(ctx, p, logger, ends...)
@@ -305,6 +318,7 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	if o.stage <= 2 {
 		return runStage(ctx, o, p, logger)
 	}
+	p.ends = ends
 	return serve(ctx, o, p, reread, logger)
 }
 

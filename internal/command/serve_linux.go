@@ -24,6 +24,8 @@ const peerTimeout = 2 * time.Minute
 // serve runs the server until ctx is done, and then waits until its history and
 // its console are complete.
 func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{}, logger *slog.Logger) error {
+	signals, unlisten := listenForUpgrades(o.stage, p) // before anybody knows that the server runs
+	defer unlisten()
 	descriptors := descriptorLimit()
 	shared := shareDescriptors(descriptors)
 	o.warnOfMaxClients(descriptors, logger)
@@ -31,7 +33,8 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	personal := newKeyring(&o, p, pending, logger)
 	defer personal.close()
 	origins := o.origins.table(o.proxies)
-	s, err := server.New(server.Config{
+	former := p.inherited
+	s, err := former.server(server.Config{
 		Keyring:              personal.forServer(),
 		Origins:              origins,
 		MaxPending:           pending,
@@ -75,12 +78,12 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	service := newService(p, logger)
 	opened := service.extend("opening the history")
 	defer opened()
-	keeper, err := openHistory(o, logger)
+	keeper, err := openHistory(o, former.history(), logger)
 	if err != nil {
 		return err
 	}
 	line := newCommandLine(o, &p)
-	display := show(o, p, logger)
+	display := show(o, p, former.console(), logger)
 	defer display.close()
 	display.follow(s.Strangers(), "")
 	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, byName: make(map[string]openRoom)}
@@ -90,17 +93,19 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	opened()
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
-	announceStage(p.Stderr, o.stage)
-	fmt.Fprint(p.Stderr, handed.announce())
-	o.invite(p.Stderr, bound, secure)
 	secure.start(s)
 	site.start(o, webRoom(s, personal), origins, logger)
-	site.invite(o, p)
-	o.announceHiddenKeys(p.Stderr)
-	warnOfPlaintext(p.warnings, o.endpoints(bound, site.bound))
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
-	warn(o.allRooms())
+	if former == nil {
+		announceStage(p.Stderr, o.stage)
+		fmt.Fprint(p.Stderr, handed.announce())
+		o.invite(p.Stderr, bound, secure)
+		site.invite(o, p)
+		o.announceHiddenKeys(p.Stderr)
+		warnOfPlaintext(p.warnings, o.endpoints(bound, site.bound))
+		warn(o.allRooms())
+	}
 	reloadKeys, stopLooking := personal.keep(ctx, s, logger)
 	defer stopLooking()
 	reloadCertificate, stopKeeping := secure.keep(ctx)
@@ -113,9 +118,18 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	ending := service.start(s)
 	stopReloading := reload.start(ctx, reread)
 	operator := newOperator(&o, p, s, origins, open, reload, logger)
+	u := &upgrader{
+		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display,
+		reload: reload, signals: signals, line: line, logger: logger,
+	}
+	operator.upgrades = u
+	defer u.start()()
 	defer socket.serve(ctx, operator, logger)()
 	defer line.start(ctx, operator)()
-	served := s.Serve(closeFirst(closeFirst(closeFirst(ctx, ending), secure.stopAccepting), site.close))
+	if former != nil {
+		former.log(logger)
+	}
+	served := s.Serve(closeFirst(closeFirst(closeFirst(closeFirst(ctx, u.stop), ending), secure.stopAccepting), site.close))
 	stopReloading() // before the history takes no more rooms
 	ending()
 	defer service.extend("ending, and writing what is left")()

@@ -12,9 +12,13 @@ import (
 // endSignals returns the signals that end a command in order: Ctrl+C, what service
 // managers send, Ctrl+\, and the end of the terminal, unless that is ignored from
 // the beginning, as with nohup.
-func endSignals() []os.Signal {
+func endSignals() []os.Signal { return endSignalsOf(signal.Ignored(syscall.SIGHUP)) }
+
+// endSignalsOf is endSignals for a process that has ignored SIGHUP from the beginning, or
+// has not.
+func endSignalsOf(ignoresHangup bool) []os.Signal {
 	all := append([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT}, systemEndSignals...)
-	if !signal.Ignored(syscall.SIGHUP) {
+	if !ignoresHangup {
 		all = append(all, syscall.SIGHUP)
 	}
 	return all
@@ -25,13 +29,13 @@ func endSignals() []os.Signal {
 // terminal: the terminal has closed. Other servers ignore it. For a server that has
 // something to read again, see untilHangup.
 func (o *serveOptions) signals(p Process) []os.Signal {
-	all := endSignals()
+	all := endSignalsOf(p.ignoresHangup)
 	if o.stage == 3 {
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
 	}
 	switch {
 	case o.rereads(p):
-	case hasTerminal(p):
+	case p.hadTerminal, hasTerminal(p):
 		return all
 	default:
 		signal.Ignore(syscall.SIGHUP)

@@ -26,18 +26,23 @@ const (
 
 var socketNames = []string{plainSocket, tlsSocket, webSocket, acmeSocket}
 
-// handedSockets are those that systemd has opened for the server.
+// handedSockets are those that systemd has opened for the server, or that the program had
+// whose place this one takes.
 type handedSockets struct {
 	waiting []systemd.Socket // for somebody to take them
 	taken   []string         // what they are, in words
+	ports   *ports           // that the server has then
 }
 
 func newHandedSockets(p Process) (*handedSockets, error) {
+	if p.inherited != nil {
+		return &handedSockets{waiting: p.inherited.sockets(), ports: new(ports)}, nil
+	}
 	all, err := systemd.Sockets(p.LookupEnv)
 	if err != nil {
 		return nil, fmt.Errorf("the sockets of systemd: %w", err)
 	}
-	return &handedSockets{waiting: all}, nil
+	return &handedSockets{waiting: all, ports: new(ports)}, nil
 }
 
 // take returns the sockets with a name, and those without one of ours that have a port.
@@ -100,6 +105,13 @@ func (h *handedSockets) listenPlain(ctx context.Context, o *serveOptions, s *ser
 	if o.tls.noPlain {
 		return nil, nil
 	}
+	if at := s.Addrs(); len(at) > 0 { // it has them from the program before
+		var bound []netip.Addr
+		for _, at := range at {
+			bound = append(bound, at.Addr())
+		}
+		return bound, nil
+	}
 	bound, err := h.use(plainSocket, o.port, "PORT", "", func(handed systemd.Socket) (netip.AddrPort, error) { return s.Inherit(handed.FD) })
 	if err != nil || len(bound) > 0 {
 		return bound, err
@@ -119,7 +131,7 @@ func (h *handedSockets) listen(ctx context.Context, name string, at webAddress, 
 	bound, err := h.use(name, at.port, "--"+name, what, func(handed systemd.Socket) (netip.AddrPort, error) {
 		l, at, err := inheritTCP(handed)
 		if err == nil {
-			add(l)
+			add(h.ports.add(name, l))
 		}
 		return at, err
 	})
@@ -129,7 +141,7 @@ func (h *handedSockets) listen(ctx context.Context, name string, at webAddress, 
 	return listenAll(ctx, at.host, at.port, func(at netip.AddrPort) error {
 		l, err := listenTCP(ctx, at)
 		if err == nil {
-			add(l)
+			add(h.ports.add(name, l))
 		}
 		return err
 	})
@@ -146,10 +158,13 @@ func (h *handedSockets) listenHTTP(ctx context.Context, at webAddress) (l net.Li
 		l, at, err = inheritTCP(handed)
 		return at, err
 	})
-	if err != nil || len(bound) > 0 {
-		return l, err
+	if err == nil && len(bound) == 0 {
+		l, err = listenHTTP(ctx, at)
 	}
-	return listenHTTP(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return h.ports.add(acmeSocket, l), nil
 }
 
 // inheritTCP returns a socket as listenTCP's listeners are, and its address.

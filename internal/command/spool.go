@@ -28,6 +28,7 @@ type spool struct {
 	changed sync.Cond // waiting, leftOut or closed has changed
 	waiting []byte    // from whole calls of Write, in order
 	leftOut int       // lines, all of them after those that wait
+	writing bool      // run has taken some, and has not written them yet
 	closed  bool
 	gap     func(text string) []byte // returns the line that says what was left out
 }
@@ -105,12 +106,28 @@ func (s *spool) to() io.Writer {
 func (s *spool) take(used []byte) (lines []byte, leftOut int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writing = false
 	for len(s.waiting) == 0 && s.leftOut == 0 && !s.closed {
 		s.changed.Wait()
 	}
 	lines, leftOut = s.waiting, s.leftOut
 	s.waiting, s.leftOut = used[:0], 0
+	s.writing = true
 	return lines, leftOut
+}
+
+// Flush waits until all lines are written, but not longer than timeout, and reports
+// whether they are.
+func (s *spool) Flush(timeout time.Duration) bool {
+	const pause = time.Millisecond
+	for deadline := time.Now().Add(timeout); ; time.Sleep(pause) {
+		s.mu.Lock()
+		written := len(s.waiting) == 0 && s.leftOut == 0 && !s.writing
+		s.mu.Unlock()
+		if written || time.Now().After(deadline) {
+			return written
+		}
+	}
 }
 
 // Close waits until all lines are written, but not longer than timeout, and reports

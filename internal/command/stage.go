@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/console"
 	"sop-chat/internal/english"
 	"sop-chat/internal/wire"
 )
@@ -78,7 +79,7 @@ func stage1(listener net.Listener, at invitation, out io.Writer) error {
 // stage2 serves one client after the other, until one has given the right key.
 func stage2(ctx context.Context, listener net.Listener, o serveOptions, p Process, logger *slog.Logger) error {
 	room := newStageRoom(o)
-	display := show(o, p, logger)
+	display := show(o, p, console.Former{}, logger)
 	display.follow(room.log, "")
 	defer display.close()
 	defer display.wait()

@@ -127,6 +127,19 @@ func (t *tlsPort) close() {
 	}
 }
 
+// farewellTimeout is for how long clients over TLS may take what was sent to them, before
+// the server is replaced by another program. The other members wait meanwhile.
+const farewellTimeout = 300 * time.Millisecond
+
+// endUnpassed ends what can't be passed on to another program, while the server is frozen:
+// the clients over TLS are told that the server restarts, and come back.
+func (t *tlsPort) endUnpassed(s *server.Server) {
+	if t.terminator != nil {
+		s.EndUnpassed()
+		t.terminator.WaitSent(time.Now().Add(farewellTimeout))
+	}
+}
+
 // newPipe returns what gives the page's connections over TLS to the server.
 func (t *tlsPort) newPipe() (gateway.Pipe, error) { return t.terminator.NewPipe() }
 

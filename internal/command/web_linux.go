@@ -19,6 +19,7 @@ import (
 type website struct {
 	listeners []net.Listener
 	bound     []netip.Addr
+	requests  web.Requests
 	gateway   *gateway.Gateway
 	tls       *tlsPort // ends TLS, if there is a certificate
 	serving   sync.WaitGroup
@@ -92,6 +93,7 @@ func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, s
 			Addresses: origins,
 			History:   o.history,
 			Replay:    o.replay,
+			Requests:  &w.requests,
 			Logger:    logger,
 		})
 	})

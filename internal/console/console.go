@@ -42,6 +42,9 @@ type Options struct {
 	// Logger is told when the output fails and when it works again. It never
 	// gets what a client sent, and so no key. Nil discards that.
 	Logger *slog.Logger
+	// Former is what another console has passed on, which printed to the same output
+	// before.
+	Former Former
 }
 
 // batchSize is how many entries become one Write: enough that a burst costs
@@ -59,12 +62,15 @@ type Console struct {
 	following atomic.Int64    // rooms whose log was not read to its end
 	finishing context.Context // done when there will be no more
 	finish    context.CancelFunc
+	flush     atomic.Pointer[flush]
+	former    Former
 }
 
 // A feed is what a Console knows of a room. Of a quiet one that is little: there may
 // be thousands.
 type feed struct {
-	tag string // begins each line, so that it tells the room
+	name string // of the room
+	tag  string // begins each line, so that it tells the room
 	repeats
 	lost counts // left out because the output failed, and not said yet
 }
@@ -88,6 +94,7 @@ type formatter interface {
 func New(out io.Writer, o Options) *Console {
 	c := &Console{out: output{w: out, logger: o.Logger}, group: broadcast.NewGroup().Named("console")}
 	c.finishing, c.finish = context.WithCancel(context.Background())
+	c.goOn(o.Former)
 	if c.out.logger == nil {
 		c.out.logger = slog.New(slog.DiscardHandler)
 	}
@@ -106,10 +113,11 @@ func New(out io.Writer, o Options) *Console {
 // Follow has the console print what happens from now on in a room, until its log is
 // closed. If the room has a name, its lines tell that.
 func (c *Console) Follow(log *broadcast.Log, room string) {
-	f := new(feed)
+	f := &feed{name: room}
 	if room != "" {
 		f.tag = c.format.tag(room)
 	}
+	c.takeFormer(f)
 	c.following.Add(1)
 	c.group.FollowSkipping(log, f)
 }
@@ -148,7 +156,12 @@ func (c *Console) Run(ctx context.Context) error {
 // printNext waits until there is something to print, or ctx is done, and prints that:
 // what many rooms have goes into one Write.
 func (c *Console) printNext(ctx context.Context) {
+	request := c.flush.Load() // before looking for entries
 	f, n, err := c.group.Next(atOnce, c.entries[:])
+	if f == nil && request != nil {
+		c.flushed(request)
+		return
+	}
 	if f == nil {
 		f, n, err = c.wait(ctx)
 	}

@@ -24,6 +24,9 @@ type Config struct {
 	// that have no time of their own, those that are not open included: one that keeps
 	// its messages for longer has to be opened before Run.
 	Retain time.Duration
+	// Former is what another archive has passed on, which had the file before in the same
+	// start of the server; the zero value is none.
+	Former Former
 	// Logger is told when the file can't be written, and when it can again. Nil
 	// discards that.
 	Logger *slog.Logger
@@ -43,7 +46,9 @@ type Archive struct {
 	pace     pace
 	activity activity
 	starts   *starts
-	failing  bool         // the file can't be written; the logger has been told
+	failing  bool // the file can't be written; the logger has been told
+	flush    atomic.Pointer[flush]
+	fails    atomic.Bool  // failing, for any goroutine
 	share    atomic.Int64 // see setShare
 	ending   []*Room      // whose logs have been read to their ends; what was said there last is in the batch
 	progress atomic.Int64 // grows while a call goes on that has not hung
@@ -136,6 +141,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	defer a.group.Close()
 	defer context.AfterFunc(ctx, a.finish)()
 	for {
+		f := a.flush.Load() // before looking for messages
 		a.gather()
 		ended, idle := a.isOver(), a.batch.isEmpty()
 		if err := a.keep(ctx); err != nil {
@@ -147,6 +153,9 @@ func (a *Archive) Run(ctx context.Context) error {
 		a.ending = a.ending[:0]
 		if err := a.maintain(ctx, idle, ended); err != nil || ended {
 			return err
+		}
+		if f != nil && idle {
+			a.flushed(f)
 		}
 	}
 }
@@ -248,10 +257,17 @@ func (a *Archive) errMissing(missing int64) error {
 // within the window. There may be none when maintenance is due.
 func (a *Archive) gather() {
 	a.batch.clear()
-	a.take(a.nextMaintenance())
+	until := a.nextMaintenance()
+	if a.flush.Load() != nil {
+		until = time.Time{} // take what there is
+	}
+	a.take(until)
 	for !a.batch.isEmpty() && !a.batch.isFull() && !a.isOver() {
 		window := a.config.Window / 2 // see pace
 		wait := min(window, time.Until(a.batch.oldest.Add(window)))
+		if a.flush.Load() != nil {
+			wait = 0
+		}
 		if before := a.batch.used; !a.take(time.Now().Add(wait)) || a.batch.used == before {
 			break
 		}

@@ -231,6 +231,40 @@ func (l *life) end() {
 	l.kill()
 }
 
+// upgrade has another archive go on in the file, in the same start, with the rooms that are
+// open. It knows the same of all clients.
+func (l *life) upgrade() {
+	l.write(true)
+	former, rooms := l.archive.Former(), l.rooms
+	l.kill()
+	var err error
+	if l.archive, err = Open(l.path, Config{Former: former}); err != nil {
+		l.t.Fatal(err)
+	}
+	l.record()
+	l.rooms = make(map[string]*lived)
+	for name, before := range rooms {
+		r, err := l.archive.Room(name, RoomConfig{Kept: 5})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		log := broadcast.New(1<<20, 1<<20)
+		log.SetFirst(uint64(before.next))
+		if err := r.Continue(log); err != nil {
+			l.t.Fatal(err)
+		}
+		if r.Epochs().Current() != before.Epochs().Current() || int64(r.Next()) != before.next {
+			l.t.Fatalf("%s goes on in epoch %x with %d, want %x and %d", name, r.Epochs().Current(), r.Next(), before.Epochs().Current(), before.next)
+		}
+		l.rooms[name] = &lived{Room: r, has: before.has, next: before.next}
+		for _, c := range l.clients {
+			if now, then := r.Epochs().Known(c.epoch, uint64(c.number)), before.Epochs().Known(c.epoch, uint64(c.number)); c.room == name && now != then {
+				l.t.Fatalf("of a client that has %d in epoch %x, %d is known, and %d was", c.number, c.epoch, now, then)
+			}
+		}
+	}
+}
+
 // change closes a room, after all that was said there is written, or opens one.
 func (l *life) change() {
 	name := rapid.SampledFrom(l.names).Draw(l.t, "changed")
@@ -239,6 +273,9 @@ func (l *life) change() {
 		return
 	}
 	l.write(true)
+	if r := l.rooms[name]; r.follower != nil { // as Run does, which does not run here
+		l.archive.end(r.Room)
+	}
 	delete(l.rooms, name)
 }
 
@@ -327,6 +364,7 @@ func TestReturning(t *testing.T) {
 			"write":   func() { l.write(false) },
 			"receive": l.inRoom(l.receive),
 			"change":  l.change,
+			"upgrade": l.upgrade,
 			"kill":    l.kill,
 			"end":     l.end,
 			"back up": l.backUp,
@@ -341,7 +379,7 @@ func TestReturning(t *testing.T) {
 				can = ended
 			}
 			names := make([]string, 0, len(can))
-			for _, name := range []string{"publish", "receive", "write", "change", "start", "kill", "end", "back up", "restore", "move", "replace"} {
+			for _, name := range []string{"publish", "receive", "write", "change", "upgrade", "start", "kill", "end", "back up", "restore", "move", "replace"} {
 				if can[name] != nil && (name != "restore" || len(l.backups) > 0) {
 					names = append(names, name)
 				}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -72,7 +73,7 @@ func (s *store) putRoomEpoch(room string, e roomEpoch) error {
 // stored now, that is done with the first messages.
 func (a *Archive) beginEpoch() error {
 	before, err := a.store.readEpochs()
-	if err != nil {
+	if err != nil || a.continueEpoch(before) {
 		return err
 	}
 	oldest := a.sequence + 1
@@ -80,13 +81,9 @@ func (a *Archive) beginEpoch() error {
 	if err != nil {
 		return err
 	}
-	a.lineage = append(needed(before, oldest), epoch{newID(), a.sequence + 1})
+	a.lineage = append(needed(before, oldest), epoch{cmp.Or(a.config.Former.Epoch, newID()), a.sequence + 1})
 	a.lineage = a.lineage[max(0, len(a.lineage)-maxEpochs):]
-	ids := make([]uint64, len(a.lineage))
-	for i := range ids {
-		ids[i] = a.lineage[i].id
-	}
-	a.starts = newStarts(ids)
+	a.starts = newStarts(idsOf(a.lineage))
 	isShorter := len(a.lineage) <= len(before)
 	a.recorded = a.store.file.transact(func() error {
 		err := a.store.putEpochs(a.lineage)

@@ -122,7 +122,14 @@ func (r *Room) read() error {
 		return err
 	}
 	r.first = r.last + 1
-	r.epochs = Epochs{a.starts, a.starts.place(append(slices.Clip(r.lineage), roomEpoch{a.starts.current(), r.first}))}
+	known, now := slices.Clip(r.lineage), a.lineage[len(a.lineage)-1].id
+	if i := slices.IndexFunc(r.lineage, func(e roomEpoch) bool { return e.id == now }); i >= 0 { // it goes on, see Former
+		r.first, r.recorded = r.lineage[i].first, true
+	}
+	if a.starts.current() != now || !r.recorded {
+		known = append(known, roomEpoch{a.starts.current(), r.first})
+	}
+	r.epochs = Epochs{a.starts, a.starts.place(known)}
 	return nil
 }
 

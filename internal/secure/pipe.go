@@ -53,6 +53,7 @@ type Pipe struct {
 	timeoutOff bool         // so is TCP_USER_TIMEOUT, while the window is; used by watch alone
 	goroutines atomic.Int32 // that are running
 	failed     atomic.Bool  // the client can't be sent anything more
+	sent       atomic.Bool  // nothing more is sent to the client
 	windowShut atomic.Bool  // the client takes nothing; set by watch
 
 	// Used by the sending goroutine alone.

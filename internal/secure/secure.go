@@ -129,6 +129,27 @@ func (t *Terminator) Close() {
 	<-done
 }
 
+// WaitSent waits until all clients have been sent what the server wrote to them before it
+// ended their streams, and the end of TLS, or until a time.
+func (t *Terminator) WaitSent(until time.Time) {
+	const interval = time.Millisecond
+	for !t.haveSent() && time.Now().Before(until) {
+		time.Sleep(interval)
+	}
+}
+
+// haveSent reports whether nothing more is sent to any client.
+func (t *Terminator) haveSent() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := range t.pipes {
+		if !p.sent.Load() {
+			return false
+		}
+	}
+	return true
+}
+
 // add counts a pipe that is to be started, and reports whether it may be.
 func (t *Terminator) add(p *Pipe) bool {
 	t.mu.Lock()

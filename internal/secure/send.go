@@ -20,6 +20,7 @@ const lingerTimeout = time.Second
 // send passes on what the server writes to the client, and then ends the connection.
 func (p *Pipe) send() {
 	defer p.leave()
+	defer p.sent.Store(true)
 	err := p.sendAll()
 	if err != nil {
 		// The server is not kept waiting. It hears of the end from the other

@@ -48,6 +48,8 @@ type Config struct {
 	// Replay is how many messages a client is sent when it joins, as far as is told
 	// to those that have no key.
 	Replay int
+	// Requests counts the requests that are being answered; nil counts none.
+	Requests *Requests
 	// Logger takes diagnostics.
 	Logger *slog.Logger
 }
@@ -78,7 +80,7 @@ const (
 // until their rooms end: then the gateway is to be closed.
 func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 	server := http.Server{
-		Handler:           Handler(c),
+		Handler:           c.Requests.count(Handler(c)),
 		ReadTimeout:       headerTimeout, // of all that is sent; nobody has a body to send
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      answerTimeout,

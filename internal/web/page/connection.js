@@ -1,7 +1,7 @@
 // A connection to the room that comes back when it breaks. It knows frames and
 // nothing of what is in them.
 
-import { goingAway, window as longestPause } from "./pause.js";
+import { hasStopped, window as longestPause } from "./pause.js";
 import { Watch } from "./watch.js";
 import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 
@@ -176,7 +176,7 @@ export class Connection {
     if (why === "kicked") {
       this.#isWanted = false;
     }
-    if (code === goingAway) {
+    if (hasStopped(code)) {
       this.#code = code;
     }
     const next = Date.now() + Math.random() * longestPause(this.#tries++, this.#code);

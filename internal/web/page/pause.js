@@ -9,9 +9,13 @@ const first = 3000; // milliseconds
 const firstAfterStop = 8000;
 const longest = 16_000;
 
-export const goingAway = 1001; // the code with which a server that stops closes WebSockets
+const goingAway = 1001; // the code with which a server that stops closes WebSockets
+const serviceRestart = 1012; // that with which one does so that is about to be back
+
+// hasStopped tells whether a code says that the server ends all connections.
+export const hasStopped = (code) => code === goingAway || code === serviceRestart;
 
 // window returns the longest pause before a try, the first being number 0. code is that
 // with which the last connection was closed.
 export const window = (number, code) =>
-  Math.min(longest, (code === goingAway ? firstAfterStop : first) * 2 ** Math.min(number, 10));
+  Math.min(longest, (hasStopped(code) ? firstAfterStop : first) * 2 ** Math.min(number, 10));

@@ -1,0 +1,139 @@
+package history
+
+import (
+	"context"
+	"fmt"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
+)
+
+// A running server may be replaced by another program, which goes on with the rooms' logs
+// and with their clients. Then the file is closed in the midst of a start, and opened
+// again: the epoch goes on, and so do the numbers.
+
+// A Former is what an archive passes on to another that goes on in its file, in the same
+// start of the server.
+type Former struct {
+	Epoch     uint64 // that the rooms' clients know as the current one
+	FileEpoch uint64 // that the file has of it; another one if the file was exchanged
+}
+
+// Former returns what another archive needs to go on in place of this one. All that was
+// said has to be written before, see Flush.
+func (a *Archive) Former() Former {
+	a.file.Lock()
+	defer a.file.Unlock()
+	return Former{a.starts.current(), a.lineage[len(a.lineage)-1].id}
+}
+
+// CanContinue returns an error if this program can't go on in a file that another one is
+// writing. It changes nothing.
+func CanContinue(path string) error {
+	f, err := openToRead(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	if f.form < len(migrations) {
+		return explain(path, errForm(fmt.Sprintf("has to be brought from form %d to form %d, which only a restart does", f.form, len(migrations))))
+	}
+	return nil
+}
+
+// Err returns an error while the file can't be written.
+func (a *Archive) Err() error {
+	if !a.fails.Load() {
+		return nil
+	}
+	return fmt.Errorf("the history %q can't be written; try again when the log says that it is", a.path)
+}
+
+// A flush is a request to write what there is.
+type flush struct{ done chan error }
+
+// Flush has Run write all that was said in the rooms before, without waiting for more. It
+// returns when that is on the disk, or with an error if it can't be written, or not before
+// ctx is done. Run must be running.
+func (a *Archive) Flush(ctx context.Context) error {
+	if err := a.Err(); err != nil {
+		return err
+	}
+	f := &flush{make(chan error, 1)}
+	a.flush.Store(f)
+	defer a.flush.CompareAndSwap(f, nil)
+	a.group.Interrupt()
+	select {
+	case err := <-f.done:
+		return err
+	case <-a.over:
+		return fmt.Errorf("the history %q is not written any more", a.path)
+	case <-ctx.Done():
+		return fmt.Errorf("the history %q could not be written in time; try again when the log says that it is written", a.path)
+	}
+}
+
+// flushed answers a request when all is written.
+func (a *Archive) flushed(f *flush) {
+	a.file.Lock()
+	err := a.inspect()
+	switch {
+	case err != nil:
+		err = explain(a.path, err)
+	case a.failing:
+		err = a.Err()
+	case a.detached: // another archive would open something else
+		err = fmt.Errorf("the history %q is not at its path any more; put it back, and try again", a.path)
+	}
+	a.file.Unlock()
+	if a.flush.CompareAndSwap(f, nil) {
+		f.done <- err
+	}
+}
+
+// Continue makes the archive follow a log that another one has followed until now, see
+// Config.Former. It takes the place of Last and Follow, and nothing may be appended to the
+// log at the same time.
+func (r *Room) Continue(log *broadcast.Log) error {
+	if _, err := r.Last(); err != nil { // for what the log keeps
+		return err
+	}
+	next := int64(log.Number(log.End()))
+	missing := next - r.last - 1
+	switch {
+	case missing < 0:
+		return fmt.Errorf("the history %q has the room %q up to number %d, and the room has only %d", r.archive.path, r.name, r.last, next-1)
+	case missing > 0:
+		r.retained = nil // what the log keeps is not what the file has
+	}
+	if most := int(log.End() / wire.Size); len(r.retained) > most {
+		r.retained = r.retained[len(r.retained)-most:]
+	}
+	r.missing, r.next = missing, uint64(next)
+	r.Follow(log)
+	return nil
+}
+
+// continueEpoch goes on in the epoch of a former archive, if the file has it, and reports
+// whether it does.
+func (a *Archive) continueEpoch(before []epoch) bool {
+	former := a.config.Former
+	if len(before) == 0 || former.Epoch == 0 || before[len(before)-1].id != former.FileEpoch {
+		return false
+	}
+	a.lineage, a.recorded = before, true
+	ids := []uint64{former.Epoch} // the others are those of another file
+	if former.Epoch == former.FileEpoch {
+		ids = idsOf(before)
+	}
+	a.starts = newStarts(ids)
+	return true
+}
+
+func idsOf(all []epoch) []uint64 {
+	ids := make([]uint64, len(all))
+	for i := range ids {
+		ids[i] = all[i].id
+	}
+	return ids
+}

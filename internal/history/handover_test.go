@@ -1,0 +1,136 @@
+package history
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// Flush writes what was said, though its window is not over. If that takes too long, it
+// returns an error, and what was said is written later.
+func TestFlush(t *testing.T) {
+	path := newFile(t)
+	r := newRoom(t, path, Config{Window: time.Hour})
+	from := &broadcast.Sender{ID: 1, Name: "alice"}
+	flush := func(d time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		return r.archive.Flush(ctx)
+	}
+	for n := range 3 {
+		r.say(from, "alice", "hello", time.Now())
+		if err := flush(testTimeout); err != nil {
+			t.Fatal(err)
+		}
+		if kept := read(t, path, Filter{}); len(kept) != n+1 {
+			t.Fatalf("%d messages are kept, want %d", len(kept), n+1)
+		}
+	}
+	release := lockFile(t, path)
+	r.say(from, "alice", "hello again", time.Now())
+	if err := flush(50 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "could not be written in time") {
+		t.Errorf("Flush() = %v, though another program keeps the file locked", err)
+	}
+	release()
+	if err := flush(testTimeout); err != nil {
+		t.Error(err)
+	}
+	if kept := read(t, path, Filter{}); len(kept) != 4 {
+		t.Errorf("%d messages are kept, want 4", len(kept))
+	}
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil { // so that no new file is possible there
+		t.Fatal(err)
+	}
+	if err := flush(testTimeout); err == nil || !strings.Contains(err.Error(), "not at its path") {
+		t.Errorf("Flush() = %v, though the file was moved", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r.finish()
+	if err := flush(testTimeout); err == nil {
+		t.Error("an archive is flushed that has ended")
+	}
+}
+
+// A file that is open elsewhere can be gone on in, unless it has to be brought to another
+// form, or is none of ours.
+func TestCanContinue(t *testing.T) {
+	path := newFile(t)
+	r := newRoom(t, path, Config{})
+	if err := CanContinue(path); err != nil {
+		t.Error(err)
+	}
+	r.finish()
+	for _, form := range []string{"3", "1000"} {
+		f, err := open(t.Context(), path, url.Values{"mode": {"rw"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.exec("PRAGMA user_version = " + form); err != nil {
+			t.Fatal(err)
+		}
+		f.close()
+		if err := CanContinue(path); err == nil || !strings.Contains(err.Error(), form) {
+			t.Errorf("form %s: %v", form, err)
+		}
+	}
+	if err := CanContinue(path + "none"); err == nil {
+		t.Error("a file that is not there can be gone on in")
+	}
+}
+
+// A room goes on with the numbers of its log: those that the file lacks count as missing,
+// and a file that has more is refused.
+func TestContinueNumbers(t *testing.T) {
+	path := newFile(t)
+	r := newRoom(t, path, Config{})
+	from := &broadcast.Sender{ID: 1, Name: "alice"}
+	for range 3 {
+		r.say(from, "alice", "hello", time.Now())
+	}
+	if err := r.archive.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	former := r.archive.Former()
+	r.finish()
+	a, err := Open(path, Config{Former: former})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for _, test := range []struct {
+		next, missing int64
+		fails         bool
+	}{{4, 0, false}, {10, 6, false}, {3, 0, true}} {
+		room, err := a.Room("main", RoomConfig{Kept: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := broadcast.New(backlog, slack)
+		log.SetFirst(uint64(test.next))
+		err = room.Continue(log)
+		if test.fails {
+			if err == nil {
+				t.Errorf("a room goes on with number %d", test.next)
+			}
+			continue
+		}
+		if err != nil || room.missing != test.missing || room.Next() != uint64(test.next) {
+			t.Errorf("next is %d, and %d are missing: %v; want %d and %d", room.Next(), room.missing, err, test.next, test.missing)
+		}
+		if room.Epochs().Current() != former.Epoch {
+			t.Error("another epoch has begun")
+		}
+		a.end(room)
+		delete(a.rooms, "main")
+	}
+}
