@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"internal/names":      {"go.mau.fi/util/confusable", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable"},
 	"internal/repeat":     {},
 	"internal/admin":      {"sop-chat/internal/console", "sop-chat/internal/english", "golang.org/x/sys/unix", "golang.org/x/text/width"},
+	"internal/roff":       {},
 	"internal/origin":     {"sop-chat/internal/repeat", "github.com/gaissmai/bart"},
 	"internal/proxyproto": {},
 	"internal/rooms":      {"sop-chat/internal/wire", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},

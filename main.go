@@ -17,6 +17,9 @@ var (
 	notices string // make licenses renews them
 )
 
+// A release sets these by the linker's -X; see docs/releasing.md.
+var version, commit, date string
+
 func main() {
 	program, handover := command.OwnProgram()
 	os.Exit(command.Run(context.Background(), command.Process{
@@ -32,5 +35,6 @@ func main() {
 		Licenses: license + "\n" + notices,
 		Program:  program,
 		Handover: handover,
+		Build:    command.Build{Version: version, Commit: commit, Date: date},
 	}))
 }

@@ -86,10 +86,11 @@ and the server is not fully used, the generator is what limits the result.`
 func newBench(p Process, run benchFunc) *cobra.Command {
 	var o benchOptions
 	return newCommand(p, &cobra.Command{
-		Use:     "bench [flags] HOST:PORT|ws://HOST:PORT",
-		Short:   "Puts a server under load, checks it and measures it.",
-		Long:    benchAbout,
-		Example: benchExamples,
+		Use:               "bench [flags] HOST:PORT|ws://HOST:PORT",
+		Short:             "Puts a server under load, checks it and measures it.",
+		Long:              benchAbout,
+		Example:           benchExamples,
+		ValidArgsFunction: completeBeginning("localhost:", "ws://"),
 	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 }
 

@@ -37,6 +37,7 @@ type Process struct {
 	// whose place it takes, if there was one. See OwnProgram.
 	Program  Program
 	Handover string
+	Build    Build
 
 	// Ends says that the process ends when Run returns. Signal handlers stay in
 	// place then.
@@ -122,6 +123,8 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newHealth(p))
 	root.AddCommand(newLicenses(p))
 	root.AddCommand(newHandoverCheck(p, checkHandover))
+	root.AddCommand(newCompletion(p))
+	root.AddCommand(newMan(p))
 	root.SetArgs(append([]string{}, p.Args...)) // never nil, or cobra takes os.Args
 	root.SetIn(p.Stdin)
 	root.SetErr(p.Stderr)
@@ -130,6 +133,9 @@ func newRoot(p Process) *cobra.Command {
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // there is our own
+	if asksForCompletions(p.Args) {
+		prepareCompletions(root)
+	}
 	return root
 }

@@ -223,11 +223,3 @@ func TestMistypedCommand(t *testing.T) {
 		t.Errorf("%v; want %s", err, want)
 	}
 }
-
-// Errors of cobra itself are wrong usage too.
-func TestWrongUsageOfCompletion(t *testing.T) {
-	status, _, stderr := result(t, process([]string{"completion", "bash", "extra"}))
-	if status != 2 {
-		t.Errorf("status %d, %q", status, stderr)
-	}
-}

@@ -181,8 +181,8 @@ func (i *inheritance) console() console.Former {
 }
 
 // log logs that the server goes on.
-func (i *inheritance) log(logger *slog.Logger) {
-	logger.Info("the server goes on in another program", "program", i.Path, "version", version(), "before", i.state.Program,
+func (i *inheritance) log(b Build, logger *slog.Logger) {
+	logger.Info("the server goes on in another program", "program", i.Path, "version", b.recorded().String(), "before", i.state.Program,
 		"paused", time.Since(time.Unix(0, i.Since)).Round(time.Millisecond), "clients", len(i.state.Members))
 }
 

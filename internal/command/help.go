@@ -63,14 +63,21 @@ func showFlag(out io.Writer, f *pflag.Flag) {
 	margin := strings.Repeat(" ", flagColumn)
 	text := wrap(f.Usage, margin, helpWidth)
 	fmt.Fprintf(out, "  %-*s%s\n", flagColumn-2, name, strings.TrimPrefix(text, margin))
+	if facts := flagFacts(f); facts != "" {
+		fmt.Fprintf(out, "%s%s\n", margin, facts)
+	}
+}
+
+// flagFacts returns a flag's default and its variable.
+func flagFacts(f *pflag.Flag) string {
 	if !hasVariable(f) {
-		return
+		return ""
 	}
 	standard := ""
 	if f.DefValue != "" {
 		standard = "Default: " + f.DefValue + ". "
 	}
-	fmt.Fprintf(out, "%s%sVariable: %s.\n", margin, standard, variable(f.Name))
+	return standard + "Variable: " + variable(f.Name) + "."
 }
 
 // wrap breaks text into lines of at most width bytes, each after a margin.

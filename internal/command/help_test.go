@@ -81,13 +81,3 @@ func TestHelpInSpiteOfMistakes(t *testing.T) {
 		}
 	}
 }
-
-func TestCompletionIsThereButNotShown(t *testing.T) {
-	status, script, _ := result(t, process([]string{"completion", "bash"}))
-	if status != 0 || !strings.Contains(script, "sop-chat") {
-		t.Errorf("status %d", status)
-	}
-	if _, help, _ := result(t, process([]string{"--help"})); strings.Contains(help, "completion") {
-		t.Error("the help shows the command completion")
-	}
-}

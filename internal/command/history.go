@@ -120,6 +120,7 @@ func defineRoom(flags *pflag.FlagSet, room *string) {
 	define(flags, room, "room", "NAME", "", anyText,
 		`Only messages of that room.`)
 	flags.SetAnnotation("room", withoutVariable, nil)
+	flags.SetAnnotation("room", roomOfFile, nil)
 }
 
 // filter returns the filter; standard is the value of --last for auto.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"os/user"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -88,7 +87,7 @@ func newJoin(p Process, run joinFunc) *cobra.Command {
 		Short:             "Joins a room, in a full screen or line by line.",
 		Long:              joinAbout,
 		Example:           joinExamples,
-		ValidArgsFunction: completeAddress,
+		ValidArgsFunction: completeBeginning("localhost:", "http://", "https://"),
 	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 }
 
@@ -106,17 +105,6 @@ func (o *joinOptions) defineFlags(flags *pflag.FlagSet) {
 		`Prints a JSON object for each message, with time, name and text. Implies --plain.`)
 	define(flags, &o.stay, "stay", "", "false", truth,
 		`Stays in the room, for services: joins again whenever the connection ends, and goes on when the input has ended. Implies --plain.`)
-}
-
-// completeAddress completes what an address begins with.
-func completeAddress(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	const directive = cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	if len(args) > 0 {
-		return nil, directive
-	}
-	return slices.DeleteFunc([]string{"localhost:", "http://", "https://"}, func(beginning string) bool {
-		return !strings.HasPrefix(beginning, begun)
-	}), directive
 }
 
 // readArguments takes HOST:PORT, or the address of a page, and the key.

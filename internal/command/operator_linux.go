@@ -36,6 +36,7 @@ type operator struct {
 	upgrades upgrades      // nil: the server can't be upgraded
 	rekeyed  *rekeyedRooms // nil: no file says the keys of rooms
 	began    time.Time
+	build    Build
 	logger   *slog.Logger
 }
 
@@ -55,7 +56,7 @@ type upgrades interface {
 func newOperator(o *serveOptions, p Process, s *server.Server, origins *origin.Table, open *openRooms, reload *reloader, logger *slog.Logger) *operator {
 	a := &operator{
 		server: s, origins: origins, speaker: &broadcast.Sender{Name: o.serverName}, level: o.logged, rekeyed: open.rekeyed,
-		began: time.Now(), logger: logger,
+		began: time.Now(), build: p.Build, logger: logger,
 	}
 	if o.rereads(p) {
 		a.reloads = reload
@@ -461,7 +462,7 @@ func (a *operator) setLevel(r admin.Request) (admin.Result, error) {
 
 func (a *operator) stats() (admin.Result, error) {
 	stats, err := json.Marshal(map[string]any{
-		"pid": os.Getpid(), "version": version(), "uptime_seconds": int(time.Since(a.began) / time.Second),
+		"pid": os.Getpid(), "version": a.build.recorded().String(), "uptime_seconds": int(time.Since(a.began) / time.Second),
 		"draining": a.server.IsDraining(), "rooms": len(a.server.Rooms()), "clients": a.clients(),
 	})
 	return &admin.Stats{Stats: stats}, err

@@ -121,7 +121,7 @@ func newServe(p Process, run serveFunc) *cobra.Command {
 		Short:   "Runs a chat room on a TCP port, for everyone who knows its key.",
 		Long:    serveAbout,
 		Example: serveExamples,
-		Version: version(),
+		Version: p.Build.recorded().long(),
 	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 	cmd.Flags().Bool("version", false, "Shows the version.")
 	cmd.SetVersionTemplate("{{.Version}}\n")

@@ -93,6 +93,9 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	opened()
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
+	if !p.errIsTerminal { // a log is read when the binary may be another one
+		logger.Info("starting", "version", p.Build.recorded().String())
+	}
 	secure.start(s)
 	site.start(o, webRoom(s, personal), origins, logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
@@ -127,7 +130,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	defer socket.serve(ctx, operator, logger)()
 	defer line.start(ctx, operator)()
 	if former != nil {
-		former.log(logger)
+		former.log(p.Build, logger)
 	}
 	served := s.Serve(closeFirst(closeFirst(closeFirst(closeFirst(ctx, u.stop), ending), secure.stopAccepting), site.close))
 	stopReloading() // before the history takes no more rooms

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -33,6 +34,15 @@ func (s *setting[T]) Set(text string) error {
 		return err
 	}
 	*s.value, s.text = value, text
+	return nil
+}
+
+// words returns the words that the setting can be, if it can be only some.
+func (s *setting[T]) words() []string {
+	_, err := s.parse("\x00")
+	if choice, is := errors.AsType[*choiceError](err); is {
+		return choice.words
+	}
 	return nil
 }
 
@@ -143,15 +153,25 @@ func size(text string) (int, error) {
 	return int(n), nil
 }
 
-// oneOf returns a parser of one of some words.
+// oneOf returns a parser of one of some words. Its error is a choiceError.
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		if !slices.Contains(words, text) {
-			last := len(words) - 1
-			return "", fmt.Errorf("%q is not %s or %s", text, strings.Join(words[:last], ", "), words[last])
+			return "", &choiceError{text, words}
 		}
 		return text, nil
 	}
+}
+
+// A choiceError says that a text is none of some words.
+type choiceError struct {
+	text  string
+	words []string
+}
+
+func (e *choiceError) Error() string {
+	last := len(e.words) - 1
+	return fmt.Sprintf("%q is not %s or %s", e.text, strings.Join(e.words[:last], ", "), e.words[last])
 }
 
 // level parses the lowest level that is logged.

@@ -218,7 +218,7 @@ func (u *upgrader) complete(state *handover.State, l left) error {
 	if state.Others == nil {
 		state.Others = make(map[string]json.RawMessage)
 	}
-	state.Program = version()
+	state.Program = u.process.Build.recorded().String()
 	state.Others[leftName] = text
 	return nil
 }

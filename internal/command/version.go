@@ -2,35 +2,91 @@ package command
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
-// version describes the program by its build information.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "version unknown"
-	}
-	return describe(info)
+// A Build says of which source the program was built, as far as that was told to
+// the linker. A release sets all of it.
+type Build struct {
+	Version string // 1.2.3
+	Commit  string
+	Date    string // of the commit, as RFC 3339 has it
+
+	modified bool // since the commit
 }
 
-func describe(info *debug.BuildInfo) string {
-	about := []string{"sop-chat " + info.Main.Version}
+// recorded returns the build with what Go has recorded in the binary, unless the
+// linker was told another commit.
+func (b Build) recorded() Build {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return b.with(info)
+	}
+	return b.with(&debug.BuildInfo{})
+}
+
+func (b Build) with(info *debug.BuildInfo) Build {
 	setting := make(map[string]string)
 	for _, s := range info.Settings {
 		setting[s.Key] = s.Value
 	}
-	if revision := setting["vcs.revision"]; revision != "" {
-		about = append(about, "revision "+revision)
+	if b.Version == "" {
+		b.Version = moduleVersion(info.Main.Version, setting["vcs.revision"] != "")
 	}
-	if at := setting["vcs.time"]; at != "" {
-		about = append(about, "of "+at)
+	b.Version = strings.TrimPrefix(b.Version, "v")
+	if b.Commit == "" {
+		b.Commit, b.Date = setting["vcs.revision"], setting["vcs.time"]
+		b.modified = setting["vcs.modified"] == "true"
 	}
-	if setting["vcs.modified"] == "true" {
-		about = append(about, "modified since")
+	return b
+}
+
+// between matches versions that Go makes up for commits without a tag.
+var between = regexp.MustCompile(`\d{14}-[0-9a-f]{12}$`)
+
+// moduleVersion returns the version of a module, or "development" if it has none. One
+// that was made up of a commit is not needed if the commit is known.
+func moduleVersion(version string, hasCommit bool) string {
+	version = strings.TrimSuffix(version, "+dirty")
+	if version == "" || version == "(devel)" || hasCommit && between.MatchString(version) {
+		return "development"
 	}
-	about = append(about, fmt.Sprintf("built with %s for %s/%s", info.GoVersion, runtime.GOOS, runtime.GOARCH))
-	return strings.Join(about, ", ")
+	return version
+}
+
+// String returns the program's name and version, with commit and date if they are
+// known.
+func (b Build) String() string {
+	var details []string
+	if b.Commit != "" {
+		details = append(details, b.Commit[:min(len(b.Commit), 12)])
+	}
+	if date := b.day(); date != "" {
+		details = append(details, date)
+	}
+	if b.modified {
+		details = append(details, "modified")
+	}
+	text := "sop-chat " + b.Version
+	if len(details) > 0 {
+		text += " (" + strings.Join(details, ", ") + ")"
+	}
+	return text
+}
+
+// day returns the date of the commit, or an empty text.
+func (b Build) day() string {
+	at, err := time.Parse(time.RFC3339, b.Date)
+	if err != nil {
+		return ""
+	}
+	return at.UTC().Format(time.DateOnly)
+}
+
+// long returns what --version shows.
+func (b Build) long() string {
+	return fmt.Sprintf("%s\n%s, %s/%s", b, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

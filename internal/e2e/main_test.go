@@ -66,6 +66,8 @@ func build(path string, flags ...string) error {
 	args := append([]string{"build", "-o", path}, flags...)
 	if raceEnabled {
 		args = append(args, "-race")
+	} else {
+		args = append(args, "-trimpath") // as it is released, so that TestReproducible need not compile it again
 	}
 	cmd := exec.Command("go", append(args, "../..")...)
 	if !raceEnabled { // As it is released, see TestStatic.
