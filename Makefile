@@ -3,13 +3,22 @@
 PORT ?= 9000
 KEY  ?= key
 
-.PHONY: help build run test check race fuzz model simulation e2e page licenses module tools
+# What a release is built with, see docs/releasing.md.
+VERSION ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
+COMMIT  ?= $(shell git rev-parse HEAD)
+DATE    ?= $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)
+
+.PHONY: help build release run test check race fuzz model simulation e2e page licenses module tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./sop-chat, one file that needs no other
 	CGO_ENABLED=0 go build -o sop-chat
+
+release: ## build ./sop-chat with the bytes that a release of this commit has
+	CGO_ENABLED=0 go build -trimpath -buildvcs=true -o sop-chat \
+		-ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)"
 
 run: ## run the server on PORT with KEY (9000 and key)
 	go run . $(PORT) $(KEY)

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Has systemd read the units. It starts nothing.
+set -e
+if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
+    systemctl daemon-reload || true
+fi
