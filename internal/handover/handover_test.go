@@ -55,7 +55,7 @@ func example() *State {
 	}
 	second := Conn{FD: 13, Sender: 2, Framing: 0, Message: []byte("x")}
 	return &State{
-		Program: "1.0", SavedAt: time.Date(2026, 3, 1, 12, 0, 0, 7, time.UTC), LastID: 40,
+		Program: "1.0", SavedAt: time.Date(2026, 3, 1, 12, 0, 0, 7, time.UTC), LastID: 40, Drains: true,
 		Senders: []broadcast.SavedSender{
 			{ID: 3, Name: []byte("ann\xff"), Addr: netip.MustParseAddrPort("192.0.2.7:4711")},
 			{ID: 4, Name: []byte("bob"), Addr: netip.MustParseAddrPort("[2001:db8::1]:1")},
@@ -79,6 +79,8 @@ func example() *State {
 		Origins: &origin.Saved{At: time.Hour, Secret: bytes.Repeat([]byte{7}, 32), Records: []origin.SavedRecord{{
 			Origin: netip.MustParsePrefix("192.0.2.7/32"), ChangedAt: 1, Wrong: 2, Keys: []uint32{3}, WrongAt: 4, Looks: 5, LookedAt: 6, Next: 7,
 			BannedTo: 8, Forgiven: 9, ForgivenTo: 10, ConnectedTo: 11,
+		}}, Manual: []origin.Listed{{
+			Network: netip.MustParsePrefix("198.51.100.0/24"), Until: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), Keys: 1, Reason: "spam", By: "ann",
 		}}},
 		Others: map[string]json.RawMessage{"page": json.RawMessage(`{"port":8080}`)},
 	}

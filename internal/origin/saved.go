@@ -50,8 +50,9 @@ func (t *Table) Save(now time.Time) *Saved {
 	return s
 }
 
-// Restore has a table that has heard of no origin remember what was saved some time ago. If its configuration permits fewer records, some are forgotten. What
-// can't be is left out, and that is the error.
+// Restore has a table that has heard of no origin remember what was saved some time ago. If
+// its configuration permits fewer records, some are forgotten. What can't be is left out, and
+// that is the error.
 func (t *Table) Restore(s *Saved, now time.Time, ago time.Duration) error {
 	if t == nil || s == nil {
 		return nil
