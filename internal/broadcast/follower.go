@@ -234,6 +234,13 @@ func (f *Follower) watermarks() watermarks {
 	return watermarksFor(f.log().backlog)
 }
 
+// Lag returns how many bytes of messages were appended that the follower has not taken.
+// Any goroutine may call it.
+func (f *Follower) Lag() int {
+	at := f.cursor.Position() // first, or the end might be before it
+	return int(f.log().End() - at)
+}
+
 // IsHolding reports whether the room is held, and would be if no other reader
 // lagged.
 func (f *Follower) IsHolding() bool {

@@ -105,7 +105,11 @@ func ownAddress(p Process) string {
 		return value
 	}
 	at := func(flag string) string {
-		address, _ := webListen(variable(flag))
+		listen := webListen
+		if flag == "metrics" {
+			listen = metricsListen
+		}
+		address, _ := listen(variable(flag))
 		return localAddress(address.host, fmt.Sprint(address.port))
 	}
 	noPlain, _ := truth(variable("no-plain"))

@@ -14,6 +14,7 @@ func TestOwnAddress(t *testing.T) {
 		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_BIND=192.0.2.1"}, "192.0.2.1:9000"},
 		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_BIND=2001:db8::1"}, "[2001:db8::1]:9000"},
 		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_METRICS=:9100"}, "http://127.0.0.1:9100/healthz"},
+		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_METRICS=9100"}, "http://127.0.0.1:9100/healthz"},
 		{[]string{"SOP_CHAT_PORT=9000", "SOP_CHAT_NO_PLAIN=true", "SOP_CHAT_TLS=:9443"}, "tls://127.0.0.1:9443"},
 		{[]string{"SOP_CHAT_WEB=127.0.0.1:8080"}, "http://127.0.0.1:8080/"},
 		{[]string{"SOP_CHAT_WEB=:443", "SOP_CHAT_ACME=chat.example.com"}, "https://127.0.0.1:443/"},

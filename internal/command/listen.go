@@ -22,6 +22,12 @@ func listenAll(ctx context.Context, bind string, port uint16, listen listenFunc)
 	if err != nil {
 		return nil, err
 	}
+	return listenOn(addrs, port, listen)
+}
+
+// listenOn listens on those of some addresses that this machine has, at least one, and
+// returns them.
+func listenOn(addrs []netip.Addr, port uint16, listen listenFunc) ([]netip.Addr, error) {
 	var bound []netip.Addr
 	var missing error
 	for _, addr := range addrs {

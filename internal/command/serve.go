@@ -48,6 +48,7 @@ type serveOptions struct {
 	web           webOptions
 	tls           tlsOptions
 	certs         certOptions
+	metrics       metricsOptions
 	loops         int // or automatic
 	send          string
 	admin         string // a path, or adminAuto or adminOff
@@ -191,6 +192,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`not say it can claim any address.`)
 	o.tls.defineFlags(flags)
 	o.certs.defineFlags(flags)
+	o.metrics.defineFlags(flags)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -270,6 +272,9 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		return err
 	}
 	if err := o.web.check(o.stage); err != nil {
+		return err
+	}
+	if err := o.metrics.check(o.stage); err != nil {
 		return err
 	}
 	return o.checkTLS()

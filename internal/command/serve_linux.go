@@ -74,6 +74,11 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		return err
 	}
 	defer socket.close()
+	monitoring, err := openMetrics(ctx, o, handed)
+	if err != nil {
+		return err
+	}
+	defer monitoring.close()
 	handed.closeOthers(logger)
 	service := newService(p, logger)
 	opened := service.extend("opening the history")
@@ -98,6 +103,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	}
 	secure.start(s)
 	site.start(o, webRoom(s, personal), origins, logger)
+	monitoring.start(o, s, keeper, secure, logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
 	if former == nil {
@@ -105,6 +111,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		fmt.Fprint(p.Stderr, handed.announce())
 		o.invite(p.Stderr, bound, secure)
 		site.invite(o, p)
+		monitoring.invite(p.Stderr, o)
 		o.announceHiddenKeys(p.Stderr)
 		warnOfPlaintext(p.warnings, o.endpoints(bound, site.bound))
 		warn(o.allRooms())

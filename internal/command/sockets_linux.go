@@ -18,13 +18,14 @@ import (
 
 // Names by which a socket of systemd says what it is for (FileDescriptorName=).
 const (
-	plainSocket = "plain"
-	tlsSocket   = "tls"
-	webSocket   = "web"
-	acmeSocket  = "acme-http"
+	plainSocket   = "plain"
+	tlsSocket     = "tls"
+	webSocket     = "web"
+	acmeSocket    = "acme-http"
+	metricsSocket = "metrics"
 )
 
-var socketNames = []string{plainSocket, tlsSocket, webSocket, acmeSocket}
+var socketNames = []string{plainSocket, tlsSocket, webSocket, acmeSocket, metricsSocket}
 
 // handedSockets are those that systemd has opened for the server, or that the program had
 // whose place this one takes.

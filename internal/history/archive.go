@@ -52,6 +52,7 @@ type Archive struct {
 	share    atomic.Int64 // see setShare
 	ending   []*Room      // whose logs have been read to their ends; what was said there last is in the batch
 	progress atomic.Int64 // grows while a call goes on that has not hung
+	counts   counts
 	hung     <-chan error // returns when a call has ended that hung and used the file; nil if none hangs
 
 	finishing context.Context // done when there will be no more rooms
@@ -213,6 +214,8 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 	case err != nil:
 		a.failed(err)
 		a.indexAt = a.inspectAt
+	default:
+		a.counts.succeed()
 	}
 	w.record()
 	if ended {
@@ -288,6 +291,7 @@ func (a *Archive) take(until time.Time) bool {
 			return false
 		case len(entries) > 0:
 			a.batch.add(r, entries)
+			a.counts.taken.Store(int64(a.batch.used))
 			return true
 		}
 	}

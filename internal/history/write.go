@@ -30,7 +30,9 @@ func (a *Archive) write() error {
 			r.lineage, r.recorded = append(r.lineage, r.current()), true
 		}
 	}
-	a.pace.measure(a.batch.messages(), time.Since(began))
+	messages, took := a.batch.messages(), time.Since(began)
+	a.pace.measure(messages, took)
+	a.counts.add(messages, took)
 	return nil
 }
 
@@ -155,6 +157,8 @@ func (a *Archive) keep(ctx context.Context) error {
 
 // written is called when the batch was written.
 func (a *Archive) written(w *watchdog) {
+	a.counts.succeed()
+	a.counts.taken.Store(0)
 	missing := w.all()
 	if a.failing {
 		missing += a.missing()
@@ -193,12 +197,14 @@ func (a *Archive) leaveOut(w *watchdog) {
 		for _, p := range a.batch.parts {
 			if p.room == r {
 				r.missing += int64(len(p.entries))
+				a.counts.missing.Add(uint64(len(p.entries)))
 				r.retain(p.entries, 0, 0)
 			}
 		}
 		if a.batch.drop(r) == 0 {
 			w.leaveOut(r)
 		}
+		a.counts.taken.Store(int64(a.batch.messages()))
 		r.leaveOut(w.leftOut[r])
 		delete(w.leftOut, r)
 	}
@@ -207,6 +213,7 @@ func (a *Archive) leaveOut(w *watchdog) {
 // leaveOut records that messages after those before were left out.
 func (r *Room) leaveOut(messages int64) {
 	r.missing += messages
+	r.archive.counts.missing.Add(uint64(messages))
 	r.retain(nil, 0, messages)
 }
 
@@ -225,6 +232,7 @@ func (a *Archive) giveUp(w *watchdog) error {
 
 // failed tells the logger, once, that the file can't be written.
 func (a *Archive) failed(err error) {
+	a.counts.fail(reason(err))
 	if a.failing {
 		return
 	}

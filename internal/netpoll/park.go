@@ -28,6 +28,7 @@ type parker struct {
 	attempt func(uintptr) bool
 	until   time.Time // when Go's poller is to give up
 	began   time.Time // when the goroutine last let others run
+	parked  time.Time // when the last call of park began
 }
 
 // timeSlice is how long the goroutine works before it lets others run: as long as
@@ -48,13 +49,14 @@ func newParker(epoll int, poll func() bool, block func(time.Time)) *parker {
 // park polls until there are events, and sleeps in between, or until a time; the
 // zero time is never. It polls at least once.
 func (p *parker) park(until time.Time) {
+	p.parked = time.Now()
 	if p.conn == nil {
 		p.block(until)
 		return
 	}
-	if now := time.Now(); now.Sub(p.began) >= timeSlice {
+	if p.parked.Sub(p.began) >= timeSlice {
 		runtime.Gosched()
-		p.began = now
+		p.began = p.parked
 	}
 	if until != p.until {
 		p.until = until

@@ -210,5 +210,8 @@ func (p *Poller) clearWake() {
 	p.woken.Store(false)
 }
 
+// Parked returns when the last Wait began.
+func (p *Poller) Parked() time.Time { return p.parker.parked }
+
 // Now returns the time.
 func (p *Poller) Now() time.Time { return time.Now() }

@@ -187,6 +187,7 @@ func (a *acceptor) resumeAccept() {
 // add adds a connection that was accepted or handed over.
 func (a *acceptor) add(from Adopted) {
 	a.pauseReported = false
+	a.counts.connections++
 	a.lastID++
 	c := &conn{fd: int32(from.FD), audience: -1, index: -1, framing: from.framing()}
 	c.ID, c.Addr = a.lastID, from.Peer

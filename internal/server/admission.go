@@ -17,6 +17,7 @@ func (s *Server) IsDraining() bool { return s.rooms.draining.Load() }
 
 // causeDraining is for a connection that comes while the server lets nobody in.
 var causeDraining = cause{
-	words: "the server lets nobody in for now", level: slog.LevelInfo, complete: true,
+	reason: serverDraining,
+	words:  "the server lets nobody in for now", level: slog.LevelInfo, complete: true,
 	status: websocket.TryAgainLater, told: "the server lets nobody in for now",
 }

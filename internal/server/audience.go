@@ -9,6 +9,7 @@ import (
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/netpoll"
+	"sop-chat/internal/wire"
 )
 
 // An audience is what one room has at one loop: its members there. It reads and
@@ -87,6 +88,7 @@ type limits struct {
 // begin begins a wake-up.
 func (a *audience) begin() {
 	log := a.room.log
+	a.room.restraint.look(log.Pressed(), log.Held(), a.wall, &a.counts)
 	a.shares.begin(log.Pressed(), log.Space(), a.now)
 	a.rates.begin(a.room.rate.Load(), a.now)
 	a.resume()
@@ -125,6 +127,7 @@ func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 	}
 	if c.cursor < a.room.log.Head() || c.pongDue() || c.isBehind() { // and perhaps nothing new will come
 		a.writeSoon(c)
+		c.lag.replays = true
 	}
 	a.arm(c)
 }
@@ -156,6 +159,7 @@ func (a *audience) publish() {
 	log := a.room.log
 	a.turnOutput()
 	a.output.measure(a.batch.Len(), 0)
+	a.counts.messages += uint64(a.batch.Len() / wire.Size)
 	log.Append(a.batch, a.wall)
 	log.Wake(a.cursor)
 	end := log.End()
@@ -173,7 +177,7 @@ func (a *audience) mustFlush() bool { return len(a.ready) > 0 || a.written != a.
 // leaves off when the room has been sent as much as it may be in a wake-up, and goes on
 // in the next one; until then, nothing more is read.
 func (a *audience) flush() {
-	head := a.room.log.Head()
+	head, delivered := a.room.log.Head(), a.counts.delivered
 	a.hasLeftOff = true
 	a.turnOutput()
 	a.output.measure(int(head-a.written), len(a.ready))
@@ -193,6 +197,9 @@ func (a *audience) flush() {
 		if c.lag == nil && c.cursor < a.flushed {
 			a.write(c, a.flushed)
 		}
+	}
+	if a.written != a.flushed && a.counts.delivered > delivered && a.counts.isSampleDue(a.now) {
+		a.counts.latency.Observe(a.kernel.Now().Sub(a.room.log.TimeAt(a.written)))
 	}
 	a.written, a.flushing = a.flushed, 0
 	a.hasLeftOff = a.written != head // the rest of what is new is for the next flush

@@ -79,6 +79,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		return a.waitOrRefuse(p, m, causeName)
 	}
 	a.inbox.count(p.room, 1)
+	a.counts.accepted++
 	a.announceAccepted(p, m)
 	a.kernel.Tune(int(c.fd), p.remote, a.limits.peer)
 	c.state = echoing
@@ -140,6 +141,7 @@ func (a *acceptor) announceAccepted(p *pendingConn, m *wire.Message) {
 
 // refuse ends a connection whose key is wrong, or whose room is full, and announces that.
 func (a *acceptor) refuse(p *pendingConn, m *wire.Message, why cause) state {
+	a.counts.refused[why.reason]++
 	log := a.rooms.refusals()
 	if p.room != nil {
 		log = p.room.log

@@ -46,6 +46,7 @@ func (l *loop) closeEnded() {
 // to it.
 func (l *loop) close(e ending) {
 	c, room := e.conn, e.room
+	l.counts.ended[e.cause.reason]++
 	l.table.remove(c)
 	l.prepareClose(e)
 	l.kernel.Close(int(c.fd)) // whatever it returns: the descriptor is gone
@@ -119,7 +120,7 @@ func (l *loop) discard(fd int) {
 		if len(space) == 0 {
 			return
 		}
-		if n, errno := l.kernel.Read(fd, space); n == 0 || errno != 0 {
+		if n, errno := l.readFrom(fd, space); n == 0 || errno != 0 {
 			return
 		}
 	}

@@ -96,7 +96,7 @@ func (c *conn) sendControl(s *system) outcome {
 			break
 		}
 		s.framed = append(s.framed[:0], f.out[:f.outLen])
-		n, errno := s.kernel.Send(int(c.fd), s.framed)
+		n, errno := s.sendTo(int(c.fd), s.framed)
 		if errno == syscall.EINTR {
 			continue
 		}
@@ -127,10 +127,10 @@ func (c *conn) sendBehind(s *system, b []byte) (int, syscall.Errno) {
 	f := c.frames()
 	if f == nil || f.outLen == 0 {
 		s.framed = append(s.framed[:0], b)
-		return s.kernel.Send(int(c.fd), s.framed)
+		return s.sendTo(int(c.fd), s.framed)
 	}
 	s.framed = append(s.framed[:0], f.out[:f.outLen], b)
-	n, errno := s.kernel.Send(int(c.fd), s.framed)
+	n, errno := s.sendTo(int(c.fd), s.framed)
 	before := min(n, f.outLen)
 	f.sent(before)
 	return n - before, errno
@@ -157,7 +157,7 @@ func (c *conn) send(o *output, stretches [][]byte, total int, end broadcast.Posi
 	case isNew:
 		n, errno = c.sendFramed(o, stretches, total, end)
 	default:
-		n, errno = o.kernel.Send(int(c.fd), stretches)
+		n, errno = o.sendTo(int(c.fd), stretches)
 	}
 	if f := c.frames(); f != nil && n == total && end >= f.end {
 		f.end = 0
@@ -171,7 +171,7 @@ func (c *conn) send(o *output, stretches [][]byte, total int, end broadcast.Posi
 func (c *conn) sendHeader(o *output, total int, end broadcast.Position) syscall.Errno {
 	f := &c.makePartial(o.system).frames
 	header := c.appendPreamble(f.out[:0], o.log, total)
-	n, errno := o.kernel.SendMore(int(c.fd), header)
+	n, errno := o.sendMoreTo(int(c.fd), header)
 	if n == 0 {
 		return errno
 	}
@@ -220,7 +220,7 @@ func (c *conn) sendFramed(o *output, stretches [][]byte, total int, end broadcas
 		header = c.appendPreamble(o.header[:0], o.log, total)
 		o.framed = append(append(o.framed[:0], header), stretches...)
 	}
-	n, errno := o.kernel.Send(int(c.fd), o.framed)
+	n, errno := o.sendTo(int(c.fd), o.framed)
 	if n == 0 || n == len(header)+total {
 		return max(0, n-len(header)), errno
 	}
@@ -271,7 +271,7 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 		}
 	}
 	s.framed = append(s.framed[:0], websocket.AppendClose(s.control[:0], status, reason))
-	s.kernel.Send(int(c.fd), s.framed)
+	s.sendTo(int(c.fd), s.framed)
 }
 
 func (c *conn) hasReceived() bool { return c.state == member && len(c.received()) > 0 }

@@ -27,6 +27,7 @@ func (s *restoring) populate(r *running) (others []int) {
 			others = append(others, m.FD)
 		case room == nil:
 		case m.conn == nil:
+			a.counts.ended[serverRestart]++
 			announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: s.senders[m.Sender], Reason: m.Ended}, a.wall)
 		default:
 			s.addMember(r, m, room)
@@ -126,7 +127,7 @@ func (l *loop) restoreMember(s *restoring, m *restoredMember, room *Room) {
 	}
 	if d := m.Draining; d != nil {
 		l.table.hold(c)
-		a.restoreDraining(c, cause{words: d.Words, level: slog.Level(d.Level), reset: d.Reset, complete: d.Complete, failed: d.Failed})
+		a.restoreDraining(c, cause{words: d.Words, reason: drainingReason(d), level: slog.Level(d.Level), reset: d.Reset, complete: d.Complete, failed: d.Failed})
 		return
 	}
 	if errno := l.table.register(l.kernel, c, c.firstInterest()); errno != 0 {
@@ -138,6 +139,17 @@ func (l *loop) restoreMember(s *restoring, m *restoredMember, room *Room) {
 	if l.common.limits.peer > 0 {
 		a.checkWindow(c) // its turn begins anew
 	}
+}
+
+// drainingReason returns the reason of a draining connection's cause, if it has one.
+func drainingReason(c *handover.Cause) reason {
+	switch {
+	case c.Failed:
+		return callFailed
+	case c.Words == causeReplaced.words:
+		return causeReplaced.reason
+	}
+	return otherReason
 }
 
 // startRestored has the loop do what there is to do for its audiences as soon as it runs.

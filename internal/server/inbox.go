@@ -34,19 +34,21 @@ type emptying struct {
 
 // An inbox is where a loop finds what others have for it, on other goroutines: the
 // connections that the acceptor assigns to it, the rooms that have something new,
-// those that are to be emptied, and what operators ask for.
+// those that are to be emptied, what operators ask for, and questions for its numbers.
 type inbox struct {
 	loop     int          // its index
 	assigned atomic.Int32 // members of the loop, and connections that are to be
 	wake     func()       // wakes the loop
 	asked    atomic.Bool  // there are requests or sayings
 
+	isAsked  atomic.Bool // somebody has asked for the loop's numbers
 	mu       sync.Mutex
-	waiting  []assignment // guarded by mu
-	woken    []*Room      // guarded by mu
-	emptying []emptying   // guarded by mu
-	requests []request    // guarded by mu
-	sayings  []saying     // guarded by mu; the first loop's
+	waiting  []assignment    // guarded by mu
+	woken    []*Room         // guarded by mu
+	emptying []emptying      // guarded by mu
+	requests []request       // guarded by mu
+	sayings  []saying        // guarded by mu; the first loop's
+	askers   []chan<- report // guarded by mu; each has space for the answer
 }
 
 func (b *inbox) put(a assignment) {
@@ -103,4 +105,23 @@ func (b *inbox) takeEmptying() []emptying {
 func (b *inbox) count(room *Room, by int32) {
 	b.assigned.Add(by)
 	room.at[b.loop].members.Add(by)
+}
+
+// ask has the loop answer with its numbers.
+func (b *inbox) ask(answer chan<- report) {
+	b.mu.Lock()
+	b.askers = append(b.askers, answer)
+	b.isAsked.Store(true)
+	b.mu.Unlock()
+	b.wake()
+}
+
+// takeAsked returns where the loop is to answer.
+func (b *inbox) takeAsked() []chan<- report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken := b.askers
+	b.askers = nil
+	b.isAsked.Store(false)
+	return taken
 }

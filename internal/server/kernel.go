@@ -34,6 +34,7 @@ type kernel interface {
 	Modify(fd int, generation uint32, want netpoll.Interest) syscall.Errno
 	Remove(fd int) syscall.Errno
 	Wait(events []netpoll.Event, until time.Time) (int, syscall.Errno)
+	Parked() time.Time
 	Wake()
 	Now() time.Time
 	CPUTime() (thread int, used time.Duration)

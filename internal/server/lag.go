@@ -9,6 +9,7 @@ type lag struct {
 	// deferred: the kernel lacked memory for the write. The socket may have space, so that
 	// epoll might report it as writable all the time, and is not asked.
 	deferred bool
+	replays  bool // it has yet to receive messages from before it joined
 }
 
 // retryDeferred marks the members whose writes were deferred as ready.

@@ -22,18 +22,18 @@ var layers = []struct {
 	types []string
 }{
 	{"kernel", []string{
-		"kernel", "fileMemory", "origins", "system", "clock", "cause", "outcome", "outcomeKind", "spares", "partial", "frames", "flatFrame", "framing",
+		"kernel", "fileMemory", "origins", "system", "clock", "tally", "restraint", "reason", "cause", "outcome", "outcomeKind", "spares", "partial", "frames", "flatFrame", "framing",
 		"output", "sendLimits", "sendMeter", "sendChoice", "sendMode", "modeChooser", "trialLimits", "period", "sent",
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{
-		"Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "request", "saying", "Who", "Member", "ending", "endings", "table",
+		"report", "Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "request", "saying", "Who", "Member", "ending", "endings", "table",
 	}},
 	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{
 		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked", "delays", "delayedOrigin", "refusal",
 	}},
-	{"loop", []string{"loop", "progress", "Server", "Config", "heartbeat", "freezer", "running", "saver", "restoring", "restoredMember", "restoredPending"}},
+	{"loop", []string{"loop", "lastReports", "LoopStats", "Stats", "progress", "Server", "Config", "heartbeat", "freezer", "running", "saver", "restoring", "restoredMember", "restoredPending"}},
 }
 
 // mayName reports whether what is declared in one layer may name what is in another.

@@ -169,6 +169,10 @@ func (l *loop) turn() (running bool, err error) {
 	if errno != 0 && errno != syscall.EINTR {
 		return false, os.NewSyscallError("epoll_wait", errno)
 	}
+	l.counts.wakeups++
+	if !l.wall.IsZero() {
+		l.counts.busy += l.kernel.Parked().Sub(l.wall)
+	}
 	l.update(l.kernel.Now(), until)
 	l.heartbeat.answer()
 	if l.stop.Load() {
@@ -200,6 +204,7 @@ func (l *loop) turn() (running bool, err error) {
 	l.audiences.settle()
 	l.emptyRooms()
 	l.attendRequests()
+	l.answerStats()
 	return true, nil
 }
 

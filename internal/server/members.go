@@ -106,7 +106,7 @@ func causeBanned(reason string) cause {
 // causeOperator is for a client that an operator disconnects, with words for the log and
 // for the client, and a reason that is added to both.
 func causeOperator(words, told, reason string) cause {
-	c := cause{words: words, level: slog.LevelInfo, complete: true, status: kicked, told: told}
+	c := cause{words: words, reason: kickedByOperator, level: slog.LevelInfo, complete: true, status: kicked, told: told}
 	switch {
 	case reason == "":
 	case told == "":

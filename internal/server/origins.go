@@ -161,5 +161,5 @@ func (l *loop) endDenied(why cause) {
 
 // causeOrigin is for a connection that is closed because of its origin.
 func causeOrigin(v origin.Verdict) cause {
-	return cause{words: "its address " + v.String(), level: slog.LevelDebug, reset: true}
+	return cause{words: "its address " + v.String(), reason: reasonOrigin(v), level: slog.LevelDebug, reset: true}
 }

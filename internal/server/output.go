@@ -86,7 +86,7 @@ func (o *output) refer(fd int, stretches [][]byte) (sent int, errno syscall.Errn
 	case sent > 0:
 		return sent, 0 // the rest is tried again
 	}
-	sent, errno = o.kernel.Send(fd, stretches)
+	sent, errno = o.sendTo(fd, stretches)
 	switch {
 	case errno == 0 || errno == syscall.EAGAIN:
 		o.memory.StopLending(os.NewSyscallError("sendfile", failed))
@@ -114,7 +114,7 @@ func (o *output) sendfile(fd int, stretches [][]byte) (sent int, errno syscall.E
 			size += len(stretches[0])
 			stretches = stretches[1:]
 		}
-		n, errno := o.kernel.Sendfile(fd, memory.File(), offset, size)
+		n, errno := o.sendFileTo(fd, memory.File(), offset, size)
 		sent += n
 		if n < size {
 			return sent, errno

@@ -47,7 +47,7 @@ func (c *conn) receive(s *system, b []byte) (came int, r websocket.Received, err
 	if early := c.received(); len(early) > 0 {
 		came = copy(b, early)
 		c.partial.frames.received = early[came:]
-	} else if came, errno = s.kernel.Read(int(c.fd), b); errno == syscall.EINTR {
+	} else if came, errno = s.readFrom(int(c.fd), b); errno == syscall.EINTR {
 		return c.receive(s, b)
 	} else if errno != 0 || came == 0 {
 		return 0, r, errno

@@ -156,6 +156,7 @@ func (l *loop) say(what *saying) error {
 	}
 	batch := l.common.batch
 	batch.Add(what.from, copy(batch.Free(), what.message[:]))
+	l.counts.messages += uint64(batch.Len() / wire.Size)
 	log.Append(batch, l.wall)
 	log.Wake(nil)
 	return nil

@@ -69,6 +69,8 @@ type Room struct {
 
 	isRestored bool // see Restored
 
+	restraint restraint
+
 	closing atomic.Bool  // nobody is let in any more
 	open    atomic.Int32 // loops that have not closed it; more than 0 unless it is closing
 }

@@ -109,6 +109,7 @@ func (o *output) endLap() {
 // countSent counts bytes that were written to a member.
 func (o *output) countSent(bytes int) {
 	m := &o.meter
+	o.counts.delivered += uint64(bytes)
 	m.bytes += bytes
 	o.left -= bytes
 	if m.running && m.bytes >= o.limits.lap {

@@ -78,6 +78,7 @@ type Server struct {
 	answers    answerQueue // of the keyring
 	listeners  []int
 	handoff    handoffQueue
+	reports    lastReports
 	stopping   atomic.Bool
 	freezer    *freezer
 	freezing   sync.Mutex       // from Freeze to Thaw
@@ -357,10 +358,17 @@ func (s *Server) end() {
 }
 
 // leaveLoops has nobody wake the loops any more, whose pollers are about to be destroyed.
+// What they have counted is kept.
 func (s *Server) leaveLoops() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.isServing = false
+	last := make([]*report, len(s.loops))
+	for i, l := range s.loops {
+		r := l.report()
+		last[i] = &r
+	}
+	s.reports.update(last)
 }
 
 // prepare creates a loop for each poller, and the acceptor in the first loop.

@@ -40,11 +40,12 @@ type simClient struct {
 	closing bool   // nothing more will be sent
 	gone    bool   // it closed its end in both directions
 
-	inbox  []byte
-	echoed bool
-	before int // how many messages there were when it was accepted
-	begin  int // index of the first message it must receive: what is replayed, then all that is published
-	next   int // index of the next message it must receive; -1 before the first
+	inbox    []byte
+	echoed   bool
+	received int // messages
+	before   int // how many messages there were when it was accepted
+	begin    int // index of the first message it must receive: what is replayed, then all that is published
+	next     int // index of the next message it must receive; -1 before the first
 
 	identity uint64 // which client it says it is; 0 if it does not
 

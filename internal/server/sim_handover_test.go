@@ -4,6 +4,7 @@ package server
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"sop-chat/internal/handover"
@@ -16,6 +17,7 @@ type simHandovers struct {
 	members, draining, lagging, isNew, frames int
 	pending, whole, echoing, adopted          int
 	unpassed, bad                             int
+	uncounted                                 int // of those that were not passed, before they were counted
 }
 
 func (a *simHandovers) add(b simHandovers) {
@@ -32,6 +34,7 @@ func (a *simHandovers) add(b simHandovers) {
 	a.adopted += b.adopted
 	a.unpassed += b.unpassed
 	a.bad += b.bad
+	a.uncounted += b.uncounted
 }
 
 // isTame reports whether something was never handed over.
@@ -150,6 +153,14 @@ func (w *world) goOn(state *handover.State) {
 	}
 	w.shared, w.identities, w.passes = newRooms(), newIdentities(), newPasses()
 	w.keyring.asked = nil
+	for _, c := range slices.Concat(w.handoff.waiting, w.loops[0].acceptor.adopted) {
+		if w.fds[c.FD] == nil {
+			w.handed.uncounted++
+		}
+	}
+	for _, l := range w.loops {
+		w.former.add(&l.counts)
+	}
 	w.handoff.waiting, w.answers.waiting, w.loops = nil, nil, nil
 	w.pool = newPool(w.out.memory)
 	if w.memory != nil {

@@ -19,6 +19,7 @@ type simKernel struct {
 	registered []registration // in the order of Add
 	woken      bool
 	stale      []netpoll.Event // of descriptors that were removed
+	parked     time.Time
 }
 
 type registration struct {
@@ -84,6 +85,7 @@ func (k *simKernel) Read(fd int, b []byte) (int, syscall.Errno) {
 			n = 1 + w.rng.IntN(n)
 		}
 		s.in = s.in[n:]
+		w.traffic.received += n
 		return n, 0
 	case s.errno != 0:
 		errno := s.errno
@@ -109,6 +111,13 @@ func (k *simKernel) SendMore(fd int, b []byte) (int, syscall.Errno) {
 	return k.Send(fd, [][]byte{b})
 }
 
+// count counts what a socket has taken.
+func (k *simKernel) count(s *socket, n int) int {
+	s.wrote += n
+	k.world.traffic.sent += n
+	return n
+}
+
 func (k *simKernel) Sendfile(fd, file int, offset int64, n int) (int, syscall.Errno) {
 	m := k.world.memory
 	if file != memoryFD || offset < 0 || int(offset)+n > len(m.arena) {
@@ -118,6 +127,7 @@ func (k *simKernel) Sendfile(fd, file int, offset int64, n int) (int, syscall.Er
 		return 0, errno
 	}
 	s, n, errno := k.send(fd, n, "sendfile")
+	k.world.traffic.referred += n
 	if n > 0 && !s.peer.gone {
 		live := m.arena[offset:][:n]
 		s.out = append(s.out, live...)
@@ -153,7 +163,7 @@ func (k *simKernel) send(fd, bytes int, call string) (*socket, int, syscall.Errn
 	}
 	if s.peer.gone { // the other side answers with a reset
 		s.fail(syscall.EPIPE)
-		return s, bytes, 0
+		return s, k.count(s, bytes), 0
 	}
 	n := min(bytes, s.outCap-len(s.out))
 	if n <= 0 {
@@ -162,7 +172,7 @@ func (k *simKernel) send(fd, bytes int, call string) (*socket, int, syscall.Errn
 	if w.chance(4) {
 		n = 1 + w.rng.IntN(n)
 	}
-	return s, n, 0
+	return s, k.count(s, n), 0
 }
 
 func (k *simKernel) Close(fd int) syscall.Errno {
@@ -263,7 +273,7 @@ func (k *simKernel) Wait(events []netpoll.Event, _ time.Time) (int, syscall.Errn
 	if errno := w.fault(syscall.EINTR); errno != 0 {
 		return 0, errno
 	}
-	k.woken = false
+	k.woken, k.parked = false, w.now
 	ready := k.ready()
 	w.rng.Shuffle(len(ready), func(i, j int) { ready[i], ready[j] = ready[j], ready[i] })
 	if len(ready) > 1 && w.chance(4) {
@@ -297,8 +307,9 @@ func (k *simKernel) ready() []netpoll.Event {
 	return ready
 }
 
-func (k *simKernel) Wake()          { k.woken = true }
-func (k *simKernel) Now() time.Time { return k.world.now }
+func (k *simKernel) Parked() time.Time { return k.parked }
+func (k *simKernel) Wake()             { k.woken = true }
+func (k *simKernel) Now() time.Time    { return k.world.now }
 
 // mayRun reports whether a Wait of the loop would return.
 func (k *simKernel) mayRun(l *loop) bool {

@@ -195,6 +195,7 @@ func (o *oracle) next(i int, c *simClient) int {
 // received checks one message that a client received.
 func (o *oracle) received(c *simClient, m *wire.Message) {
 	w := o.room.world
+	c.received++
 	c.start()
 	c.next = o.next(c.next, c)
 	if c.next == len(o.order) {

@@ -33,6 +33,8 @@ type world struct {
 	arriving []*socket    // connected, not yet accepted
 	handoff  handoffQueue // of connections that no listener accepted
 	adopted  int          // how many were
+	traffic  simTraffic
+	former   tally // of servers that have handed over
 	clients  []*simClient
 	born     int
 
@@ -182,6 +184,7 @@ type socket struct {
 	inCap  int
 	out    []byte // written, not yet read by the client
 	outCap int
+	wrote  int  // how much was ever written
 	taken  int  // how much of it the client ever took
 	closed bool // by the server
 

@@ -138,6 +138,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	w.settle()
 	w.checkSettled()
 	w.shutdown()
+	w.checkCounts()
 	counts.steps, counts.clients, counts.adopted, counts.handed = steps, w.born, w.adopted, w.handed
 	for _, r := range w.rooms {
 		if r.closed {

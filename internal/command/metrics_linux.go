@@ -1,0 +1,125 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync"
+
+	"sop-chat/internal/metrics"
+	"sop-chat/internal/server"
+	"sop-chat/internal/systemd"
+)
+
+// A metricsPort is where metrics are told, if --metrics says so.
+type metricsPort struct {
+	listeners []net.Listener
+	bound     []netip.Addr
+	serving   sync.WaitGroup
+	stop      context.CancelFunc
+}
+
+// openMetrics takes the port of --metrics.
+func openMetrics(ctx context.Context, o serveOptions, handed *handedSockets) (*metricsPort, error) {
+	m := &metricsPort{}
+	if o.metrics.at.port == 0 {
+		return m, nil
+	}
+	var err error
+	m.bound, err = handed.use(metricsSocket, o.metrics.at.port, "--metrics", " of the metrics", func(s systemd.Socket) (netip.AddrPort, error) {
+		l, at, err := inheritTCP(s)
+		if err == nil {
+			m.listeners = append(m.listeners, l)
+		}
+		return at, err
+	})
+	if err == nil && len(m.bound) == 0 {
+		m.bound, err = m.listenAt(ctx, o.metrics.at)
+	}
+	if err != nil {
+		m.close()
+		return nil, fmt.Errorf("--metrics: %w", err)
+	}
+	return m, nil
+}
+
+// listenAt listens at an address, and returns those of the machine that it stands for.
+func (m *metricsPort) listenAt(ctx context.Context, at webAddress) (bound []netip.Addr, err error) {
+	addrs := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	if at.host != "" {
+		if addrs, err = resolve(ctx, at.host); err != nil {
+			return nil, err
+		}
+	}
+	return listenOn(addrs, at.port, func(at netip.AddrPort) error { return m.listen(ctx, at) })
+}
+
+func (m *metricsPort) listen(ctx context.Context, at netip.AddrPort) error {
+	l, err := listenTCP(ctx, at)
+	if err == nil {
+		m.listeners = append(m.listeners, l)
+	}
+	return err
+}
+
+// start begins to tell how a server and what belongs to it are doing.
+func (m *metricsPort) start(o serveOptions, s *server.Server, keeper *keeper, t *tlsPort, logger *slog.Logger) {
+	if len(m.listeners) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop = cancel
+	c := metrics.Config{Server: s, Draining: s.IsDraining, Profiles: o.metrics.profiles, Logger: logger}
+	c.Version, c.Revision = buildVersion()
+	if keeper.archive != nil {
+		c.History = keeper.archive
+	}
+	if t.certificate != nil {
+		c.Certificate = t.certificate
+	}
+	m.serving.Go(func() { metrics.Serve(ctx, m.listeners, c) })
+}
+
+// invite says where the metrics are.
+func (m *metricsPort) invite(out io.Writer, o serveOptions) {
+	if len(m.bound) == 0 {
+		return
+	}
+	host := m.bound[0].String()
+	if m.bound[0].IsUnspecified() {
+		host = "localhost"
+	}
+	fmt.Fprintf(out, "sop-chat: metrics: http://%s/metrics\n", net.JoinHostPort(host, strconv.Itoa(int(o.metrics.at.port))))
+}
+
+// buildVersion returns the version and the revision of the program; "" for what is not
+// known.
+func buildVersion() (version, revision string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	return info.Main.Version, revision
+}
+
+// close ends that.
+func (m *metricsPort) close() {
+	if m.stop == nil {
+		for _, l := range m.listeners {
+			l.Close()
+		}
+		return
+	}
+	m.stop()
+	m.serving.Wait()
+}
