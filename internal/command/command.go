@@ -102,6 +102,10 @@ func Run(ctx context.Context, p Process) (status int) {
 	if signal, ok := errors.AsType[signalError](err); ok {
 		return statusSignal + int(signal)
 	}
+	if _, wrong := errors.AsType[configError](err); wrong {
+		reportFailure(cmd, p, err, "")
+		return statusUsage
+	}
 	// An error before the command begins is one of cobra's, about the arguments.
 	if _, wrong := errors.AsType[usageError](err); wrong || !begun {
 		reportFailure(cmd, p, err, fmt.Sprintf("Try '%s --help'.", cmd.CommandPath()))
@@ -120,6 +124,7 @@ func newRoot(p Process) *cobra.Command {
 	root.AddCommand(newHistory(p))
 	root.AddCommand(newAdmin(p, callSocket(p)))
 	root.AddCommand(newKey(p))
+	root.AddCommand(newConfig(p))
 	root.AddCommand(newHealth(p))
 	root.AddCommand(newLicenses(p))
 	root.AddCommand(newHandoverCheck(p, checkHandover))

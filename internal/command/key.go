@@ -17,15 +17,20 @@ import (
 const keyVariable = "SOP_CHAT_KEY"
 
 // A keySource says where the key may come from. The command line wins over the
-// environment; two sources of the same rank are an error.
+// environment, and that over the configuration file; two sources of the same rank are an
+// error.
 type keySource struct {
 	arguments  []string // KEY, or none
-	file       string   // --key-file, or its variable
+	file       string   // --key-file, its variable, or key-file in the configuration file
 	fileByFlag bool
+
+	config *configuration // may have both
 }
 
 func (s keySource) read(p Process) (string, error) {
 	inVariable, _ := p.LookupEnv(keyVariable)
+	fileInVariable, _ := p.LookupEnv(variable("key-file"))
+	inConfig, hasInConfig := s.config.value(keyName)
 	switch {
 	case len(s.arguments) > 0 && s.fileByFlag:
 		return "", usagef("both KEY and --key-file are given; leave one of them out")
@@ -33,20 +38,27 @@ func (s keySource) read(p Process) (string, error) {
 		return s.arguments[0], nil
 	case s.fileByFlag:
 		return readKeyFile(s.file, p.Stdin)
-	case s.file != "" && inVariable != "":
+	case fileInVariable != "" && inVariable != "":
 		return "", usagef("both %s and %s are set; unset one of them", keyVariable, variable("key-file"))
-	case s.file != "":
+	case fileInVariable != "":
 		return readKeyFile(s.file, p.Stdin)
 	case inVariable != "":
 		return inVariable, nil
+	case s.file != "" && hasInConfig:
+		return "", usagef("both key and key-file are in %s; leave one of them out", s.config.name())
+	case s.file != "":
+		return readKeyFile(s.file, p.Stdin)
+	case hasInConfig:
+		return inConfig, nil
 	}
-	return "", usagef("KEY is missing: give it after PORT, in a file with --key-file, or in %s", keyVariable)
+	return "", usagef("KEY is missing: give it after PORT, in a file with --key-file, or in %s%s", keyVariable, s.config.alsoHas("key"))
 }
 
 // isGiven reports whether there is a source.
 func (s keySource) isGiven(p Process) bool {
 	inVariable, _ := p.LookupEnv(keyVariable)
-	return len(s.arguments) > 0 || s.file != "" || s.fileByFlag || inVariable != ""
+	_, inConfig := s.config.value(keyName)
+	return inConfig || len(s.arguments) > 0 || s.file != "" || s.fileByFlag || inVariable != ""
 }
 
 // readKeyFile returns the content of a file, without one line break at its end.

@@ -22,11 +22,19 @@ type commandOptions interface {
 func newCommand(p Process, cmd *cobra.Command, o commandOptions, run func(context.Context) error) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs // readArguments checks them
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := applyEnvironment(cmd.Flags(), p); err != nil {
+		c, err := readConfiguration(cmd.Flags(), p)
+		if err != nil {
 			return err
 		}
-		if err := o.readArguments(cmd, args, p); err != nil {
+		settings, err := applySettings(cmd.Flags(), p, c)
+		if err != nil {
 			return err
+		}
+		if o, ok := o.(configurable); ok {
+			o.configure(c)
+		}
+		if err := o.readArguments(cmd, args, p); err != nil {
+			return located(err, c.name(), settings)
 		}
 		return run(cmd.Context())
 	}

@@ -10,14 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"sop-chat/internal/config"
 	"sop-chat/internal/keys"
 	"sop-chat/internal/rooms"
 )
 
-// setPersonalKeys reads the keys of --keys, if there are any. Without KEY, and without
+// hasPersonalKeys reports whether there are keys of --keys or in the configuration file.
+func (o *serveOptions) hasPersonalKeys() bool { return o.keysFile != "" || o.config.begins(keyTable) }
+
+// setPersonalKeys reads the personal keys, if there are any. Without KEY, and without
 // named rooms, they alone open the only room.
 func (o *serveOptions) setPersonalKeys(withKey bool) error {
-	if o.keysFile == "" {
+	if !o.hasPersonalKeys() {
 		return nil
 	}
 	if o.stage <= 2 {
@@ -27,21 +31,27 @@ func (o *serveOptions) setPersonalKeys(withKey bool) error {
 		o.key = rand.Text() // which nobody is told
 	}
 	var err error
-	o.personalKeys, o.keysVersion, err = readPersonalKeys(o.keysFile, roomNamesOf(o.allRooms()))
+	o.personalKeys, o.keysVersion, err = o.readPersonalKeys(roomNamesOf(o.allRooms()))
 	if _, unreadable := errors.AsType[*fs.PathError](err); err != nil && !unreadable {
 		return usageError(err.Error())
 	}
 	return err
 }
 
-// readPersonalKeys returns the lines of a file, for a server with some rooms.
-func readPersonalKeys(file string, rooms []string) ([]keys.Line, keys.Version, error) {
-	content, version, err := keys.ReadFile(file)
+// readPersonalKeys returns the lines of the file of keys as it is now, and those of the
+// configuration file, for a server with some rooms.
+func (o *serveOptions) readPersonalKeys(rooms []string) (lines []keys.Line, version keys.Version, err error) {
+	if o.keysFile != "" {
+		var content []byte
+		if content, version, err = keys.ReadFile(o.keysFile); err == nil {
+			lines, err = keys.ParseFor(o.keysFile, content, rooms)
+		}
+	}
 	if err != nil {
 		return nil, version, err
 	}
-	lines, err := keys.ParseFor(file, content, rooms)
-	return lines, version, err
+	more, wrong := keys.FromTables(o.config.tables(keyTable), rooms, lines)
+	return append(lines, more...), version, config.Errors(wrong).InOrder()
 }
 
 // roomNamesOf returns the names of rooms, as a file of keys has them.
@@ -53,17 +63,18 @@ func roomNamesOf(all []rooms.Room) []string {
 	return names
 }
 
-// A keysReloader keeps the personal keys of a server as their file says. Any goroutine may
+// A keysReloader keeps the personal keys of a server as their files say. Any goroutine may
 // call its methods.
 type keysReloader struct {
-	file   string
+	file   string // "" if there is none but the configuration file
+	read   func(rooms []string) ([]keys.Line, keys.Version, error)
 	rooms  func() []string   // the names of the server's
 	use    func([]keys.Line) // instead of the former ones
 	logger *slog.Logger
 
 	mu    sync.Mutex
 	lines []keys.Line  // that are in use; guarded by mu
-	read  keys.Version // the one that was read; guarded by mu
+	last  keys.Version // the one that was read; guarded by mu
 	seen  keys.Version // the one at the last look; guarded by mu
 }
 
@@ -89,7 +100,7 @@ func (r *keysReloader) look() {
 	defer r.mu.Unlock()
 	now := keys.VersionOf(r.file)
 	before := r.seen
-	if r.seen = now; now.Same(r.read) || !now.Same(before) {
+	if r.seen = now; now.Same(r.last) || !now.Same(before) {
 		return
 	}
 	if err := r.reread(); err != nil {
@@ -110,8 +121,8 @@ func (r *keysReloader) reload() []*reloadError {
 // reread reads the file, and uses what is in it, unless there is an error. The caller holds
 // the lock.
 func (r *keysReloader) reread() *reloadError {
-	next, version, err := readPersonalKeys(r.file, r.rooms())
-	r.read = version
+	next, version, err := r.read(r.rooms())
+	r.last = version
 	if err != nil {
 		return &reloadError{what: "the personal keys stay as they are", err: err}
 	}

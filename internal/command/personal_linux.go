@@ -14,7 +14,7 @@ import (
 	"sop-chat/internal/web"
 )
 
-// A keyring has the personal keys of a server, if --keys says so.
+// A keyring has the personal keys of a server, if there are any.
 type keyring struct {
 	options *serveOptions
 	checker *keys.Checker
@@ -28,7 +28,7 @@ const mostWaiting = 128
 
 // newKeyring returns nil if there are no personal keys. Otherwise it is to be closed.
 func newKeyring(o *serveOptions, p Process, pending int, logger *slog.Logger) *keyring {
-	if o.keysFile == "" {
+	if !o.hasPersonalKeys() {
 		return nil
 	}
 	// Go's scheduler would let a check run for 10 ms at a time while a message waits. With
@@ -106,7 +106,7 @@ func (k *keyring) room(ctx context.Context, s *server.Server, from netip.Addr, k
 	return nil, nil
 }
 
-// keep keeps the keys as their file says: it reads the file when it changes, and at the
+// keep keeps the keys as their files say: it reads the file when it changes, and at the
 // step that it returns. stop ends that.
 func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logger) (step reloadStep, stop func()) {
 	if k == nil {
@@ -114,6 +114,7 @@ func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logge
 	}
 	r := &keysReloader{
 		file: k.options.keysFile,
+		read: k.options.readPersonalKeys,
 		rooms: func() (names []string) {
 			for _, room := range s.Rooms() {
 				names = append(names, room.Name())
@@ -126,7 +127,7 @@ func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logge
 		},
 		logger: logger,
 		lines:  k.options.personalKeys,
-		read:   k.options.keysVersion,
+		last:   k.options.keysVersion,
 		seen:   k.options.keysVersion,
 	}
 	if len(k.options.rooms) == 0 {
@@ -136,7 +137,7 @@ func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logge
 	ticker := time.NewTicker(keysLookInterval)
 	var running sync.WaitGroup
 	running.Go(func() { r.run(ctx, ticker.C) })
-	return r.reload, func() {
+	return k.options.config.unlessFailed(r.reload), func() {
 		cancel()
 		ticker.Stop()
 		running.Wait()

@@ -80,7 +80,8 @@ func TestKeysReloader(t *testing.T) {
 	alice, bob, both := keyLine("alice", "main", "one"), keyLine("bob", "main", "two"), ""
 	both = alice + bob
 	file := keysFile(t, alice)
-	lines, version, err := readPersonalKeys(file, []string{"main"})
+	o := serveOptions{keysFile: file}
+	lines, version, err := o.readPersonalKeys([]string{"main"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +89,7 @@ func TestKeysReloader(t *testing.T) {
 	var used []string
 	r := &keysReloader{
 		file:  file,
+		read:  o.readPersonalKeys,
 		rooms: func() []string { return []string{"main"} },
 		use: func(lines []keys.Line) {
 			var labels []string
@@ -97,7 +99,7 @@ func TestKeysReloader(t *testing.T) {
 			used = append(used, strings.Join(labels, " "))
 		},
 		logger: slog.New(slog.NewTextHandler(&log, nil)),
-		lines:  lines, read: version, seen: version,
+		lines:  lines, last: version, seen: version,
 	}
 	ask := func() { (&reloader{steps: []reloadStep{r.reload}, logger: r.logger}).Reload() }
 	write := func(content string) func() {

@@ -9,10 +9,11 @@ import (
 // portVariable holds PORT for command lines without arguments.
 const portVariable = "SOP_CHAT_PORT"
 
-// readPort returns PORT: the first argument, or else the variable. The first
-// argument is never KEY, so that a variable that is still set does not change the
-// meaning of a command line. lacksKey says that KEY is needed, and missing too.
-func readPort(cmd *cobra.Command, args []string, p Process, lacksKey bool) (uint16, error) {
+// readPort returns PORT: the first argument, or else that of the variable, or of the
+// configuration file. The first argument is never KEY, so that a variable that is still
+// set does not change the meaning of a command line. lacksKey says that KEY is needed,
+// and missing too.
+func readPort(cmd *cobra.Command, args []string, p Process, c *configuration, lacksKey bool) (uint16, error) {
 	inVariable, _ := p.LookupEnv(portVariable)
 	switch {
 	case len(args) > 0:
@@ -28,10 +29,14 @@ func readPort(cmd *cobra.Command, args []string, p Process, lacksKey bool) (uint
 		}
 		return port, nil
 	}
-	if lacksKey {
-		return 0, usagef("PORT and KEY are missing: give them as arguments, or in %s and %s", portVariable, keyVariable)
+	if text, set := c.value(portName); set {
+		port, _ := parsePort(text) // which was checked
+		return port, nil
 	}
-	return 0, usagef("PORT is missing: give it as the argument, or in %s", portVariable)
+	if lacksKey {
+		return 0, usagef("PORT and KEY are missing: give them as arguments, or in %s and %s%s", portVariable, keyVariable, c.alsoHas("port and key"))
+	}
+	return 0, usagef("PORT is missing: give it as the argument, or in %s%s", portVariable, c.alsoHas("port"))
 }
 
 // badPort returns an error that says that the first argument is not a port, and

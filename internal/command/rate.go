@@ -52,7 +52,7 @@ func burstOf(room rooms.Room) int {
 
 // checkRate returns an error if there is a burst and no rate for which it counts.
 func (o *serveOptions) checkRate() error {
-	if o.rateBurst > 0 && o.rate.Messages == 0 && o.roomsFile == "" {
+	if o.rateBurst > 0 && o.rate.Messages == 0 && !o.rereadsRooms() {
 		return usagef("--rate-burst is about --rate, and without that there is no limit")
 	}
 	return nil

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -38,7 +39,10 @@ func (l *roomList) Set(text string) error {
 }
 
 // hasNamedRooms reports whether there are other rooms than that of KEY.
-func (o *serveOptions) hasNamedRooms() bool { return len(o.fixedRooms) > 0 || o.roomsFile != "" }
+func (o *serveOptions) hasNamedRooms() bool { return len(o.fixedRooms) > 0 || o.rereadsRooms() }
+
+// rereadsRooms reports whether there are rooms of a file.
+func (o *serveOptions) rereadsRooms() bool { return o.roomsFile != "" || o.config.begins(roomTable) }
 
 // setRooms sets all rooms, if there are others than that of KEY.
 func (o *serveOptions) setRooms(cmd *cobra.Command, withKey bool) error {
@@ -89,22 +93,37 @@ func (o *serveOptions) roomDefaults() rooms.Room {
 	}
 }
 
-// readRooms returns all rooms, those of the file as it is now.
+// roomRules returns how files of rooms are read.
+func roomRules(standard rooms.Room) rooms.Rules {
+	return rooms.Rules{
+		Default:    standard,
+		MaxClients: clientLimit,
+		Replay:     replayCount,
+		Retain:     ageOrNone,
+		Rate:       rateOrNone,
+		RateBurst:  rateBurst,
+	}
+}
+
+// readRooms returns all rooms, those of the file of rooms as it is now.
 func (o *serveOptions) readRooms() ([]rooms.Room, error) {
-	all := []rooms.Room(o.fixedRooms)
+	all, rules := slices.Clone([]rooms.Room(o.fixedRooms)), roomRules(o.roomDefaults())
 	if o.roomsFile != "" {
-		read, err := rooms.Read(o.roomsFile, rooms.Rules{
-			Default:    o.roomDefaults(),
-			MaxClients: clientLimit,
-			Replay:     replayCount,
-			Retain:     ageOrNone,
-			Rate:       rateOrNone,
-			RateBurst:  rateBurst,
-		})
+		read, err := rooms.Read(o.roomsFile, rules)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all[:len(all):len(all)], read...)
+		all = append(all, read...)
+	}
+	for _, table := range o.config.tables(roomTable) {
+		room, wrong := rooms.FromTable(table, rules)
+		if len(wrong) > 0 {
+			return nil, wrong[0]
+		}
+		all = append(all, room)
+	}
+	if len(all) == 0 {
+		return nil, usagef("%s: there is no room any more; each begins with a line [[room]]", o.config.name())
 	}
 	if err := rooms.Check(all, o.allowEmptyKey); err != nil {
 		return nil, err

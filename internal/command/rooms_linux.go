@@ -40,17 +40,17 @@ func (r *openRooms) openAll() error {
 	return nil
 }
 
-// reloadStep returns what keeps the rooms as their file says, if there is one. It warns of
+// reloadStep returns what keeps the rooms as their files say, if there are any. It warns of
 // new keys.
 func (r *openRooms) reloadStep(warn func([]rooms.Room), logger *slog.Logger) reloadStep {
-	if r.options.roomsFile == "" {
+	if o := r.options; !o.hasNamedRooms() || o.roomsFile == "" && o.config == nil {
 		return nil
 	}
 	r.rekeyed = new(rekeyedRooms)
 	reloader := &roomsReloader{
 		read: r.options.readRooms, rooms: slices.Clone(r.options.rooms), rekeyed: r.rekeyed, server: r, warn: warn, logger: logger,
 	}
-	return reloader.reload
+	return r.options.config.unlessFailed(reloader.reload)
 }
 
 func (r *openRooms) openRoom(c rooms.Room) error {

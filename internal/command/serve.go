@@ -25,10 +25,12 @@ type serveOptions struct {
 	fixedRooms    roomList // those of --room, and beside them that of KEY
 	roomsFile     string
 	keysFile      string
-	personalKeys  []keys.Line  // of keysFile
-	keysVersion   keys.Version // of keysFile
-	personalOnly  bool         // no other key opens the only room
-	rooms         []rooms.Room // all of them; none if there is only that of KEY
+	configFile    string
+	config        *configuration // of configFile; nil if there is none
+	personalKeys  []keys.Line    // of keysFile and config
+	keysVersion   keys.Version   // of keysFile
+	personalOnly  bool           // no other key opens the only room
+	rooms         []rooms.Room   // all of them; none if there is only that of KEY
 	bind          string
 	proxies       []netip.Prefix // that are trusted
 	maxClients    int
@@ -105,14 +107,15 @@ is 2 for wrong usage, and 1 for an error at run time.
 SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
 server in order, with status 0; a second signal ends it at once. Without a
 terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
-SIGHUP does not end a server with --rooms or --keys, or with a file in --allow
-or --deny, either.
+SIGHUP does not end a server with --config, --rooms or --keys, or with a file in
+--allow or --deny, either.
 
 SIGUSR2 has the running server go on in the program that is now at its path. The
 clients stay, except for those over TLS, which are told to come back.
 
-Each flag can also be set by the environment variable that is named with it. The
-command line wins; an empty variable counts as not set.`
+Each flag can also be set by the environment variable that is named with it, and in
+a configuration file (--config). The command line wins over variables, and they win
+over the file; an empty variable counts as not set.`
 
 // newServe returns the command that runs the server. It calls run.
 func newServe(p Process, run serveFunc) *cobra.Command {
@@ -130,6 +133,7 @@ func newServe(p Process, run serveFunc) *cobra.Command {
 }
 
 func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
+	o.defineConfigFlag(flags)
 	define(flags, &o.maxClients, "max-clients", "N", "4", clientLimit,
 		`How many clients the room takes. While it is full, connections are closed at once. 0 is no limit.`)
 	define(flags, &o.keyFile, "key-file", "FILE", "", anyText,
@@ -139,6 +143,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	flags.Var(&o.fixedRooms, "room",
 		`Opens a room for those that give its key: several rooms share the port. It can be given `+
 			`again for more; in the variable, each is a line. With KEY, there is also the room "main".`)
+	flags.SetAnnotation("room", notInFile, nil)
 	define(flags, &o.roomsFile, "rooms", "FILE", "", anyText,
 		`Opens the rooms of a TOML file, each a table [[room]] with name and key, and if it needs others `+
 			`than the flags say, max-clients, replay, retain, rate, rate-burst, verify-names and unique-names. SIGHUP has it read again.`)
@@ -234,16 +239,17 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		arguments:  keys,
 		file:       o.keyFile,
 		fileByFlag: cmd.Flags().Changed("key-file"),
+		config:     o.config,
 	}
 	withKey := source.isGiven(p)
-	needsKey := !o.hasNamedRooms() && o.keysFile == ""
+	needsKey := !o.hasNamedRooms() && !o.hasPersonalKeys()
 	var err error
 	if !o.tls.noPlain {
-		if o.port, err = readPort(cmd, args, p, needsKey && !withKey); err != nil {
+		if o.port, err = readPort(cmd, args, p, o.config, needsKey && !withKey); err != nil {
 			return err
 		}
 	} else if needsKey && !withKey {
-		return usagef("KEY is missing: give it as the argument, in a file with --key-file, or in %s", keyVariable)
+		return usagef("KEY is missing: give it as the argument, in a file with --key-file, or in %s%s", keyVariable, o.config.alsoHas("key"))
 	}
 	if withKey || needsKey {
 		if o.key, err = source.read(p); err != nil {
@@ -283,7 +289,7 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 // rereads reports whether the server has a file to read again on SIGHUP. systemd expects an
 // answer to each SIGHUP, whatever there is to read.
 func (o *serveOptions) rereads(p Process) bool {
-	return notifySocket(p) != "" || o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" || o.origins.haveFiles()
+	return notifySocket(p) != "" || o.config != nil || o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" || o.origins.haveFiles()
 }
 
 // run runs the server, or one of its early stages.
@@ -307,6 +313,9 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 		}
 	}
 	o.useFormat(&p, logger)
+	if o.config != nil {
+		warnOfConfig(o.config.atStart, logger)
+	}
 	ends := o.signals(p)
 	ctx, done := untilSignal(ctx, p, logger, ends...)
 	defer done()

@@ -122,6 +122,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	defer stopKeeping()
 	reloadLists := func() []*reloadError { return o.origins.reload(origins, s.DisconnectDenied, logger) }
 	reload := &reloader{logger: logger, steps: []reloadStep{
+		func() []*reloadError { return o.reloadConfig(logger) },
 		open.reloadStep(warn, logger), reloadKeys, reloadCertificate, reloadLists, // the keys are for the new rooms
 	}}
 	service.reloading(reload, s)

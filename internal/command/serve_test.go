@@ -19,16 +19,22 @@ import (
 // options returns the options that the server would have.
 func options(t testing.TB, p Process) serveOptions {
 	t.Helper()
-	var got serveOptions
+	got, err := tryOptions(p)
+	if err != nil {
+		t.Fatalf("%q: %v", p.Args, err)
+	}
+	return got
+}
+
+func tryOptions(p Process) (got serveOptions, err error) {
 	cmd := newServe(p, func(_ context.Context, o serveOptions, _ Process) error {
 		got = o
 		return nil
 	})
 	cmd.SetArgs(p.Args)
-	if err := cmd.Execute(); err != nil {
-		t.Fatalf("%q: %v", p.Args, err)
-	}
-	return got
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err = cmd.Execute()
+	return got, err
 }
 
 func TestDefaults(t *testing.T) {

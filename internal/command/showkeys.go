@@ -17,7 +17,7 @@ func (o *serveOptions) masksKeys() (flag string) {
 	switch {
 	case o.web.at.port != 0:
 		return "--web"
-	case o.keysFile != "":
+	case o.hasPersonalKeys():
 		return "--keys"
 	case o.tls.at.port != 0:
 		return "--tls"

@@ -13,7 +13,7 @@ import (
 // is neither.
 func TestCompare(t *testing.T) {
 	old := []Room{
-		{Name: "same", Key: "1", At: Place{"f", 1}},
+		{Name: "same", Key: "1", At: Place{Source: "f", Line: 1}},
 		{Name: "gone", Key: "2"},
 		{Name: "key", Key: "3"},
 		{Name: "limit", Key: "4", MaxClients: 4},
@@ -24,7 +24,7 @@ func TestCompare(t *testing.T) {
 		{Name: "key", Key: "33"},
 		{Name: "limit", Key: "4", MaxClients: 5, DisconnectOnKeyChange: true},
 		{Name: "disconnects", Key: "55", DisconnectOnKeyChange: true},
-		{Name: "same", Key: "1", At: Place{"f", 17}},
+		{Name: "same", Key: "1", At: Place{Source: "f", Line: 17}},
 	}
 	want := Difference{
 		Removed: []Room{old[1]},

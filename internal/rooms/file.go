@@ -1,11 +1,10 @@
 package rooms
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
+
+	"sop-chat/internal/tomlfile"
 )
 
 // Rules say how the settings of a file are read.
@@ -21,23 +20,12 @@ type Rules struct {
 	RateBurst  func(string) (int, error)
 }
 
-// maxFile is far more than 10,000 rooms need. A device may have no end.
-const maxFile = 64 << 20
-
 // Read returns the rooms of a file, in its order. It does not check them together, as
 // Check does.
 func Read(name string, rules Rules) ([]Room, error) {
-	file, err := os.Open(name)
+	content, _, err := tomlfile.Read(name)
 	if err != nil {
 		return nil, fmt.Errorf("the file of rooms can't be read: %w", err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("the file of rooms can't be read: %w", err)
-	}
-	if len(content) > maxFile {
-		return nil, errors.New(name + ": the file of rooms has more than 64 MiB")
 	}
 	return Parse(name, content, rules)
 }

@@ -77,13 +77,13 @@ retain = ""
 disconnect-on-key-change = false
 `
 	want := []Room{
-		{Name: "class 3a", Key: "correct horse battery staple", MaxClients: 4, At: Place{"rooms.toml", 2}},
+		{Name: "class 3a", Key: "correct horse battery staple", MaxClients: 4, At: Place{Source: "rooms.toml", Line: 2}},
 		{
 			Name: "żółw", Key: "two\nlines", MaxClients: 100, Replay: 20, Retain: 36 * time.Hour,
 			Rate: Rate{5, time.Second}, RateBurst: 20,
-			VerifyNames: true, UniqueNames: true, DisconnectOnKeyChange: true, At: Place{"rooms.toml", 6},
+			VerifyNames: true, UniqueNames: true, DisconnectOnKeyChange: true, At: Place{Source: "rooms.toml", Line: 6},
 		},
-		{Name: "c", Key: `A "quoted" = # key`, At: Place{"rooms.toml", 20}},
+		{Name: "c", Key: `A "quoted" = # key`, At: Place{Source: "rooms.toml", Line: 20}},
 	}
 	for what, content := range map[string]string{
 		"as it is":                file,
@@ -175,38 +175,38 @@ func TestParseRefuses(t *testing.T) {
 // Rooms of one server differ in names and keys; else the error has both places.
 func TestCheck(t *testing.T) {
 	room := func(name, key string, at Place) Room { return Room{Name: name, Key: key, At: at} }
-	first := room("a", "secret", Place{"f", 1})
-	flag := room("b", "other", Place{"--room", 0})
+	first := room("a", "secret", Place{Source: "f", Line: 1})
+	flag := room("b", "other", Place{Source: "--room", Line: 0})
 	for _, test := range []struct {
 		rooms      []Room
 		allowEmpty bool
 		want       string
 	}{
 		{rooms: []Room{first, flag}},
-		{rooms: []Room{first, room("c", "", Place{"f", 5})}, allowEmpty: true},
+		{rooms: []Room{first, room("c", "", Place{Source: "f", Line: 5})}, allowEmpty: true},
 		{
-			rooms: []Room{first, flag, room("a", "third", Place{"f", 9})},
+			rooms: []Room{first, flag, room("a", "third", Place{Source: "f", Line: 9})},
 			want:  `f:9: there is another room "a", at f:1; each needs a name of its own`,
 		},
 		{
-			rooms: []Room{flag, room("b", "third", Place{"f", 9})},
+			rooms: []Room{flag, room("b", "third", Place{Source: "f", Line: 9})},
 			want:  `f:9: there is another room "b", at --room; each needs a name of its own`,
 		},
 		{
-			rooms: []Room{flag, first, room("c", "secret", Place{"f", 9})},
+			rooms: []Room{flag, first, room("c", "secret", Place{Source: "f", Line: 9})},
 			want:  `f:9: room "c" has the same key as room "a", at f:1; the key decides the room, so each needs its own`,
 		},
 		{
-			rooms: []Room{room("c", "", Place{"f", 5})},
+			rooms: []Room{room("c", "", Place{Source: "f", Line: 5})},
 			want:  `f:5: room "c": the key is empty, so everyone could join; --allow-empty-key permits that`,
 		},
 		{
-			rooms:      []Room{room("c", "", Place{"f", 5}), room("d", "", Place{"f", 7})},
+			rooms:      []Room{room("c", "", Place{Source: "f", Line: 5}), room("d", "", Place{Source: "f", Line: 7})},
 			allowEmpty: true,
 			want:       `f:7: room "d" has the same key as room "c", at f:5; the key decides the room, so each needs its own`,
 		},
-		{rooms: []Room{room("", "key", Place{"--room", 0})}, want: "--room: the name of the room is empty"},
-		{rooms: []Room{room("a", "secret\x00", Place{"--room", 0})}, want: `--room: room "a": the key has a zero byte at position 6, which would end it there`},
+		{rooms: []Room{room("", "key", Place{Source: "--room", Line: 0})}, want: "--room: the name of the room is empty"},
+		{rooms: []Room{room("a", "secret\x00", Place{Source: "--room", Line: 0})}, want: `--room: room "a": the key has a zero byte at position 6, which would end it there`},
 	} {
 		switch err := Check(test.rooms, test.allowEmpty); {
 		case err == nil && test.want != "":

@@ -6,10 +6,9 @@
 package rooms
 
 import (
-	"fmt"
-	"strconv"
 	"time"
 
+	"sop-chat/internal/tomlfile"
 	"sop-chat/internal/wire"
 )
 
@@ -38,23 +37,8 @@ type Room struct {
 	At Place
 }
 
-// A Place is a line of a file, or if the line is 0 something else that has a name.
-type Place struct {
-	Source string
-	Line   int
-}
-
-func (p Place) String() string {
-	if p.Line == 0 {
-		return p.Source
-	}
-	return p.Source + ":" + strconv.Itoa(p.Line)
-}
-
-// errorf returns an error that begins with the place.
-func (p Place) errorf(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", p, fmt.Errorf(format, args...))
-}
+// A Place is where a room is configured.
+type Place = tomlfile.Place
 
 // Check returns an error unless rooms can be those of one server: valid names and keys,
 // and no name or key twice. The error has the place, and never a key.
@@ -64,19 +48,19 @@ func Check(rooms []Room, allowEmptyKey bool) error {
 	for i := range rooms {
 		room := &rooms[i]
 		if err := wire.CheckRoomName(room.Name); err != nil {
-			return room.At.errorf("%w", err)
+			return room.At.Errorf("%w", err)
 		}
 		if err := wire.CheckKey(room.Key); err != nil {
-			return room.At.errorf("room %q: %w", room.Name, err)
+			return room.At.Errorf("room %q: %w", room.Name, err)
 		}
 		if room.Key == "" && !allowEmptyKey {
-			return room.At.errorf("room %q: the key is empty, so everyone could join; --allow-empty-key permits that", room.Name)
+			return room.At.Errorf("room %q: the key is empty, so everyone could join; --allow-empty-key permits that", room.Name)
 		}
 		if first, found := names[room.Name]; found {
-			return room.At.errorf("there is another room %q, at %s; each needs a name of its own", room.Name, first)
+			return room.At.Errorf("there is another room %q, at %s; each needs a name of its own", room.Name, first)
 		}
 		if first, found := keys[room.Key]; found {
-			return room.At.errorf("room %q has the same key as room %q, at %s; the key decides the room, so each needs its own",
+			return room.At.Errorf("room %q has the same key as room %q, at %s; the key decides the room, so each needs its own",
 				room.Name, first.Name, first.At)
 		}
 		names[room.Name], keys[room.Key] = room.At, room

@@ -1,10 +1,10 @@
-package rooms
+package tomlfile
 
 import "strings"
 
-// mostSimilar returns the word that a mistyped one is likely to stand for; "" if none
+// Similar returns the word that a mistyped one is likely to stand for; "" if none
 // is. One that has the same beginning is similar too, and one that has it as a part.
-func mostSimilar(mistyped string, words []string) string {
+func Similar(mistyped string, words []string) string {
 	mistyped = strings.ToLower(strings.ReplaceAll(mistyped, "_", "-"))
 	best, least := "", 3
 	for _, word := range words {
