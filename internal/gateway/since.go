@@ -10,11 +10,15 @@ import (
 )
 
 // A Since is what a client says it has of a room: all messages of an epoch up to a
-// number; and which client it is, by a random number. The zero value is nothing.
-type Since struct{ Epoch, Number, Client uint64 }
+// number; which client it is, by a random number; and whether it takes messages that are
+// not said in the room, such as that of the day. The zero value is nothing.
+type Since struct {
+	Epoch, Number, Client uint64
+	Motd                  bool
+}
 
-// sinceOf returns what a request says in its query: epoch and after, or neither, and
-// client. The epoch and the client are in hexadecimal.
+// sinceOf returns what a request says in its query: epoch and after, or neither, client,
+// and motd. The epoch and the client are in hexadecimal.
 func sinceOf(r *http.Request) (s Since, err error) {
 	query := r.URL.Query()
 	if query.Has("epoch") || query.Has("after") {
@@ -30,6 +34,7 @@ func sinceOf(r *http.Request) (s Since, err error) {
 			return Since{}, err
 		}
 	}
+	s.Motd = query.Has("motd")
 	return s, nil
 }
 

@@ -87,7 +87,9 @@ type Conn struct {
 	Framing uint8  `json:"framing"` // 0: raw, 1: WebSocket, 2: numbered
 	// Message is what has come of an incomplete message, or of the authentication message;
 	// or the rest of an echo.
-	Message        []byte  `json:"message,omitempty"`
+	Message []byte `json:"message,omitempty"`
+	// Greeting is what is to be sent behind the echo.
+	Greeting       []byte  `json:"greeting,omitempty"`
 	Frames         *Frames `json:"frames,omitempty"`
 	UserTimeoutOff bool    `json:"user_timeout_off,omitempty"`
 	Client         uint64  `json:"client,omitempty"` // which one it says it is; 0: it does not
@@ -168,6 +170,7 @@ type Since struct {
 	Epoch  uint64 `json:"epoch,omitempty"`
 	Number uint64 `json:"number,omitempty"`
 	Client uint64 `json:"client,omitempty"`
+	Motd   bool   `json:"motd,omitempty"`
 }
 
 // An Adopted is a connection that was handed to the server, see server.Adopted.

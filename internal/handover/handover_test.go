@@ -46,7 +46,7 @@ func example() *State {
 		Messages: bytes.Repeat([]byte("0123456789abcdef"), 2*wire.Size/16), Senders: senders, Times: times,
 	}
 	conn := Conn{
-		FD: 12, Sender: 1, Framing: 2, Message: []byte("part\x00"), UserTimeoutOff: true, Client: 99,
+		FD: 12, Sender: 1, Framing: 2, Message: []byte("part\x00"), Greeting: []byte("welcome"), UserTimeoutOff: true, Client: 99,
 		Pass: &Pass{Label: []byte("ann"), Room: "main", ID: []byte("id")}, HasName: true,
 		Frames: &Frames{
 			Decoder:  websocket.SavedDecoder{Key: 1, Left: 2, Before: 3, Header: []byte{0x89, 0x85, 1, 2, 3, 4}, Fragmented: true, PongDue: true, HasControl: true, Control: []byte("abc")},
@@ -69,12 +69,12 @@ func example() *State {
 			{Conn: Conn{FD: -1, Sender: 2}, Ended: "TLS"},
 		},
 		Pending: []Pending{{
-			Conn: second, Age: time.Minute, Remote: netip.MustParseAddr("192.0.2.8"), Has: Since{1, 2, 3}, Proxied: true, Header: []byte("PROXY"),
+			Conn: second, Age: time.Minute, Remote: netip.MustParseAddr("192.0.2.8"), Has: Since{1, 2, 3, true}, Proxied: true, Header: []byte("PROXY"),
 			IsWhole: true, IsDelayed: true, Waited: true, Looked: true, Judged: true, Echoing: &EchoingMember{Room: 0, Cursor: 3 * wire.Size},
 		}},
 		Adopted: []Adopted{{
 			FD: 14, Peer: netip.MustParseAddrPort("192.0.2.9:1"), Remote: netip.MustParseAddr("127.0.0.1"), WebSocket: true, Numbered: true,
-			Has: Since{4, 5, 6}, Screened: true, Received: []byte("early"),
+			Has: Since{4, 5, 6, true}, Screened: true, Received: []byte("early"),
 		}},
 		Origins: &origin.Saved{At: time.Hour, Secret: bytes.Repeat([]byte{7}, 32), Records: []origin.SavedRecord{{
 			Origin: netip.MustParsePrefix("192.0.2.7/32"), ChangedAt: 1, Wrong: 2, Keys: []uint32{3}, WrongAt: 4, Looks: 5, LookedAt: 6, Next: 7,

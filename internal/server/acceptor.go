@@ -6,6 +6,7 @@ import (
 	"container/list"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,8 @@ type acceptor struct {
 
 	handoff *handoffQueue // of connections that no listener accepted
 	adopted []Adopted     // taken from it, to be added in the next wake-up
+
+	motd *atomic.Pointer[motd] // what follows echoes
 
 	keyring Keyring // nil if there are only the rooms' keys
 	passes  *passes

@@ -118,6 +118,7 @@ func (a *audience) admit(c *conn, join *broadcast.Cursor) {
 	c.cursor = join.Position()
 	a.add(c)
 	announce(a.room.log, broadcast.Notice{Kind: broadcast.Joined, From: &c.Sender}, a.wall)
+	a.room.note(c.Name, false)
 	a.joins = append(a.joins, join)
 	if c.hasReceived() || c.hasEnded() {
 		a.unread = append(a.unread, c)

@@ -74,7 +74,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		return c.state
 	case !p.room.enter():
 		return a.waitOrRefuse(p, m, causeFull)
-	case !p.room.names.take(c):
+	case p.room.isServers(c.Name) || !p.room.names.take(c):
 		p.room.leave(c)
 		return a.waitOrRefuse(p, m, causeName)
 	}
@@ -88,6 +88,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	if c.isWebSocket() {
 		c.beginEcho(a.system, number, epoch, known)
 	}
+	a.greet(p)
 	return a.sendEcho(c, m[:])
 }
 
@@ -150,18 +151,27 @@ func (a *acceptor) refuse(p *pendingConn, m *wire.Message, why cause) state {
 	return a.end(p.conn, why)
 }
 
-// sendEcho sends what is left of the echo. The connection becomes a member only
-// when all of it is written, so nothing can come before it. What is published
+// sendEcho sends what is left of the echo, and of what follows it. The connection becomes a
+// member only when all of it is written, so nothing can come before it. What is published
 // meanwhile is kept by the join cursor, so nothing is missed after it, whichever
 // loop the connection is assigned to. It returns what read does.
 func (a *acceptor) sendEcho(c *conn, echo []byte) state {
-	for len(echo) > 0 {
-		n, errno := c.sendBehind(a.system, echo)
-		switch errno {
-		case 0:
+	for {
+		rest := echo
+		if len(echo) == 0 {
+			rest = c.greeting()
+		}
+		if len(rest) == 0 {
+			break
+		}
+		n, errno := c.sendBehind(a.system, rest)
+		switch {
+		case errno == 0 && len(echo) > 0:
 			echo = echo[n:]
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		case errno == 0:
+			c.partial.greeting = rest[n:]
+		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN:
 			c.keep(a.system, echo)
 			if out := c.arm(a.kernel); out.kind == ended {
 				return a.end(c, out.cause)

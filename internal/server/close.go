@@ -65,6 +65,9 @@ func (l *loop) close(e ending) {
 	if e.was >= echoing {
 		l.inbox.count(room, -1)
 		announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: &c.Sender, Reason: e.cause.words}, l.wall)
+		if e.was >= member {
+			room.note(c.Name, true)
+		}
 		room.leave(c)
 	}
 	if c.framing == numbered {

@@ -242,7 +242,7 @@ const (
 )
 
 // sendClose ends a WebSocket with a close frame, which says why, as far as the
-// socket takes it. It can't be inside another frame, nor inside an echo.
+// socket takes it. It can't be inside another frame, nor inside an echo or what follows that.
 func (c *conn) sendClose(s *system, was state, why cause) {
 	status, reason := websocket.NormalClosure, "the server closed the connection"
 	switch why {
@@ -263,7 +263,7 @@ func (c *conn) sendClose(s *system, was state, why cause) {
 		status, reason = why.status, why.told
 	}
 	if f := c.frames(); f != nil {
-		if f.end != 0 || f.outLen > 0 || was == echoing && c.partial.have > 0 {
+		if f.end != 0 || f.outLen > 0 || was == echoing && c.partial.have+len(c.partial.greeting) > 0 {
 			return
 		}
 		if f.ended {

@@ -35,8 +35,12 @@ type Adopted struct {
 
 // A Since is what a client says it has of a room: all messages of an epoch up to a
 // number, which is 0 if it was there before the first. Client is a random number by which
-// it says which one it is, see takeover.go; 0 if it does not.
-type Since struct{ Epoch, Number, Client uint64 }
+// it says which one it is, see takeover.go; 0 if it does not. Motd says that it takes the
+// message of the day, see motd.
+type Since struct {
+	Epoch, Number, Client uint64
+	Motd                  bool
+}
 
 func (c *Adopted) framing() framing {
 	switch {

@@ -29,6 +29,9 @@ func (s *restoring) populate(r *running) (others []int) {
 		case m.conn == nil:
 			a.counts.ended[serverRestart]++
 			announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: s.senders[m.Sender], Reason: m.Ended}, a.wall)
+			if !m.IsNew {
+				room.note(s.senders[m.Sender].Name, true)
+			}
 		default:
 			s.addMember(r, m, room)
 		}

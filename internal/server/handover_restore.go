@@ -180,13 +180,13 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 		if e := p.Echoing; e != nil && (e.Room < 0 || e.Room >= len(state.Rooms)) {
 			return nil, fmt.Errorf("the state is invalid: connection %d is to be in room %d", i, e.Room)
 		}
-		if isWhole := len(p.Message) == wire.Size; p.Echoing == nil && isWhole != p.IsWhole || p.IsDelayed && !p.IsWhole || p.Echoing != nil && len(p.Message) == 0 {
+		if isWhole := len(p.Message) == wire.Size; p.Echoing == nil && isWhole != p.IsWhole || p.IsDelayed && !p.IsWhole || p.Echoing != nil && len(p.Message)+len(p.Greeting) == 0 {
 			return nil, fmt.Errorf("the state is invalid: connection %d is at byte %d of its first message", i, len(p.Message))
 		}
 		if !mayUse(p.FD) {
 			if p.Echoing != nil { // its key was announced
 				s.members = append(s.members, restoredMember{Member: &handover.Member{
-					Conn: handover.Conn{Sender: p.Sender}, Room: p.Echoing.Room, Ended: causeDescriptor.words,
+					Conn: handover.Conn{Sender: p.Sender}, Room: p.Echoing.Room, IsNew: true, Ended: causeDescriptor.words,
 				}})
 			}
 			continue
@@ -235,6 +235,12 @@ func (s *restoring) makeConn(from *handover.Conn, to **conn, cursor uint64) erro
 			c.partial = new(partial)
 		}
 		c.partial.have = copy(c.partial.message[:], from.Message)
+	}
+	if len(from.Greeting) > 0 {
+		if c.partial == nil {
+			c.partial = new(partial)
+		}
+		c.partial.greeting = from.Greeting
 	}
 	*to = c
 	return nil

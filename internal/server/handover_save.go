@@ -111,7 +111,7 @@ func (r *running) canPass(fd int) bool { return r.loops[0].kernel.IsTCP(fd) }
 // addMember adds a member, or that it has ended if it can't be passed on.
 func (s *saver) addMember(m handover.Member) {
 	if !s.canPass(m.FD) {
-		m = handover.Member{Conn: handover.Conn{FD: -1, Sender: m.Sender}, Room: m.Room, Ended: causeRestart.words}
+		m = handover.Member{Conn: handover.Conn{FD: -1, Sender: m.Sender}, Room: m.Room, IsNew: m.IsNew, Ended: causeRestart.words}
 	}
 	s.state.Members = append(s.state.Members, m)
 }
@@ -119,7 +119,7 @@ func (s *saver) addMember(m handover.Member) {
 // conn saves what all connections have in common. room is nil if its key is not known.
 func (s *saver) conn(c *conn, room *Room) handover.Conn {
 	saved := handover.Conn{
-		FD: int(c.fd), Sender: s.senders.Index(&c.Sender), Framing: uint8(c.framing), Message: slices.Clone(c.incomplete()),
+		FD: int(c.fd), Sender: s.senders.Index(&c.Sender), Framing: uint8(c.framing), Message: slices.Clone(c.incomplete()), Greeting: slices.Clone(c.greeting()),
 		UserTimeoutOff: c.userTimeoutOff,
 	}
 	if f := c.frames(); f != nil && !f.isIdle() {
@@ -167,7 +167,7 @@ func (s *saver) savePending(a *acceptor) {
 		case canPass:
 			s.state.Pending = append(s.state.Pending, saved)
 		case isEchoing: // its key was announced
-			s.addMember(handover.Member{Conn: saved.Conn, Room: saved.Echoing.Room})
+			s.addMember(handover.Member{Conn: saved.Conn, Room: saved.Echoing.Room, IsNew: true})
 		}
 	}
 	s.handoff.mu.Lock()

@@ -27,11 +27,11 @@ var layers = []struct {
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{
-		"report", "Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "request", "saying", "Who", "Member", "ending", "endings", "table",
+		"report", "Room", "Rate", "rateLimit", "roomAt", "takenNames", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "request", "saying", "Who", "Member", "ending", "endings", "table", "speaker", "speech", "spoken", "announcer", "arrivals", "arrival",
 	}},
 	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{
-		"acceptor", "acceptorLimits", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked", "delays", "delayedOrigin", "refusal",
+		"acceptor", "acceptorLimits", "motd", "answerQueue", "answer", "Adopted", "Since", "handoffQueue", "Descriptors", "pendingConn", "pendingSet", "source", "network", "ranking", "ranked", "delays", "delayedOrigin", "refusal",
 	}},
 	{"loop", []string{"loop", "lastReports", "LoopStats", "Stats", "progress", "Server", "Config", "heartbeat", "freezer", "running", "saver", "restoring", "restoredMember", "restoredPending"}},
 }

@@ -44,6 +44,7 @@ type loop struct {
 	stop       *atomic.Bool // set: close everything and return
 	freezer    *freezer     // nil: the server is never frozen
 	acceptor   *acceptor    // nil in all loops but the first
+	speaker    *speaker     // nil in all loops but the first
 	identities *identities
 	passes     *passes
 	origins    origins
@@ -101,6 +102,7 @@ func (l *loop) addAcceptor(loops []*loop, rooms *rooms, listeners []int, q *hand
 		endings:    &l.endings,
 		inbox:      &l.inbox,
 		listeners:  listeners,
+		motd:       new(atomic.Pointer[motd]),
 		handoff:    q,
 		limits:     lim,
 		conns:      list.New(),
@@ -138,6 +140,8 @@ func (l *loop) run() error {
 //
 //	wait ──▶ set the clock
 //	           │
+//	  speak    │  say            what the server says by itself, in the first loop
+//	           ▼
 //	  intake   │  touch          the audiences with something to do: begin sets shares,
 //	           │                 and resumes the members whose pause is over
 //	           │  admitAssigned  connections from the acceptor's loop
@@ -180,6 +184,9 @@ func (l *loop) turn() (running bool, err error) {
 		return false, nil
 	}
 	events := l.events[:n]
+	if l.speaker != nil {
+		l.speak() // before those that receive it look what is new
+	}
 	l.intake(events)
 	for i := 0; i < len(l.audiences.touched); i++ {
 		a := l.audiences.touched[i]
@@ -278,6 +285,9 @@ func (l *loop) deadline() time.Time {
 	at := earliest(l.audiences.schedule.first(), l.pings.at, l.windows.at)
 	if l.acceptor != nil {
 		at = earliest(at, l.acceptor.deadline())
+	}
+	if l.speaker != nil {
+		at = earliest(at, l.speaker.deadline())
 	}
 	return at
 }

@@ -57,6 +57,16 @@ func (l *rateLimit) timeFor(bytes int) time.Duration {
 	return time.Duration(math.Ceil(float64(bytes) / l.perSecond * float64(time.Second)))
 }
 
+// Limit returns how many messages each member of the room may send in a second, and how many
+// at once; 0 is no limit.
+func (r *Room) Limit() (perSecond float64, burst int) {
+	l := r.rate.Load()
+	if l == nil {
+		return 0, 0
+	}
+	return l.perSecond / wire.Size, l.burst / wire.Size
+}
+
 // left returns how many bytes a member may send now which may send a burst from full on.
 func (l *rateLimit) left(full, now time.Time) int {
 	if !now.Before(full) {

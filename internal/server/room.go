@@ -35,6 +35,8 @@ type RoomConfig struct {
 	// UniqueNames says which names look alike. A client is refused whose name looks like
 	// that of one in the room; nil refuses none for its name.
 	UniqueNames Skeletons
+	// Announce has the server say in the room who joins and who leaves.
+	Announce bool
 	// Epochs say what the numbers are worth that clients have; nil is a new epoch.
 	Epochs Epochs
 }
@@ -67,6 +69,9 @@ type Room struct {
 	at     []roomAt                  // by loop
 	log    *broadcast.Log
 
+	arrivals arrivals
+	speaker  *speaker // announces them; nil only if nothing is to be announced
+
 	isRestored bool // see Restored
 
 	restraint restraint
@@ -90,6 +95,7 @@ func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 	r.rate.Store(newRateLimit(c.Rate))
 	r.verify.Store(c.VerifyNames)
 	r.names.lookBy(c.UniqueNames)
+	r.arrivals.on.Store(c.Announce)
 	r.open.Store(int32(loops))
 	r.log = pool.NewLog(c.Backlog, loops*batchSize)
 	r.log.Retain(max(c.Kept, c.Replay), c.Replay)
@@ -111,6 +117,9 @@ func (r *Room) Clients() int64 { return r.taken.Load() }
 
 // MaxClients returns how many may be; 0 is no limit.
 func (r *Room) MaxClients() int64 { return r.slots.Load() }
+
+// VerifiesNames reports whether each message has the name its sender joined with.
+func (r *Room) VerifiesNames() bool { return r.verify.Load() }
 
 // Log returns the room's log. It ends (io.EOF for followers) when the room is closed
 // and its last client is gone, or when the server ends.

@@ -54,6 +54,8 @@ type Config struct {
 	// PingInterval is how often each WebSocket is sent a ping; 0 is half a minute.
 	// One that answers none of four is disconnected.
 	PingInterval time.Duration
+	// Name is the name under which the server itself speaks; "" is "server".
+	Name string
 	// Loops is how many event loops there are; 0 is 1.
 	Loops int
 	// Send has large batches be sent by "copy" or by "reference", for measuring;
@@ -76,6 +78,8 @@ type Server struct {
 	identities *identities
 	passes     *passes
 	answers    answerQueue // of the keyring
+	speaker    *speaker
+	motd       atomic.Pointer[motd]
 	listeners  []int
 	handoff    handoffQueue
 	reports    lastReports
@@ -105,7 +109,10 @@ func newServer(config Config, memory func(*slog.Logger) fileMemory) (*Server, er
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), ended: make(chan struct{})}
+	s := &Server{
+		config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), ended: make(chan struct{}),
+		speaker: newSpeaker(cmp.Or(config.Name, "server")),
+	}
 	s.pool = newPool(s.memory)
 	switch config.Send {
 	case copies.String():
@@ -134,6 +141,7 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 		c.Epochs = newStart()
 	}
 	room := newRoom(c, s.config.Loops, s.pool)
+	room.speaker = s.speaker
 	err := s.restoreRoom(room, hasEpochs)
 	if err == nil && prepare != nil {
 		err = prepare(room)
@@ -311,6 +319,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer s.rest()
 	defer s.closeHandoff() // before the pollers are gone, which it may wake
 	defer s.answers.close()
+	defer s.speaker.close()
 	for range s.config.Loops {
 		p, err := netpoll.New()
 		if err != nil {
@@ -394,6 +403,8 @@ func (s *Server) prepare(pollers []*netpoll.Poller) error {
 		return os.NewSyscallError("epoll_ctl", errno)
 	}
 	s.loops[0].acceptor.proxies = s.config.Proxies
+	s.loops[0].acceptor.motd = &s.motd
+	s.loops[0].useSpeaker(s.speaker)
 	s.loops[0].acceptor.useKeyring(s.config.Keyring, &s.answers)
 	s.restoreConns()
 	s.freezer.begin(len(s.loops))

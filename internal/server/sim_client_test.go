@@ -47,6 +47,8 @@ type simClient struct {
 	begin    int // index of the first message it must receive: what is replayed, then all that is published
 	next     int // index of the next message it must receive; -1 before the first
 
+	motd []wire.Message // what is left of what it is to receive behind its echo
+
 	identity uint64 // which client it says it is; 0 if it does not
 
 	// What the log says about it.
@@ -63,7 +65,7 @@ type simClient struct {
 // acceptedAfter records that the client is accepted after that many messages are published,
 // and that many appended.
 func (c *simClient) acceptedAfter(messages, appended int) {
-	c.before, c.begin = messages, max(0, messages-c.room.config.replay)
+	c.before, c.begin, c.motd = messages, max(0, messages-c.room.config.replay), c.world.speeches.motd
 	if c.web != nil && c.web.numbers != nil {
 		c.begin = c.web.numbers.begin(c, messages)
 		c.web.numbers.least = appended
@@ -174,7 +176,7 @@ func (w *world) connect() {
 	c.socket.isPipe = w.chance(8)
 	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
 	if c.web != nil && c.web.numbers != nil {
-		adopted.Numbered, adopted.Has = true, Since{simEpoch, c.web.numbers.known, c.identify()}
+		adopted.Numbered, adopted.Has = true, Since{simEpoch, c.web.numbers.known, c.identify(), c.web.numbers.takesMotd}
 		if c.web.numbers.known == 0 {
 			adopted.Has.Epoch = 0
 		}
@@ -361,7 +363,9 @@ func (c *simClient) take(n int) {
 		m := wire.Message(c.inbox[:wire.Size])
 		c.inbox = c.inbox[wire.Size:]
 		if c.echoed {
-			c.room.oracle.received(c, &m)
+			if !c.takeMotd(&m) {
+				c.room.oracle.received(c, &m)
+			}
 			continue
 		}
 		if m != c.message(0) || !c.hasKey() {

@@ -97,7 +97,7 @@ func (w *world) handOver() {
 			return
 		}
 	}
-	if !from.isQuiet() {
+	if !from.isQuiet() || len(w.speeches.waiting) > 0 {
 		return
 	}
 	w.readAll()
@@ -181,6 +181,7 @@ func (w *world) goOn(state *handover.State) {
 		w.failf("%v", err)
 	}
 	w.config.loops = 1 + w.rng.IntN(4)
+	w.speeches.of = newSpeaker("house")
 	for _, r := range w.rooms {
 		if !r.closed {
 			r.goOn(restoring)
@@ -199,6 +200,9 @@ func (r *simRoom) goOn(restoring *restoring) {
 	w := r.world
 	former := r.room
 	r.room = newRoom(r.config.roomConfig(former.name, former.key), w.config.loops, w.pool)
+	r.room.speaker = w.speeches.of
+	r.announcedAt = time.Time{}
+	r.announced += former.arrivals.joined - former.arrivals.left // what was not said yet is not said any more
 	isRestored, err := restoring.open(r.room, true)
 	if err != nil || !isRestored {
 		w.failf("%s is not restored: %v", former.name, err)

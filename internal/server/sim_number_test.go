@@ -17,11 +17,13 @@ type simNumbers struct {
 	known    uint64 // the number of the last message that it says it has
 	welcomed bool
 	caughtUp bool
-	target   int // before which message of the room it has caught up
-	least    int // how many messages there were at least when it was admitted, published or not
-	before   int // how many messages of the room are settled: received, or its own
-	frame    []simNumbered
-	last     time.Time // when the last message of the frame before was received
+
+	takesMotd, isGreeted bool
+	target               int // before which message of the room it has caught up
+	least                int // how many messages there were at least when it was admitted, published or not
+	before               int // how many messages of the room are settled: received, or its own
+	frame                []simNumbered
+	last                 time.Time // when the last message of the frame before was received
 
 	named, gaps, cuts, missed int // how often each was seen
 }
@@ -39,7 +41,7 @@ type simNumbered struct {
 // there was, or says so.
 func newSimNumbers(r *simRoom) *simNumbers {
 	w := r.world
-	n := new(simNumbers)
+	n := &simNumbers{takesMotd: w.chance(2)}
 	switch w.rng.IntN(4) {
 	case 0:
 		n.known = r.config.first + uint64(w.rng.IntN(len(r.oracle.order)+2)) - 1
@@ -75,6 +77,11 @@ func (n *simNumbers) see(c *simClient, payload []byte) []byte {
 	if !n.welcomed {
 		return n.welcome(c, number, payload)
 	}
+	if number == 0 {
+		n.takeMotd(c, payload)
+		return nil
+	}
+	n.checkGreeted(c)
 	name := ""
 	if len(payload)%wire.Size == wire.NameSize {
 		name = string(bytes.TrimRight(payload[:wire.NameSize], "\x00"))

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -262,7 +263,7 @@ func (m logged) message() wire.Message {
 // joinedAs returns the name that others know its sender by.
 func (m logged) joinedAs() string {
 	if m.client == nil {
-		return "server"
+		return cmp.Or(m.from, "server")
 	}
 	return m.client.joinedAs()
 }

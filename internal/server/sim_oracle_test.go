@@ -24,12 +24,13 @@ type oracle struct {
 	asked    context.Context
 }
 
-// A logged is one message in the order: the client that sent it, and its number.
+// A logged is one message in the order: who sent it, and its number among theirs.
 type logged struct {
 	client *simClient
 	number int
 	at     time.Time
-	said   wire.Message // by the operator; client is nil then
+	said   wire.Message // by the operator, or the server; client is nil then
+	from   string       // the name of who said it then, if not the operator
 }
 
 func newOracle(r *simRoom) *oracle {
@@ -63,6 +64,10 @@ func (o *oracle) see(e *broadcast.Entry) {
 	if e.From.ID == 0 && e.From.Name == w.operator.speaker.Name {
 		w.operator.heard(o.room, e)
 		o.order = append(o.order, logged{at: e.Time, said: e.Message})
+		return
+	}
+	if e.From.ID == 0 {
+		o.serverSays(e)
 		return
 	}
 	c := o.client(e.From)
@@ -129,6 +134,7 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			w.failf("%v joins, accepted %v, joined before %v", c, c.accepted, c.joined)
 		}
 		c.joined = true
+		o.room.present++
 		if c.web != nil && c.web.numbers != nil {
 			c.web.numbers.target = int(o.room.room.log.Head() / wire.Size)
 		}
@@ -137,6 +143,9 @@ func (o *oracle) notice(n *broadcast.Notice) {
 			w.failf("%v leaves, accepted %v, left before %v", c, c.accepted, c.left)
 		}
 		c.left = true
+		if c.joined {
+			o.room.present--
+		}
 		c.reason = n.Reason
 		c.evicted = strings.HasPrefix(n.Reason, "held the others")
 		// In so small a room many that send at once may hold it for long; see

@@ -5,8 +5,10 @@ package server
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
 )
 
 // A simRoom is a room, and what is known of it.
@@ -23,6 +25,11 @@ type simRoom struct {
 	spoken  []*simSaying // by the operator, and not in the log yet
 	closed  bool
 	emptied bool // its clients were disconnected
+
+	said        map[int]wire.Message // by their index, what the server has said that was not read yet
+	present     int                  // clients
+	announced   int                  // clients, by what the server says
+	announcedAt time.Time            // when that was last
 }
 
 // A simRoomConfig is what a seed chooses of a room's settings.
@@ -31,6 +38,7 @@ type simRoomConfig struct {
 	first                        uint64 // the number of the first message
 	rate                         Rate
 	verifies, unique             bool // names
+	announces                    bool
 }
 
 // drawRoom returns settings of a room.
@@ -40,7 +48,7 @@ func (w *world) drawRoom() simRoomConfig {
 		backlog: 32 << 10 << w.rng.IntN(4),
 		first:   []uint64{1, 1 << 40}[w.rng.IntN(2)],
 	}
-	c.verifies, c.unique = w.chance(2), w.chance(2)
+	c.verifies, c.unique, c.announces = w.chance(2), w.chance(2), w.chance(2)
 	if w.chance(2) {
 		c.kept = w.rng.IntN(broadcast.MaxRetained(c.backlog) + 1)
 		c.replay = w.rng.IntN(c.kept + 1)
@@ -51,10 +59,11 @@ func (w *world) drawRoom() simRoomConfig {
 
 // addRoom opens a room.
 func (w *world) addRoom(c simRoomConfig) *simRoom {
-	r := &simRoom{world: w, config: c, keys: make(map[string]bool), debts: make(map[*simClient]debt)}
+	r := &simRoom{world: w, config: c, keys: make(map[string]bool), debts: make(map[*simClient]debt), said: make(map[int]wire.Message)}
 	name := fmt.Sprintf("room %d", len(w.rooms))
 	config := c.roomConfig(name, "the key of "+name)
 	r.room = newRoom(config, w.config.loops, w.pool)
+	r.room.speaker = w.speeches.of
 	r.room.log.SetFirst(c.first)
 	r.oracle = newOracle(r)
 	if w.chance(3) {
@@ -72,7 +81,7 @@ func (c *simRoomConfig) roomConfig(name, key string) RoomConfig {
 	config := RoomConfig{
 		Name: name, Key: key, Epochs: simEpochs{},
 		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept, Rate: c.rate,
-		VerifyNames: c.verifies,
+		VerifyNames: c.verifies, Announce: c.announces,
 	}
 	if c.unique {
 		config.UniqueNames = simSkeletons

@@ -46,6 +46,8 @@ type world struct {
 	answers    answerQueue
 	origins    *simOrigins // nil if none are counted
 	operator   *simOperator
+	speeches   simSpeeches
+	motd       atomic.Pointer[motd]
 	sending    sendChoice
 	memory     *simMemory // nil if the logs lie in the program's own
 	pool       *broadcast.Pool
@@ -136,6 +138,7 @@ func (w *world) begin() {
 	}
 	w.pool = newPool(w.out.memory)
 	w.keyring, w.operator = newSimKeyring(w), newSimOperator(w)
+	w.speeches = newSimSpeeches()
 	w.addLoops()
 }
 
@@ -159,6 +162,8 @@ func (w *world) addLoops() {
 		minMembers:        w.rng.Int32N(4),
 	})
 	w.loops[0].acceptor.proxies = simProxies
+	w.loops[0].acceptor.motd = &w.motd
+	w.loops[0].useSpeaker(w.speeches.of)
 	if errno != 0 {
 		w.failf("the listener can't be registered: %v", errno)
 	}

@@ -48,6 +48,7 @@ func TestSimulation(t *testing.T) {
 	if !t.Failed() && (total.messages == 0 || total.listeners == 0 || total.replayed == 0 || total.holds == 0 || total.adopted == 0 || total.evicted == 0 ||
 		total.webSockets == 0 || total.pongs == 0 || total.closeFrames == 0 || total.violations == 0 || total.named == 0 || total.gaps == 0 || total.cuts == 0 || total.missed == 0 || total.replaced == 0 || total.flips == 0 ||
 		total.closed == 0 || total.proxied == 0 || total.misled == 0 || total.keys == total.rooms || total.dismissed == 0 || total.limited == 0 || total.limitedDraining == 0 || total.refused == 0 || total.verified == 0 ||
+		total.speeches == 0 || total.heldSpeeches == 0 || total.announced == 0 || total.summed == 0 || total.greeted == 0 ||
 		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
 		total.handed == (simHandovers{}) || total.handed.isTame() ||
 		total.listed == 0 || total.kicked == 0 || total.said == 0 || total.heldBack == 0 || total.drained == 0 ||
@@ -69,6 +70,7 @@ type simCounts struct {
 	waits, bans, turnedAway, denied                                        int
 	handed                                                                 simHandovers
 	listed, kicked, said, heldBack, drained                                int
+	speeches, heldSpeeches, announced, summed, greeted                     int
 }
 
 func (a *simCounts) add(b simCounts) {
@@ -113,6 +115,11 @@ func (a *simCounts) add(b simCounts) {
 	a.said += b.said
 	a.heldBack += b.heldBack
 	a.drained += b.drained
+	a.speeches += b.speeches
+	a.heldSpeeches += b.heldSpeeches
+	a.announced += b.announced
+	a.summed += b.summed
+	a.greeted += b.greeted
 }
 
 func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
@@ -154,6 +161,8 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 			counts.verified += len(r.oracle.order)
 		}
 	}
+	s := &w.speeches
+	counts.speeches, counts.heldSpeeches, counts.announced, counts.summed, counts.greeted = s.said, s.held, s.announced, s.summed, s.greeted
 	if s := w.origins; s != nil {
 		counts.waits, counts.bans, counts.turnedAway = s.waits, s.bans, s.refusals
 	}
@@ -255,6 +264,10 @@ func (w *world) step() {
 		w.operator.operate()
 	case w.chance(2000), w.shared.draining.Load() && w.chance(50):
 		w.drain()
+	case w.chance(100):
+		w.speak()
+	case w.chance(500):
+		w.setMotd()
 	case w.chance(200):
 		w.keyring.remove()
 	case w.chance(20):
@@ -287,6 +300,9 @@ func (w *world) turn(l *loop) {
 	running, err := l.turn()
 	if err != nil || !running {
 		w.failf("a loop ends: running %v, error %v", running, err)
+	}
+	if l == w.loops[0] {
+		w.speeches.takeAnswers(w)
 	}
 	for _, r := range w.rooms {
 		if r.gate != nil {
@@ -465,6 +481,9 @@ func (w *world) rest(reads func(*simClient) bool) {
 	}
 	w.checkRevoked()
 	w.operator.checkRest()
+	if n := len(w.speeches.waiting); n > 0 {
+		w.failf("%d speeches wait to be said", n)
+	}
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
@@ -573,6 +592,9 @@ func (w *world) checkSettled() {
 			w.failf("%s still waits for the end of its former connection", c.Name)
 		}
 	}
+	for _, r := range w.rooms {
+		r.checkAnnounced()
+	}
 	if s := w.identities; len(s.byID) != len(s.byConn) || len(s.ready) > 0 {
 		w.failf("%d identities are had by %d connections", len(s.byID), len(s.byConn))
 	}
@@ -621,6 +643,8 @@ func (c *simClient) checkReceived() {
 	c.start()
 	if c.web != nil && c.web.numbers != nil {
 		c.web.numbers.checkSettled(c)
+	} else if len(c.motd) > 0 {
+		w.failf("%v has not received %d messages of the day", c, len(c.motd))
 	}
 	order := c.room.oracle.order
 	if missed := c.room.oracle.next(c.next, c); missed < len(order) {
