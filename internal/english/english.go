@@ -53,3 +53,11 @@ func Were[N integer](n N) string {
 	}
 	return "were"
 }
+
+// Have returns "has" or "have".
+func Have[N integer](n N) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
+}

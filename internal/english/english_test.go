@@ -34,8 +34,8 @@ func TestCount(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	for n, want := range []string{"are were", "is was", "are were"} {
-		if got := Are(n) + " " + Were(n); got != want {
+	for n, want := range []string{"are were have", "is was has", "are were have"} {
+		if got := Are(n) + " " + Were(n) + " " + Have(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	// Former is what another archive has passed on, which had the file before in the same
 	// start of the server; the zero value is none.
 	Former Former
+	// RetainBytes is how large the file may be, as far as it is in use: beyond that the
+	// oldest messages are removed, of all rooms. 0 is no bound.
+	RetainBytes int64
 	// Logger is told when the file can't be written, and when it can again. Nil
 	// discards that.
 	Logger *slog.Logger
@@ -85,6 +88,7 @@ type Archive struct {
 	rescued      []Message // to be added when the file can be reopened
 	overwritten  error     // set if it has happened; Run returns it
 	expiries     expiries
+	sizes        sizes
 	indexAt      time.Time // when to index messages next that are not indexed yet
 	indexing     bool      // there are many of them; the logger has been told
 }
@@ -192,6 +196,7 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 			return err
 		}
 		a.expire(time.Now())
+		a.shrink(time.Now())
 		if !ended {
 			a.index(time.Now())
 		}
@@ -213,7 +218,7 @@ func (a *Archive) maintain(ctx context.Context, idle, ended bool) error {
 		return a.giveUp(w)
 	case err != nil:
 		a.failed(err)
-		a.indexAt = a.inspectAt
+		a.indexAt, a.sizes.at = a.inspectAt, a.inspectAt
 	default:
 		a.counts.succeed()
 	}
@@ -229,6 +234,9 @@ func (a *Archive) nextMaintenance() time.Time {
 	next := a.inspectAt
 	if !a.indexAt.IsZero() && a.indexAt.Before(next) {
 		next = a.indexAt
+	}
+	if at := a.sizes.at; !at.IsZero() && at.Before(next) {
+		next = at
 	}
 	if at := a.expiries.next.Load(); at != nil && at.Before(next) {
 		next = *at

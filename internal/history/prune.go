@@ -15,6 +15,12 @@ import (
 // write to the file meanwhile. When ctx is done, Prune stops; what it has removed
 // by then stays removed.
 func Prune(ctx context.Context, path, room string, before time.Time, progress func(done, all int64)) (done int64, err error) {
+	return pruneFile(ctx, path, func(f *file) (int64, error) { return f.prune(ctx, room, before, progress) })
+}
+
+// pruneFile opens a history, calls remove with it, which returns how many messages it has
+// removed, and gives their space back to the system.
+func pruneFile(ctx context.Context, path string, remove func(*file) (int64, error)) (done int64, err error) {
 	at, err := locate(path)
 	if err != nil {
 		return 0, err
@@ -33,20 +39,34 @@ func Prune(ctx context.Context, path, room string, before time.Time, progress fu
 	if _, err := f.exec("PRAGMA busy_timeout = 5000"); err != nil {
 		return 0, explain(path, err)
 	}
-	if f.form, err = check(ctx, f.conn, len(migrations), false); err == nil {
-		err = f.checkRoom(ctx, room)
-	}
-	if err != nil {
+	if f.form, err = check(ctx, f.conn, len(migrations), false); err != nil {
 		return 0, explain(path, err)
+	}
+	if done, err = remove(f); err != nil {
+		if ctx.Err() == nil {
+			err = explain(path, err)
+		}
+		return done, err
+	}
+	if done > 0 {
+		err = f.shrink(ctx)
+	}
+	return done, explain(path, err)
+}
+
+// prune is Prune for a file that is open.
+func (f *file) prune(ctx context.Context, room string, before time.Time, progress func(done, all int64)) (done int64, err error) {
+	if err := f.checkRoom(ctx, room); err != nil {
+		return 0, err
 	}
 	selected, err := f.narrowed(ctx, Filter{Room: room})
 	if err != nil {
-		return 0, explain(path, err)
+		return 0, err
 	}
 	old := olderThan(selected.Room, before)
 	var all int64
 	if err := f.conn.QueryRowContext(ctx, "SELECT count(*) FROM message WHERE "+old.which, old.args...).Scan(&all); err != nil {
-		return 0, explain(path, err)
+		return 0, err
 	}
 	for done < all {
 		if ctx.Err() != nil {
@@ -55,7 +75,7 @@ func Prune(ctx context.Context, path, room string, before time.Time, progress fu
 		began := time.Now()
 		n, err := f.remove(old)
 		if err != nil {
-			return done, explain(path, err)
+			return done, err
 		}
 		if done += n; n == 0 {
 			break
@@ -67,10 +87,7 @@ func Prune(ctx context.Context, path, room string, before time.Time, progress fu
 			yield(ctx, time.Since(began))
 		}
 	}
-	if done > 0 {
-		err = f.shrink(ctx)
-	}
-	return done, explain(path, err)
+	return done, nil
 }
 
 // checkNames returns an error if the newest messages may lie beside another name

@@ -194,10 +194,13 @@ func olderThan(room string, before time.Time) removal {
 
 // remove removes the first messages of a removal, pruneBatch at most, and returns how
 // many.
-func (f *file) remove(r removal) (n int64, err error) {
+func (f *file) remove(r removal) (n int64, err error) { return f.removeMost(r, pruneBatch) }
+
+// removeMost is remove with another bound.
+func (f *file) removeMost(r removal, most int64) (n int64, err error) {
 	err = f.transact(func() (err error) {
 		n, err = f.exec("DELETE FROM message WHERE sequence IN (SELECT sequence FROM message WHERE "+r.which+" ORDER BY "+r.order+" LIMIT ?)",
-			append(r.args[:len(r.args):len(r.args)], pruneBatch)...)
+			append(r.args[:len(r.args):len(r.args)], most)...)
 		return err
 	})
 	return n, err

@@ -18,6 +18,9 @@ type RoomConfig struct {
 	// Retain is how long messages are kept, in place of the archive's. 0 is as the
 	// archive says, and less keeps them for good.
 	Retain time.Duration
+	// RetainBytes is about how many bytes of the file the messages may take; 0 is no bound
+	// but the archive's.
+	RetainBytes int64
 }
 
 // A Room is one of an Archive's, from when it is opened until its log is closed.
@@ -75,6 +78,7 @@ func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 	if err := r.setRetain(c.Retain); err != nil {
 		return nil, err
 	}
+	r.setRetainBytes(c.RetainBytes)
 	r.next = uint64(r.last + r.missing + 1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -194,6 +198,7 @@ func (r *Room) Change(c RoomConfig) error {
 	a.file.Lock()
 	defer a.file.Unlock()
 	defer a.expiries.postpone(time.Now()) // to now: what is too old for the new time is removed at once
+	r.setRetainBytes(c.RetainBytes)
 	return r.setRetain(c.Retain)
 }
 
