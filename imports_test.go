@@ -45,7 +45,8 @@ var mayImport = map[string][]string{
 	"internal/limit":      {"golang.org/x/sys/unix"},
 	"internal/secure":     {"sop-chat/internal/limit", "sop-chat/internal/netpoll"},
 	"internal/gateway":    {"sop-chat/internal/limit", "sop-chat/internal/origin", "sop-chat/internal/websocket", "golang.org/x/sys/unix"},
-	"internal/web":        {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history", "sop-chat/internal/limit", "sop-chat/internal/origin"},
+	"internal/web":        {"sop-chat/internal/wire", "sop-chat/internal/gateway", "sop-chat/internal/history", "sop-chat/internal/limit", "sop-chat/internal/origin", "sop-chat/internal/webhook"},
+	"internal/webhook":    {"sop-chat/internal/wire"},
 	"internal/metrics": {
 		"sop-chat/internal/histogram", "sop-chat/internal/history", "sop-chat/internal/limit", "sop-chat/internal/server", // whose numbers it knows
 		"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp",

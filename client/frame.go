@@ -21,12 +21,13 @@ const (
 
 // A frame is what a frame of the server has, or the next part of it.
 type frame struct {
-	number   uint64 // of the first message, or of the next one if there is none
+	number   uint64 // of the first message, or of the next one if there is none; 0 if they are outside
 	time     time.Time
 	named    bool   // the only message is from another than it names
 	from     string // if named
 	messages []byte
 	empty    bool // there was no message in the whole frame
+	outside  bool // its messages are not said in the room, and have no number
 }
 
 // An admission is the server's first frame.

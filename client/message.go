@@ -15,7 +15,8 @@ type Message struct {
 	Text string
 
 	// Number is the message's place in the room: each message has the number after
-	// that of the one before. It is 0 if it is not known.
+	// that of the one before. It is 0 if it is not known, and if the server says
+	// something to this client alone, such as its message of the day.
 	Number uint64
 	// Time is when the server took the message, or up to a second earlier. It is the
 	// zero Time if it is not known.

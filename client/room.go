@@ -121,6 +121,10 @@ func (r *room) buffered() int {
 func (r *room) take(f frame) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if f.outside = f.number == 0 && !f.empty; f.outside {
+		r.frame = f
+		return nil
+	}
 	if f.number < r.next {
 		return &protocolError{fmt.Sprintf("number %d comes where %d is the next", f.number, r.next)}
 	}
@@ -136,7 +140,7 @@ func (r *room) message() (m Message, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := &r.frame
-	for r.next < f.number { // one's own, which are left out
+	for !f.outside && r.next < f.number { // one's own, which are left out
 		text := r.sent[0]
 		r.sent = r.sent[1:]
 		if m, ok = r.ownMessage(Message{Name: r.name, Text: text, Time: f.time}); ok {
@@ -150,6 +154,9 @@ func (r *room) message() (m Message, ok bool) {
 		m = Message{Name: string(content.Name()), Text: string(content.Text()), Time: f.time, From: f.from}
 		if !f.named {
 			m.From = string(content.TrimmedName())
+		}
+		if f.outside {
+			return m, true
 		}
 		if m, ok = r.arrive(m); ok {
 			return m, true

@@ -73,7 +73,7 @@ func dialWebSocket(ctx context.Context, addr string, o options) (*webSocket, err
 		TLSClientConfig:   o.tls.Clone(),
 		DisableKeepAlives: true,
 	}
-	path := fmt.Sprintf("ws?client=%016x", o.state.Client)
+	path := fmt.Sprintf("ws?motd=1&client=%016x", o.state.Client)
 	if o.state.Epoch != 0 {
 		path += fmt.Sprintf("&epoch=%016x&after=%d", o.state.Epoch, o.state.Number)
 	}

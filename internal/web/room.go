@@ -3,10 +3,12 @@
 package web
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -54,18 +56,24 @@ func (c *Config) answersRefusal(w http.ResponseWriter, r *http.Request, err erro
 // join. If the request's address may give none now, the error is a gateway.AddressRefusal,
 // also for a request without a key if the address is banned.
 func (c *Config) roomOf(r *http.Request) (Room, error) {
-	from := c.Gateway.Peer(r).Addr()
 	key, isGiven := keyOf(r)
+	return judged(c, r, key, isGiven, c.Room)
+}
+
+// judged returns what a key opens that a request has, and tells the origins about it, see
+// roomOf.
+func judged[T any](c *Config, r *http.Request, key []byte, isGiven bool, open func(context.Context, netip.Addr, string) (T, error)) (opened T, err error) {
+	from := c.Gateway.Peer(r).Addr()
 	if !isGiven {
 		if v, until := c.Addresses.Banned(from, time.Now()); v != origin.Pass {
-			return Room{}, &gateway.AddressRefusal{Why: v, Until: until}
+			return opened, &gateway.AddressRefusal{Why: v, Until: until}
 		}
-		return Room{}, ErrWrongKey
+		return opened, ErrWrongKey
 	}
 	if v, until := c.Addresses.Look(from, time.Now()); v != origin.Pass {
-		return Room{}, &gateway.AddressRefusal{Why: v, Until: until}
+		return opened, &gateway.AddressRefusal{Why: v, Until: until}
 	}
-	room, err := c.Room(r.Context(), from, string(key))
+	opened, err = open(r.Context(), from, string(key))
 	switch {
 	case err == nil:
 		c.Addresses.Right(from, time.Now())
@@ -76,7 +84,7 @@ func (c *Config) roomOf(r *http.Request) (Room, error) {
 	default:
 		c.Addresses.Skipped(from, time.Now())
 	}
-	return room, err
+	return opened, err
 }
 
 // keyOf returns the key that a request has: in base64, because a header can't have every

@@ -40,6 +40,9 @@ type Config struct {
 	// nobody learns which rooms there are; and for one that can't be checked for now
 	// ErrUnchecked.
 	Room func(ctx context.Context, from netip.Addr, key string) (Room, error)
+	// Hook returns what a program may do by the key of a webhook, that somebody at an
+	// address has given, with the same errors as Room; nil if there are no such keys.
+	Hook func(ctx context.Context, from netip.Addr, key string) (Hook, error)
 	// Addresses say how often keys may be given; nil is any number of times.
 	Addresses *origin.Table
 	// History is the path of the file in which is kept what was said; empty if it
@@ -81,7 +84,7 @@ const (
 func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 	server := http.Server{
 		Handler:           c.Requests.count(Handler(c)),
-		ReadTimeout:       headerTimeout, // of all that is sent; nobody has a body to send
+		ReadTimeout:       headerTimeout, // of all that is sent; a body is short
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -116,6 +119,9 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET /api/room", c.about)
 	if c.History != "" {
 		mux.Handle("GET /api/messages", newArchive(c))
+	}
+	if c.Hook != nil {
+		mux.HandleFunc("POST /api/messages", c.post)
 	}
 	return guarded(c.Gateway.Screen(hosts{c.URLs, c.Names}.guard(mux, c.Gateway.LogRefusal)))
 }

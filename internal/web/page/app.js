@@ -33,6 +33,7 @@ const session = new Session({
   arrived,
   cleared: () => log.clear(),
   elsewhere: (item) => log.withdraw(item),
+  greeted: (messages) => log.note(messages.map(({ text }) => text).join("\n")),
   missing: (n, why) => log.note(missingWords(n) + (why ? ` They can't be loaded: ${why}` : "")),
   history: () => Promise.race([offers, wait(5000)]).then(() => history),
   failed,

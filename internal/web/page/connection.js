@@ -100,7 +100,7 @@ export class Connection {
     const claim = this.#on.claim();
     const url = new URL("ws", location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    url.search = new URLSearchParams({ client, ...claim });
+    url.search = new URLSearchParams({ motd: 1, client, ...claim });
     url.hash = "";
     const socket = new WebSocket(url, subprotocol);
     socket.binaryType = "arraybuffer";

@@ -16,6 +16,7 @@ import { Numbers } from "./numbers.js";
 //	arrived(item)            an item of say has arrived, and has its number and time
 //	cleared()                what was missed is too much to keep what is on the page
 //	elsewhere(item)          an item of say has arrived among what is not on the page
+//	greeted(messages)        the server says {name, text} to this page alone
 //	missing(n, why)          that many messages won't come here
 //	history()                returns a promise of the room's History, or of null if it has none
 //
@@ -36,7 +37,7 @@ export class Session {
       claim: () => this.#claim(),
       isAwaiting: () => this.#numbers.isAwaiting,
       admitted: (frame, claim) => this.#admitted(frame, claim),
-      received: (frame) => (this.#frames ? this.#frames.push(frame) : this.#received(frame)),
+      received: (frame) => this.#take(frame),
       broken: () => this.#broken(),
       failed: on.failed,
       lost: on.lost,
@@ -130,6 +131,16 @@ export class Session {
       this.#load(missed, this.#visit);
     } else {
       this.#numbers.pass(frame.number);
+    }
+  }
+
+  #take(frame) {
+    if (frame.number === 0) {
+      this.#on.greeted(frame.messages);
+    } else if (this.#frames) {
+      this.#frames.push(frame);
+    } else {
+      this.#received(frame);
     }
   }
 
