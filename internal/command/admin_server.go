@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/pflag"
-
-	"sop-chat/internal/wire"
 )
 
 // actorKey is the key in the log of who did something.
@@ -25,7 +23,7 @@ func (o *serveOptions) defineAdmin(flags *pflag.FlagSet) {
 	define(flags, &o.commands, "commands", "", "false", truth,
 		`Takes the commands of 'sop-chat admin' at the terminal, too, below what is printed there, if standard input and `+
 			`standard output are one. Tab completes them.`)
-	define(flags, &o.serverName, "server-name", "NAME", "server", serverName,
+	define(flags, &o.serverName, "server-name", "NAME", "server", shownName,
 		`The name under which the server itself says something, for 'sop-chat admin say'.`)
 }
 
@@ -35,17 +33,6 @@ func adminPlace(text string) (string, error) {
 		return text, nil
 	}
 	return "", fmt.Errorf("%q is neither auto, off nor a path, such as /run/sop-chat/9000.sock or ./admin.sock", text)
-}
-
-// serverName checks the name of the server.
-func serverName(text string) (string, error) {
-	if _, err := wire.New(text, ""); err != nil {
-		return "", err
-	}
-	if text == "" {
-		return "", fmt.Errorf("the name is empty")
-	}
-	return text, nil
 }
 
 // adminPort returns the port by which the server's socket is named.

@@ -59,7 +59,7 @@ func (b benchRooms) read() ([]string, error) {
 	all, err := rooms.Read(b.file, rooms.Rules{
 		MaxClients: wholeNumber(0, 1_000_000),
 		Replay:     wholeNumber(0, 1_000_000),
-		Retain:     ageOrNone,
+		Retain:     retention,
 	})
 	if err != nil {
 		return nil, err

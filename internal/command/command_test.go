@@ -139,7 +139,7 @@ func TestWrongUsage(t *testing.T) {
 			want: "--replay 33 is too much for a --backlog of 64 KiB, of which a quarter can be replayed: 32 messages",
 		},
 		{args: with("--history-sync=-1s", "--history=x"), want: `--history-sync: "-1s" is not a duration from 1ms to 24h, such as 10s or 2m30s`},
-		{args: with("--retain=90", "--history=x"), want: `--retain: "90" is not an age, such as 30m, 12h, 90d or 4w`},
+		{args: with("--retain=90", "--history=x"), want: `--retain: "90" is neither an age, such as 90d, nor a size from 1MB on, such as 10GB, nor both, such as 90d,10GB`},
 		{args: with("--retain=90d"), want: "--retain removes messages from a history, so it needs --history"},
 		{args: with("--history-sync=1s"), want: "--history-sync is about a history, so it needs --history"},
 		{args: with("--history=x", "--stage=2"), want: "--history keeps messages from stage 3 on, not in stage 2"},

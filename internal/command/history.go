@@ -35,10 +35,10 @@ changes it. All commands may run while the server does.`
 func newHistory(p Process) *cobra.Command {
 	return newGroup(&cobra.Command{
 		Use:     "history COMMAND FILE",
-		Short:   "Shows, searches, exports and prunes a server's history.",
+		Short:   "Shows, searches, exports and backs up a server's history.",
 		Long:    historyAbout,
 		Example: historyExamples,
-	}, newHistoryList(p), newHistorySearch(p), newHistoryExport(p), newHistoryStats(p), newHistoryPrune(p))
+	}, newHistoryList(p), newHistorySearch(p), newHistoryExport(p), newHistoryStats(p), newHistoryBackup(p), newHistoryCheck(p), newHistoryPrune(p))
 }
 
 // historyOptions are the options of a command below history.

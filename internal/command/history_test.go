@@ -424,8 +424,8 @@ func TestHistoryWrongUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "a command is missing: export, list, prune, search, stats"},
-		{[]string{"lst", "FILE"}, `"lst" is none of the commands: export, list, prune, search, stats`},
+		{nil, "a command is missing: backup, check, export, list, prune, search, stats"},
+		{[]string{"lst", "FILE"}, `"lst" is none of the commands: backup, check, export, list, prune, search, stats`},
 		{[]string{"list"}, "FILE is missing"},
 		{[]string{"list", "FILE", "more"}, `"more" is one argument too many`},
 		{[]string{"list", "FILE", "--last", "-1"}, `--last: "-1" is not a whole number from 0 to 2147483647, or auto`},
@@ -440,7 +440,7 @@ func TestHistoryWrongUsage(t *testing.T) {
 		{[]string{"search", "FILE", "-deploy"}, "there is no flag -d; a QUERY that begins with '-' goes after '--'"},
 		{[]string{"search", "FILE", "--deploy"}, "there is no flag --deploy; a QUERY that begins with '-' goes after '--'"},
 		{[]string{"list", "-chat.db"}, "there is no flag -c; a FILE that begins with '-' goes after '--'"},
-		{[]string{"prune", "FILE"}, "--older-than is missing: it says which messages to remove, such as --older-than 90d"},
+		{[]string{"prune", "FILE"}, "--older-than is missing, or --to-size: they say which messages to remove, such as --older-than 90d"},
 	} {
 		status, stdout, stderr := historyResult(t, path, test.args...)
 		command := "history"

@@ -24,7 +24,7 @@ func openHistory(o serveOptions, former *history.Former, logger *slog.Logger) (*
 	if o.history == "" {
 		return k, nil
 	}
-	config := history.Config{Window: o.historySync, Retain: o.retain, Logger: logger}
+	config := history.Config{Window: o.historySync, Retain: o.retain.Age, RetainBytes: o.retain.Bytes, Logger: logger}
 	if former != nil {
 		config.Former = *former
 	}

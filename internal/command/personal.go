@@ -42,16 +42,23 @@ func (o *serveOptions) setPersonalKeys(withKey bool) error {
 // configuration file, for a server with some rooms.
 func (o *serveOptions) readPersonalKeys(rooms []string) (lines []keys.Line, version keys.Version, err error) {
 	if o.keysFile != "" {
-		var content []byte
-		if content, version, err = keys.ReadFile(o.keysFile); err == nil {
-			lines, err = keys.ParseFor(o.keysFile, content, rooms)
-		}
+		lines, version, err = readKeysFile(o.keysFile, rooms)
 	}
 	if err != nil {
 		return nil, version, err
 	}
 	more, wrong := keys.FromTables(o.config.tables(keyTable), rooms, lines)
 	return append(lines, more...), version, config.Errors(wrong).InOrder()
+}
+
+// readKeysFile returns the lines of a file of keys as it is now, for a server with some rooms.
+func readKeysFile(file string, rooms []string) ([]keys.Line, keys.Version, error) {
+	content, version, err := keys.ReadFile(file)
+	if err != nil {
+		return nil, version, err
+	}
+	lines, err := keys.ParseFor(file, content, rooms)
+	return lines, version, err
 }
 
 // roomNamesOf returns the names of rooms, as a file of keys has them.
@@ -66,6 +73,7 @@ func roomNamesOf(all []rooms.Room) []string {
 // A keysReloader keeps the personal keys of a server as their files say. Any goroutine may
 // call its methods.
 type keysReloader struct {
+	what   string // the keys are
 	file   string // "" if there is none but the configuration file
 	read   func(rooms []string) ([]keys.Line, keys.Version, error)
 	rooms  func() []string   // the names of the server's
@@ -124,7 +132,7 @@ func (r *keysReloader) reread() *reloadError {
 	next, version, err := r.read(r.rooms())
 	r.last = version
 	if err != nil {
-		return &reloadError{what: "the personal keys stay as they are", err: err}
+		return &reloadError{what: "the " + r.what + " stay as they are", err: err}
 	}
 	there := make(map[string]keys.Line, len(r.lines))
 	for _, line := range r.lines {
@@ -142,7 +150,7 @@ func (r *keysReloader) reread() *reloadError {
 	}
 	r.lines = next
 	r.use(next)
-	r.logger.Info("the personal keys have been read again", "keys", len(next),
+	r.logger.Info("the "+r.what+" have been read again", "keys", len(next),
 		"added", added, "removed", len(there), "changed", changed)
 	warnOfKeysFile(r.file, next, version, r.logger)
 	return nil

@@ -112,15 +112,11 @@ func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logge
 	if k == nil {
 		return nil, func() {}
 	}
-	r := &keysReloader{
-		file: k.options.keysFile,
-		read: k.options.readPersonalKeys,
-		rooms: func() (names []string) {
-			for _, room := range s.Rooms() {
-				names = append(names, room.Name())
-			}
-			return names
-		},
+	step, stop = keepKeys(ctx, &keysReloader{
+		what:  "personal keys",
+		file:  k.options.keysFile,
+		read:  k.options.readPersonalKeys,
+		rooms: roomsOf(s, k.options),
 		use: func(lines []keys.Line) {
 			k.checker.SetLines(lines)
 			s.RevokePasses()
@@ -129,15 +125,30 @@ func (k *keyring) keep(ctx context.Context, s *server.Server, logger *slog.Logge
 		lines:  k.options.personalKeys,
 		last:   k.options.keysVersion,
 		seen:   k.options.keysVersion,
+	})
+	return k.options.config.unlessFailed(step), stop
+}
+
+// roomsOf returns what returns the names of a server's rooms, as a file of keys has them.
+func roomsOf(s *server.Server, o *serveOptions) func() []string {
+	if len(o.rooms) == 0 {
+		return func() []string { return []string{keys.OnlyRoom} }
 	}
-	if len(k.options.rooms) == 0 {
-		r.rooms = func() []string { return []string{keys.OnlyRoom} }
+	return func() (names []string) {
+		for _, room := range s.Rooms() {
+			names = append(names, room.Name())
+		}
+		return names
 	}
+}
+
+// keepKeys runs a reloader until stop is called. The step has the file read again now.
+func keepKeys(ctx context.Context, r *keysReloader) (step reloadStep, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ticker := time.NewTicker(keysLookInterval)
 	var running sync.WaitGroup
 	running.Go(func() { r.run(ctx, ticker.C) })
-	return k.options.config.unlessFailed(r.reload), func() {
+	return r.reload, func() {
 		cancel()
 		ticker.Stop()
 		running.Wait()

@@ -88,6 +88,7 @@ func TestKeysReloader(t *testing.T) {
 	var log strings.Builder
 	var used []string
 	r := &keysReloader{
+		what:  "personal keys",
 		file:  file,
 		read:  o.readPersonalKeys,
 		rooms: func() []string { return []string{"main"} },

@@ -87,9 +87,10 @@ func (o *serveOptions) allRooms() []rooms.Room {
 // roomDefaults returns a room with what the flags say for all.
 func (o *serveOptions) roomDefaults() rooms.Room {
 	return rooms.Room{
-		MaxClients: o.maxClients, Replay: o.replay, Retain: o.retain,
-		Rate: o.rate, RateBurst: o.rateBurst,
-		VerifyNames: o.verifyNames, UniqueNames: o.uniqueNames,
+		MaxClients: o.maxClients, Replay: o.replay,
+		Retain: rooms.Retention{Age: o.retain.Age}, // the size is that of the file
+		Rate:   o.rate, RateBurst: o.rateBurst,
+		VerifyNames: o.verifyNames, UniqueNames: o.uniqueNames, Announce: o.talk.announce,
 	}
 }
 
@@ -99,7 +100,7 @@ func roomRules(standard rooms.Room) rooms.Rules {
 		Default:    standard,
 		MaxClients: clientLimit,
 		Replay:     replayCount,
-		Retain:     ageOrNone,
+		Retain:     retention,
 		Rate:       rateOrNone,
 		RateBurst:  rateBurst,
 	}
@@ -139,7 +140,7 @@ func (o *serveOptions) checkRooms(all []rooms.Room) error {
 		case room.Replay > most:
 			return usagef("%s: room %q: replay = %d is too much for a --backlog of %s, of which a quarter can be replayed: %s",
 				room.At, room.Name, room.Replay, humanize.IBytes(uint64(o.backlogOrDefault())), english.Count(most, "message"))
-		case room.Retain != o.retain && room.Retain != 0 && o.history == "":
+		case room.Retain != (rooms.Retention{}) && room.Retain != o.roomDefaults().Retain && o.history == "":
 			return usagef("%s: room %q: retain removes messages from a history, so it needs --history", room.At, room.Name)
 		}
 	}

@@ -68,6 +68,7 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		Rate:        rateOf(c),
 		VerifyNames: c.VerifyNames,
 		UniqueNames: uniqueNames(c),
+		Announce:    c.Announce,
 		Epochs:      kept.epochs(),
 	}, func(room *server.Room) error {
 		follow := kept.follow
@@ -94,8 +95,8 @@ func uniqueNames(c rooms.Room) server.Skeletons {
 
 // keeping returns how the history keeps a room.
 func (r *openRooms) keeping(c rooms.Room) history.RoomConfig {
-	keeping := history.RoomConfig{Kept: r.options.kept(c.Replay), Retain: c.Retain}
-	if c.Retain == 0 {
+	keeping := history.RoomConfig{Kept: r.options.kept(c.Replay), Retain: c.Retain.Age, RetainBytes: c.Retain.Bytes}
+	if c.Retain.Age == 0 {
 		keeping.Retain = -1 // for good, whatever --retain says
 	}
 	return keeping
@@ -115,6 +116,7 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 	}
 	r.server.SetReplay(room, c.To.Replay, r.options.kept(c.To.Replay))
 	r.server.SetNames(room, c.To.VerifyNames, uniqueNames(c.To))
+	r.server.SetAnnounce(room, c.To.Announce)
 	if c.Disconnects() {
 		r.server.Disconnect(room)
 	}

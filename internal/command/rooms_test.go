@@ -26,7 +26,7 @@ func roomsFile(t testing.TB, content string) string {
 func TestRooms(t *testing.T) {
 	file := roomsFile(t, "[[room]]\nname = \"c\"\nkey = \"3\"\nmax-clients = 30\nreplay = 5\nretain = \"90d\"\n\n[[room]]\nname = \"d\"\nkey = \"4\"\n")
 	at := func(source string, line int) rooms.Place { return rooms.Place{Source: source, Line: line} }
-	c := rooms.Room{Name: "c", Key: "3", MaxClients: 30, Replay: 5, Retain: 90 * 24 * time.Hour, At: at(file, 1)}
+	c := rooms.Room{Name: "c", Key: "3", MaxClients: 30, Replay: 5, Retain: rooms.Retention{Age: 90 * 24 * time.Hour}, At: at(file, 1)}
 	d := rooms.Room{Name: "d", Key: "4", MaxClients: 4, At: at(file, 8)}
 	for _, test := range []struct {
 		args        []string
@@ -92,7 +92,7 @@ func TestWrongRoomsFile(t *testing.T) {
 	}{
 		{nil, a + "key-length = 3\n", `:4: there is no setting "key-length"; is "key" meant?`},
 		{nil, a + "max-clients = 1000001\n", `:4: max-clients: "1000001" is not a whole number from 0 to 1000000`},
-		{nil, a + "retain = \"90\"\n", `:4: retain: "90" is not an age, such as 30m, 12h, 90d or 4w`},
+		{nil, a + "retain = \"90\"\n", `:4: retain: "90" is neither an age, such as 90d, nor a size from 1MB on, such as 10GB, nor both, such as 90d,10GB`},
 		{nil, a + "retain = \"90d\"\n", `:1: room "a": retain removes messages from a history, so it needs --history`},
 		{nil, "[[room]]\nname = \"a\"\nkey = \"\"\n", `:1: room "a": the key is empty, so everyone could join; --allow-empty-key permits that`},
 		{[]string{"--room=a=b"}, a, `:1: there is another room "a", at --room; each needs a name of its own`},

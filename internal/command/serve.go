@@ -41,9 +41,11 @@ type serveOptions struct {
 	replay        int
 	verifyNames   bool
 	uniqueNames   bool
+	talk          talkOptions
+	webhooks      webhookOptions
 	history       string
 	historySync   time.Duration
-	retain        time.Duration // 0: for good
+	retain        rooms.Retention
 	rate          rooms.Rate
 	rateBurst     int // 0: what fits the rate
 	origins       originOptions
@@ -107,8 +109,8 @@ is 2 for wrong usage, and 1 for an error at run time.
 SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
 server in order, with status 0; a second signal ends it at once. Without a
 terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
-SIGHUP does not end a server with --config, --rooms or --keys, or with a file in
---allow or --deny, either.
+SIGHUP does not end a server with --config, --rooms, --keys or --motd, or with a
+file in --allow or --deny, either.
 
 SIGUSR2 has the running server go on in the program that is now at its path. The
 clients stay, except for those over TLS, which are told to come back.
@@ -146,7 +148,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	flags.SetAnnotation("room", notInFile, nil)
 	define(flags, &o.roomsFile, "rooms", "FILE", "", anyText,
 		`Opens the rooms of a TOML file, each a table [[room]] with name and key, and if it needs others `+
-			`than the flags say, max-clients, replay, retain, rate, rate-burst, verify-names and unique-names. SIGHUP has it read again.`)
+			`than the flags say, max-clients, replay, retain, rate, rate-burst, verify-names, unique-names and announce. SIGHUP has it read again.`)
 	define(flags, &o.keysFile, "keys", "FILE", "", anyText,
 		`Lets in everyone who has a key of their own: each line of the file has a label, a room and a hash, as `+
 			`the command key makes them. It is read again when it changes, and at SIGHUP; `+
@@ -175,6 +177,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	define(flags, &o.uniqueNames, "unique-names", "", "false", truth,
 		`Refuses a name that somebody in the room has, or one that looks like it: alice, Alice and a1ice `+
 			`are one name.`)
+	o.talk.defineFlags(flags)
 	define(flags, &o.history, "history", "FILE", "", anyText,
 		`Keeps all messages in an SQLite database, for --replay after a restart and for the `+
 			`command history. It is created if it does not exist.`)
@@ -182,8 +185,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How long a message may wait to be written to the history. Messages of that time may be `+
 			`missing after the server was killed. With 0, each message is on the disk before `+
 			`anybody receives it.`)
-	define(flags, &o.retain, "retain", "AGE", "", ageOrNone,
-		`Removes messages from the history that are older: 90d, 12h, 4w. Without it, all are kept.`)
+	define(flags, &o.retain, "retain", "HOW", "", retention,
+		`Removes messages from the history that are older than an age, such as 90d, 12h or 4w, and the oldest `+
+			`while the file is larger than a size, such as 10GB; or for both, 90d,10GB. Without it, all are kept.`)
 	define(flags, &o.rate, "rate", "RATE", "", rateOrNone,
 		`How many messages each member may send: 5/s, 30/m. One that sends more is read slower, and `+
 			`nothing is lost. Without it there is no limit.`)
@@ -191,6 +195,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 		`How many messages a member may send at once, if it was quiet before. auto is what --rate allows in `+
 			`5 seconds, and at least 5.`)
 	o.web.defineFlags(flags)
+	o.webhooks.defineFlags(flags)
 	define(flags, &o.proxies, "trusted-proxy", "IP", "", prefixes,
 		`The addresses or networks (10.0.0.0/8) of proxies that say a client's address, separated by commas: `+
 			`before PORT by the PROXY protocol, before --web by X-Forwarded-For. Clients of one that does `+
@@ -283,13 +288,21 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.metrics.check(o.stage); err != nil {
 		return err
 	}
+	o.talk.name = o.serverName
+	if err := o.talk.check(o.stage); err != nil {
+		return err
+	}
+	if err := o.webhooks.check(o); err != nil {
+		return err
+	}
 	return o.checkTLS()
 }
 
 // rereads reports whether the server has a file to read again on SIGHUP. systemd expects an
 // answer to each SIGHUP, whatever there is to read.
 func (o *serveOptions) rereads(p Process) bool {
-	return notifySocket(p) != "" || o.config != nil || o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" || o.origins.haveFiles()
+	return notifySocket(p) != "" || o.config != nil || o.roomsFile != "" || o.keysFile != "" || o.certs.cert != "" ||
+		o.origins.haveFiles() || o.talk.motdFile != "" || o.webhooks.file != ""
 }
 
 // run runs the server, or one of its early stages.

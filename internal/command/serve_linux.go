@@ -45,6 +45,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,
 		Loops:                o.loopsHere(),
+		Name:                 o.talk.name,
 		Send:                 o.send,
 		Logger:               logger,
 	})
@@ -96,13 +97,16 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		return errors.Join(err, keeper.close())
 	}
 	opened()
+	o.talk.setMotd(s)
 	keeper.run(ctx)
 	go collectWhenIdle(ctx, p)
 	if !p.errIsTerminal { // a log is read when the binary may be another one
 		logger.Info("starting", "version", p.Build.recorded().String())
 	}
 	secure.start(s)
-	site.start(o, webRoom(s, personal), origins, logger)
+	hooks := newWebhooks(&o, s, logger)
+	defer hooks.close()
+	site.start(o, webRoom(s, personal), hooks.forPage(), origins, logger)
 	monitoring.start(o, s, keeper, secure, logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
@@ -118,12 +122,15 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	}
 	reloadKeys, stopLooking := personal.keep(ctx, s, logger)
 	defer stopLooking()
+	reloadHooks, stopHooks := hooks.keep(ctx, logger)
+	defer stopHooks()
 	reloadCertificate, stopKeeping := secure.keep(ctx)
 	defer stopKeeping()
 	reloadLists := func() []*reloadError { return o.origins.reload(origins, s.DisconnectDenied, logger) }
 	reload := &reloader{logger: logger, steps: []reloadStep{
 		func() []*reloadError { return o.reloadConfig(logger) },
-		open.reloadStep(warn, logger), reloadKeys, reloadCertificate, reloadLists, // the keys are for the new rooms
+		open.reloadStep(warn, logger), reloadKeys, reloadHooks, reloadCertificate, reloadLists, // the keys are for the new rooms
+		o.talk.reloadMotd(s, logger),
 	}}
 	service.reloading(reload, s)
 	ending := service.start(s)

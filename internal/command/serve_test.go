@@ -48,6 +48,7 @@ func TestDefaults(t *testing.T) {
 		stallTimeout: 10 * time.Second,
 		origins:      originOptions{failures: 100, ban: 15 * time.Minute},
 		backlog:      automatic,
+		talk:         talkOptions{name: "server"},
 		historySync:  200 * time.Millisecond,
 		certs:        certOptions{ca: certs.LetsEncrypt, folder: "auto", http: acmeHTTP{webAddress{"::", 80}, true}},
 		loops:        automatic,
@@ -134,7 +135,7 @@ func TestTrustedProxy(t *testing.T) {
 
 func TestHistoryFlags(t *testing.T) {
 	o := options(t, process([]string{"--history", "chat.db", "--history-sync", "0", "--retain", "90d", "9000", "key"}))
-	if o.history != "chat.db" || o.historySync != 0 || o.retain != 90*24*time.Hour {
+	if o.history != "chat.db" || o.historySync != 0 || o.retain.Age != 90*24*time.Hour {
 		t.Errorf("%+v", o)
 	}
 }

@@ -72,8 +72,10 @@ func listenTCP(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
 	return config.Listen(ctx, "tcp", address)
 }
 
-// start begins to serve the page. room is web.Config's.
-func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, string) (web.Room, error), origins *origin.Table, logger *slog.Logger) {
+// start begins to serve the page. room and hook are web.Config's.
+func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, string) (web.Room, error),
+	hook func(context.Context, netip.Addr, string) (web.Hook, error), origins *origin.Table, logger *slog.Logger,
+) {
 	if w.gateway == nil {
 		return
 	}
@@ -90,6 +92,7 @@ func (w *website) start(o serveOptions, room func(context.Context, netip.Addr, s
 			HTTPS:     https,
 			Names:     append(o.web.names(o.bind), w.tls.names()...),
 			Room:      room,
+			Hook:      hook,
 			Addresses: origins,
 			History:   o.history,
 			Replay:    o.replay,

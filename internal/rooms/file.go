@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"fmt"
-	"time"
 
 	"sop-chat/internal/tomlfile"
 )
@@ -15,7 +14,7 @@ type Rules struct {
 	// the same name.
 	MaxClients func(string) (int, error)
 	Replay     func(string) (int, error)
-	Retain     func(string) (time.Duration, error)
+	Retain     func(string) (Retention, error)
 	Rate       func(string) (Rate, error)
 	RateBurst  func(string) (int, error)
 }

@@ -24,15 +24,15 @@ var testRules = Rules{
 		return n, nil
 	},
 	Replay: strconv.Atoi,
-	Retain: func(text string) (time.Duration, error) {
+	Retain: func(text string) (Retention, error) {
 		if text == "" {
-			return 0, nil
+			return Retention{}, nil
 		}
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return 0, fmt.Errorf("%q is not an age", text)
+			return Retention{}, fmt.Errorf("%q is not an age", text)
 		}
-		return d, nil
+		return Retention{Age: d}, nil
 	},
 	Rate: func(text string) (Rate, error) {
 		if text == "" {
@@ -66,6 +66,7 @@ rate = "5/s"
 rate-burst = 20
 verify-names = true
 unique-names = true
+announce = true
 disconnect-on-key-change = true
 
 [[room]]
@@ -79,11 +80,11 @@ disconnect-on-key-change = false
 	want := []Room{
 		{Name: "class 3a", Key: "correct horse battery staple", MaxClients: 4, At: Place{Source: "rooms.toml", Line: 2}},
 		{
-			Name: "żółw", Key: "two\nlines", MaxClients: 100, Replay: 20, Retain: 36 * time.Hour,
+			Name: "żółw", Key: "two\nlines", MaxClients: 100, Replay: 20, Retain: Retention{Age: 36 * time.Hour},
 			Rate: Rate{5, time.Second}, RateBurst: 20,
-			VerifyNames: true, UniqueNames: true, DisconnectOnKeyChange: true, At: Place{Source: "rooms.toml", Line: 6},
+			VerifyNames: true, UniqueNames: true, Announce: true, DisconnectOnKeyChange: true, At: Place{Source: "rooms.toml", Line: 6},
 		},
-		{Name: "c", Key: `A "quoted" = # key`, At: Place{Source: "rooms.toml", Line: 20}},
+		{Name: "c", Key: `A "quoted" = # key`, At: Place{Source: "rooms.toml", Line: 21}},
 	}
 	for what, content := range map[string]string{
 		"as it is":                file,
@@ -128,7 +129,7 @@ func TestParseRefuses(t *testing.T) {
 		{a + "key-file = \"k\"", `f:4: there is no setting "key-file"; is "key" meant?`},
 		{
 			a + "x.y = 1",
-			`f:4: there is no setting "x.y"; a room has name, key, max-clients, replay, retain, rate, rate-burst, verify-names, unique-names and disconnect-on-key-change`,
+			`f:4: there is no setting "x.y"; a room has name, key, max-clients, replay, retain, rate, rate-burst, verify-names, unique-names, announce and disconnect-on-key-change`,
 		},
 
 		{"[[room]]\nname = 3", `f:2: name: the value must be a text in quotes`},

@@ -20,9 +20,8 @@ type Room struct {
 	MaxClients int
 	// Replay is how many of the last messages a client is sent when it joins.
 	Replay int
-	// Retain is the age from which on messages are removed from the history; 0 keeps
-	// all.
-	Retain time.Duration
+	// Retain says which messages are removed from the history.
+	Retain Retention
 	// Rate is how many messages each member may send, and RateBurst how many of them at
 	// once; 0 is what fits the rate.
 	Rate      Rate
@@ -31,10 +30,19 @@ type Room struct {
 	VerifyNames bool
 	// UniqueNames has a name be refused that looks like that of somebody in the room.
 	UniqueNames bool
+	// Announce has the server say who joins and who leaves.
+	Announce bool
 	// DisconnectOnKeyChange has the clients disconnected when the key changes.
 	DisconnectOnKeyChange bool
 	// At is where the room is configured.
 	At Place
+}
+
+// A Retention says which messages are kept: those that are younger than Age, and the last
+// that take Bytes; 0 of either is all.
+type Retention struct {
+	Age   time.Duration
+	Bytes int64
 }
 
 // A Place is where a room is configured.

@@ -11,7 +11,7 @@ import (
 )
 
 // settingNames are all settings of a room.
-var settingNames = []string{"name", "key", "max-clients", "replay", "retain", "rate", "rate-burst", "verify-names", "unique-names", "disconnect-on-key-change"}
+var settingNames = []string{"name", "key", "max-clients", "replay", "retain", "rate", "rate-burst", "verify-names", "unique-names", "announce", "disconnect-on-key-change"}
 
 // SettingNames returns the names of all settings of a room.
 func SettingNames() []string { return slices.Clone(settingNames) }
@@ -33,9 +33,9 @@ func (r *Room) set(name string, value tomlfile.Value, rules Rules) error {
 	case "replay":
 		r.Replay, err = whole(value, rules.Replay)
 	case "retain":
-		var age string
-		if age, err = text(value); err == nil {
-			r.Retain, err = rules.Retain(age)
+		var retain string
+		if retain, err = text(value); err == nil {
+			r.Retain, err = rules.Retain(retain)
 		}
 	case "rate":
 		var rate string
@@ -48,6 +48,8 @@ func (r *Room) set(name string, value tomlfile.Value, rules Rules) error {
 		r.VerifyNames, err = truth(value)
 	case "unique-names":
 		r.UniqueNames, err = truth(value)
+	case "announce":
+		r.Announce, err = truth(value)
 	case "disconnect-on-key-change":
 		r.DisconnectOnKeyChange, err = truth(value)
 	default:
