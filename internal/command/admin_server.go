@@ -24,7 +24,7 @@ func (o *serveOptions) defineAdmin(flags *pflag.FlagSet) {
 		`Takes the commands of 'sop-chat admin' at the terminal, too, below what is printed there, if standard input and `+
 			`standard output are one. Tab completes them.`)
 	define(flags, &o.serverName, "server-name", "NAME", "server", shownName,
-		`The name under which the server itself says something, for 'sop-chat admin say'.`)
+		`The name under which the server itself says something, for --announce, --motd and 'sop-chat admin say'.`)
 }
 
 // adminPlace checks where the socket is to be.

@@ -56,8 +56,8 @@ func TestReadMotdRefuses(t *testing.T) {
 	}
 }
 
-// The server's name is one that people can read.
-func TestServerName(t *testing.T) {
+// A name is one that people can read.
+func TestShownName(t *testing.T) {
 	for _, name := range []string{"server", "*", "Sala żółta", strings.Repeat("n", 64)} {
 		if got, err := shownName(name); err != nil || got != name {
 			t.Errorf("%q: %q, %v", name, got, err)

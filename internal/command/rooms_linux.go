@@ -14,12 +14,13 @@ import (
 
 // openRooms are the rooms of a server that are open.
 type openRooms struct {
-	options *serveOptions
-	server  *server.Server
-	keeper  *keeper
-	display *display
-	byName  map[string]openRoom
-	rekeyed *rekeyedRooms // nil without a file of rooms
+	options  *serveOptions
+	server   *server.Server
+	keeper   *keeper
+	display  *display
+	mentions *mentionReader
+	byName   map[string]openRoom
+	rekeyed  *rekeyedRooms // nil without a file of rooms
 }
 
 // An openRoom is a room of the server, and of the history.
@@ -77,6 +78,7 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		}
 		err := follow(room.Log())
 		r.display.follow(room.Log(), room.Name()) // from behind what is restored
+		r.mentions.follow(room.Log(), room.Name())
 		return err
 	})
 	if err == nil {

@@ -43,6 +43,7 @@ type serveOptions struct {
 	uniqueNames   bool
 	talk          talkOptions
 	webhooks      webhookOptions
+	mentions      mentionList
 	history       string
 	historySync   time.Duration
 	retain        rooms.Retention
@@ -196,6 +197,9 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 			`5 seconds, and at least 5.`)
 	o.web.defineFlags(flags)
 	o.webhooks.defineFlags(flags)
+	flags.Var(&o.mentions, "mention",
+		`Posts each message that mentions a name to an address, as JSON with room, name, text, number and time. `+
+			`It can be given again for more; in the variable, each is a line.`)
 	define(flags, &o.proxies, "trusted-proxy", "IP", "", prefixes,
 		`The addresses or networks (10.0.0.0/8) of proxies that say a client's address, separated by commas: `+
 			`before PORT by the PROXY protocol, before --web by X-Forwarded-For. Clients of one that does `+
@@ -293,6 +297,9 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		return err
 	}
 	if err := o.webhooks.check(o); err != nil {
+		return err
+	}
+	if err := o.mentions.check(o.stage); err != nil {
 		return err
 	}
 	return o.checkTLS()

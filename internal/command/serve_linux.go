@@ -92,7 +92,9 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	display := show(o, p, former.console(), logger)
 	defer display.close()
 	display.follow(s.Strangers(), "")
-	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, byName: make(map[string]openRoom)}
+	mentions := readMentions(o.mentions, logger)
+	defer mentions.close()
+	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, mentions: mentions, byName: make(map[string]openRoom)}
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}

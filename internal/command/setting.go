@@ -127,16 +127,16 @@ func age(text string) (time.Duration, error) {
 	return sum, nil
 }
 
+func badAge(text string) error {
+	return fmt.Errorf("%q is not an age, such as 30m, 12h, 90d or 4w", text)
+}
+
 // ageOrNone parses an age, or an empty text.
 func ageOrNone(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
 	return age(text)
-}
-
-func badAge(text string) error {
-	return fmt.Errorf("%q is not an age, such as 30m, 12h, 90d or 4w", text)
 }
 
 // maxBacklog is the largest backlog; on 32-bit machines it must fit an int.

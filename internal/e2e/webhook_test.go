@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // post posts a body with a key, and returns the status, the answer and Retry-After.
@@ -107,5 +110,50 @@ func TestWebhooks(t *testing.T) {
 	web.stderr.waitForLine(t, "the keys of webhooks have been read again")
 	if status, answer, _ := web.post(hooks.keys["ci"], "", "text"); status != 401 {
 		t.Errorf("with a key that was removed: %d, %s", status, answer)
+	}
+}
+
+// A message that mentions a name is posted, with its number; what programs post is not.
+func TestMentionHook(t *testing.T) {
+	t.Parallel()
+	came := make(chan string, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		came <- string(body)
+	}))
+	defer receiver.Close()
+	hooks, path := newPeopleFile(t, "main", "ci"), historyFile(t)
+	for _, number := range []int{4, 9} { // of the mention; numbers go on after a restart
+		web := startWeb(t, "--webhooks", hooks.name, "--mention", "alice="+receiver.URL+"/secret", "--history", path, "--replay", "20")
+		if status, answer, _ := web.post(hooks.keys["ci"], "", "alice, the build failed"); status != 200 {
+			t.Fatalf("%d, %s", status, answer)
+		}
+		bob := join(t, web.server, "bob")
+		for range number - 3 { // what is replayed
+			bob.receive()
+		}
+		listener := join(t, web.server, "listener")
+		for range number - 3 {
+			listener.receive()
+		}
+		for _, text := range []string{"malice", "nothing", "Alice: look", "bye"} {
+			listener.expect(bob.say(text))
+		}
+		select {
+		case got := <-came:
+			if want := fmt.Sprintf(`{"room":"main","name":"bob","text":"Alice: look","number":%d,"time":"20`, number); !strings.HasPrefix(got, want) {
+				t.Errorf("it is told %s, want %s…", got, want)
+			}
+		case <-time.After(testTimeout):
+			t.Fatal("nothing is posted")
+		}
+		if out := web.stderr.String(); strings.Contains(out, "secret") {
+			t.Errorf("the log has the address: %s", out)
+		}
+		web.signal(syscall.SIGTERM)
+		web.expectEnd(0)
+	}
+	if len(came) > 0 {
+		t.Errorf("it is also told %s", <-came)
 	}
 }
