@@ -47,7 +47,7 @@ func (s *Session) receiveBurst(ctx context.Context) error {
 func (s *Session) endBurst() {
 	came := s.burst.messages
 	s.burst = nil
-	known, pending := s.record.overlap(came, s.name), s.queue.tried()
+	known, pending := s.record.known(came, s.name), s.queue.tried()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	own := make(map[string]bool)
@@ -83,6 +83,37 @@ func isUnder(m Message, name string) bool { return strings.TrimSpace(m.Name) == 
 type record struct {
 	others []said
 	own    []string
+	first  []said // what came right after joining for the first time, as far as it may be a greeting
+}
+
+// maxGreeting is how many messages a server says to each client that joins, before what it
+// replays.
+const maxGreeting = 8
+
+// known returns how many messages of others at the beginning of a burst were received
+// before. If those are not the last of the record, they may stand behind a greeting that is
+// the same as the first time.
+func (r *record) known(came []Message, name string) int {
+	if n := r.overlap(came, name); n > 0 {
+		return n
+	}
+	greeted := 0
+	for greeted < min(len(r.first), len(came)) && r.first[greeted] == (said{came[greeted].Name, came[greeted].Text}) {
+		greeted++
+	}
+	if n := r.overlap(came[greeted:], name); n > 0 {
+		return greeted + n
+	}
+	if r.first == nil {
+		r.first = []said{}
+		for _, m := range came[:min(len(came), maxGreeting)] {
+			if isUnder(m, name) {
+				break
+			}
+			r.first = append(r.first, said{m.Name, m.Text})
+		}
+	}
+	return 0
 }
 
 type said struct{ name, text string }
