@@ -42,7 +42,7 @@ func (r *Room) retain(entries []broadcast.Entry, number, leftOut int64) {
 		return
 	}
 	if len(r.retained) == 0 {
-		r.due = 0
+		r.due.Store(0)
 	}
 	last := retained{elapsed: elapsed(), time: time.Now().UnixNano()}
 	for i := max(0, all-kept); i < all; i++ {
@@ -70,7 +70,7 @@ func (a *Archive) forget(now time.Time) error {
 	}
 	elapsed := elapsed()
 	for _, r := range *a.followed.Load() {
-		if len(r.retained) == 0 || !changed && (r.age == nil || elapsed < r.due) {
+		if len(r.retained) == 0 || !changed && (r.age == nil || int64(elapsed) < r.due.Load()) {
 			continue
 		}
 		if err := r.forget(now, elapsed, changed); err != nil {
@@ -101,7 +101,7 @@ func (r *Room) forget(now time.Time, elapsed time.Duration, changed bool) error 
 		r.log.Forget(r.retained[keep-1].at + wire.Size)
 		r.retained = slices.Delete(r.retained, 0, keep)
 	}
-	r.due = r.nextDue()
+	r.due.Store(int64(r.nextDue()))
 	return nil
 }
 

@@ -58,7 +58,8 @@ func (a *Archive) startExpiry() error {
 func (r *Room) setRetain(retain time.Duration) error {
 	a := r.archive
 	defer a.expiries.plan()
-	r.age, r.due = nil, 0
+	r.age = nil
+	r.due.Store(0)
 	delete(a.expiries.others, r.name)
 	if retain == 0 {
 		retain = a.config.Retain

@@ -54,7 +54,7 @@ type Room struct {
 	// For forget.
 	head     broadcast.Position // after the last message taken from the log
 	retained []retained         // what the log keeps, at least
-	due      time.Duration      // nothing retained is too old before; 0: not known
+	due      atomic.Int64       // nothing retained is too old before, see elapsed; 0: not known. Change sets it, too
 }
 
 // Room opens a room, which may be new to the file, or have been open before: its numbers

@@ -414,6 +414,11 @@ func (w *world) check() {
 			w.failf("%d connections of %v are late, with a bound of %d", s.pending.Len(), source, each)
 		}
 	}
+	if s := w.speeches.of; len(s.due) > 0 {
+		if due := w.loops[0].deadline(); due.IsZero() || due.After(s.at) {
+			w.failf("something is to be announced at %v, and the loop waits until %v", s.at, due)
+		}
+	}
 	if n := w.open(); n < members {
 		w.failf("%d members have %d descriptors", members, n)
 	}
