@@ -42,10 +42,10 @@ func readMentions(hooks mentionList, logger *slog.Logger) *mentionReader {
 	return r
 }
 
-// follow reads a room from its end on. Nothing may be appended to its log meanwhile.
+// follow reads what is published in a room from then on. Nothing may be, meanwhile.
 func (r *mentionReader) follow(log *broadcast.Log, room string) {
 	if r != nil {
-		r.group.FollowSkipping(log, &mentionRoom{cmp.Or(room, roomName), log.Number(log.End())})
+		r.group.FollowSkipping(log, &mentionRoom{cmp.Or(room, roomName), log.Number(log.Head())})
 	}
 }
 
