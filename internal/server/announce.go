@@ -151,6 +151,7 @@ func listed(words []string) string {
 type announcer struct {
 	sender *broadcast.Sender // the server
 	due    []*Room           // with something to be announced, the first to wait first
+	held   []*Room           // were due while they were held, and are due again later
 	at     time.Time         // nothing is announced before
 }
 
@@ -183,19 +184,17 @@ func (l *loop) announceDue(rooms []*Room) {
 		return
 	}
 	n := min(len(s.due), mostAnnounced)
-	var held []*Room
 	for _, room := range s.due[:n] {
 		if room.log.Held() {
-			held = append(held, room)
+			s.held = append(s.held, room)
 		} else if text := room.arrivals.take(); text != "" {
 			m, _ := wire.New(s.sender.Name, text) // both fit, and have no zero byte
 			l.sayAll(room, s.sender, []wire.Message{m})
 		}
 	}
 	if s.due, s.at = slices.Clone(s.due[n:]), l.now; len(s.due) == 0 {
-		s.at = l.now.Add(announceInterval)
+		s.due, s.held, s.at = s.held, nil, l.now.Add(announceInterval)
 	}
-	s.due = append(s.due, held...)
 }
 
 // SetAnnounce changes RoomConfig.Announce.

@@ -6,7 +6,40 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
 )
+
+// Rooms that are held, however many, have the loop look again after a while, and not in
+// each wake-up.
+func TestAnnounceWhileHeld(t *testing.T) {
+	f := newFanOut(t, 0, raw)
+	s := newSpeaker("server")
+	f.loop.useSpeaker(s)
+	pool, batch := newPool(nil), broadcast.NewBatch(batchSize)
+	for range mostAnnounced + 1 {
+		room := newRoom(RoomConfig{Backlog: broadcast.SegmentSize, Announce: true}, 1, pool)
+		t.Cleanup(room.log.Close)
+		room.speaker = s
+		room.log.FollowLossless() // and takes nothing
+		for !room.log.Held() {
+			batch.Add(s.sender, min(len(batch.Free()), wire.Size))
+			room.log.Append(batch, time.Time{})
+		}
+		room.note("alice", false)
+	}
+	for range 3 {
+		f.loop.update(f.loop.now.Add(announceInterval), time.Time{})
+		for looks := 0; !s.deadline().After(f.loop.now); looks++ {
+			if looks > 2 {
+				t.Fatalf("nothing can be announced in %d rooms, and the loop does not wait", len(s.due))
+			}
+			f.loop.speak()
+		}
+	}
+}
 
 // An announcement names a few clients, and counts more.
 func TestArrivals(t *testing.T) {
