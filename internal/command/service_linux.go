@@ -164,10 +164,9 @@ func (v *service) renewStatus(s *server.Server) {
 // describe returns how the server is, in words. The caller holds the lock.
 func (v *service) describe(s *server.Server) string {
 	all := s.Rooms()
-	clients, slots := 0, 0
+	var clients, slots int64
 	for _, room := range all {
-		n, most := room.Occupancy()
-		clients, slots = clients+n, slots+most
+		clients, slots = clients+room.Clients(), slots+room.MaxClients()
 	}
 	text := english.Count(clients, "client")
 	switch {

@@ -153,13 +153,8 @@ func (s *Server) stand() error {
 	if !isServing {
 		return errNotServing
 	}
-	wake := func() {
-		for _, l := range s.loops {
-			l.kernel.Wake()
-		}
-	}
 	for until := time.Now().Add(freezePatience); ; time.Sleep(freezeRetry) {
-		switch hasLoops := s.freezer.freeze(wake); {
+		switch hasLoops := s.freezer.freeze(s.wakeLoops); {
 		case !hasLoops || s.stopping.Load():
 			s.freezer.thaw()
 			return errNotServing

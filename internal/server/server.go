@@ -308,7 +308,6 @@ func (s *Server) Serve(ctx context.Context) error {
 	var pollers []*netpoll.Poller
 	defer s.end()
 	defer func() {
-		s.leaveLoops()
 		for _, p := range pollers {
 			p.Destroy()
 		}
@@ -316,7 +315,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			netpoll.Close(fd)
 		}
 	}()
-	defer s.rest()
+	defer s.leaveLoops()
 	defer s.closeHandoff() // before the pollers are gone, which it may wake
 	defer s.answers.close()
 	defer s.speaker.close()
@@ -340,15 +339,6 @@ func (s *Server) Serve(ctx context.Context) error {
 	return s.run()
 }
 
-// rest has nothing more given to the loops, which have ended: their pollers are about to be
-// gone, which that would wake.
-func (s *Server) rest() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.isServing = false
-	close(s.ended)
-}
-
 // end closes the logs of all rooms.
 func (s *Server) end() {
 	s.mu.Lock()
@@ -366,12 +356,13 @@ func (s *Server) end() {
 	}
 }
 
-// leaveLoops has nobody wake the loops any more, whose pollers are about to be destroyed.
-// What they have counted is kept.
+// leaveLoops has nobody give the loops anything or wake them any more: they have ended, and
+// their pollers are about to be destroyed. What they have counted is kept.
 func (s *Server) leaveLoops() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.isServing = false
+	close(s.ended)
 	last := make([]*report, len(s.loops))
 	for i, l := range s.loops {
 		r := l.report()
@@ -437,7 +428,16 @@ func (s *Server) run() error {
 // stop makes every loop close its connections and return.
 func (s *Server) stop() {
 	s.stopping.Store(true)
-	for _, l := range s.loops {
-		l.kernel.Wake()
+	s.wakeLoops()
+}
+
+// wakeLoops wakes all loops, if the server serves.
+func (s *Server) wakeLoops() {
+	s.mu.Lock()
+	defer s.mu.Unlock() // so that it wakes none whose poller is destroyed
+	if s.isServing {
+		for _, l := range s.loops {
+			l.kernel.Wake()
+		}
 	}
 }
