@@ -105,10 +105,5 @@ func (c *Config) unready(s server.Stats) []string {
 			reasons = append(reasons, "the history can't be written: "+why)
 		}
 	}
-	for _, check := range c.Checks {
-		if err := check(); err != nil {
-			reasons = append(reasons, err.Error())
-		}
-	}
 	return reasons
 }

@@ -28,9 +28,6 @@ type Config struct {
 	Certificate Certificate
 	// Draining reports whether the server lets nobody in any more; nil if it always does.
 	Draining func() bool
-	// Checks are further conditions for being ready. Each returns an error that says in
-	// words why the server is not, and does not block.
-	Checks []func() error
 	// Version and Revision are the program's.
 	Version, Revision string
 	// Profiles has profiles be served, by net/http/pprof.

@@ -190,11 +190,8 @@ func TestHealth(t *testing.T) {
 			"healthy\n", "not ready: the history can't be written: disk full\n",
 		},
 		{
-			"has two reasons", func(f *fake, c *Config) {
-				f.draining = true
-				c.Checks = append(c.Checks, func() error { return nil }, func() error { return errors.New("no other node is there") })
-			}, 200, 503,
-			"healthy\n", "not ready: the server is draining\nnot ready: no other node is there\n",
+			"has two reasons", func(f *fake, _ *Config) { f.draining, f.history.Failure = true, "disk full" }, 200, 503,
+			"healthy\n", "not ready: the server is draining\nnot ready: the history can't be written: disk full\n",
 		},
 	} {
 		t.Run(test.what, func(t *testing.T) {
