@@ -17,7 +17,5 @@ func (s *Server) IsDraining() bool { return s.rooms.draining.Load() }
 
 // causeDraining is for a connection that comes while the server lets nobody in.
 var causeDraining = cause{
-	reason: serverDraining,
-	words:  "the server lets nobody in for now", level: slog.LevelInfo, complete: true,
-	status: websocket.TryAgainLater, told: "the server lets nobody in for now",
-}
+	words: "the server lets nobody in for now", reason: serverDraining, level: slog.LevelInfo, complete: true,
+}.telling(websocket.TryAgainLater)

@@ -29,32 +29,39 @@ type cause struct {
 	// failed says that a call about the connection failed, so that nothing more
 	// is tried.
 	failed bool
-	// status and told are what a WebSocket is closed with; 0 is what sendClose says.
+	// status and told are what a WebSocket is closed with; without a status it is told no
+	// more than that the server has closed it.
 	status websocket.Status
 	told   string
 }
 
 var (
 	causeEnd        = cause{words: "closed the connection", reason: clientClosed, level: slog.LevelDebug}
-	causeShutdown   = cause{words: "the server is shutting down", reason: serverShutdown, level: slog.LevelDebug, complete: true}
-	causeClosed     = cause{words: "the room was closed", reason: roomClosed, level: slog.LevelDebug, complete: true}
-	causeRekeyed    = cause{words: "the key of the room was changed", reason: keyChanged, level: slog.LevelDebug, complete: true}
-	causeKey        = cause{words: "wrong key", reason: wrongKeyGiven, level: slog.LevelInfo, complete: true}
-	causeRevoked    = cause{words: "its key was removed", reason: keyRevoked, level: slog.LevelInfo, complete: true}
-	causeTooMany    = cause{words: "too many keys wait to be checked", reason: keyUnchecked, level: slog.LevelInfo, complete: true}
+	causeShutdown   = cause{words: "the server is shutting down", reason: serverShutdown, level: slog.LevelDebug, complete: true}.telling(websocket.GoingAway)
+	causeClosed     = cause{words: "the room was closed", reason: roomClosed, level: slog.LevelDebug, complete: true}.telling(websocket.NormalClosure)
+	causeRekeyed    = cause{words: "the key of the room was changed", reason: keyChanged, level: slog.LevelDebug, complete: true}.telling(websocket.NormalClosure)
+	causeKey        = cause{words: "wrong key", reason: wrongKeyGiven, level: slog.LevelInfo, complete: true}.telling(wrongKey)
+	causeRevoked    = cause{words: "its key was removed", reason: keyRevoked, level: slog.LevelInfo, complete: true}.telling(wrongKey)
+	causeTooMany    = cause{words: "too many keys wait to be checked", reason: keyUnchecked, level: slog.LevelInfo, complete: true}.telling(websocket.NormalClosure)
 	causeTLS        = cause{words: "speaks TLS, and this port does not", reason: unexpectedTLS, level: slog.LevelInfo, complete: true}
-	causeFull       = cause{words: "the room is full", reason: roomIsFull, level: slog.LevelInfo, complete: true}
-	causeName       = cause{words: "somebody with this name, or one that looks like it, is in the room", reason: nameIsTaken, level: slog.LevelInfo, complete: true}
+	causeFull       = cause{words: "the room is full", reason: roomIsFull, level: slog.LevelInfo, complete: true}.telling(roomFull)
+	causeName       = cause{words: "somebody with this name, or one that looks like it, is in the room", reason: nameIsTaken, level: slog.LevelInfo, complete: true}.telling(nameTaken)
 	causeTimeout    = cause{words: "did not authenticate in time", reason: tooLate, level: slog.LevelInfo}
 	causeDelayed    = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", reason: tooLate, level: slog.LevelInfo}
 	causeDenied     = cause{words: "its address is not allowed any more", reason: addressDenied, level: slog.LevelInfo, reset: true}
 	causeNoPong     = cause{words: "answers no pings", reason: noPong, level: slog.LevelInfo}
-	causeRestart    = cause{words: "the server was restarted, and its TLS could not be handed over", reason: serverRestart, level: slog.LevelDebug, complete: true}
+	causeRestart    = cause{words: "the server was restarted, and its TLS could not be handed over", reason: serverRestart, level: slog.LevelDebug, complete: true}.telling(websocket.ServiceRestart)
 	causeReplaced   = cause{words: "came back over a new connection", reason: replacedByClient, level: slog.LevelInfo, reset: true}
 	causeInHeader   = cause{words: "closed the connection within its PROXY header", reason: badProxyHeader, level: slog.LevelInfo}
 	causeDescriptor = cause{words: "its descriptor was not handed over", reason: serverRestart, level: slog.LevelWarn}
 	causeEvicted    = cause{words: "was evicted for a newer connection before it authenticated", reason: evicted, level: slog.LevelInfo}
 )
+
+// telling returns the cause for which a WebSocket is closed with a status, and told the words.
+func (c cause) telling(status websocket.Status) cause {
+	c.status, c.told = status, c.words
+	return c
+}
 
 // causeSilent is for a connection that is closed before it has authenticated.
 func causeSilent(bytes int) cause {

@@ -233,10 +233,11 @@ func (c *conn) sendFramed(o *output, stretches [][]byte, total int, end broadcas
 	return n - len(header), errno
 }
 
-// The status codes with which a WebSocket is refused, of those that RFC 6455, section
-// 7.4.2, leaves to applications.
+// The status codes with which a WebSocket is refused or disconnected, of those that RFC
+// 6455, section 7.4.2, leaves to applications.
 const (
 	wrongKey  websocket.Status = 4401
+	kicked    websocket.Status = 4403 // by an operator
 	nameTaken websocket.Status = 4409
 	roomFull  websocket.Status = 4503
 )
@@ -244,23 +245,9 @@ const (
 // sendClose ends a WebSocket with a close frame, which says why, as far as the
 // socket takes it. It can't be inside another frame, nor inside an echo or what follows that.
 func (c *conn) sendClose(s *system, was state, why cause) {
-	status, reason := websocket.NormalClosure, "the server closed the connection"
-	switch why {
-	case causeShutdown:
-		status, reason = websocket.GoingAway, why.words
-	case causeRestart:
-		status, reason = websocket.ServiceRestart, why.words
-	case causeClosed, causeRekeyed, causeTooMany:
-		reason = why.words
-	case causeKey, causeRevoked:
-		status, reason = wrongKey, why.words
-	case causeName:
-		status, reason = nameTaken, why.words
-	case causeFull:
-		status, reason = roomFull, why.words
-	}
-	if why.status != 0 {
-		status, reason = why.status, why.told
+	status, reason := why.status, why.told
+	if status == 0 {
+		status, reason = websocket.NormalClosure, "the server closed the connection"
 	}
 	if f := c.frames(); f != nil {
 		if f.end != 0 || f.outLen > 0 || was == echoing && c.partial.have+len(c.partial.greeting) > 0 {

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
 )
 
@@ -91,9 +90,6 @@ func CheckReason(reason string) error {
 	}
 	return nil
 }
-
-// kicked is the status code with which a WebSocket is closed that an operator disconnects.
-const kicked websocket.Status = 4403
 
 func causeKicked(reason string) cause {
 	return causeOperator("was disconnected by an operator", "", reason)
