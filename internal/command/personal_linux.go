@@ -86,24 +86,38 @@ func (k *keyring) InForce(p server.Pass) bool {
 	return found && line.String() == p.ID
 }
 
-// room returns the room of a personal key, when it has been checked.
+// room returns the room of a personal key, when it has been checked. The errors are those of
+// web.Config.Room.
 func (k *keyring) room(ctx context.Context, s *server.Server, from netip.Addr, key string) (*server.Room, error) {
-	answered := make(chan server.Checked, 1)
-	c, atOnce := k.Check(key, repeat.Source(from), func(c server.Checked) { answered <- c })
+	if k == nil {
+		return nil, web.ErrWrongKey
+	}
+	line, err := checkedLine(ctx, k.checker, from, key)
+	if err != nil {
+		return nil, err
+	}
+	return s.RoomNamed(k.options.personalRoom(line.Room)), nil
+}
+
+// checkedLine returns the line of a key that somebody at an address has given to the page,
+// when it has been checked. The errors are those of web.Config.Room.
+func checkedLine(ctx context.Context, c *keys.Checker, from netip.Addr, key string) (keys.Line, error) {
+	answered := make(chan keys.Answer, 1)
+	a, atOnce := c.Check(key, repeat.Source(from), func(a keys.Answer) { answered <- a })
 	if !atOnce {
 		select {
-		case c = <-answered:
+		case a = <-answered:
 		case <-ctx.Done():
-			return nil, web.ErrUnchecked
+			return keys.Line{}, web.ErrUnchecked
 		}
 	}
 	switch {
-	case c.Verdict == server.Unchecked:
-		return nil, web.ErrUnchecked
-	case c.Verdict == server.RightKey && k.InForce(c.Pass):
-		return s.RoomNamed(c.Pass.Room), nil
+	case a.Verdict == keys.Unchecked:
+		return keys.Line{}, web.ErrUnchecked
+	case a.Verdict != keys.Right || !c.InForce(a.Line):
+		return keys.Line{}, web.ErrWrongKey
 	}
-	return nil, nil
+	return a.Line, nil
 }
 
 // keep keeps the keys as their files say: it reads the file when it changes, and at the
@@ -159,7 +173,7 @@ func keepKeys(ctx context.Context, r *keysReloader) (step reloadStep, stop func(
 func webRoom(s *server.Server, k *keyring) func(context.Context, netip.Addr, string) (web.Room, error) {
 	return func(ctx context.Context, from netip.Addr, key string) (web.Room, error) {
 		room := s.Room(key)
-		if room == nil && k != nil {
+		if room == nil {
 			var err error
 			if room, err = k.room(ctx, s, from, key); err != nil {
 				return web.Room{}, err

@@ -12,7 +12,6 @@ import (
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/english"
 	"sop-chat/internal/keys"
-	"sop-chat/internal/repeat"
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
 	"sop-chat/internal/webhook"
@@ -63,22 +62,11 @@ func (h *webhooks) forPage() func(context.Context, netip.Addr, string) (web.Hook
 
 // open returns the hook of a key, when it has been checked.
 func (h *webhooks) open(ctx context.Context, from netip.Addr, key string) (web.Hook, error) {
-	answered := make(chan keys.Answer, 1)
-	a, atOnce := h.checker.Check(key, repeat.Source(from), func(a keys.Answer) { answered <- a })
-	if !atOnce {
-		select {
-		case a = <-answered:
-		case <-ctx.Done():
-			return nil, web.ErrUnchecked
-		}
+	line, err := checkedLine(ctx, h.checker, from, key)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case a.Verdict == keys.Unchecked:
-		return nil, web.ErrUnchecked
-	case a.Verdict != keys.Right || !h.checker.InForce(a.Line):
-		return nil, web.ErrWrongKey
-	}
-	return func(from netip.AddrPort, p webhook.Post) (web.Said, error) { return h.say(a.Line, from, p) }, nil
+	return func(from netip.AddrPort, p webhook.Post) (web.Said, error) { return h.say(line, from, p) }, nil
 }
 
 // say has what a program posts be said.
