@@ -60,7 +60,7 @@ func TestServerSpeaks(t *testing.T) {
 	bob.Close()
 	alice.expect(message("house", `"bob" left`))
 
-	// Who comes back is not greeted again.
+	// A client that comes back is not greeted again.
 	bob, err = gochat.Dial(t.Context(), addr, "bob", key, gochat.Resume(state))
 	if err != nil {
 		t.Fatal(err)

@@ -55,9 +55,9 @@ func TestArrivals(t *testing.T) {
 		}
 		return all
 	}
-	var crowd []arrival
+	var many []arrival
 	for i := range 100 {
-		crowd = append(crowd, arrival{fmt.Sprint("client ", i), i%10 == 9})
+		many = append(many, arrival{fmt.Sprint("client ", i), i%10 == 9})
 	}
 	for _, test := range []struct {
 		all  []arrival
@@ -71,7 +71,7 @@ func TestArrivals(t *testing.T) {
 		{append(joined("alice", "bob"), left("carol")...), `"alice" and "bob" joined, "carol" left`},
 		{joined("a", "b", "c", "d"), "4 joined"},
 		{append(joined("a", "b"), left("c", "d")...), "2 joined, 2 left"},
-		{crowd, "90 joined, 10 left"},
+		{many, "90 joined, 10 left"},
 		{joined(`bob" joined, "alice`), `"bob\" joined, \"alice" joined`},
 		{joined("\x1b[31m\xff\u202e"), `"\x1b[31m\xff\u202e" joined`},
 		{joined(""), `"" joined`},

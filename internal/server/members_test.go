@@ -73,7 +73,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// Who is kicked receives what was said, and the end; nobody else notices.
+// A client that is kicked receives what was said, and the end; nobody else notices.
 func TestKick(t *testing.T) {
 	for _, loops := range []int{1, 3} {
 		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
