@@ -85,7 +85,7 @@ func (r *mentionReader) read(room *mentionRoom, e *broadcast.Entry) {
 	case e.Skipped > 0:
 		room.next += e.Skipped
 		for _, p := range r.posters {
-			p.Skip(int64(e.Skipped))
+			p.Miss(int64(e.Skipped))
 		}
 		return
 	case e.Notice != nil || e.SkippedNotices > 0:

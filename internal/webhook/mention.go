@@ -81,12 +81,12 @@ func (p *Poster) Post(m Mention) {
 	select {
 	case p.queue <- m:
 	default:
-		p.Skip(1)
+		p.Miss(1)
 	}
 }
 
-// Skip counts messages that were not looked at.
-func (p *Poster) Skip(messages int64) { p.leftOut.Add(messages) }
+// Miss counts messages that were not looked at.
+func (p *Poster) Miss(messages int64) { p.leftOut.Add(messages) }
 
 // work posts what is in the queue until ctx is done.
 func (p *Poster) work(ctx context.Context) {

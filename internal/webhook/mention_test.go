@@ -120,7 +120,7 @@ func TestPosterFails(t *testing.T) {
 	for i := range mostMentions + 1 + more { // one may be under way already
 		p.Post(Mention{Number: uint64(i)})
 	}
-	p.Skip(1000)
+	p.Miss(1000)
 	if n := p.leftOut.Load(); n < 1000+more {
 		t.Errorf("%d are left out", n)
 	}
