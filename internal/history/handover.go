@@ -17,6 +17,11 @@ import (
 type Former struct {
 	Epoch     uint64 // that the rooms' clients know as the current one
 	FileEpoch uint64 // that the file has of it; another one if the file was exchanged
+	// Rooms has the number of the last message of each room that was open in the start,
+	// written or not: also of rooms that are not open any more. Without them, a room that is
+	// opened again could give out numbers twice in the same epoch, if the file is exchanged
+	// for an older one.
+	Rooms map[string]int64 `json:",omitempty"`
 }
 
 // Former returns what another archive needs to go on in place of this one. All that was
@@ -24,7 +29,11 @@ type Former struct {
 func (a *Archive) Former() Former {
 	a.file.Lock()
 	defer a.file.Unlock()
-	return Former{a.starts.current(), a.lineage[len(a.lineage)-1].id}
+	last := make(map[string]int64, len(a.rooms))
+	for name, r := range a.rooms {
+		last[name] = r.last + r.missing
+	}
+	return Former{a.starts.current(), a.lineage[len(a.lineage)-1].id, last}
 }
 
 // CanContinue returns an error if this program can't go on in a file that another one is
@@ -128,6 +137,20 @@ func (a *Archive) continueEpoch(before []epoch) bool {
 	}
 	a.starts = newStarts(ids)
 	return true
+}
+
+// continueRooms has the rooms that a former archive had be known as if this one had opened
+// and closed them.
+func (a *Archive) continueRooms() error {
+	for name, last := range a.config.Former.Rooms {
+		r := a.newRoom(name)
+		if err := r.read(); err != nil {
+			return err
+		}
+		r.missing = max(0, last-r.last)
+		a.rooms[name] = r
+	}
+	return nil
 }
 
 func idsOf(all []epoch) []uint64 {

@@ -134,3 +134,45 @@ func TestContinueNumbers(t *testing.T) {
 		delete(a.rooms, "main")
 	}
 }
+
+// A room that was closed before an archive goes on for another keeps its numbers, also those
+// that could not be written, and also if the file is exchanged for an older one then.
+func TestContinueClosed(t *testing.T) {
+	path := newFile(t)
+	a := openRooms(t, path, "main", "closed", "unwritten")
+	a.checkpoint()
+	older, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.writeTo(a.rooms["closed"], said("one", "two")); err != nil {
+		t.Fatal(err)
+	}
+	a.rooms["unwritten"].missing = 5
+	former := a.Former()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = Open(path, Config{Former: former}); err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.inspect(); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]uint64{"main": 1, "closed": 3, "unwritten": 6} {
+		r, err := a.Room(name, RoomConfig{Kept: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Next(); got != want || r.Epochs().Current() != former.Epoch {
+			t.Errorf("%s goes on with number %d in epoch %x, want %d in %x", name, got, r.Epochs().Current(), want, former.Epoch)
+		}
+	}
+}

@@ -73,8 +73,11 @@ func (s *store) putRoomEpoch(room string, e roomEpoch) error {
 // stored now, that is done with the first messages.
 func (a *Archive) beginEpoch() error {
 	before, err := a.store.readEpochs()
-	if err != nil || a.continueEpoch(before) {
+	if err != nil {
 		return err
+	}
+	if a.continueEpoch(before) {
+		return a.continueRooms()
 	}
 	oldest := a.sequence + 1
 	err = a.store.file.conn.QueryRowContext(context.Background(), "SELECT coalesce(min(sequence), ?) FROM message", oldest).Scan(&oldest)

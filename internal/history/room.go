@@ -67,7 +67,7 @@ func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 	}
 	a.file.Lock()
 	defer a.file.Unlock()
-	r := &Room{archive: a, name: name, ended: make(chan struct{})}
+	r := a.newRoom(name)
 	r.kept.Store(int64(c.Kept))
 	if former != nil {
 		r.last, r.missing, r.lineage, r.first, r.recorded = former.last, former.missing, former.lineage, former.first, former.recorded
@@ -84,6 +84,10 @@ func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 	defer a.mu.Unlock()
 	a.rooms[name] = r
 	return r, nil
+}
+
+func (a *Archive) newRoom(name string) *Room {
+	return &Room{archive: a, name: name, ended: make(chan struct{})}
 }
 
 // former returns the room that had the name before, if one had, when all that was said
