@@ -17,8 +17,8 @@ import (
 // to a group of the same name begins where the one before was. DropFollowers drops those
 // that nobody came for.
 func (l *Log) Restore(s *SavedLog, senders []*Sender, piece func(number int) []byte) error {
-	if err := s.check(senders); err != nil {
-		return fmt.Errorf("the saved log is invalid: %w", err)
+	if err := s.Check(senders); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -212,7 +212,14 @@ func (l *Log) addReader(c *Cursor) {
 	l.readers.Store(&readers)
 }
 
-// check returns an error if a saved log can't be one that was saved.
+// Check returns an error if the value is invalid, see Log.Restore. It takes no memory.
+func (s *SavedLog) Check(senders []*Sender) error {
+	if err := s.check(senders); err != nil {
+		return fmt.Errorf("the saved log is invalid: %w", err)
+	}
+	return nil
+}
+
 func (s *SavedLog) check(senders []*Sender) error {
 	for what, p := range map[string]uint64{"head": s.Head, "end": s.End, "beginning": s.From} {
 		if p%wire.Size != 0 {

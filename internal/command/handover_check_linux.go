@@ -9,6 +9,7 @@ import (
 
 	"sop-chat/internal/certs"
 	"sop-chat/internal/history"
+	"sop-chat/internal/server"
 )
 
 // checkHandover is what a candidate does, see startCandidate.
@@ -34,6 +35,9 @@ func checkHandover(ctx context.Context, o serveOptions, p Process) error {
 		return err
 	}
 	if err := o.checkFixed(i.Fixed); err != nil {
+		return err
+	}
+	if err := server.CheckState(i.state); err != nil {
 		return err
 	}
 	fmt.Fprintln(link, ready)

@@ -29,10 +29,10 @@ import (
 // before Serve is called.
 func Restore(config Config, state *handover.State) (*Server, error) {
 	var memory fileMemory
+	if err := checkMemory(state); err != nil {
+		return nil, err
+	}
 	if m := state.Memory; m != nil {
-		if m.Piece != broadcast.SegmentSize {
-			return nil, fmt.Errorf("the state's memory has pieces of size %d, and this program needs %d", m.Piece, broadcast.SegmentSize)
-		}
 		opened, err := netpoll.OpenMemory(netpoll.SavedMemory(*m), pieces(state), reportCopies(cmp.Or(config.Logger, slog.New(slog.DiscardHandler))))
 		if err != nil {
 			return nil, err
@@ -64,6 +64,37 @@ func Restore(config Config, state *handover.State) (*Server, error) {
 		s.config.Logger.Warn("some of what is known of addresses is forgotten", "reason", err)
 	}
 	return s, nil
+}
+
+// CheckState returns an error if Restore, or Open of a room, would refuse a state in a
+// process that has its descriptors. It needs none of them, so another process can find out.
+func CheckState(state *handover.State) error {
+	if err := checkMemory(state); err != nil {
+		return err
+	}
+	s, err := newRestoring(state, nil, func(int) bool { return true })
+	if err != nil {
+		return err
+	}
+	if state.Strangers != nil {
+		if err := state.Strangers.Check(s.senders); err != nil {
+			return err
+		}
+	}
+	for i := range state.Rooms {
+		if err := state.Rooms[i].Log.Check(s.senders); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMemory returns an error if this program can't use the memory of a state.
+func checkMemory(state *handover.State) error {
+	if m := state.Memory; m != nil && m.Piece != broadcast.SegmentSize {
+		return fmt.Errorf("the state's memory has pieces of size %d, and this program needs %d", m.Piece, broadcast.SegmentSize)
+	}
+	return nil
 }
 
 // maxHandover is how long a hand-over takes at most.
@@ -118,8 +149,10 @@ type restoring struct {
 	senders []*broadcast.Sender
 	members []restoredMember
 	pending []restoredPending
-	rooms   []*Room             // of the state; nil: not opened
-	keepers []*broadcast.Cursor // of each room: keeps what its members have yet to be sent
+	byName  map[string]int       // the rooms of the state
+	rooms   []*Room              // of the state; nil: not opened
+	oldest  []broadcast.Position // of each room: where what its members have yet to be sent begins
+	keepers []*broadcast.Cursor  // of each room: keeps that
 	spares  websocket.Spares
 }
 
@@ -137,10 +170,15 @@ type restoredPending struct {
 
 // newRestoring checks a state and makes its connections. isOpen reports whether a
 // descriptor is a connection.
-func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) bool) (*restoring, error) {
-	s := &restoring{
+func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) bool) (s *restoring, err error) {
+	s = &restoring{
 		state: state, memory: memory, senders: make([]*broadcast.Sender, 1+len(state.Senders)),
-		rooms: make([]*Room, len(state.Rooms)), keepers: make([]*broadcast.Cursor, len(state.Rooms)),
+		byName: make(map[string]int), rooms: make([]*Room, len(state.Rooms)), oldest: make([]broadcast.Position, len(state.Rooms)),
+		keepers: make([]*broadcast.Cursor, len(state.Rooms)),
+	}
+	for i := range state.Rooms {
+		s.byName[state.Rooms[i].Name] = i
+		s.oldest[i] = broadcast.Position(state.Rooms[i].Log.Head)
 	}
 	used := map[int]bool{}
 	for _, l := range state.Listeners {
@@ -168,10 +206,17 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 			return nil, fmt.Errorf("the state is invalid: member %d is at byte %d of a message", i, len(m.Message))
 		}
 		if m.Ended == "" {
-			if err := s.makeConn(&m.Conn, &m.conn, m.Cursor); err != nil {
+			if m.conn, err = s.makeConn(&m.Conn); err != nil {
 				return nil, err
 			}
 			m.conn.cursor, m.conn.lastOwn = broadcast.Position(m.Cursor), broadcast.Position(m.LastOwn)
+		}
+		if m.Ended == "" && m.Draining == nil { // or it is sent nothing more
+			log := state.Rooms[m.Room].Log
+			if err := m.conn.checkRestored(broadcast.Position(log.Head), broadcast.Position(log.End)); err != nil {
+				return nil, err
+			}
+			s.oldest[m.Room] = min(s.oldest[m.Room], m.conn.cursor)
 		}
 		s.members = append(s.members, m)
 	}
@@ -191,8 +236,11 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 			}
 			continue
 		}
-		if err := s.makeConn(&p.Conn, &p.conn, 0); err != nil {
+		if p.conn, err = s.makeConn(&p.Conn); err != nil {
 			return nil, err
+		}
+		if e := p.Echoing; e != nil {
+			s.oldest[e.Room] = min(s.oldest[e.Room], broadcast.Position(e.Cursor))
 		}
 		s.pending = append(s.pending, p)
 	}
@@ -206,23 +254,23 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 }
 
 // makeConn makes a connection, whose own sender is that of the messages that it has sent.
-func (s *restoring) makeConn(from *handover.Conn, to **conn, cursor uint64) error {
+func (s *restoring) makeConn(from *handover.Conn) (*conn, error) {
 	if from.Sender == 0 || int64(from.Sender) > int64(len(s.state.Senders)) || s.senders[from.Sender] != nil {
-		return fmt.Errorf("the state is invalid: descriptor %d is sender %d of %d, or another is", from.FD, from.Sender, len(s.state.Senders))
+		return nil, fmt.Errorf("the state is invalid: descriptor %d is sender %d of %d, or another is", from.FD, from.Sender, len(s.state.Senders))
 	}
 	if framing(from.Framing) > numbered || len(from.Message) > wire.Size {
-		return fmt.Errorf("the state is invalid: descriptor %d has framing %d, and is at byte %d of a message", from.FD, from.Framing, len(from.Message))
+		return nil, fmt.Errorf("the state is invalid: descriptor %d has framing %d, and is at byte %d of a message", from.FD, from.Framing, len(from.Message))
 	}
 	c := &conn{fd: int32(from.FD), audience: -1, index: -1, framing: framing(from.Framing), userTimeoutOff: from.UserTimeoutOff}
 	c.Sender = s.state.Senders[from.Sender-1].Sender()
 	s.senders[from.Sender] = &c.Sender
 	if f := from.Frames; f != nil {
 		if len(f.Out) > len((&frames{}).out) || f.Unanswered < 0 || f.Unanswered > maxUnanswered || !c.isWebSocket() && len(f.Out) > 0 {
-			return fmt.Errorf("the state is invalid: descriptor %d has a header of size %d to be sent, and %d unanswered pings", from.FD, len(f.Out), f.Unanswered)
+			return nil, fmt.Errorf("the state is invalid: descriptor %d has a header of size %d to be sent, and %d unanswered pings", from.FD, len(f.Out), f.Unanswered)
 		}
 		decoder, err := f.Decoder.Restore(&s.spares)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		c.partial = &partial{frames: frames{
 			decoder: decoder, received: f.Received, outLen: len(f.Out), end: broadcast.Position(f.End), unanswered: f.Unanswered,
@@ -242,8 +290,7 @@ func (s *restoring) makeConn(from *handover.Conn, to **conn, cursor uint64) erro
 		}
 		c.partial.greeting = from.Greeting
 	}
-	*to = c
-	return nil
+	return c, nil
 }
 
 // restoreStrangers restores the log of no room.
@@ -257,24 +304,23 @@ func (s *restoring) restoreStrangers(log *broadcast.Log) error {
 // open makes a room that is about to be opened what it was, if it is in the state. Then it
 // reports true.
 func (s *restoring) open(room *Room, hasEpochs bool) (bool, error) {
-	for i := range s.state.Rooms {
-		saved := &s.state.Rooms[i]
-		if saved.Name != room.name || s.rooms[i] != nil {
-			continue
-		}
-		if err := room.log.Restore(saved.Log, s.senders, s.piece); err != nil {
-			return false, err
-		}
-		if err := s.keep(room, i); err != nil {
-			return false, err
-		}
-		if !hasEpochs {
-			room.epochs = start(saved.Epoch)
-		}
-		s.rooms[i] = room
-		return true, nil
+	i, is := s.byName[room.name]
+	if !is || s.rooms[i] != nil {
+		return false, nil
 	}
-	return false, nil
+	saved := &s.state.Rooms[i]
+	if err := room.log.Restore(saved.Log, s.senders, s.piece); err != nil {
+		return false, err
+	}
+	keeper, err := room.log.JoinAt(s.oldest[i], func() {})
+	if err != nil {
+		return false, err
+	}
+	if !hasEpochs {
+		room.epochs = start(saved.Epoch)
+	}
+	s.rooms[i], s.keepers[i] = room, keeper
+	return true, nil
 }
 
 // piece returns a piece of the memory.
@@ -283,30 +329,6 @@ func (s *restoring) piece(number int) []byte {
 		return nil
 	}
 	return s.memory.At(number)
-}
-
-// keep has the log of a room keep what the members have yet to be sent.
-func (s *restoring) keep(room *Room, index int) error {
-	head, end := room.log.Head(), room.log.End()
-	oldest := head
-	for _, m := range s.members {
-		if m.Room != index || m.conn == nil || m.Draining != nil { // which is sent nothing more
-			continue
-		}
-		c := m.conn
-		if err := c.checkRestored(head, end); err != nil {
-			return err
-		}
-		oldest = min(oldest, c.cursor)
-	}
-	for _, p := range s.pending {
-		if e := p.Echoing; e != nil && e.Room == index {
-			oldest = min(oldest, broadcast.Position(e.Cursor))
-		}
-	}
-	keeper, err := room.log.JoinAt(oldest, func() {})
-	s.keepers[index] = keeper
-	return err
 }
 
 // checkRestored returns an error if what is kept of a member does not fit its room's log.

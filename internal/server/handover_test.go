@@ -423,7 +423,14 @@ func TestRestoreRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := server.CheckState(spoiled); err != nil {
+			t.Fatal(err)
+		}
 		spoil(spoiled)
+		isOfState := what != "a listener that does not listen" && what != "a memory that is none"
+		if err := server.CheckState(spoiled); isOfState != (err != nil) {
+			t.Errorf("%s: another process that is to take over finds %v", what, err)
+		}
 		next, err := server.Restore(server.Config{}, spoiled)
 		if err == nil {
 			_, err = next.Open(s.about, nil)
