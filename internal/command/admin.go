@@ -265,7 +265,7 @@ func adminCommands() []*adminCommand {
 			Command: cobra.Command{
 				Use:     "reload [flags]",
 				Short:   "Has the server read its files again, as SIGHUP does.",
-				Long:    "\nThe files are those of --rooms, --keys, --tls-cert, --allow and --deny. What is wrong in\nthem is said here; the rest is in force.",
+				Long:    "\nThe files are those of --config, --rooms, --keys, --webhooks, --motd, --tls-cert, --allow\nand --deny. What is wrong in them is said here; the rest is in force.",
 				Example: "  sop-chat admin reload\n      reads them again",
 			},
 		},

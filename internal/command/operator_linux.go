@@ -442,7 +442,7 @@ func (a *operator) rekey(r admin.Request) (admin.Result, error) {
 
 func (a *operator) reload() (admin.Result, error) {
 	if a.reloads == nil {
-		return nil, errors.New("this server has no file to read again: no --rooms, --keys, --tls-cert, and none in --allow or --deny")
+		return nil, errors.New("this server has no file to read again: no --config, --rooms, --keys, --webhooks, --motd or --tls-cert, and none in --allow or --deny")
 	}
 	return &admin.Reloaded{Reloaded: true}, a.reloads.Reload()
 }

@@ -110,8 +110,8 @@ is 2 for wrong usage, and 1 for an error at run time.
 SIGINT (Ctrl+C), SIGTERM, SIGQUIT and a terminal that closes (SIGHUP) end the
 server in order, with status 0; a second signal ends it at once. Without a
 terminal, or under nohup, SIGHUP ends nothing. As long as the terminal is open,
-SIGHUP does not end a server with --config, --rooms, --keys or --motd, or with a
-file in --allow or --deny, either.
+SIGHUP does not end a server that has a file to read again, either: that of --config,
+--rooms, --keys, --webhooks, --motd or --tls-cert, or one in --allow or --deny.
 
 SIGUSR2 has the running server go on in the program that is now at its path. The
 clients stay, except for those over TLS, which are told to come back.
