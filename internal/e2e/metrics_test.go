@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"sop-chat/internal/testenv"
 )
@@ -156,7 +155,6 @@ func TestPrometheus(t *testing.T) {
 	talk := func() {
 		alice.send(message("alice", "hello"))
 		bob.expect(message("alice", "hello"))
-		time.Sleep(10 * time.Millisecond)
 	}
 	for _, query := range append(dashboardQueries(t), alertQueries(t)...) {
 		eventually(t, "a result of "+query, func() bool {

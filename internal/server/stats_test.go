@@ -79,13 +79,15 @@ func TestStatsOfSlowReader(t *testing.T) {
 // waitForStats waits until a server has certain numbers, and returns them.
 func waitForStats(t *testing.T, s *chattest.Server, ok func(server.Stats) bool) server.Stats {
 	t.Helper()
-	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
-		stats := s.Stats()
-		if ok(stats) {
-			return stats
+	var stats server.Stats
+	defer func() {
+		if t.Failed() {
+			t.Logf("the numbers are %+v", stats)
 		}
-		if time.Since(begun) > chattest.Patience {
-			t.Fatalf("in vain waited for other numbers: %+v", stats)
-		}
-	}
+	}()
+	chattest.Eventually(t, "other numbers", chattest.Patience, func() bool {
+		stats = s.Stats()
+		return ok(stats)
+	})
+	return stats
 }
