@@ -133,7 +133,7 @@ func argumentNames(cmd *cobra.Command) []string {
 // CA is of a file, too.
 func isPath(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "|"), func(one string) bool {
-		return one == "FILE" || one == "DIR" || one == "CA"
+		return one == "FILE" || one == "PATH" || one == "DIR" || one == "CA"
 	})
 }
 

@@ -52,6 +52,8 @@ func TestCompletions(t *testing.T) {
 		{[]string{"--max-clients", ""}, nil, inOrder},
 		{[]string{"--key-file", ""}, nil, anyFiles},
 		{[]string{"--acme-dir", ""}, nil, folders},
+		{[]string{"--admin", ""}, nil, anyFiles},
+		{[]string{"admin", "who", "--socket", ""}, nil, anyFiles},
 		{[]string{"--tls-client-ca", ""}, nil, anyFiles},
 		{[]string{"bench", "--rooms", ""}, nil, anyFiles},
 		{[]string{"9000", ""}, nil, noFiles},
