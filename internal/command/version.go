@@ -90,7 +90,3 @@ func (b Build) day() string {
 func (b Build) long() string {
 	return fmt.Sprintf("%s\n%s, %s/%s", b, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
-
-// version describes the program by what Go has recorded in the binary, where a Process is
-// not at hand.
-func version() string { return Build{}.recorded().String() }
