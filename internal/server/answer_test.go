@@ -74,3 +74,24 @@ func TestRestraint(t *testing.T) {
 		t.Errorf("it was pressed for %v and held for %v, want 8s and 4s", pressed, held)
 	}
 }
+
+// Questions for the numbers of a loop that is stuck do not pile up, and the last are
+// answered when it goes on.
+func TestStuckLoopKeepsFewQuestions(t *testing.T) {
+	b := &inbox{wake: func() {}}
+	var last chan report
+	for range 10 * mostAskers {
+		last = make(chan report, 1)
+		b.ask(last)
+	}
+	all := b.takeAsked()
+	if len(all) > mostAskers {
+		t.Errorf("%d questions are kept", len(all))
+	}
+	for _, to := range all {
+		to <- report{}
+	}
+	if len(last) == 0 {
+		t.Error("the last question is not answered")
+	}
+}

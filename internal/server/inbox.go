@@ -3,6 +3,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -107,9 +108,16 @@ func (b *inbox) count(room *Room, by int32) {
 	room.at[b.loop].members.Add(by)
 }
 
+// mostAskers is how many questions for its numbers a loop that is stuck keeps: those that
+// came last.
+const mostAskers = 64
+
 // ask has the loop answer with its numbers.
 func (b *inbox) ask(answer chan<- report) {
 	b.mu.Lock()
+	if len(b.askers) == mostAskers {
+		b.askers = slices.Delete(b.askers, 0, 1)
+	}
 	b.askers = append(b.askers, answer)
 	b.isAsked.Store(true)
 	b.mu.Unlock()
