@@ -51,7 +51,6 @@ type Archive struct {
 	starts   *starts
 	failing  bool // the file can't be written; the logger has been told
 	flush    atomic.Pointer[flush]
-	fails    atomic.Bool  // failing, for any goroutine
 	share    atomic.Int64 // see setShare
 	ending   []*Room      // whose logs have been read to their ends; what was said there last is in the batch
 	progress atomic.Int64 // grows while a call goes on that has not hung

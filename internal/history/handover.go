@@ -52,7 +52,7 @@ func CanContinue(path string) error {
 
 // Err returns an error while the file can't be written.
 func (a *Archive) Err() error {
-	if !a.fails.Load() {
+	if a.counts.failure.Load() == nil {
 		return nil
 	}
 	return fmt.Errorf("the history %q can't be written; try again when the log says that it is", a.path)
@@ -89,7 +89,7 @@ func (a *Archive) flushed(f *flush) {
 	switch {
 	case err != nil:
 		err = explain(a.path, err)
-	case a.failing:
+	case a.Err() != nil:
 		err = a.Err()
 	case a.detached: // another archive would open something else
 		err = fmt.Errorf("the history %q is not at its path any more; put it back, and try again", a.path)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"strings"
@@ -58,6 +59,28 @@ func TestFlush(t *testing.T) {
 	r.finish()
 	if err := flush(testTimeout); err == nil {
 		t.Error("an archive is flushed that has ended")
+	}
+}
+
+// A failure is over when the file can be written again, also if nothing is said meanwhile.
+func TestFlushAfterFailure(t *testing.T) {
+	a, err := Open(newFile(t), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.failed(errors.New("the disk is full"))
+	if err := a.Flush(t.Context()); err == nil {
+		t.Error("a file is flushed that can't be written")
+	}
+	over := make(chan error, 1)
+	go func() { over <- a.Run(t.Context()) }()
+	eventually(t, "the file can be written", func() bool { return a.Err() == nil })
+	if err := a.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	a.Finish()
+	if err := errors.Join(<-over, a.Close()); err != nil {
+		t.Error(err)
 	}
 }
 

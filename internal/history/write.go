@@ -237,7 +237,6 @@ func (a *Archive) failed(err error) {
 		return
 	}
 	a.failing = true
-	a.fails.Store(true)
 	a.setShare(0)
 	what := "the history can't be written; the chat goes on, and messages wait in memory for as long as there is space"
 	if a.config.Window == 0 {
@@ -253,7 +252,6 @@ func (a *Archive) recovered(missing int64) {
 		return
 	}
 	a.failing = false
-	a.fails.Store(false)
 	if missing > 0 {
 		a.config.Logger.Error("the history is written again, but messages are missing in it", "file", a.path, "missing", missing)
 	} else {
