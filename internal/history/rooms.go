@@ -22,8 +22,8 @@ func (r *Reader) Rooms(ctx context.Context) ([]string, error) {
 
 // HasRooms reports whether there are several rooms in which something was said.
 func (r *Reader) HasRooms(ctx context.Context) (bool, error) {
-	_, only, err := r.file.onlyRoom(ctx)
-	return !only, r.file.explain(err)
+	several, err := r.file.hasRooms(ctx)
+	return several, r.file.explain(err)
 }
 
 // CheckRoom returns an error that says which rooms there are, if a room is not one of
@@ -85,15 +85,25 @@ func (f *file) rooms(ctx context.Context) (names []string, err error) {
 	return names, rows.Err()
 }
 
-// onlyRoom returns the name of the room of a file that has one, at most.
+// hasRooms reports whether there are several.
+func (f *file) hasRooms(ctx context.Context) (several bool, err error) {
+	if f.form < roomsForm {
+		return false, nil
+	}
+	err = f.conn.QueryRowContext(ctx, "SELECT count(*) > 1 FROM (SELECT name FROM room LIMIT 2)").Scan(&several)
+	return several, err
+}
+
+// onlyRoom returns the name of the room of a file that has one, at most, if the numbers of
+// its messages are their sequences: the file has no index of them then.
 func (f *file) onlyRoom(ctx context.Context) (name string, only bool, err error) {
 	if f.form < roomsForm {
 		names, err := f.rooms(ctx)
 		return strings.Join(names, ""), true, err
 	}
-	var n int
-	err = f.conn.QueryRowContext(ctx, "SELECT coalesce(min(name), ''), count(*) FROM (SELECT name FROM room LIMIT 2)").Scan(&name, &n)
-	return name, n < 2, err
+	err = f.conn.QueryRowContext(ctx, `SELECT coalesce(min(name), ''), count(*) < 2 AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'message_room_number')
+		FROM (SELECT name FROM room LIMIT 2)`).Scan(&name, &only)
+	return name, only, err
 }
 
 // narrowed returns a filter that selects the same messages of this file. It has a room
@@ -177,7 +187,9 @@ func (f *file) lastNumbers(ctx context.Context) (map[string]int64, error) {
 }
 
 // prepareRooms prepares the file for messages of some rooms: if it will have more than
-// one then, it gets an index of their numbers.
+// one then, it gets an index of their numbers. So it does if the sequences are ahead of the
+// numbers of its only room, which they are in a file that takes the place of another with
+// more rooms.
 func (s *store) prepareRooms(ctx context.Context, names ...string) error {
 	if s.indexesNumbers {
 		return nil
@@ -186,8 +198,11 @@ func (s *store) prepareRooms(ctx context.Context, names ...string) error {
 	if err != nil {
 		return err
 	}
-	if all := append(there, names...); len(all) == 0 || !slices.ContainsFunc(all, func(name string) bool { return name != all[0] }) {
-		return nil
+	if all := append(there, names...); !slices.ContainsFunc(all, func(name string) bool { return name != all[0] }) {
+		ahead, err := s.file.firstOr(ctx, 0, "SELECT seq > coalesce((SELECT last FROM room), 0) FROM sqlite_sequence WHERE name = 'message'")
+		if err != nil || ahead == 0 {
+			return err
+		}
 	}
 	_, err = s.file.exec(numbersIndex)
 	s.indexesNumbers = err == nil

@@ -421,3 +421,36 @@ func TestMissingNumbers(t *testing.T) {
 		t.Errorf("%v", all)
 	}
 }
+
+// In a file that takes the place of another with more rooms, sequences are ahead of the
+// numbers of the only room that is written to there.
+func TestNumbersInReplacement(t *testing.T) {
+	path := newFile(t)
+	a := openRooms(t, path, "main", "closed")
+	if err := a.writeTo(a.rooms["closed"], said("one", "two", "three")); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openRooms(t, path, "main")
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.inspect(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.writeTo(a.rooms["main"], said("four", "five")); err != nil {
+		t.Fatal(err)
+	}
+	if all := read(t, path, Filter{Room: "main", After: 1}); len(all) != 1 || all[0].Number != 2 || all[0].Sequence != 5 {
+		t.Errorf("after number 1 there is %v", all)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openRooms(t, path, "main")
+	if got := a.rooms["main"].Next(); got != 3 {
+		t.Errorf("the next number is %d, want 3", got)
+	}
+}

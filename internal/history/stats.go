@@ -103,8 +103,7 @@ func (r *Reader) countHours(ctx context.Context, s *Stats, f Filter) error {
 }
 
 func (r *Reader) countRooms(ctx context.Context, s *Stats, f Filter) error {
-	_, only, err := r.file.onlyRoom(ctx)
-	if err != nil || only {
+	if several, err := r.file.hasRooms(ctx); err != nil || !several {
 		return err
 	}
 	where, args := f.where("m.sequence")

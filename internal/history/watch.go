@@ -180,6 +180,9 @@ func (a *Archive) goOn(s *store, begin func(most map[string]int64) (int64, error
 		err = a.skipTo(s)
 	}
 	if err == nil {
+		err = s.prepareRooms(ctx, a.names()...) // which the sequences may be ahead of now
+	}
+	if err == nil {
 		err = a.readEpochsOf(s, numbers)
 	}
 	if err == nil {
