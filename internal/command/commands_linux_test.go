@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"sop-chat/internal/broadcast"
 	"sop-chat/internal/chattest"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/server"
@@ -44,7 +43,7 @@ func atTerminal(t *testing.T) (*commandLine, *chattest.Server, *bytes.Buffer) {
 	s := chattest.Start(t, server.Config{Origins: table}, server.RoomConfig{Name: "maths", Key: "1"}, server.RoomConfig{Name: "phy sics", Key: "2"})
 	out := new(bytes.Buffer)
 	c := &commandLine{operator: &operator{
-		server: s.Server, origins: table, speaker: &broadcast.Sender{Name: "server"}, level: new(slog.LevelVar),
+		server: s.Server, origins: table, level: new(slog.LevelVar),
 		began: time.Now(), logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}}
 	c.prompt = terminal.NewPrompt(out, c.complete)

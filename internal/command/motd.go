@@ -17,7 +17,6 @@ import (
 
 // talkOptions say what the server itself says.
 type talkOptions struct {
-	name     string // under which, see --server-name
 	announce bool
 	motdFile string
 	motd     []string // texts of messages

@@ -13,7 +13,7 @@ var _ [server.MaxMotd]struct{} = [mostMotd]struct{}{}
 func (o *talkOptions) setMotd(s *server.Server) {
 	var messages []wire.Message
 	for _, text := range o.motd {
-		m, _ := wire.New(o.name, text) // both fit
+		m, _ := wire.New(s.Sender().Name, text) // both fit
 		messages = append(messages, m)
 	}
 	s.SetMotd(messages...)

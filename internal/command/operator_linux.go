@@ -16,7 +16,6 @@ import (
 
 	"sop-chat/client"
 	"sop-chat/internal/admin"
-	"sop-chat/internal/broadcast"
 	"sop-chat/internal/console"
 	"sop-chat/internal/english"
 	"sop-chat/internal/origin"
@@ -30,7 +29,6 @@ import (
 type operator struct {
 	server   *server.Server
 	origins  *origin.Table
-	speaker  *broadcast.Sender // of what the server says
 	level    *slog.LevelVar
 	reloads  reloads       // nil: there is nothing to be read again
 	upgrades upgrades      // nil: the server can't be upgraded
@@ -55,7 +53,7 @@ type upgrades interface {
 // newOperator returns an operator of a server.
 func newOperator(o *serveOptions, p Process, s *server.Server, origins *origin.Table, open *openRooms, reload *reloader, logger *slog.Logger) *operator {
 	a := &operator{
-		server: s, origins: origins, speaker: &broadcast.Sender{Name: o.serverName}, level: o.logged, rekeyed: open.rekeyed,
+		server: s, origins: origins, level: o.logged, rekeyed: open.rekeyed,
 		began: time.Now(), build: p.Build, logger: logger,
 	}
 	if o.rereads(p) {
@@ -340,7 +338,7 @@ func (a *operator) say(ctx context.Context, r admin.Request) (admin.Result, erro
 	}
 	var messages []wire.Message
 	for _, text := range client.Split(r.Text) {
-		m, err := wire.New(a.speaker.Name, text)
+		m, err := wire.New(a.server.Sender().Name, text)
 		if err != nil {
 			return nil, err
 		}
@@ -365,24 +363,32 @@ const (
 	sayPause   = 100 * time.Millisecond
 )
 
+var errSayTimeout = errors.New("the server is too busy; it may still be said")
+
 func (a *operator) sayIn(ctx context.Context, room *server.Room, messages []wire.Message) error {
-	limited, cancel := context.WithTimeout(ctx, sayTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, sayTimeout, errSayTimeout)
 	defer cancel()
-	for i := 0; i < len(messages); {
-		switch err := a.server.Say(ctx, room, a.speaker, &messages[i]); {
-		case err == nil:
-			i++
-		case !errors.Is(err, server.ErrHeld):
+	for some := range slices.Chunk(messages, server.MaxSpeech) {
+		if err := a.sayInTime(ctx, room, some); err != nil {
 			return err
-		default:
-			select {
-			case <-time.After(sayPause):
-			case <-limited.Done():
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// sayInTime says messages in a room, when it is not held, before ctx is done.
+func (a *operator) sayInTime(ctx context.Context, room *server.Room, messages []wire.Message) error {
+	for {
+		_, err := a.server.Speak(ctx, room, a.server.Sender(), messages...)
+		if !errors.Is(err, server.ErrHeld) && !errors.Is(err, server.ErrTooMany) {
+			return err
+		}
+		select {
+		case <-time.After(sayPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (a *operator) rooms() admin.Result {

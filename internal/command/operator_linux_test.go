@@ -86,7 +86,7 @@ func TestOperator(t *testing.T) {
 	level := new(slog.LevelVar)
 	reloaded := errors.New("a.toml:3: a mistake")
 	a := &operator{
-		server: s.Server, origins: table, speaker: &broadcast.Sender{Name: "server"}, level: level,
+		server: s.Server, origins: table, level: level,
 		reloads: reloadFunc(func() error { return reloaded }),
 		began:   time.Now(), logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

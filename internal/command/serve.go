@@ -292,7 +292,6 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 	if err := o.metrics.check(o.stage); err != nil {
 		return err
 	}
-	o.talk.name = o.serverName
 	if err := o.talk.check(o.stage); err != nil {
 		return err
 	}

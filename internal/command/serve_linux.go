@@ -45,7 +45,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		StallTimeout:         o.stallTimeout,
 		PeerTimeout:          peerTimeout,
 		Loops:                o.loopsHere(),
-		Name:                 o.talk.name,
+		Name:                 o.serverName,
 		Send:                 o.send,
 		Logger:               logger,
 	})

@@ -48,7 +48,6 @@ func TestDefaults(t *testing.T) {
 		stallTimeout: 10 * time.Second,
 		origins:      originOptions{failures: 100, ban: 15 * time.Minute},
 		backlog:      automatic,
-		talk:         talkOptions{name: "server"},
 		historySync:  200 * time.Millisecond,
 		certs:        certOptions{ca: certs.LetsEncrypt, folder: "auto", http: acmeHTTP{webAddress{"::", 80}, true}},
 		loops:        automatic,

@@ -66,11 +66,13 @@ func (h *webhooks) open(ctx context.Context, from netip.Addr, key string) (web.H
 	if err != nil {
 		return nil, err
 	}
-	return func(from netip.AddrPort, p webhook.Post) (web.Said, error) { return h.say(line, from, p) }, nil
+	return func(ctx context.Context, from netip.AddrPort, p webhook.Post) (web.Said, error) {
+		return h.say(ctx, line, from, p)
+	}, nil
 }
 
 // say has what a program posts be said.
-func (h *webhooks) say(by keys.Line, from netip.AddrPort, p webhook.Post) (web.Said, error) {
+func (h *webhooks) say(ctx context.Context, by keys.Line, from netip.AddrPort, p webhook.Post) (web.Said, error) {
 	room := h.server.RoomNamed(h.options.personalRoom(by.Room))
 	if room == nil {
 		return web.Said{}, fmt.Errorf("the room %q is not there now", by.Room)
@@ -91,7 +93,7 @@ func (h *webhooks) say(by keys.Line, from netip.AddrPort, p webhook.Post) (web.S
 	if wait := h.limiter.Take(by.Label, len(messages), webhook.Rate{PerSecond: perSecond, Burst: burst}, time.Now()); wait > 0 {
 		return web.Said{}, &web.LaterError{Why: errors.New("the key has said as much as the room's rate permits"), After: wait}
 	}
-	number, err := h.server.Speak(room, &broadcast.Sender{Name: by.Label, Addr: from}, messages...)
+	number, err := h.server.Speak(ctx, room, &broadcast.Sender{Name: by.Label, Addr: from}, messages...)
 	switch {
 	case errors.Is(err, server.ErrHeld), errors.Is(err, server.ErrTooMany):
 		return web.Said{}, &web.LaterError{Why: err, After: heldPause}

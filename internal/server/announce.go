@@ -57,7 +57,7 @@ type arrivals struct {
 
 // note has it be announced that a client has joined, or left. Any loop may call it.
 func (r *Room) note(name string, left bool) {
-	if r.arrivals.on.Load() && r.arrivals.add(arrival{name, left}) {
+	if a := r.arrivals.Load(); a != nil && a.on.Load() && a.add(arrival{name, left}) {
 		r.speaker.notify(r)
 	}
 }
@@ -187,7 +187,7 @@ func (l *loop) announceDue(rooms []*Room) {
 	for _, room := range s.due[:n] {
 		if room.log.Held() {
 			s.held = append(s.held, room)
-		} else if text := room.arrivals.take(); text != "" {
+		} else if text := room.arrivals.Load().take(); text != "" {
 			m, _ := wire.New(s.sender.Name, text) // both fit, and have no zero byte
 			l.sayAll(room, s.sender, []wire.Message{m})
 		}
@@ -198,13 +198,22 @@ func (l *loop) announceDue(rooms []*Room) {
 }
 
 // SetAnnounce changes RoomConfig.Announce.
-func (s *Server) SetAnnounce(room *Room, announce bool) { room.arrivals.on.Store(announce) }
+func (s *Server) SetAnnounce(room *Room, announce bool) { room.setAnnounce(announce) }
 
-// isServers reports whether a client's name looks like that of the server, which has to be
-// unique in a room in which it announces.
+func (r *Room) setAnnounce(announce bool) {
+	if announce {
+		r.arrivals.CompareAndSwap(nil, new(arrivals))
+	}
+	if a := r.arrivals.Load(); a != nil {
+		a.on.Store(announce)
+	}
+}
+
+// isServers reports whether a client's name looks like that of the server, which nobody else
+// may have where names are unique.
 func (r *Room) isServers(name string) bool {
 	looks := r.names.by.Load()
-	if looks == nil || !r.arrivals.on.Load() {
+	if looks == nil || r.speaker == nil {
 		return false
 	}
 	own := (*looks)(r.speaker.sender.Name)

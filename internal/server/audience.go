@@ -88,7 +88,7 @@ type limits struct {
 // begin begins a wake-up.
 func (a *audience) begin() {
 	log := a.room.log
-	a.room.restraint.look(log.Pressed(), log.Held(), a.wall, &a.counts)
+	a.room.restrain(log.Pressed(), log.Held(), a.wall, &a.counts)
 	a.shares.begin(log.Pressed(), log.Space(), a.now)
 	a.rates.begin(a.room.rate.Load(), a.now)
 	a.resume()

@@ -118,7 +118,7 @@ func (s *audiences) takeEvents(a *audience, events []netpoll.Event, t *table) {
 // drop drops an audience without members, which has nothing more to do.
 func (s *audiences) drop(a *audience) {
 	s.schedule.set(a, never)
-	a.room.restraint.look(false, false, s.common.wall, &s.common.counts) // or nobody might look for long
+	a.room.restrain(false, false, s.common.wall, &s.common.counts) // or nobody might look for long
 	a.room.at[s.common.inbox.loop].audience = 0
 	s.all[a.index] = nil
 	s.free = append(s.free, a.index)

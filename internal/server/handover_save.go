@@ -32,7 +32,7 @@ func (l *loop) isQuiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ends := func(as assignment) bool { return as.join == nil }
-	return len(l.endings) == 0 && len(l.requests)+len(b.requests)+len(b.sayings) == 0 && len(b.emptying) == 0 && !slices.ContainsFunc(b.waiting, ends)
+	return len(l.endings) == 0 && len(l.requests)+len(b.requests) == 0 && len(b.emptying) == 0 && !slices.ContainsFunc(b.waiting, ends)
 }
 
 // A saver makes a state.

@@ -40,7 +40,7 @@ type inbox struct {
 	loop     int          // its index
 	assigned atomic.Int32 // members of the loop, and connections that are to be
 	wake     func()       // wakes the loop
-	asked    atomic.Bool  // there are requests or sayings
+	asked    atomic.Bool  // there are requests
 
 	isAsked  atomic.Bool // somebody has asked for the loop's numbers
 	mu       sync.Mutex
@@ -48,7 +48,6 @@ type inbox struct {
 	woken    []*Room         // guarded by mu
 	emptying []emptying      // guarded by mu
 	requests []request       // guarded by mu
-	sayings  []saying        // guarded by mu; the first loop's
 	askers   []chan<- report // guarded by mu; each has space for the answer
 }
 

@@ -12,12 +12,10 @@ import (
 	"unicode/utf8"
 
 	"sop-chat/internal/broadcast"
-	"sop-chat/internal/wire"
 )
 
-// Operators ask who is in the rooms, disconnect clients and say something. All of it is
-// asked of the loops, by values in their inboxes, and done at the end of a wake-up: the
-// state of a loop is its own.
+// Operators ask who is in the rooms, and disconnect clients. Both is asked of the loops, by
+// values in their inboxes, and done at the end of a wake-up: the state of a loop is its own.
 
 // A Member is a client in a room, as it was when its loop was asked.
 type Member struct {
@@ -142,24 +140,4 @@ func (s *Server) toFirst(give func(*inbox)) bool {
 		give(&s.loops[0].inbox)
 	}
 	return s.isServing
-}
-
-// ErrHeld is why nothing can be said in a room now: a reader holds it up.
-var ErrHeld = errors.New("a client or the history holds the room up, so nobody's messages are taken; try again in some seconds")
-
-// Say appends a message to a room that no client has sent: readers know it by from, which
-// must not change any more. All members receive it.
-func (s *Server) Say(ctx context.Context, room *Room, from *broadcast.Sender, m *wire.Message) error {
-	said := make(chan error, 1)
-	if !s.toFirst(func(b *inbox) { b.say(saying{room, from, *m, said}) }) {
-		return errUnserved
-	}
-	select {
-	case err := <-said:
-		return err
-	case <-s.ended:
-		return errEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -163,51 +162,6 @@ func TestKickBanned(t *testing.T) {
 	s.Join(t, "carol")
 }
 
-// Everybody in a room receives what the server says, in one order with all else, and those
-// that come later too.
-func TestSay(t *testing.T) {
-	for _, loops := range []int{1, 3} {
-		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
-			s := chattest.Start(t, server.Config{Loops: loops}, server.RoomConfig{Name: "a", Key: "1", Replay: 2}, server.RoomConfig{Name: "b", Key: "2"})
-			room, from := s.Room("1"), &broadcast.Sender{Name: "server"}
-			say := func(text string) error {
-				m, err := wire.New("server", text)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return s.Say(asked(t), room, from, &m)
-			}
-			s.JoinRoom(t, "first", "1").Close() // so that it serves
-			if err := say("anybody here?"); err != nil {
-				t.Fatal(err)
-			}
-			var all []*chattest.Client
-			for i := range 6 {
-				c := s.JoinRoom(t, fmt.Sprint("client ", i), "1")
-				c.Expect("server", "anybody here?")
-				all = append(all, c)
-			}
-			other := s.JoinRoom(t, "other", "2")
-			if err := say("welcome"); err != nil {
-				t.Fatal(err)
-			}
-			for _, c := range all {
-				c.Expect("server", "welcome")
-			}
-			all[0].Send("thanks")
-			for _, c := range all[1:] {
-				c.Expect("client 0", "thanks")
-			}
-			s.JoinRoom(t, "another", "2").Send("only here")
-			other.Expect("another", "only here")
-			s.Server.Close(room)
-			if err := say("too late"); err == nil {
-				t.Error("something is said in a closed room")
-			}
-		})
-	}
-}
-
 // A server that drains lets nobody in, and keeps those that are in.
 func TestDraining(t *testing.T) {
 	s := chattest.Start(t, server.Config{})
@@ -252,8 +206,4 @@ func TestAskWithoutServer(t *testing.T) {
 		t.Error("a server that has ended is asked for ever")
 	}
 	cancel()
-	m := wire.Message{}
-	if err := s.Say(asked(t), s.Rooms()[0], &broadcast.Sender{}, &m); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("something is said in it: %v", err)
-	}
 }

@@ -2,10 +2,7 @@
 
 package server
 
-import (
-	"sop-chat/internal/broadcast"
-	"sop-chat/internal/wire"
-)
+import "sop-chat/internal/wire"
 
 // A request asks a loop for its members, and to disconnect clients. It goes to the
 // acceptor's loop first, which hands it on when it has looked at all its connections. So
@@ -14,15 +11,6 @@ type request struct {
 	who     Who
 	end     cause           // the zero one disconnects nobody
 	answers chan<- []Member // has space for one of each loop
-}
-
-// A saying is a message that no client has sent. It goes to the first loop, so that it
-// counts among what that may append.
-type saying struct {
-	room    *Room
-	from    *broadcast.Sender
-	message wire.Message
-	said    chan<- error // has space
 }
 
 // A progress is a request at a loop, and how far it is.
@@ -45,35 +33,22 @@ func (b *inbox) request(r request) {
 	b.wake()
 }
 
-// say gives the loop a saying.
-func (b *inbox) say(what saying) {
-	b.mu.Lock()
-	b.sayings = append(b.sayings, what)
-	b.asked.Store(true)
-	b.mu.Unlock()
-	b.wake()
-}
-
-// takeRequests returns the requests and the sayings.
-func (b *inbox) takeRequests() ([]request, []saying) {
+// takeRequests returns the requests.
+func (b *inbox) takeRequests() []request {
 	if !b.asked.Load() { // as in almost every wake-up
-		return nil, nil
+		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	requests, sayings := b.requests, b.sayings
-	b.requests, b.sayings = nil, nil
+	taken := b.requests
+	b.requests = nil
 	b.asked.Store(false)
-	return requests, sayings
+	return taken
 }
 
 // attendRequests does what operators have asked for, or a part of it.
 func (l *loop) attendRequests() {
-	requests, sayings := l.inbox.takeRequests()
-	for _, what := range sayings {
-		what.said <- l.say(&what)
-	}
-	for _, r := range requests {
+	for _, r := range l.inbox.takeRequests() {
 		l.requests = append(l.requests, progress{request: r})
 	}
 	if len(l.requests) == 0 {
@@ -143,21 +118,4 @@ func (l *loop) answer(r *progress) {
 			to.request(r.request)
 		}
 	}
-}
-
-// say appends a message that no client has sent. The loop's batch is empty.
-func (l *loop) say(what *saying) error {
-	log := what.room.log
-	switch {
-	case what.room.closing.Load(): // or it is closed only after this wake-up
-		return errClosed
-	case log.Held():
-		return ErrHeld
-	}
-	batch := l.common.batch
-	batch.Add(what.from, copy(batch.Free(), what.message[:]))
-	l.counts.messages += uint64(batch.Len() / wire.Size)
-	log.Append(batch, l.wall)
-	log.Wake(nil)
-	return nil
 }

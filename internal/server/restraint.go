@@ -18,6 +18,20 @@ type restraint struct {
 	pressedAt, heldAt time.Time // of the last look; zero if the room was not then
 }
 
+// restrain measures what the room is at a time, and adds to a tally for how long it was
+// that. Most rooms are never pressed.
+func (r *Room) restrain(pressed, held bool, now time.Time, to *tally) {
+	m := r.restraint.Load()
+	if m == nil {
+		if !pressed {
+			return
+		}
+		r.restraint.CompareAndSwap(nil, new(restraint)) // or another loop has
+		m = r.restraint.Load()
+	}
+	m.look(pressed, held, now, to)
+}
+
 // look takes what the room is at a time, and adds to a tally for how long it was that.
 func (r *restraint) look(pressed, held bool, now time.Time, to *tally) {
 	if !pressed && !r.measures.Load() {

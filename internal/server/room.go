@@ -69,15 +69,13 @@ type Room struct {
 	at     []roomAt                  // by loop
 	log    *broadcast.Log
 
-	arrivals arrivals
-	speaker  *speaker // announces them; nil only if nothing is to be announced
+	arrivals  atomic.Pointer[arrivals]  // nil: nothing was ever to be announced
+	restraint atomic.Pointer[restraint] // nil: it was never pressed
+	speaker   *speaker                  // the server; nil only if it says nothing
 
-	isRestored bool // see Restored
-
-	restraint restraint
-
-	closing atomic.Bool  // nobody is let in any more
-	open    atomic.Int32 // loops that have not closed it; more than 0 unless it is closing
+	closing    atomic.Bool  // nobody is let in any more
+	open       atomic.Int32 // loops that have not closed it; more than 0 unless it is closing
+	isRestored bool         // see Restored
 }
 
 // A roomAt is what a room has at a loop.
@@ -95,7 +93,7 @@ func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 	r.rate.Store(newRateLimit(c.Rate))
 	r.verify.Store(c.VerifyNames)
 	r.names.lookBy(c.UniqueNames)
-	r.arrivals.on.Store(c.Announce)
+	r.setAnnounce(c.Announce)
 	r.open.Store(int32(loops))
 	r.log = pool.NewLog(c.Backlog, loops*batchSize)
 	r.log.Retain(max(c.Kept, c.Replay), c.Replay)

@@ -202,7 +202,9 @@ func (r *simRoom) goOn(restoring *restoring) {
 	r.room = newRoom(r.config.roomConfig(former.name, former.key), w.config.loops, w.pool)
 	r.room.speaker = w.speeches.of
 	r.announcedAt = time.Time{}
-	r.announced += former.arrivals.joined - former.arrivals.left // what was not said yet is not said any more
+	if a := former.arrivals.Load(); a != nil {
+		r.announced += a.joined - a.left // what was not said yet is not said any more
+	}
 	isRestored, err := restoring.open(r.room, true)
 	if err != nil || !isRestored {
 		w.failf("%s is not restored: %v", former.name, err)

@@ -3,25 +3,18 @@
 package server
 
 import (
-	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-
-	"sop-chat/internal/broadcast"
-	"sop-chat/internal/wire"
 )
 
 // A simOperator asks the loops for what operators do, at any time, and checks what comes of
 // it.
 type simOperator struct {
-	world   *world
-	sweeps  []*simSweep  // that not all loops have answered
-	sayings []*simSaying // that were not answered
-	speaker broadcast.Sender
-	swept   map[netip.Addr]bool // addresses whose clients were disconnected
+	world  *world
+	sweeps []*simSweep         // that not all loops have answered
+	swept  map[netip.Addr]bool // addresses whose clients were disconnected
 
-	listed, kicked, begun, said, held, drained int
+	listed, kicked, drained int
 }
 
 // A simSweep is a request, and the members that are to be found.
@@ -33,15 +26,8 @@ type simSweep struct {
 	there   map[uint64]*simClient // when it was asked for
 }
 
-// A simSaying is a message of the operator.
-type simSaying struct {
-	room   *simRoom
-	text   string
-	answer chan error
-}
-
 func newSimOperator(w *world) *simOperator {
-	return &simOperator{world: w, speaker: broadcast.Sender{Name: "server"}, swept: make(map[netip.Addr]bool)}
+	return &simOperator{world: w, swept: make(map[netip.Addr]bool)}
 }
 
 // operate does one of the things that operators do.
@@ -51,7 +37,7 @@ func (o *simOperator) operate() {
 	if w.chance(2) {
 		who.Room = w.any().room
 	}
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(4) {
 	case 0, 1:
 		o.ask(who, cause{})
 	case 2:
@@ -63,20 +49,7 @@ func (o *simOperator) operate() {
 		addr := w.someAddress()
 		o.swept[addr] = true
 		o.ask(Who{Network: netip.PrefixFrom(addr, addr.BitLen())}, causeBanned(""))
-	default:
-		o.say(o.someRoom())
 	}
-}
-
-// someRoom returns one that is held, if there is any.
-func (o *simOperator) someRoom() *simRoom {
-	w := o.world
-	for _, r := range w.rooms {
-		if r.room.log.Held() {
-			return r
-		}
-	}
-	return w.rooms[w.rng.IntN(len(w.rooms))]
 }
 
 // members returns the clients that are members, or have been assigned to a loop, by the
@@ -140,32 +113,8 @@ func (o *simOperator) ask(who Who, end cause) {
 	w.loops[0].inbox.request(s.request)
 }
 
-// say says something in a room, which may be closed.
-func (o *simOperator) say(r *simRoom) {
-	o.begun++
-	s := &simSaying{room: r, text: fmt.Sprint("text ", o.begun), answer: make(chan error, 1)}
-	m, err := wire.New(o.speaker.Name, s.text)
-	if err != nil {
-		panic(err)
-	}
-	r.spoken = append(r.spoken, s)
-	o.sayings = append(o.sayings, s)
-	o.world.loops[0].inbox.say(saying{r.room, &o.speaker, m, s.answer})
-}
-
-// heard checks a message of the operator in a room's log.
-func (o *simOperator) heard(r *simRoom, e *broadcast.Entry) {
-	w := o.world
-	i := slices.IndexFunc(r.spoken, func(s *simSaying) bool { return s.text == string(e.Message.Text()) })
-	if i < 0 || string(e.Message.Name()) != "server" {
-		w.failf("%q is said in %s as %q: twice, or out of order, or by nobody", e.Message.Text(), r.room.name, e.Message.Name())
-	}
-	r.spoken = r.spoken[i+1:] // those before were refused, or this is out of order
-}
-
 // check takes the answers that have come.
 func (o *simOperator) check() {
-	w := o.world
 	o.sweeps = slices.DeleteFunc(o.sweeps, func(s *simSweep) bool {
 		for len(s.answers) > 0 {
 			s.missing--
@@ -177,22 +126,6 @@ func (o *simOperator) check() {
 			o.checkDone(s)
 		}
 		return s.missing == 0
-	})
-	o.sayings = slices.DeleteFunc(o.sayings, func(s *simSaying) bool {
-		if len(s.answer) == 0 {
-			return false
-		}
-		switch err := <-s.answer; {
-		case err == nil && s.room.gate == nil && slices.Contains(s.room.spoken, s):
-			w.failf("%q was said, and is not in the log", s.text)
-		case err == nil:
-			o.said++
-		case err == ErrHeld:
-			o.held++
-		case !s.room.closed:
-			w.failf("%q can't be said: %v", s.text, err)
-		}
-		return true
 	})
 }
 
@@ -232,8 +165,8 @@ func (o *simOperator) checkDone(s *simSweep) {
 // checkRest checks that nothing is left to be answered.
 func (o *simOperator) checkRest() {
 	o.check()
-	if len(o.sweeps)+len(o.sayings) > 0 {
-		o.world.failf("%d requests and %d sayings are not answered", len(o.sweeps), len(o.sayings))
+	if len(o.sweeps) > 0 {
+		o.world.failf("%d requests are not answered", len(o.sweeps))
 	}
 }
 
@@ -250,20 +183,4 @@ func (w *world) drain() {
 	if isDraining {
 		w.operator.drained++
 	}
-}
-
-// message returns the message as others receive it.
-func (m logged) message() wire.Message {
-	if m.client == nil {
-		return m.said
-	}
-	return m.client.delivered(m.number)
-}
-
-// joinedAs returns the name that others know its sender by.
-func (m logged) joinedAs() string {
-	if m.client == nil {
-		return cmp.Or(m.from, "server")
-	}
-	return m.client.joinedAs()
 }

@@ -29,8 +29,24 @@ type logged struct {
 	client *simClient
 	number int
 	at     time.Time
-	said   wire.Message // by the operator, or the server; client is nil then
-	from   string       // the name of who said it then, if not the operator
+	said   wire.Message // if it is no client's; client is nil then
+	from   string       // the name of its sender then
+}
+
+// message returns the message as others receive it.
+func (m logged) message() wire.Message {
+	if m.client == nil {
+		return m.said
+	}
+	return m.client.delivered(m.number)
+}
+
+// joinedAs returns the name that others know its sender by.
+func (m logged) joinedAs() string {
+	if m.client == nil {
+		return m.from
+	}
+	return m.client.joinedAs()
 }
 
 func newOracle(r *simRoom) *oracle {
@@ -59,11 +75,6 @@ func (o *oracle) see(e *broadcast.Entry) {
 	}
 	if n := e.Notice; n != nil {
 		o.notice(n)
-		return
-	}
-	if e.From.ID == 0 && e.From.Name == w.operator.speaker.Name {
-		w.operator.heard(o.room, e)
-		o.order = append(o.order, logged{at: e.Time, said: e.Message})
 		return
 	}
 	if e.From.ID == 0 {

@@ -21,8 +21,7 @@ type simRoom struct {
 
 	keys    map[string]bool // those that it has had
 	debts   map[*simClient]debt
-	refused int          // clients, for their names
-	spoken  []*simSaying // by the operator, and not in the log yet
+	refused int // clients, for their names
 	closed  bool
 	emptied bool // its clients were disconnected
 

@@ -37,13 +37,23 @@ func newSimSpeeches() simSpeeches {
 // speak has something be said in a room.
 func (w *world) speak() {
 	s := &w.speeches
-	said := simSpeech{room: w.any(), answer: make(chan spoken, 1)}
+	said := simSpeech{room: w.someRoom(), answer: make(chan spoken, 1)}
 	for i := range 1 + w.rng.IntN(4) {
 		m, _ := wire.New([]string{"hook", "another"}[w.rng.IntN(2)], fmt.Sprintf("speech %d at %d", i, w.rng.Uint32()))
 		said.messages = append(said.messages, m)
 	}
 	s.of.put(speech{said.room.room, s.sender, said.messages, said.answer})
 	s.waiting = append(s.waiting, said)
+}
+
+// someRoom returns one that is held, if there is any, or else one that may be closed.
+func (w *world) someRoom() *simRoom {
+	for _, r := range w.rooms {
+		if r.room.log.Held() {
+			return r
+		}
+	}
+	return w.rooms[w.rng.IntN(len(w.rooms))]
 }
 
 // setMotd changes the message of the day.

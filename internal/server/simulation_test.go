@@ -51,7 +51,7 @@ func TestSimulation(t *testing.T) {
 		total.speeches == 0 || total.heldSpeeches == 0 || total.announced == 0 || total.summed == 0 || total.greeted == 0 ||
 		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
 		total.handed == (simHandovers{}) || total.handed.isTame() ||
-		total.listed == 0 || total.kicked == 0 || total.said == 0 || total.heldBack == 0 || total.drained == 0 ||
+		total.listed == 0 || total.kicked == 0 || total.drained == 0 ||
 		total.waits == 0 || total.bans == 0 || total.turnedAway == 0 || total.denied == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
 	}
@@ -69,7 +69,7 @@ type simCounts struct {
 	personal, revoked, unchecked                                           int
 	waits, bans, turnedAway, denied                                        int
 	handed                                                                 simHandovers
-	listed, kicked, said, heldBack, drained                                int
+	listed, kicked, drained                                                int
 	speeches, heldSpeeches, announced, summed, greeted                     int
 }
 
@@ -112,8 +112,6 @@ func (a *simCounts) add(b simCounts) {
 	a.handed.add(b.handed)
 	a.listed += b.listed
 	a.kicked += b.kicked
-	a.said += b.said
-	a.heldBack += b.heldBack
 	a.drained += b.drained
 	a.speeches += b.speeches
 	a.heldSpeeches += b.heldSpeeches
@@ -167,7 +165,7 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		counts.waits, counts.bans, counts.turnedAway = s.waits, s.bans, s.refusals
 	}
 	o := w.operator
-	counts.listed, counts.kicked, counts.said, counts.heldBack, counts.drained = o.listed, o.kicked, o.said, o.held, o.drained
+	counts.listed, counts.kicked, counts.drained = o.listed, o.kicked, o.drained
 	for _, c := range w.clients {
 		if c.reason == causeDenied.words {
 			counts.denied++
@@ -260,11 +258,11 @@ func (w *world) step() {
 		w.standStill()
 	case w.chance(500):
 		w.change()
-	case w.chance(100), w.chance(20) && w.held() > 0:
+	case w.chance(200):
 		w.operator.operate()
 	case w.chance(2000), w.shared.draining.Load() && w.chance(50):
 		w.drain()
-	case w.chance(100):
+	case w.chance(100), w.chance(20) && w.held() > 0:
 		w.speak()
 	case w.chance(500):
 		w.setMotd()

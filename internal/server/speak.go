@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -25,6 +26,7 @@ const (
 
 // Why nothing was said.
 var (
+	ErrHeld       = errors.New("a client or the history holds the room up, so nobody's messages are taken; try again in some seconds")
 	ErrTooMany    = errors.New("too much waits to be said already")
 	ErrRoomClosed = errClosed
 	ErrEnded      = errEnded
@@ -46,16 +48,22 @@ type spoken struct {
 
 // Speak says messages in a room, one at least and MaxSpeech at most, which follow one
 // another, and returns the number of the first. It waits for the first loop's next wake-up,
-// and for nothing else: if the room is held, nothing is said, and the error is ErrHeld. The
-// messages are from's for the console and the history, whatever name they have.
-func (s *Server) Speak(room *Room, from *broadcast.Sender, messages ...wire.Message) (number uint64, err error) {
+// which there is none of before the server serves, and for nothing else: if the room is
+// held, nothing is said, and the error is ErrHeld. If ctx is done before, they may be said
+// all the same. The messages are from's for the console and the history, whatever name they
+// have.
+func (s *Server) Speak(ctx context.Context, room *Room, from *broadcast.Sender, messages ...wire.Message) (number uint64, err error) {
 	if len(messages) == 0 || len(messages) > MaxSpeech {
 		panic("server: a speech has too few messages, or too many")
 	}
 	done := make(chan spoken, 1)
 	s.speaker.put(speech{room, from, messages, done})
-	answer := <-done
-	return answer.number, answer.err
+	select {
+	case answer := <-done:
+		return answer.number, answer.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }
 
 // A speaker has what the first loop is to say in rooms. Its methods but for those of
@@ -156,6 +164,7 @@ func (l *loop) sayAll(room *Room, from *broadcast.Sender, messages []wire.Messag
 	for i := range messages {
 		batch.Add(from, copy(batch.Free(), messages[i][:]))
 	}
+	l.counts.messages += uint64(len(messages))
 	number = log.Number(log.End())
 	log.Append(batch, l.wall)
 	log.Wake(nil)

@@ -3,6 +3,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ func TestSpeak(t *testing.T) {
 			alice, bob, other := s.JoinRoom(t, "alice", "1"), s.JoinRoom(t, "bob", "1"), s.JoinRoom(t, "other", "2")
 			by := &broadcast.Sender{Name: "ci"}
 			for i := range 3 {
-				number, err := s.Speak(s.RoomNamed("a"), by, message(t, "ci", "one"), message(t, "jenkins", "two"))
+				number, err := s.Speak(asked(t), s.RoomNamed("a"), by, message(t, "ci", "one"), message(t, "jenkins", "two"))
 				if want := uint64(1 + 3*i); err != nil || number != want {
 					t.Fatalf("got the number %d, %v; want %d", number, err, want)
 				}
@@ -48,18 +49,18 @@ func TestSpeak(t *testing.T) {
 				alice.Send("heard")
 				bob.Expect("alice", "heard")
 			}
-			if _, err := s.Speak(s.RoomNamed("b"), by, message(t, "ci", "three")); err != nil {
+			if _, err := s.Speak(asked(t), s.RoomNamed("b"), by, message(t, "ci", "three")); err != nil {
 				t.Fatal(err)
 			}
 			other.Expect("ci", "three")
 
 			room := s.RoomNamed("b")
 			s.Close(room)
-			if _, err := s.Speak(room, by, message(t, "ci", "four")); !errors.Is(err, server.ErrRoomClosed) {
+			if _, err := s.Speak(asked(t), room, by, message(t, "ci", "four")); !errors.Is(err, server.ErrRoomClosed) {
 				t.Errorf("in a closed room: %v", err)
 			}
 			s.Stop(t)
-			if _, err := s.Speak(s.RoomNamed("a"), by, message(t, "ci", "five")); !errors.Is(err, server.ErrEnded) {
+			if _, err := s.Speak(asked(t), s.RoomNamed("a"), by, message(t, "ci", "five")); !errors.Is(err, server.ErrEnded) {
 				t.Errorf("after the end: %v", err)
 			}
 			var said []string
@@ -85,6 +86,40 @@ func TestSpeak(t *testing.T) {
 	}
 }
 
+// What the server says is counted, and those that join later receive it with all else that was
+// said before. Where names are unique, no client has the server's.
+func TestSpeakAsServer(t *testing.T) {
+	s := chattest.Start(t, server.Config{Name: "house"}, server.RoomConfig{Replay: 2, UniqueNames: names.Skeletons}, server.RoomConfig{Name: "free", Key: "2"})
+	alice := s.Join(t, "alice")
+	for _, text := range []string{"anybody here?", "welcome"} {
+		if _, err := s.Speak(asked(t), s.RoomNamed(""), s.Sender(), message(t, s.Sender().Name, text)); err != nil {
+			t.Fatal(err)
+		}
+		alice.Expect("house", text)
+	}
+	alice.Send("thanks")
+	s.Join(t, "bob").Expect("house", "welcome")
+	if got := s.Stats().Messages; got != 3 {
+		t.Errorf("%d messages are counted, want 3", got)
+	}
+	if impostor := s.Connect(t); !isRefused(t, impostor, "House", chattest.Key) {
+		t.Error("a client joins under the server's name")
+	}
+	other := s.JoinRoom(t, "other", "2")
+	s.JoinRoom(t, "House", "2").Send("hello")
+	other.Expect("House", "hello")
+}
+
+// Nobody waits for a server that does not serve for longer than they want to.
+func TestSpeakTooEarly(t *testing.T) {
+	s := chattest.Listen(t, server.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Speak(ctx, s.RoomNamed(""), s.Sender(), message(t, "server", "hello")); !errors.Is(err, context.Canceled) {
+		t.Errorf("before it serves: %v", err)
+	}
+}
+
 // While a room is held nothing is said in it, and nobody waits for that.
 func TestSpeakWhileHeld(t *testing.T) {
 	s := chattest.Listen(t, server.Config{}, server.RoomConfig{Backlog: 64 << 10})
@@ -93,7 +128,7 @@ func TestSpeakWhileHeld(t *testing.T) {
 	room, by := s.RoomNamed(""), &broadcast.Sender{Name: "ci"}
 	said := 0
 	for {
-		_, err := s.Speak(room, by, message(t, "ci", fmt.Sprint(said)))
+		_, err := s.Speak(asked(t), room, by, message(t, "ci", fmt.Sprint(said)))
 		if errors.Is(err, server.ErrHeld) {
 			break
 		}
@@ -113,7 +148,7 @@ func TestSpeakWhileHeld(t *testing.T) {
 		}
 		n += m
 	}
-	if _, err := s.Speak(room, by, message(t, "ci", "again")); err != nil {
+	if _, err := s.Speak(asked(t), room, by, message(t, "ci", "again")); err != nil {
 		t.Errorf("when the room goes on: %v", err)
 	}
 }

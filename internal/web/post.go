@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 
 // A Hook is what a program may do by the key of a webhook: have something said in a room,
 // on behalf of an address.
-type Hook func(from netip.AddrPort, p webhook.Post) (Said, error)
+type Hook func(ctx context.Context, from netip.AddrPort, p webhook.Post) (Said, error)
 
 // Said says where something was said.
 type Said struct {
@@ -76,7 +77,7 @@ func (c *Config) say(hook Hook, r *http.Request, body []byte) (Said, error) {
 	if err != nil {
 		return Said{}, &badRequest{err}
 	}
-	return hook(c.Gateway.Peer(r), p)
+	return hook(r.Context(), c.Gateway.Peer(r), p)
 }
 
 // A badRequest is an error that the program made that sends a request.

@@ -25,7 +25,7 @@ func hooked(answer func(webhook.Post) (Said, error)) (c Config, posted *[]webhoo
 	c.Hook = func(_ context.Context, _ netip.Addr, key string) (Hook, error) {
 		switch key {
 		case "ci:right":
-			return func(_ netip.AddrPort, p webhook.Post) (Said, error) {
+			return func(_ context.Context, _ netip.AddrPort, p webhook.Post) (Said, error) {
 				*posted = append(*posted, p)
 				return answer(p)
 			}, nil
