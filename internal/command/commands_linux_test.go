@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sop-chat/internal/chattest"
+	"sop-chat/internal/metrics"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/server"
 	"sop-chat/internal/terminal"
@@ -43,7 +44,7 @@ func atTerminal(t *testing.T) (*commandLine, *chattest.Server, *bytes.Buffer) {
 	s := chattest.Start(t, server.Config{Origins: table}, server.RoomConfig{Name: "maths", Key: "1"}, server.RoomConfig{Name: "phy sics", Key: "2"})
 	out := new(bytes.Buffer)
 	c := &commandLine{operator: &operator{
-		server: s.Server, origins: table, level: new(slog.LevelVar),
+		server: s.Server, origins: table, counted: metrics.Config{Server: s.Server, Draining: s.IsDraining}, level: new(slog.LevelVar),
 		began: time.Now(), logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}}
 	c.prompt = terminal.NewPrompt(out, c.complete)

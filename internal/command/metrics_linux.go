@@ -67,14 +67,9 @@ func (m *metricsPort) listen(ctx context.Context, at netip.AddrPort) error {
 	return err
 }
 
-// start begins to tell how a server and what belongs to it are doing.
-func (m *metricsPort) start(o serveOptions, s *server.Server, keeper *keeper, t *tlsPort, logger *slog.Logger) {
-	if len(m.listeners) == 0 {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	m.stop = cancel
-	c := metrics.Config{Server: s, Draining: s.IsDraining, Profiles: o.metrics.profiles, Logger: logger}
+// countedOf returns what is counted of a server and what belongs to it.
+func countedOf(s *server.Server, keeper *keeper, t *tlsPort) metrics.Config {
+	c := metrics.Config{Server: s, Draining: s.IsDraining}
 	c.Version, c.Revision = buildVersion()
 	if keeper.archive != nil {
 		c.History = keeper.archive
@@ -82,6 +77,17 @@ func (m *metricsPort) start(o serveOptions, s *server.Server, keeper *keeper, t 
 	if t.certificate != nil {
 		c.Certificate = t.certificate
 	}
+	return c
+}
+
+// start begins to tell how a server and what belongs to it are doing.
+func (m *metricsPort) start(o serveOptions, c metrics.Config, logger *slog.Logger) {
+	if len(m.listeners) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop = cancel
+	c.Profiles, c.Logger = o.metrics.profiles, logger
 	m.serving.Go(func() { metrics.Serve(ctx, m.listeners, c) })
 }
 

@@ -18,6 +18,7 @@ import (
 	"sop-chat/internal/admin"
 	"sop-chat/internal/console"
 	"sop-chat/internal/english"
+	"sop-chat/internal/metrics"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/repeat"
 	"sop-chat/internal/server"
@@ -33,6 +34,7 @@ type operator struct {
 	reloads  reloads       // nil: there is nothing to be read again
 	upgrades upgrades      // nil: the server can't be upgraded
 	rekeyed  *rekeyedRooms // nil: no file says the keys of rooms
+	counted  metrics.Config
 	began    time.Time
 	build    Build
 	logger   *slog.Logger
@@ -51,9 +53,9 @@ type upgrades interface {
 }
 
 // newOperator returns an operator of a server.
-func newOperator(o *serveOptions, p Process, s *server.Server, origins *origin.Table, open *openRooms, reload *reloader, logger *slog.Logger) *operator {
+func newOperator(o *serveOptions, p Process, s *server.Server, origins *origin.Table, open *openRooms, reload *reloader, counted metrics.Config, logger *slog.Logger) *operator {
 	a := &operator{
-		server: s, origins: origins, level: o.logged, rekeyed: open.rekeyed,
+		server: s, origins: origins, level: o.logged, rekeyed: open.rekeyed, counted: counted,
 		began: time.Now(), build: p.Build, logger: logger,
 	}
 	if o.rereads(p) {
@@ -467,9 +469,12 @@ func (a *operator) setLevel(r admin.Request) (admin.Result, error) {
 }
 
 func (a *operator) stats() (admin.Result, error) {
-	stats, err := json.Marshal(map[string]any{
-		"pid": os.Getpid(), "version": a.build.recorded().String(), "uptime_seconds": int(time.Since(a.began) / time.Second),
-		"draining": a.server.IsDraining(), "rooms": len(a.server.Rooms()), "clients": a.clients(),
-	})
+	numbers, err := metrics.Numbers(a.counted)
+	if err != nil {
+		return nil, err
+	}
+	numbers["pid"], numbers["version"] = os.Getpid(), a.build.recorded().String()
+	numbers["uptime_seconds"] = int(time.Since(a.began) / time.Second)
+	stats, err := json.Marshal(numbers)
 	return &admin.Stats{Stats: stats}, err
 }

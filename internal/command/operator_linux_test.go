@@ -11,6 +11,7 @@ import (
 	"sop-chat/internal/admin"
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/chattest"
+	"sop-chat/internal/metrics"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/rooms"
 	"sop-chat/internal/server"
@@ -86,7 +87,7 @@ func TestOperator(t *testing.T) {
 	level := new(slog.LevelVar)
 	reloaded := errors.New("a.toml:3: a mistake")
 	a := &operator{
-		server: s.Server, origins: table, level: level,
+		server: s.Server, origins: table, counted: metrics.Config{Server: s.Server, Draining: s.IsDraining}, level: level,
 		reloads: reloadFunc(func() error { return reloaded }),
 		began:   time.Now(), logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -123,7 +124,7 @@ func TestOperator(t *testing.T) {
 		{admin.Request{Command: "loglevel", Level: "warn"}, "the level of the log is warn now; it was info", "level=WARN"},
 		{admin.Request{Command: "loglevel", Level: "loud"}, `"loud" is not debug, info, warn or error`, ""},
 		{admin.Request{Command: "upgrade"}, "this server can't be upgraded while it runs", ""},
-		{admin.Request{Command: "stats"}, "clients", "level=DEBUG"},
+		{admin.Request{Command: "stats"}, "messages_total  ", "level=DEBUG"},
 		{admin.Request{Command: "dance"}, `there is no command "dance"`, ""},
 	} {
 		log.Reset()

@@ -109,7 +109,8 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	hooks := newWebhooks(&o, s, logger)
 	defer hooks.close()
 	site.start(o, webRoom(s, personal), hooks.forPage(), origins, logger)
-	monitoring.start(o, s, keeper, secure, logger)
+	counted := countedOf(s, keeper, secure)
+	monitoring.start(o, counted, logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
 	if former == nil {
@@ -137,7 +138,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	service.reloading(reload, s)
 	ending := service.start(s)
 	stopReloading := reload.start(ctx, reread)
-	operator := newOperator(&o, p, s, origins, open, reload, logger)
+	operator := newOperator(&o, p, s, origins, open, reload, counted, logger)
 	u := &upgrader{
 		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display,
 		reload: reload, signals: signals, line: line, logger: logger,

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,6 +102,31 @@ func TestNumbers(t *testing.T) {
 	}
 	for _, name := range []string{"go_goroutines", "process_open_fds", "sop_chat_build_info"} {
 		if !strings.Contains(body, "\n"+name) {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// Those that ask for the numbers themselves get all that Prometheus is told of the server.
+func TestNumbersAsMap(t *testing.T) {
+	_, c := newFake()
+	got, err := Numbers(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{
+		"clients":                 map[string]any{"tcp": 5.0, "websocket": 2.0},
+		"messages_total":          11.0,
+		"loop_busy_seconds_total": map[string]any{"0": 1.5, "1": 0.0},
+		"history_commit_seconds":  map[string]any{"count": uint64(1), "sum": 60.0},
+	} {
+		if !reflect.DeepEqual(got[name], want) {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	_, body := get(t, c, "/metrics")
+	for _, found := range regexp.MustCompile("(?m)^# TYPE "+prefix+"(\\S+)").FindAllStringSubmatch(body, -1) {
+		if name := found[1]; got[name] == nil && name != "build_info" {
 			t.Errorf("there is no %s", name)
 		}
 	}
