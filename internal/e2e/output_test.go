@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +47,13 @@ func (o *output) state() (printed string, ended bool) {
 
 // lines returns the complete lines printed so far.
 func (o *output) lines() []string { return wholeLines(o.String()) }
+
+// problems returns the lines of a log that are more than information.
+func (o *output) problems() []string {
+	return slices.DeleteFunc(o.lines(), func(line string) bool {
+		return !strings.Contains(line, "level=WARN") && !strings.Contains(line, "level=ERROR")
+	})
+}
 
 func wholeLines(s string) []string {
 	lines := strings.Split(s, "\n")
