@@ -52,15 +52,22 @@ func (c *Config) post(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil:
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "wrong key", http.StatusUnauthorized)
+		why := "wrong key"
+		if !isGiven {
+			why = `there is no key of a webhook behind "Authorization: Bearer"`
+		}
+		http.Error(w, why, http.StatusUnauthorized)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhook.MaxBody))
 	if err != nil {
 		if _, isLong := errors.AsType[*http.MaxBytesError](err); isLong {
 			http.Error(w, fmt.Sprintf("the body has more than %d KiB", webhook.MaxBody>>10), http.StatusRequestEntityTooLarge)
+			return
 		}
-		return // or nobody waits for the answer
+		// Without an answer, HTTP would say 200, and the text would be lost unnoticed.
+		http.Error(w, "the body did not come to its end; nothing was said", http.StatusRequestTimeout)
+		return
 	}
 	said, err := c.say(hook, r, body)
 	if err != nil {
@@ -109,6 +116,7 @@ func hookKeyOf(r *http.Request) (key string, isGiven bool) {
 		key = label + ":" + secret
 		return key, len(key) <= wire.TextSize
 	}
-	key, isGiven = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return key, isGiven && len(key) <= wire.TextSize
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	key = strings.TrimSpace(key)
+	return key, strings.EqualFold(scheme, "Bearer") && key != "" && len(key) <= wire.TextSize
 }

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"sop-chat/internal/origin"
@@ -59,6 +61,7 @@ func TestPost(t *testing.T) {
 		{"Authorization", "Bearer ci:right"},
 		{"Authorization", "Bearer ci:right", "Content-Type", "application/x-www-form-urlencoded"},
 		{"Authorization", basic, "Content-Type", "text/plain"},
+		{"Authorization", "bearer  ci:right"},
 	} {
 		text := fmt.Sprint("build ", i, " failed")
 		status, answer, headers := post(h, text, header...)
@@ -95,11 +98,11 @@ func TestPostRefuses(t *testing.T) {
 		status                int
 		want, after           string
 	}{
-		{"no key", "", "", "text", 401, "wrong key", ""},
+		{"no key", "", "", "text", 401, "there is no key", ""},
 		{"a wrong key", "Bearer ci:wrong", "", "text", 401, "wrong key", ""},
 		{"the key of a room", bearer(key), "", "text", 401, "wrong key", ""},
-		{"a key that is too long", "Bearer ci:" + strings.Repeat("x", 500), "", "text", 401, "wrong key", ""},
-		{"another scheme", "Digest ci:right", "", "text", 401, "wrong key", ""},
+		{"a key that is too long", "Bearer ci:" + strings.Repeat("x", 500), "", "text", 401, "there is no key", ""},
+		{"another scheme", "Digest ci:right", "", "text", 401, "there is no key", ""},
 		{"a key that waits", "Bearer ci:busy", "", "text", 503, "wait", "5"},
 		{"no text", "Bearer ci:right", "", "", 400, "the text is empty", ""},
 		{"no JSON", "Bearer ci:right", "application/json", "text", 400, "not JSON", ""},
@@ -146,6 +149,19 @@ func TestPostReadsAfterKey(t *testing.T) {
 	Handler(c).ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized || body.reads > 0 {
 		t.Errorf("status %d after %d reads", w.Code, body.reads)
+	}
+}
+
+// A text whose body breaks off is not said, and the program is told so: an answer of 200
+// would have it lost unnoticed.
+func TestPostOfBrokenBody(t *testing.T) {
+	c, posted := hooked(said)
+	r := httptest.NewRequest("POST", "/api/messages", io.MultiReader(strings.NewReader("half a te"), iotest.ErrReader(os.ErrDeadlineExceeded)))
+	r.Header.Set("Authorization", "Bearer ci:right")
+	w := httptest.NewRecorder()
+	Handler(c).ServeHTTP(w, r)
+	if w.Code != http.StatusRequestTimeout || !strings.Contains(w.Body.String(), "nothing was said") || len(*posted) > 0 {
+		t.Errorf("status %d, %s; posted %v", w.Code, w.Body.String(), *posted)
 	}
 }
 
