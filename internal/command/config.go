@@ -124,6 +124,10 @@ func optionOf(f *pflag.Flag) config.Option {
 	}); ok {
 		o.Kind, o.Separator, o.Check = s.tomlKind(), ",", s.check
 	}
+	if _, is := f.Value.(*mentionList); is {
+		o.Secret = true // an address may have a key
+		o.Check = func(text string) error { return new(mentionList).Set(text) }
+	}
 	return o
 }
 

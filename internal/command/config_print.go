@@ -24,8 +24,8 @@ const configPrintExamples = `  sop-chat config print
 
 const configPrintAbout = `
 It takes the flags and arguments of the server, and shows what would be in force as a
-configuration file, in which each line says where it comes from. Keys, and hashes of
-personal keys, are left out.`
+configuration file, in which each line says where it comes from. Keys, hashes of personal
+keys, and the addresses of --mention, which may have keys, are left out.`
 
 // configPrintOptions are the options of the command that shows a server's settings.
 type configPrintOptions struct {
@@ -39,7 +39,7 @@ type configPrintOptions struct {
 func (o *configPrintOptions) defineFlags(flags *pflag.FlagSet) {
 	o.serveOptions.defineFlags(flags)
 	flags.VisitAll(func(f *pflag.Flag) { f.Hidden = f.Name != "config" })
-	define(flags, &o.secrets, "show-secrets", "", "false", truth, `Shows keys and hashes, too. The output can then be used as a configuration file.`)
+	define(flags, &o.secrets, "show-secrets", "", "false", truth, `Shows keys, hashes and addresses of --mention, too. The output can then be used as a configuration file.`)
 	flags.SetAnnotation("show-secrets", withoutVariable, nil)
 	o.layout, o.flags = layoutOf(flags), flags
 }
@@ -79,20 +79,27 @@ func newConfigPrint(p Process) *cobra.Command {
 func (o *configPrintOptions) write(out io.Writer) error {
 	var b strings.Builder
 	if !o.secrets {
-		b.WriteString("# Keys and hashes are left out; --show-secrets shows them.\n")
+		b.WriteString("# Keys, hashes and addresses of --mention are left out; --show-secrets shows them.\n")
 	}
 	for _, option := range o.layout.Options {
 		v, set := o.settings[option.Name]
 		switch winner := o.winner(option.Name); {
 		case !set:
 			fmt.Fprintf(&b, "# %s is not set\n", option.Name)
-		case option.Secret && !o.secrets:
-			fmt.Fprintf(&b, "#%s = \"…\"  # %s\n", option.Name, v.Origin)
+		case option.Secret && !o.secrets && v.Text != "":
+			fmt.Fprintf(&b, "#%s  # %s\n", option.Masked(v.Text), v.Origin)
+		case option.Name == keyName && winner == "" && o.isMainTable():
+			// below
 		case winner != "":
 			fmt.Fprintf(&b, "#%s  # %s; not in force, because of %s\n", option.Line(v.Text), v.Origin, winner)
 		default:
 			fmt.Fprintf(&b, "%s  # %s\n", option.Line(v.Text), v.Origin)
 		}
+	}
+	if v := o.settings[keyName]; o.isMainTable() && o.winner(keyName) == "" {
+		fmt.Fprintf(&b, "\n[[%s]]  # %s\n", roomTable, v.Origin)
+		o.writeLine(&b, "name", tomlfile.Value{Kind: tomlfile.Text, Text: roomName}, false)
+		o.writeLine(&b, "key", tomlfile.Value{Kind: tomlfile.Text, Text: v.Text}, true)
 	}
 	for _, room := range o.fixedRooms {
 		fmt.Fprintf(&b, "\n[[%s]]  # %s\n", roomTable, o.settings["room"].Origin)
@@ -109,6 +116,13 @@ func (o *configPrintOptions) write(out io.Writer) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// isMainTable reports whether the setting key is shown as a table of the main room, because
+// a file with tables of personal keys can't have it otherwise.
+func (o *configPrintOptions) isMainTable() bool {
+	_, set := o.settings[keyName]
+	return o.secrets && set && len(o.config.tables(keyTable)) > 0
 }
 
 // winner returns what has the effect that a setting does not have: of key and key-file,

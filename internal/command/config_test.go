@@ -226,6 +226,7 @@ func TestConfigErrors(t *testing.T) {
 		{"deny = [\"192.0.2.0/33\"]\n", `FILE:1: deny: `},
 		{"max_client = 3\n", `FILE:1: there is no setting "max_client"; is "max-clients" meant?`},
 		{"config = \"a\"\n", `FILE:1: "config" can't be set in a file, only on the command line or by its variable`},
+		{"mention = [\"secret\"]\n", `FILE:1: mention: there is no '='; mentions are posted to NAME=URL`},
 		{"port = 70000\n", `FILE:1: port: "70000" is not a number from 1 to 65535`},
 		{"port = \"9000\"\n", `FILE:1: port: "9000" must be a whole number, without quotes`},
 		{"\nkey = \"" + strings.Repeat("k", 449) + "\"\n", `FILE:2: key: the key is 449 bytes long; at most 448 fit`},
@@ -320,6 +321,7 @@ max-clients = 50
 allow = ["192.0.2.0/24",
          "::1"]
 history = "a \"b\".db"
+mention = ["ci=https://u:secret%205@example.com/?secret 6", "ops=http://localhost/secret 7"]
 
 [[room]]
 name = "maths"
@@ -336,7 +338,7 @@ label = "bob"
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	for _, line := range []string{
-		"# Keys and hashes are left out; --show-secrets shows them.",
+		"# Keys, hashes and addresses of --mention are left out; --show-secrets shows them.",
 		"port = 9000  # PORT",
 		`#key = "…"  # KEY`,
 		`#key-file = "k.txt"  # FILE:1; not in force, because of KEY`,
@@ -345,6 +347,7 @@ label = "bob"
 		"replay = 9  # --replay",
 		`allow = ["192.0.2.0/24", "::1"]  # FILE:3`,
 		`history = "a \"b\".db"  # FILE:5`,
+		`#mention = ["ci=…", "ops=…"]  # FILE:6`,
 		`web = ""  # default`,
 		`trusted-proxy = []  # default`,
 		`backlog = "auto"  # default`,
@@ -353,12 +356,12 @@ label = "bob"
 		`name = "a"`,
 		`#key = "…"`,
 		"",
-		"[[room]]  # FILE:7",
+		"[[room]]  # FILE:8",
 		`name = "maths"`,
 		`#key = "…"`,
 		"replay = 5",
 		"",
-		"[[key]]  # FILE:12",
+		"[[key]]  # FILE:13",
 		`label = "bob"`,
 		`#hash = "…"`,
 	} {
@@ -367,7 +370,7 @@ label = "bob"
 			t.Errorf("there is no line %s", line)
 		}
 	}
-	if strings.Contains(stdout, "secret ") || strings.Contains(stdout, "argon2id") {
+	if strings.Contains(stdout, "secret ") || strings.Contains(stdout, "secret%") || strings.Contains(stdout, "argon2id") {
 		t.Error("secrets are shown")
 	}
 	if t.Failed() {
@@ -376,8 +379,11 @@ label = "bob"
 
 	// With the secrets, it is a file that can be used. That of KEY is a room.
 	status, stdout, stderr = result(t, process(append(args, "--show-secrets"), environment...))
-	if status != 0 || stderr != "" || !strings.Contains(stdout, `key = "secret 3"  # KEY`) {
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "[[room]]  # KEY\nname = \"main\"\nkey = \"secret 3\"\n") {
 		t.Fatalf("status %d, %s, %s", status, stdout, stderr)
+	}
+	if status, _, stderr = result(t, process([]string{"config", "check", configFile(t, stdout)})); status != 0 {
+		t.Errorf("status %d, %s of\n%s", status, stderr, stdout)
 	}
 }
 
@@ -385,7 +391,8 @@ label = "bob"
 func TestConfigPrintAgain(t *testing.T) {
 	args := []string{
 		"--room", "a=\"1\\\x7f", "--replay", "9", "--rate", "5/s", "--no-plain", "--tls", ":9443",
-		"--tls-cert", "a", "--tls-key", "b", "--web-origin", "https://a.example", "--web", ":80", "--history", "h.db", "żółw\n",
+		"--tls-cert", "a", "--tls-key", "b", "--web-origin", "https://a.example", "--web", ":80", "--history", "h.db",
+		"--mention", "a=https://u:p@a.example/?b=c,d", "--mention", "ä b=http://localhost/", "żółw\n",
 	}
 	status, stdout, stderr := result(t, process(append([]string{"config", "print", "--show-secrets"}, args...)))
 	if status != 0 {

@@ -17,8 +17,17 @@ type mentionHook struct{ name, url string }
 
 var _ pflag.Value = (*mentionList)(nil)
 
-func (*mentionList) String() string { return "" } // an address may have a secret
-func (*mentionList) Type() string   { return "NAME=URL" }
+// String returns what was set, for 'sop-chat config print': nothing else may show it, since
+// an address may have a key.
+func (l *mentionList) String() string {
+	var lines []string
+	for _, m := range *l {
+		lines = append(lines, m.name+"="+m.url)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (*mentionList) Type() string { return "NAME=URL" }
 
 func (l *mentionList) Set(text string) error {
 	for line := range strings.SplitSeq(text, "\n") {

@@ -20,7 +20,8 @@ type Option struct {
 	Kind tomlfile.Kind
 	// Separator stands between the items of a list in its text.
 	Separator string
-	// Secret says that nobody is shown the value.
+	// Secret says that nobody is shown the value, or in a list, what is behind the '=' of
+	// each item.
 	Secret bool
 	// Check says what is wrong with a text.
 	Check func(text string) error

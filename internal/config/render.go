@@ -30,6 +30,20 @@ func (o *Option) Line(text string) string {
 	return Line(o.Name, v)
 }
 
+// Masked returns a line as Line does, without what nobody is shown.
+func (o *Option) Masked(text string) string {
+	if o.Kind != tomlfile.List {
+		return o.Name + ` = "…"`
+	}
+	items := strings.Split(text, o.Separator)
+	for i, item := range items {
+		if name, _, found := strings.Cut(item, "="); found {
+			items[i] = name + "=…"
+		}
+	}
+	return o.Line(strings.Join(items, o.Separator))
+}
+
 // Line returns a line that sets something to a value.
 func Line(name string, v tomlfile.Value) string { return name + " = " + valueText(v) }
 
