@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
+
+	"sop-chat/internal/readfile"
 )
 
 // A pair names the files of a certificate and of its private key.
@@ -49,7 +50,8 @@ func (p pair) load(now time.Time) (*tls.Certificate, error) {
 
 // readPEM reads a file that should have blocks in PEM.
 func readPEM(file string) ([]byte, error) {
-	content, err := os.ReadFile(file)
+	const most = 1 << 20 // far more than a chain has
+	content, _, err := readfile.Read(file, most)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist", file)

@@ -3,8 +3,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sop-chat/internal/english"
+	"sop-chat/internal/readfile"
 	"sop-chat/internal/wire"
 )
 
@@ -55,20 +54,15 @@ func (o *talkOptions) readMotd() ([]string, error) {
 	if o.motdFile == "" {
 		return nil, nil
 	}
-	file, err := os.Open(o.motdFile)
-	if err != nil {
-		return nil, fmt.Errorf("the message of the day can't be read: %w", err)
-	}
-	defer file.Close()
 	const most = mostMotd * longestText
-	content, err := io.ReadAll(io.LimitReader(file, 2*most)) // a device may have no end
+	content, _, err := readfile.Read(o.motdFile, 2*most)
+	if _, is := errors.AsType[*readfile.LongError](err); is {
+		return nil, fmt.Errorf("%s: %w", o.motdFile, errLongMotd)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the message of the day can't be read: %w", err)
 	}
 	texts, err := parseMotd(string(content))
-	if len(content) == 2*most {
-		err = errLongMotd // and perhaps cut within a character
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.motdFile, err)
 	}

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"sop-chat/internal/origin"
+	"sop-chat/internal/readfile"
 )
 
 // originOptions say from where clients may come, and how often.
@@ -47,7 +47,11 @@ func (o *originOptions) defineFlags(flags *pflag.FlagSet) {
 
 // readAddresses reads a list of addresses, with its files.
 func readAddresses(text string) (addressList, error) {
-	list, err := origin.ParseList(text, os.ReadFile)
+	const mostOfFile = 64 << 20 // some million lines
+	list, err := origin.ParseList(text, func(path string) ([]byte, error) {
+		content, _, err := readfile.Read(path, mostOfFile)
+		return content, err
+	})
 	return addressList{text, list}, err
 }
 

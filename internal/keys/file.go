@@ -1,11 +1,11 @@
 package keys
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+
+	"sop-chat/internal/readfile"
 )
 
 // maxFile is far more than 10,000 lines need. A device may have no end.
@@ -45,18 +45,6 @@ func ReadFile(name string) (content []byte, of Version, err error) {
 }
 
 func readFile(name string) ([]byte, Version, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, Version{}, err
-	}
-	defer file.Close()
-	info, err := file.Stat() // before it is read: what changes after that is another version
-	if err != nil {
-		return nil, Version{}, err
-	}
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(content) > maxFile {
-		err = errors.New(name + " has more than 16 MiB")
-	}
+	content, info, err := readfile.Read(name, maxFile)
 	return content, Version{info}, err
 }

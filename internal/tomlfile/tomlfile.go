@@ -3,12 +3,11 @@
 package tomlfile
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strconv"
+
+	"sop-chat/internal/readfile"
 )
 
 // A Place is a line of a file, or if the line is 0 something else that has a name.
@@ -43,18 +42,5 @@ const maxFile = 64 << 20
 
 // Read returns the content of a file, and what the system says about it.
 func Read(name string) ([]byte, fs.FileInfo, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(content) > maxFile {
-		err = errors.New(name + " has more than 64 MiB")
-	}
-	return content, info, err
+	return readfile.Read(name, maxFile)
 }
