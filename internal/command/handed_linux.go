@@ -36,6 +36,7 @@ type left struct {
 	Fixed    []fixedOption   `json:"fixed"`     // that can't change
 	History  *history.Former `json:"history,omitempty"`
 	Console  console.Former  `json:"console"`
+	Rekeyed  []rekeyedRoom   `json:"rekeyed,omitempty"`
 }
 
 // A fixedOption is one that takes a restart to change.

@@ -31,9 +31,10 @@ type operator struct {
 	server   *server.Server
 	origins  *origin.Table
 	level    *slog.LevelVar
-	reloads  reloads       // nil: there is nothing to be read again
-	upgrades upgrades      // nil: the server can't be upgraded
-	rekeyed  *rekeyedRooms // nil: no file says the keys of rooms
+	reloads  reloads  // nil: there is nothing to be read again
+	upgrades upgrades // nil: the server can't be upgraded
+	rekeyed  *rekeyedRooms
+	rereads  bool // the file of the rooms, which has their keys
 	counted  metrics.Config
 	began    time.Time
 	build    Build
@@ -55,7 +56,7 @@ type upgrades interface {
 // newOperator returns an operator of a server.
 func newOperator(o *serveOptions, p Process, s *server.Server, origins *origin.Table, open *openRooms, reload *reloader, counted metrics.Config, logger *slog.Logger) *operator {
 	a := &operator{
-		server: s, origins: origins, level: o.logged, rekeyed: open.rekeyed, counted: counted,
+		server: s, origins: origins, level: o.logged, rekeyed: open.rekeyed, rereads: open.rereads, counted: counted,
 		began: time.Now(), build: p.Build, logger: logger,
 	}
 	if o.rereads(p) {
@@ -428,13 +429,11 @@ func (a *operator) rekey(r admin.Request) (admin.Result, error) {
 		return nil, errors.New("the key is empty, so everyone could join")
 	}
 	const until = "the former key is in force again when the server is started again"
-	set, notes := func() error { return a.server.SetKey(room, r.Key) }, until+", unless it is changed there, too"
-	if a.rekeyed != nil {
-		err = a.rekeyed.rekey(room.Name(), r.Key, set)
+	notes := until + ", unless it is changed there, too"
+	if a.rereads {
 		notes = until + " or its file of rooms is read again (reload, SIGHUP), unless it is changed there, too"
-	} else {
-		err = set()
 	}
+	err = a.rekeyed.rekey(room.Name(), r.Key, func() error { return a.server.SetKey(room, r.Key) })
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // rekeyedRooms are the keys that operators have given to rooms since the file of the rooms
-// was read. A nil one has none.
+// was read, or else since the server started. A nil one has none, and notes none.
 type rekeyedRooms struct {
 	mu   sync.Mutex // held while keys are changed, by an operator or the file
 	keys map[string]string
@@ -15,6 +15,9 @@ type rekeyedRooms struct {
 
 // rekey calls set, which gives a room another key, and notes that unless it fails.
 func (k *rekeyedRooms) rekey(room, key string, set func() error) error {
+	if k == nil {
+		return set()
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := set(); err != nil {
@@ -41,4 +44,21 @@ func (k *rekeyedRooms) begin(all []rooms.Room) (done func()) {
 	}
 	k.keys = nil
 	return k.mu.Unlock
+}
+
+// A rekeyedRoom is what an upgrade passes on of a room with a key of an operator.
+type rekeyedRoom struct {
+	Room    string `json:"room"`
+	Key     string `json:"key"`
+	Instead string `json:"instead"` // the key that the options or the file had
+}
+
+// hold returns the rooms that have keys of operators, and keeps operators from changing keys
+// until done is called.
+func (k *rekeyedRooms) hold(configured func(room string) (key string)) (all []rekeyedRoom, done func()) {
+	k.mu.Lock()
+	for room, key := range k.keys {
+		all = append(all, rekeyedRoom{room, key, configured(room)})
+	}
+	return all, k.mu.Unlock
 }

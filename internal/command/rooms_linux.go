@@ -20,13 +20,15 @@ type openRooms struct {
 	display  *display
 	mentions *mentionReader
 	byName   map[string]openRoom
-	rekeyed  *rekeyedRooms // nil without a file of rooms
+	rekeyed  *rekeyedRooms
+	rereads  bool // there is a file of rooms
 }
 
 // An openRoom is a room of the server, and of the history.
 type openRoom struct {
 	*server.Room
 	kept keptRoom
+	key  string // that the options or the file say
 }
 
 var _ roomServer = (*openRooms)(nil)
@@ -47,12 +49,29 @@ func (r *openRooms) reloadStep(warn func([]rooms.Room), logger *slog.Logger) rel
 	if o := r.options; !o.hasNamedRooms() || o.roomsFile == "" && o.config == nil {
 		return nil
 	}
-	r.rekeyed = new(rekeyedRooms)
+	r.rereads = true
 	reloader := &roomsReloader{
 		read: r.options.readRooms, rooms: slices.Clone(r.options.rooms), rekeyed: r.rekeyed, server: r, warn: warn, logger: logger,
 	}
 	return r.options.config.unlessFailed(reloader.reload)
 }
+
+// takeKeys gives rooms the keys that operators gave them in the program before, unless the
+// options or the file have another key than they had then.
+func (r *openRooms) takeKeys(former []rekeyedRoom, logger *slog.Logger) {
+	for _, f := range former {
+		room, is := r.byName[f.Room]
+		if !is || room.key != f.Instead {
+			continue
+		}
+		if err := r.rekeyed.rekey(f.Room, f.Key, func() error { return r.server.SetKey(room.Room, f.Key) }); err != nil {
+			logger.Warn("the key that an operator has given to a room is not in force any more", "room", shownRoomName(f.Room), "error", err)
+		}
+	}
+}
+
+// configuredKey returns the key of a room that the options or the file say.
+func (r *openRooms) configuredKey(name string) string { return r.byName[name].key }
 
 func (r *openRooms) openRoom(c rooms.Room) error {
 	kept, err := r.keeper.open(cmp.Or(c.Name, roomName), r.keeping(c))
@@ -82,7 +101,7 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		return err
 	})
 	if err == nil {
-		r.byName[c.Name] = openRoom{room, kept}
+		r.byName[c.Name] = openRoom{room, kept, c.Key}
 	}
 	return err
 }
@@ -105,13 +124,15 @@ func (r *openRooms) keeping(c rooms.Room) history.RoomConfig {
 }
 
 func (r *openRooms) changeRoom(c rooms.Change) error {
-	kept := r.byName[c.To.Name].kept
-	room := r.byName[c.To.Name].Room
+	open := r.byName[c.To.Name]
+	room, kept := open.Room, open.kept
 	if c.HasNewKey() {
 		if err := r.server.SetKey(room, c.To.Key); err != nil {
 			return err
 		}
 	}
+	open.key = c.To.Key
+	r.byName[c.To.Name] = open
 	r.server.SetMaxClients(room, c.To.MaxClients)
 	if rate := rateOf(c.To); rate != rateOf(c.From) {
 		r.server.SetRate(room, rate)

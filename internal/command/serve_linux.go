@@ -94,9 +94,12 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	display.follow(s.Strangers(), "")
 	mentions := readMentions(o.mentions, logger)
 	defer mentions.close()
-	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, mentions: mentions, byName: make(map[string]openRoom)}
+	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, mentions: mentions, byName: make(map[string]openRoom), rekeyed: new(rekeyedRooms)}
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
+	}
+	if former != nil {
+		open.takeKeys(former.Rekeyed, logger)
 	}
 	opened()
 	o.talk.setMotd(s)
@@ -141,7 +144,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	operator := newOperator(&o, p, s, origins, open, reload, counted, logger)
 	u := &upgrader{
 		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display,
-		reload: reload, signals: signals, line: line, logger: logger,
+		reload: reload, open: open, signals: signals, line: line, logger: logger,
 	}
 	operator.upgrades = u
 	defer u.start()()

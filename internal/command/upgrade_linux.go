@@ -39,6 +39,7 @@ type upgrader struct {
 	keeper   *keeper
 	display  *display
 	reload   *reloader
+	open     *openRooms
 	signals  *upgradeSignals
 	line     *commandLine
 	terminal bool // the process belongs to one, or did when it began
@@ -169,7 +170,9 @@ func (u *upgrader) upgrade(ctx context.Context) error {
 func (u *upgrader) freeze(ctx context.Context, c *candidate, file, input *os.File) error {
 	u.reload.mu.Lock() // rooms stay as they are
 	defer u.reload.mu.Unlock()
-	leaves := left{Since: time.Now().UnixNano()}
+	rekeyed, unlock := u.open.rekeyed.hold(u.open.configuredKey)
+	defer unlock()
+	leaves := left{Since: time.Now().UnixNano(), Rekeyed: rekeyed}
 	state, err := u.server.Freeze(func() error { return u.flush(ctx, &leaves) })
 	if err != nil {
 		return err

@@ -120,14 +120,17 @@ func TestAdminSocketOfAnother(t *testing.T) {
 	operate(t, socket, 0, "rooms")
 }
 
-// A key that an operator gives a room opens it, and the file of rooms has the former one
-// again when it is read.
+// A key that an operator gives a room opens it, also after an upgrade, until the file of
+// rooms has another one then, or is read again.
 func TestAdminRekey(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "rooms.toml")
-	if err := os.WriteFile(file, []byte("[[room]]\nname = \"maths\"\nkey = \"the former key\"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	write := func(key string) {
+		if err := os.WriteFile(file, fmt.Appendf(nil, "[[room]]\nname = \"maths\"\nkey = %q\n", key), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write("the former key")
 	srv, socket := startAdministered(t, "--rooms", file)
 	rekey := exec.Command(binary, "admin", "rekey", "maths")
 	rekey.Stdin = strings.NewReader("the new key of it\n")
@@ -138,9 +141,21 @@ func TestAdminRekey(t *testing.T) {
 	if opens(t, srv, "the former key") || !opens(t, srv, "the new key of it") {
 		t.Error("the new key is not in force")
 	}
+	operate(t, socket, 0, "upgrade")
+	if opens(t, srv, "the former key") || !opens(t, srv, "the new key of it") {
+		t.Error("the new key is not in force after an upgrade")
+	}
 	operate(t, socket, 0, "reload")
 	if opens(t, srv, "the new key of it") || !opens(t, srv, "the former key") {
 		t.Error("the file does not count again")
+	}
+	rekey = exec.Command(binary, "admin", "rekey", "maths")
+	rekey.Stdin = strings.NewReader("the new key of it\n")
+	runCommand(t, []string{"SOP_CHAT_ADMIN=" + socket}, rekey)
+	write("a key of the file")
+	operate(t, socket, 0, "upgrade")
+	if opens(t, srv, "the new key of it") || !opens(t, srv, "a key of the file") {
+		t.Error("a new key of the file does not count after an upgrade")
 	}
 	if strings.Contains(srv.stderr.String(), "the new key of it") {
 		t.Error("the key is in the log")
