@@ -222,7 +222,7 @@ func adminCommands() []*adminCommand {
 			Command: cobra.Command{
 				Use:     "say [flags] TEXT...",
 				Short:   "Says something in the rooms.",
-				Long:    "\nAll clients receive it as a message of the server, and it is kept as any other. A text\nof more than 448 bytes becomes several messages.",
+				Long:    "\nAll clients receive it as a message of the server, and it is kept as any other. A text\nof more than 447 bytes becomes several messages.",
 				Example: "  sop-chat admin say --room maths the exercise is due tomorrow\n      says that in one room",
 			},
 			flags: func(flags *pflag.FlagSet, r *admin.Request) {

@@ -11,6 +11,18 @@ import (
 // it has a terminator, which some clients need.
 const longestText = wire.TextSize - 1
 
+// messagesOf returns texts as messages under a name.
+func messagesOf(name string, texts []string) ([]wire.Message, error) {
+	messages := make([]wire.Message, len(texts))
+	for i, text := range texts {
+		var err error
+		if messages[i], err = wire.New(name, text); err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
+}
+
 // cutText cuts a text into parts that fit messages: at the last line break or blank of a
 // part, which is left out, if there is one in its last half, and else between two
 // characters. A text without characters has no part.

@@ -4,18 +4,13 @@ import (
 	"log/slog"
 
 	"sop-chat/internal/server"
-	"sop-chat/internal/wire"
 )
 
 var _ [server.MaxMotd]struct{} = [mostMotd]struct{}{}
 
 // setMotd has the server send the message of the day.
 func (o *talkOptions) setMotd(s *server.Server) {
-	var messages []wire.Message
-	for _, text := range o.motd {
-		m, _ := wire.New(s.Sender().Name, text) // both fit
-		messages = append(messages, m)
-	}
+	messages, _ := messagesOf(s.Sender().Name, o.motd) // which were checked
 	s.SetMotd(messages...)
 }
 

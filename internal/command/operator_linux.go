@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"sop-chat/client"
 	"sop-chat/internal/admin"
 	"sop-chat/internal/console"
 	"sop-chat/internal/english"
@@ -339,13 +338,12 @@ func (a *operator) say(ctx context.Context, r admin.Request) (admin.Result, erro
 		}
 		to = []*server.Room{room}
 	}
-	var messages []wire.Message
-	for _, text := range client.Split(r.Text) {
-		m, err := wire.New(a.server.Sender().Name, text)
-		if err != nil {
-			return nil, err
-		}
-		messages = append(messages, m)
+	if strings.TrimSpace(r.Text) == "" {
+		return nil, errors.New("the text is empty")
+	}
+	messages, err := messagesOf(a.server.Sender().Name, cutText(r.Text))
+	if err != nil {
+		return nil, err
 	}
 	said := &admin.Said{Messages: len(messages), Rooms: make([]string, 0, len(to))}
 	var failed []error

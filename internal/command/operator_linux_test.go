@@ -102,6 +102,8 @@ func TestOperator(t *testing.T) {
 		{admin.Request{Command: "who", Room: "maths"}, `there is no room "maths"; there is "main"`, `refused="there is no room`},
 		{admin.Request{Command: "rooms"}, "main        2      4         0  open", "level=DEBUG"},
 		{admin.Request{Command: "say", Text: "hello"}, "said in main", "level=INFO msg=\"an operator acts\" command=say " + by + " text=hello"},
+		{admin.Request{Command: "say", Text: strings.Repeat("long words ", 41)}, "said in main, as 2 messages", "level=INFO"},
+		{admin.Request{Command: "say"}, "the text is empty", "refused="},
 		{admin.Request{Command: "say", Text: "a\x00b"}, "the text has a zero byte at position 1", "refused="},
 		{admin.Request{Command: "kick", Target: "eve", Reason: "spam"}, ", eve, from 127.0.0.1", "command=kick " + by + " client=eve reason=spam"},
 		{admin.Request{Command: "kick", Target: "eve"}, `there is no client "eve"`, ""},
@@ -145,10 +147,12 @@ func TestOperator(t *testing.T) {
 	if level.Level() != slog.LevelWarn {
 		t.Errorf("the level is %v", level.Level())
 	}
-	eve.Expect("server", "hello")
-	eve.ExpectEnd()
-	alice.Expect("server", "hello")
-	alice.ExpectEnd()
+	for _, c := range []*chattest.Client{eve, alice} {
+		c.Expect("server", "hello")
+		c.Expect("server", strings.Repeat("long words ", 40)+"long")
+		c.Expect("server", "words ")
+		c.ExpectEnd()
+	}
 	s.JoinRoom(t, "bob", "pa55word")
 	reloaded = nil
 	if result, err := a.do(t.Context(), anna, admin.Request{Command: "reload"}); err != nil || !result.(*admin.Reloaded).Reloaded {

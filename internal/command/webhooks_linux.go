@@ -15,7 +15,6 @@ import (
 	"sop-chat/internal/server"
 	"sop-chat/internal/web"
 	"sop-chat/internal/webhook"
-	"sop-chat/internal/wire"
 )
 
 // webhooks have what programs post be said, if --webhooks says so.
@@ -85,9 +84,9 @@ func (h *webhooks) say(ctx context.Context, by keys.Line, from netip.AddrPort, p
 	if room.VerifiesNames() {
 		name = by.Label
 	}
-	messages := make([]wire.Message, len(texts))
-	for i, text := range texts {
-		messages[i], _ = wire.New(name, text) // both fit, and have no zero byte
+	messages, err := messagesOf(name, texts)
+	if err != nil {
+		return web.Said{}, err
 	}
 	perSecond, burst := room.Limit()
 	if wait := h.limiter.Take(by.Label, len(messages), webhook.Rate{PerSecond: perSecond, Burst: burst}, time.Now()); wait > 0 {

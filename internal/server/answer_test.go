@@ -27,7 +27,7 @@ func TestStuckLoop(t *testing.T) {
 		go func() { stats <- s.Stats() }()
 		for answered := 0; answered < len(loops); time.Sleep(time.Millisecond) {
 			for _, i := range loops {
-				if s.loops[i].inbox.isAsked.Load() {
+				if s.loops[i].inbox.hasAskers.Load() {
 					s.loops[i].answerStats() // as at the end of a wake-up
 					answered++
 				}

@@ -40,9 +40,10 @@ type inbox struct {
 	loop     int          // its index
 	assigned atomic.Int32 // members of the loop, and connections that are to be
 	wake     func()       // wakes the loop
-	asked    atomic.Bool  // there are requests
 
-	isAsked  atomic.Bool // somebody has asked for the loop's numbers
+	hasRequests atomic.Bool
+	hasAskers   atomic.Bool
+
 	mu       sync.Mutex
 	waiting  []assignment    // guarded by mu
 	woken    []*Room         // guarded by mu
@@ -118,7 +119,7 @@ func (b *inbox) ask(answer chan<- report) {
 		b.askers = slices.Delete(b.askers, 0, 1)
 	}
 	b.askers = append(b.askers, answer)
-	b.isAsked.Store(true)
+	b.hasAskers.Store(true)
 	b.mu.Unlock()
 	b.wake()
 }
@@ -129,6 +130,6 @@ func (b *inbox) takeAsked() []chan<- report {
 	defer b.mu.Unlock()
 	taken := b.askers
 	b.askers = nil
-	b.isAsked.Store(false)
+	b.hasAskers.Store(false)
 	return taken
 }

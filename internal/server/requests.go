@@ -28,21 +28,21 @@ const maxLooks = 1024
 func (b *inbox) request(r request) {
 	b.mu.Lock()
 	b.requests = append(b.requests, r)
-	b.asked.Store(true)
+	b.hasRequests.Store(true)
 	b.mu.Unlock()
 	b.wake()
 }
 
 // takeRequests returns the requests.
 func (b *inbox) takeRequests() []request {
-	if !b.asked.Load() { // as in almost every wake-up
+	if !b.hasRequests.Load() { // as in almost every wake-up
 		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	taken := b.requests
 	b.requests = nil
-	b.asked.Store(false)
+	b.hasRequests.Store(false)
 	return taken
 }
 

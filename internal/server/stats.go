@@ -167,7 +167,7 @@ func (s *Stats) addRoom(r *Room) {
 
 // answerStats answers those that have asked for the loop's numbers.
 func (l *loop) answerStats() {
-	if !l.inbox.isAsked.Load() {
+	if !l.inbox.hasAskers.Load() {
 		return
 	}
 	r := l.report()
