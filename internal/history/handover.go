@@ -17,11 +17,18 @@ import (
 type Former struct {
 	Epoch     uint64 // that the rooms' clients know as the current one
 	FileEpoch uint64 // that the file has of it; another one if the file was exchanged
-	// Rooms has the number of the last message of each room that was open in the start,
-	// written or not: also of rooms that are not open any more. Without them, a room that is
-	// opened again could give out numbers twice in the same epoch, if the file is exchanged
-	// for an older one.
-	Rooms map[string]int64 `json:",omitempty"`
+	// Rooms has the rooms that were open in the start, also those that are not any more.
+	// Without them, a room that is opened again could give out numbers twice in the same
+	// epoch, if the file is exchanged for an older one.
+	Rooms map[string]FormerRoom `json:",omitempty"`
+	// Starts are the epochs that the rooms know, if the file was exchanged and has others.
+	Starts []uint64 `json:",omitempty"`
+}
+
+// A FormerRoom is what is passed on of a room.
+type FormerRoom struct {
+	Last   int64      // the number of the last message, written or not
+	Epochs [][2]int64 `json:",omitempty"` // with Starts: the places there of those that the room knows, and their first numbers
 }
 
 // Former returns what another archive needs to go on in place of this one. All that was
@@ -29,11 +36,20 @@ type Former struct {
 func (a *Archive) Former() Former {
 	a.file.Lock()
 	defer a.file.Unlock()
-	last := make(map[string]int64, len(a.rooms))
-	for name, r := range a.rooms {
-		last[name] = r.last + r.missing
+	f := Former{Epoch: a.starts.current(), FileEpoch: a.lineage[len(a.lineage)-1].id, Rooms: make(map[string]FormerRoom, len(a.rooms))}
+	if f.FileEpoch != f.Epoch {
+		f.Starts = a.starts.ids
 	}
-	return Former{a.starts.current(), a.lineage[len(a.lineage)-1].id, last}
+	for name, r := range a.rooms {
+		its := FormerRoom{Last: r.last + r.missing}
+		if f.Starts != nil {
+			for _, e := range r.epochs.firsts {
+				its.Epochs = append(its.Epochs, [2]int64{int64(e.place), e.first})
+			}
+		}
+		f.Rooms[name] = its
+	}
+	return f
 }
 
 // CanContinue returns an error if this program can't go on in a file that another one is
@@ -131,8 +147,8 @@ func (a *Archive) continueEpoch(before []epoch) bool {
 		return false
 	}
 	a.lineage, a.recorded = before, true
-	ids := []uint64{former.Epoch} // the others are those of another file
-	if former.Epoch == former.FileEpoch {
+	ids := former.Starts
+	if ids == nil {
 		ids = idsOf(before)
 	}
 	a.starts = newStarts(ids)
@@ -142,12 +158,18 @@ func (a *Archive) continueEpoch(before []epoch) bool {
 // continueRooms has the rooms that a former archive had be known as if this one had opened
 // and closed them.
 func (a *Archive) continueRooms() error {
-	for name, last := range a.config.Former.Rooms {
+	for name, its := range a.config.Former.Rooms {
 		r := a.newRoom(name)
 		if err := r.read(); err != nil {
 			return err
 		}
-		r.missing = max(0, last-r.last)
+		r.missing = max(0, its.Last-r.last)
+		if its.Epochs != nil {
+			r.epochs.firsts = nil
+			for _, e := range its.Epochs {
+				r.epochs.firsts = append(r.epochs.firsts, placed{int(e[0]), e[1]})
+			}
+		}
 		a.rooms[name] = r
 	}
 	return nil

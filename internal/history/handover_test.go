@@ -199,3 +199,49 @@ func TestContinueClosed(t *testing.T) {
 		}
 	}
 }
+
+// An archive that goes on for another knows the same of clients of former starts, also if the
+// file was exchanged for one of another history.
+func TestContinueExchanged(t *testing.T) {
+	foreign, path := newFile(t), newFile(t)
+	a := openRooms(t, foreign, "main")
+	if err := a.writeTo(a.rooms["main"], said("not here")); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openRooms(t, path, "main")
+	if err := a.writeTo(a.rooms["main"], said("one", "two")); err != nil {
+		t.Fatal(err)
+	}
+	before := a.starts.current()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openRooms(t, path, "main")
+	for _, step := range []error{os.Rename(path, path+".moved"), os.Rename(foreign, path), a.inspect()} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	former := a.Former()
+	if former.Epoch == former.FileEpoch {
+		t.Fatal("the archive has not gone on in another history")
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := Open(path, Config{Former: former})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	r, err := a.Room("main", RoomConfig{Kept: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Epochs().Known(before, 2); got != 2 || r.Next() != 3 || r.Epochs().Current() != former.Epoch {
+		t.Errorf("up to %d is known of a client that has 2, and %d is next, want 2 and 3", got, r.Next())
+	}
+}
