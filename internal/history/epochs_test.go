@@ -232,9 +232,13 @@ func (l *life) end() {
 }
 
 // upgrade has another archive go on in the file, in the same start, with the rooms that are
-// open. It knows the same of all clients.
+// open. It knows the same of all clients. There is none while the file is not at its path,
+// see Flush.
 func (l *life) upgrade() {
 	l.write(true)
+	if l.archive.detached {
+		return
+	}
 	former, rooms := l.archive.Former(), l.rooms
 	l.kill()
 	var err error
