@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -59,6 +60,9 @@ func Listen(path string) (*Socket, error) {
 	}
 	os.Remove(path + beside) // if a server was killed while it did this
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path + beside, Net: "unix"})
+	if cause, is := errors.AsType[*os.SyscallError](err); is { // without a name that nobody has given
+		return nil, &fs.PathError{Op: "listen", Path: path, Err: cause.Err}
+	}
 	if err != nil {
 		return nil, err
 	}

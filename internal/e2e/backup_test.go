@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,23 @@ import (
 
 	gochat "sop-chat/client"
 )
+
+// A backup for which there is no space leaves nothing behind, and says which disk is full.
+func TestBackupFullDisk(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	a := join(t, start(t, "--history", path, "--history-sync", "0"), "alice")
+	a.say("something")
+	dir := smallDisk(t)
+	occupy(t, dir)
+	made := run(t, nil, binary, "history", "backup", path, filepath.Join(dir, "copy.db"))
+	if want := fmt.Sprintf("the backup can't be written to %q: the disk is full", dir); made.status != 1 || !strings.Contains(made.stderr, want) {
+		t.Errorf("status %d, %s, want %s", made.status, made.stderr, want)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("there is %v, %v", left, err)
+	}
+}
 
 // A backup that is made while the server writes has all messages from before it, is whole,
 // and a server goes on from it. A client that has more is told so, and misses nothing of

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Backup copies a history, as it is at one moment, into a new file that only its owner may
@@ -31,6 +33,9 @@ func Backup(ctx context.Context, path, to string, progress func(done, all int64)
 	defer os.Remove(beside.Name())
 	defer beside.Close()
 	if err := f.copyTo(ctx, beside, progress); err != nil {
+		if code(err) == sqlite3.SQLITE_FULL { // nothing else is written to
+			return fmt.Errorf("the backup can't be written to %q: %w", filepath.Dir(to), reason(err))
+		}
 		return f.explain(err)
 	}
 	err = errors.Join(beside.Sync(), beside.Close())
