@@ -194,6 +194,9 @@ func (a *operator) room(name string) (*server.Room, error) {
 }
 
 func (a *operator) kick(ctx context.Context, r admin.Request) (admin.Result, error) {
+	if r.Target == "" { // perhaps of a variable that is not set
+		return nil, errors.New("the client is missing: give its ID, its name or its address; one without a name has an ID")
+	}
 	who := server.Who{}
 	if r.Room != "" {
 		var err error

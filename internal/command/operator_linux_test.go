@@ -107,6 +107,7 @@ func TestOperator(t *testing.T) {
 		{admin.Request{Command: "say", Text: "a\x00b"}, "the text has a zero byte at position 1", "refused="},
 		{admin.Request{Command: "kick", Target: "eve", Reason: "spam"}, ", eve, from 127.0.0.1", "command=kick " + by + " client=eve reason=spam"},
 		{admin.Request{Command: "kick", Target: "eve"}, `there is no client "eve"`, ""},
+		{admin.Request{Command: "kick"}, "the client is missing", ""},
 		{admin.Request{Command: "ban", Network: "192.0.2.0/24", For: "1h"}, "banned 192.0.2.0/24 until 20", "network=192.0.2.0/24 for=1h"},
 		{admin.Request{Command: "ban", Network: "192.0.2.1/24"}, `"192.0.2.1/24" is an address in a network`, ""},
 		{admin.Request{Command: "ban", Network: "eve"}, `"eve" is neither an IP address nor a network`, ""},
