@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strconv"
 	"sync"
 
@@ -68,9 +67,10 @@ func (m *metricsPort) listen(ctx context.Context, at netip.AddrPort) error {
 }
 
 // countedOf returns what is counted of a server and what belongs to it.
-func countedOf(s *server.Server, keeper *keeper, t *tlsPort) metrics.Config {
+func countedOf(b Build, s *server.Server, keeper *keeper, t *tlsPort) metrics.Config {
 	c := metrics.Config{Server: s, Draining: s.IsDraining}
-	c.Version, c.Revision = buildVersion()
+	b = b.recorded()
+	c.Version, c.Revision = b.Version, b.Commit
 	if keeper.archive != nil {
 		c.History = keeper.archive
 	}
@@ -101,21 +101,6 @@ func (m *metricsPort) invite(out io.Writer, o serveOptions) {
 		host = "localhost"
 	}
 	fmt.Fprintf(out, "sop-chat: metrics: http://%s/metrics\n", net.JoinHostPort(host, strconv.Itoa(int(o.metrics.at.port))))
-}
-
-// buildVersion returns the version and the revision of the program; "" for what is not
-// known.
-func buildVersion() (version, revision string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "", ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
-	}
-	return info.Main.Version, revision
 }
 
 // close ends that.

@@ -112,7 +112,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	hooks := newWebhooks(&o, s, logger)
 	defer hooks.close()
 	site.start(o, webRoom(s, personal), hooks.forPage(), origins, logger)
-	counted := countedOf(s, keeper, secure)
+	counted := countedOf(p.Build, s, keeper, secure)
 	monitoring.start(o, counted, logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
