@@ -60,7 +60,11 @@ func startPrometheus(t testing.TB, metrics int) prometheus {
 	config := deployed(t, "prometheus/prometheus.yml", "localhost:9464", fmt.Sprintf("localhost:%d", metrics), "scrape_interval: 15s", "scrape_interval: 200ms")
 	path := f.write("prometheus.yml", "global:\n  evaluation_interval: 200ms\n"+config)
 	f.run("prometheus", "--config.file="+path, "--storage.tsdb.path="+filepath.Join(f.dir, "data"), "--web.listen-address="+f.address())
-	return prometheus{f}
+	p := prometheus{f}
+	eventually(t, "Prometheus to answer queries", func() bool { // first it reads its data
+		return strings.Contains(textAt(t, "http://"+p.address()+"/-/ready"), "is Ready")
+	})
+	return p
 }
 
 // has reports whether a query has a result.
