@@ -134,7 +134,7 @@ func (s *passes) revoke(k Keyring) {
 	pending := len(s.revoked)
 	for c, p := range s.byConn {
 		switch {
-		case p.revoked || k.InForce(p.pass):
+		case p.revoked || k != nil && k.InForce(p.pass):
 			continue
 		case p.loop == nil:
 			s.revoked = append(s.revoked, c)
@@ -216,11 +216,7 @@ func (q *answerQueue) close() {
 
 // RevokePasses disconnects the clients whose passes are not in force any more. That
 // happens soon after.
-func (s *Server) RevokePasses() {
-	if s.config.Keyring != nil {
-		s.passes.revoke(s.config.Keyring)
-	}
-}
+func (s *Server) RevokePasses() { s.passes.revoke(s.config.Keyring) }
 
 // useKeyring has the acceptor take keys for right that a keyring has.
 func (a *acceptor) useKeyring(k Keyring, q *answerQueue) {
