@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/histogram"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/websocket"
 )
@@ -44,6 +45,9 @@ type State struct {
 	Pending   []Pending           `json:"pending,omitempty"` // in the order in which they came
 	Adopted   []Adopted           `json:"adopted,omitempty"` // handed to the server, and not yet taken by it
 	Origins   *origin.Saved       `json:"origins,omitempty"`
+
+	// Counts are what the server has counted since it started.
+	Counts *Counts `json:"counts,omitempty"`
 
 	// Drains says that the server lets nobody in.
 	Drains bool `json:"drains,omitempty"`
@@ -78,6 +82,24 @@ type Room struct {
 	Name  string              `json:"name"`
 	Epoch uint64              `json:"epoch"`
 	Log   *broadcast.SavedLog `json:"log"`
+	// Arrivals are what has yet to be announced; nil if that is nothing.
+	Arrivals *Arrivals `json:"arrivals,omitempty"`
+}
+
+// Arrivals are clients of which it has yet to be announced that they have joined, or left.
+type Arrivals struct {
+	Joined int       `json:"joined,omitempty"`
+	Left   int       `json:"left,omitempty"`
+	Names  []Arrival `json:"names,omitempty"` // the first ones
+	// Away are the names of those that an earlier hand-over has disconnected, and that are to
+	// come back.
+	Away [][]byte `json:"away,omitempty"`
+}
+
+// An Arrival is one of them.
+type Arrival struct {
+	Name []byte `json:"name"`
+	Left bool   `json:"left,omitempty"`
 }
 
 // A Conn is what members and pending connections have in common.
@@ -183,6 +205,23 @@ type Adopted struct {
 	Has       Since          `json:"has,omitzero"`
 	Screened  bool           `json:"screened,omitempty"`
 	Received  []byte         `json:"received,omitempty"`
+}
+
+// Counts are what a server has counted, see server.Stats. Ended and Refused are by the names
+// of reasons.
+type Counts struct {
+	Connections uint64              `json:"connections"`
+	Accepted    uint64              `json:"accepted"`
+	Ended       map[string]uint64   `json:"ended,omitempty"`
+	Refused     map[string]uint64   `json:"refused,omitempty"`
+	Messages    uint64              `json:"messages"`
+	Received    uint64              `json:"received"`
+	Sent        uint64              `json:"sent"`
+	Delivered   uint64              `json:"delivered"`
+	Referred    uint64              `json:"referred"`
+	Pressed     time.Duration       `json:"pressed"`
+	Held        time.Duration       `json:"held"`
+	Latency     histogram.Histogram `json:"latency"`
 }
 
 // Descriptors calls f with each descriptor that passes to the next process, and replaces it

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/histogram"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/websocket"
 	"sop-chat/internal/wire"
@@ -63,7 +64,9 @@ func example() *State {
 		Listeners: []Listener{{Server, 3}, {"page", 4}},
 		Memory:    &Memory{FD: 5, Piece: 64 << 10, Extent: 512, Pieces: 1024, Warm: []int{1, 2}, Populates: true},
 		Strangers: &broadcast.SavedLog{First: 1, NoticeNo: 1},
-		Rooms:     []Room{{Name: "main", Epoch: 1 << 63, Log: log}},
+		Rooms: []Room{{Name: "main", Epoch: 1 << 63, Log: log, Arrivals: &Arrivals{
+			Joined: 1, Left: 2, Names: []Arrival{{[]byte("ann\xff"), true}}, Away: [][]byte{[]byte("bob\xff")},
+		}}},
 		Members: []Member{
 			{Conn: conn, Room: 0, Cursor: 2 * wire.Size, LastOwn: wire.Size, IsNew: true, FullIn: time.Second, Draining: &Cause{"words", 4, true, true, true}},
 			{Conn: Conn{FD: -1, Sender: 2}, Ended: "TLS"},
@@ -82,6 +85,10 @@ func example() *State {
 		}}, Manual: []origin.Listed{{
 			Network: netip.MustParsePrefix("198.51.100.0/24"), Until: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), Keys: 1, Reason: "spam", By: "ann",
 		}}},
+		Counts: &Counts{
+			Connections: 1, Accepted: 2, Ended: map[string]uint64{"kicked": 3}, Refused: map[string]uint64{"wrong_key": 4}, Messages: 5,
+			Received: 6, Sent: 7, Delivered: 8, Referred: 9, Pressed: 10, Held: 11, Latency: histogram.Histogram{Buckets: [...]uint64{3: 1, 16: 2}, Sum: 12},
+		},
 		Others: map[string]json.RawMessage{"page": json.RawMessage(`{"port":8080}`)},
 	}
 }

@@ -57,7 +57,10 @@ type arrivals struct {
 
 // note has it be announced that a client has joined, or left. Any loop may call it.
 func (r *Room) note(name string, left bool) {
-	if a := r.arrivals.Load(); a != nil && a.on.Load() && a.add(arrival{name, left}) {
+	switch a := r.arrivals.Load(); {
+	case a == nil || !a.on.Load():
+	case !left && r.speaker.absent.returns(r, name):
+	case a.add(arrival{name, left}):
 		r.speaker.notify(r)
 	}
 }
@@ -168,11 +171,11 @@ func (s *speaker) notify(room *Room) {
 
 // deadline returns when to announce something; zero is whenever there is something. It
 // belongs to the first loop.
-func (s *speaker) deadline() time.Time {
-	if len(s.due) == 0 {
-		return time.Time{}
+func (s *speaker) deadline() (at time.Time) {
+	if len(s.due) > 0 {
+		at = s.at
 	}
-	return s.at
+	return earliest(at, s.absent.deadline())
 }
 
 // announceDue announces what is due, in these rooms and others. A room that is held waits

@@ -18,6 +18,7 @@ func (s *restoring) populate(r *running) (others []int) {
 	}
 	a := r.loops[0].acceptor
 	a.lastID = max(a.lastID, s.state.LastID)
+	r.loops[0].restoreCounts(s.state.Counts)
 	r.rooms.draining.Store(s.state.Drains)
 	for i := range s.members {
 		m := &s.members[i]
@@ -29,8 +30,12 @@ func (s *restoring) populate(r *running) (others []int) {
 		case m.conn == nil:
 			a.counts.ended[serverRestart]++
 			announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: s.senders[m.Sender], Reason: m.Ended}, a.wall)
-			if !m.IsNew {
-				room.note(s.senders[m.Sender].Name, true)
+			switch name := s.senders[m.Sender].Name; {
+			case m.IsNew: // nobody knows it
+			case m.Ended == causeRestart.words:
+				room.speaker.absent.add(room, name)
+			default:
+				room.note(name, true)
 			}
 		default:
 			s.addMember(r, m, room)

@@ -319,6 +319,7 @@ func (s *restoring) open(room *Room, hasEpochs bool) (bool, error) {
 	if !hasEpochs {
 		room.epochs = start(saved.Epoch)
 	}
+	room.restoreArrivals(saved.Arrivals)
 	s.rooms[i], s.keepers[i] = room, keeper
 	return true, nil
 }

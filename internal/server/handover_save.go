@@ -50,6 +50,7 @@ func (r *running) save() *handover.State {
 		s.state.Listeners = append(s.state.Listeners, handover.Listener{Name: handover.Server, FD: fd})
 	}
 	s.state.Drains = s.rooms.draining.Load()
+	s.state.Counts = s.saveCounts()
 	s.saveLogs()
 	for _, l := range r.loops {
 		s.saveMembers(l)
@@ -71,7 +72,9 @@ func (s *saver) saveLogs() {
 	s.state.Strangers = s.rooms.strangers.Save(&s.senders, func([]byte) (int, bool) { return -1, false })
 	for i, room := range s.rooms.all() {
 		s.index[room] = i
-		s.state.Rooms = append(s.state.Rooms, handover.Room{Name: room.name, Epoch: room.epochs.Current(), Log: room.log.Save(&s.senders, piece)})
+		s.state.Rooms = append(s.state.Rooms, handover.Room{
+			Name: room.name, Epoch: room.epochs.Current(), Log: room.log.Save(&s.senders, piece), Arrivals: room.saveArrivals(),
+		})
 	}
 }
 

@@ -88,6 +88,7 @@ type Server struct {
 	freezing   sync.Mutex       // from Freeze to Thaw
 	paused     broadcast.Paused // from Freeze to Thaw
 	restoring  *restoring       // set by Restore, until Serve has restored all
+	serving    chan struct{}    // closed when Serve has begun to serve
 	ended      chan struct{}    // closed when the loops have ended
 
 	mu        sync.Mutex
@@ -110,7 +111,7 @@ func newServer(config Config, memory func(*slog.Logger) fileMemory) (*Server, er
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), ended: make(chan struct{}),
+		config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), serving: make(chan struct{}), ended: make(chan struct{}),
 		speaker: newSpeaker(cmp.Or(config.Name, "server")),
 	}
 	s.pool = newPool(s.memory)
@@ -301,6 +302,10 @@ func (s *Server) Addrs() []netip.AddrPort {
 	return addrs
 }
 
+// Serving returns a channel that is closed when Serve has begun to serve. Before that, what
+// is asked of the loops is refused.
+func (s *Server) Serving() <-chan struct{} { return s.serving }
+
 // Serve serves until ctx is done, then closes every connection, the listeners
 // and the logs of the rooms, and returns nil. It returns an error only if the system
 // refuses what every loop needs.
@@ -329,6 +334,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err := s.prepare(pollers); err != nil {
 		return err
 	}
+	close(s.serving)
 	unhook := context.AfterFunc(ctx, s.stop)
 	defer unhook()
 	serving, served := context.WithCancel(ctx)

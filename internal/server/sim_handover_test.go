@@ -118,6 +118,7 @@ func (w *world) handOver() {
 		return
 	}
 	w.handed.count(state)
+	sent := w.traffic.sent
 	for _, l := range w.loops {
 		for _, c := range l.table.conns {
 			if c != nil && !l.kernel.IsTCP(int(c.fd)) {
@@ -125,6 +126,7 @@ func (w *world) handOver() {
 			}
 		}
 	}
+	w.traffic.sent = sent // the state has what was counted before
 	w.goOn(state)
 }
 
@@ -157,9 +159,6 @@ func (w *world) goOn(state *handover.State) {
 		if w.fds[c.FD] == nil {
 			w.handed.uncounted++
 		}
-	}
-	for _, l := range w.loops {
-		w.former.add(&l.counts)
 	}
 	w.handoff.waiting, w.answers.waiting, w.loops = nil, nil, nil
 	w.pool = newPool(w.out.memory)
@@ -202,9 +201,6 @@ func (r *simRoom) goOn(restoring *restoring) {
 	r.room = newRoom(r.config.roomConfig(former.name, former.key), w.config.loops, w.pool)
 	r.room.speaker = w.speeches.of
 	r.announcedAt = time.Time{}
-	if a := former.arrivals.Load(); a != nil {
-		r.announced += a.joined - a.left // what was not said yet is not said any more
-	}
 	isRestored, err := restoring.open(r.room, true)
 	if err != nil || !isRestored {
 		w.failf("%s is not restored: %v", former.name, err)

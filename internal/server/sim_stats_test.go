@@ -18,7 +18,7 @@ type simTraffic struct {
 // checkCounts checks that what the loops have counted is what has happened, when the
 // server has ended.
 func (w *world) checkCounts() {
-	t := w.former
+	var t tally
 	for _, l := range w.loops {
 		r := l.report()
 		if r.members+r.webSockets+r.pending+r.lagging != 0 {

@@ -34,7 +34,6 @@ type world struct {
 	handoff  handoffQueue // of connections that no listener accepted
 	adopted  int          // how many were
 	traffic  simTraffic
-	former   tally // of servers that have handed over
 	clients  []*simClient
 	born     int
 

@@ -70,6 +70,7 @@ func (s *Server) Speak(ctx context.Context, room *Room, from *broadcast.Sender, 
 // announce.go that say so may be called by any goroutine.
 type speaker struct {
 	announcer
+	absent absent
 
 	mu       sync.Mutex
 	wake     func()   // wakes the first loop; nil before there is one
@@ -143,6 +144,7 @@ func (s *speaker) close() {
 
 // speak says what waits, and announces what is due.
 func (l *loop) speak() {
+	l.speaker.absent.giveUpLate(l.now)
 	speeches, rooms := l.speaker.take()
 	for _, what := range speeches {
 		number, err := l.sayAll(what.room, what.from, what.messages)
