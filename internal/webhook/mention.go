@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,20 +38,25 @@ const (
 )
 
 // A Poster posts mentions of a name to an address, one after the other. Post never waits:
-// what there is no space for is left out, and counted.
+// what there is no space for is left out, and counted. Any goroutine may call its methods.
 type Poster struct {
 	name, to string
 	client   http.Client
 	logger   *slog.Logger
-	queue    chan Mention
 	leftOut  atomic.Int64
 	stop     context.CancelFunc
 	working  sync.WaitGroup
+	changed  chan struct{} // has space for one; after the fields below have changed
+
+	mu    sync.Mutex
+	queue []Mention     // guarded by mu; the first one may be under way
+	idle  chan struct{} // guarded by mu; closed when the first one has been posted; nil: it is not under way
+	held  bool          // guarded by mu; nothing more is posted
 }
 
 // NewPoster returns a poster that is to be closed.
 func NewPoster(name, to string, logger *slog.Logger) *Poster {
-	p := &Poster{name: name, to: to, logger: logger, queue: make(chan Mention, mostMentions)}
+	p := &Poster{name: name, to: to, logger: logger, changed: make(chan struct{}, 1)}
 	p.client = http.Client{
 		Timeout:   postTimeout,
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1, IdleConnTimeout: postTimeout},
@@ -76,13 +82,77 @@ func (p *Poster) Mentions(from, text string) bool {
 	return !strings.EqualFold(from, p.name) && mentions(text, p.name)
 }
 
+// Name and Address return of what mentions are posted, and where.
+func (p *Poster) Name() string    { return p.name }
+func (p *Poster) Address() string { return p.to }
+
 // Post has a mention posted.
 func (p *Poster) Post(m Mention) {
-	select {
-	case p.queue <- m:
-	default:
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) > mostMentions {
 		p.Miss(1)
+		return
 	}
+	p.queue = append(p.queue, m)
+	p.notify()
+}
+
+// Hold has nothing more be posted until Release is called. It returns when nothing is under
+// way, or when ctx is done.
+func (p *Poster) Hold(ctx context.Context) {
+	p.mu.Lock()
+	p.held = true
+	idle := p.idle
+	p.mu.Unlock()
+	if idle != nil {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Release ends a hold.
+func (p *Poster) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = false
+	p.notify()
+}
+
+// Waiting returns what is to be posted. If something is under way, that is the first.
+func (p *Poster) Waiting() []Mention {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.queue)
+}
+
+// notify has work look at the queue again. The caller holds the lock.
+func (p *Poster) notify() {
+	select {
+	case p.changed <- struct{}{}:
+	default: // it will
+	}
+}
+
+// begin returns the first mention if it is to be posted now. Then end has to be called.
+func (p *Poster) begin() (m Mention, is bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held || len(p.queue) == 0 {
+		return m, false
+	}
+	p.idle = make(chan struct{})
+	return p.queue[0], true
+}
+
+func (p *Poster) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = slices.Delete(p.queue, 0, 1)
+	close(p.idle)
+	p.idle = nil
 }
 
 // Miss counts messages that were not looked at.
@@ -93,15 +163,19 @@ func (p *Poster) work(ctx context.Context) {
 	var reported time.Time
 	var failed int64
 	var why error
-	for {
-		select {
-		case m := <-p.queue:
-			if err := p.post(ctx, m); err != nil && ctx.Err() == nil {
-				failed, why = failed+1, err
+	for ctx.Err() == nil {
+		m, is := p.begin()
+		if !is {
+			select {
+			case <-p.changed:
+			case <-ctx.Done():
 			}
-		case <-ctx.Done():
-			return
+			continue
 		}
+		if err := p.post(ctx, m); err != nil && ctx.Err() == nil {
+			failed, why = failed+1, err
+		}
+		p.end()
 		if leftOut := p.leftOut.Load(); failed+leftOut > 0 && time.Since(reported) >= reportInterval {
 			p.leftOut.Add(-leftOut)
 			attrs := []any{"name", p.name, "host", host(p.to), "failed", failed, "left out", leftOut}
