@@ -22,9 +22,9 @@ import (
 
 // A Socket is where operators reach a server.
 type Socket struct {
-	listener *net.UnixListener
+	listener net.Listener // of Unix sockets
 	path     string
-	file     os.FileInfo // what it is at the path
+	file     os.FileInfo // what it is at the path; nil if it is not removed from there
 }
 
 // maxPath is how long a path may be: the system has 107 bytes for it, of which some are
@@ -82,6 +82,24 @@ func Listen(path string) (*Socket, error) {
 	return s, nil
 }
 
+// Inherit returns a socket that another process has opened, or this one before its program
+// was replaced. It is at a path, and removed from there by Close if that one was to remove
+// it.
+func Inherit(l *net.UnixListener, path string, removed bool) *Socket {
+	s := &Socket{listener: l, path: path}
+	if removed {
+		s.file, _ = os.Lstat(path) // or there is nothing to remove
+	}
+	return s
+}
+
+// Through has what f returns for the listener be served in its place. It may be called
+// before Serve.
+func (s *Socket) Through(f func(net.Listener) net.Listener) { s.listener = f(s.listener) }
+
+// IsRemoved reports whether Close removes the socket from its path.
+func (s *Socket) IsRemoved() bool { return s.file != nil }
+
 // lockFolder keeps other servers from opening a socket in a folder meanwhile. If that is
 // not possible, it goes without.
 func lockFolder(folder string) (unlock func()) {
@@ -114,8 +132,10 @@ func (s *Socket) Path() string { return s.path }
 // Close closes the socket, and removes it unless another has taken its place. A server that
 // serves there stops.
 func (s *Socket) Close() error {
-	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.file) {
-		os.Remove(s.path)
+	if s.file != nil {
+		if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.file) {
+			os.Remove(s.path)
+		}
 	}
 	return s.listener.Close()
 }
@@ -136,7 +156,7 @@ func (s *Socket) Serve(ctx context.Context, handle Handler, logger *slog.Logger)
 		case <-ctx.Done():
 			return
 		}
-		conn, err := s.listener.AcceptUnix()
+		conn, err := s.listener.Accept()
 		switch {
 		case err == nil:
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
@@ -153,7 +173,7 @@ func (s *Socket) Serve(ctx context.Context, handle Handler, logger *slog.Logger)
 		running.Go(func() {
 			defer func() { <-slots }()
 			defer conn.Close()
-			serve(ctx, conn, handle, logger)
+			serve(ctx, conn.(*net.UnixConn), handle, logger)
 		})
 	}
 }

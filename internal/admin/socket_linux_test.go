@@ -243,3 +243,39 @@ func TestFind(t *testing.T) {
 		t.Errorf("of two: %v", err)
 	}
 }
+
+// A socket that is open already is served where it is. It is removed from there by the one
+// that opened it, and not if systemd has.
+func TestInherit(t *testing.T) {
+	for _, removed := range []bool{true, false} {
+		first, err := Listen(filepath.Join(folder(t), "9000.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := first.listener.(*net.UnixListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.listener.Close() // as if the program was replaced
+		l, err := net.FileListener(file)
+		file.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := Inherit(l.(*net.UnixListener), first.Path(), removed)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.Serve(ctx, levels, slog.New(slog.DiscardHandler))
+		}()
+		if _, err := Call(t.Context(), s.Path(), Request{Command: "loglevel"}); err != nil || s.IsRemoved() != removed {
+			t.Errorf("%v, removed %v", err, s.IsRemoved())
+		}
+		stop()
+		<-done
+		if _, err := os.Lstat(s.Path()); errors.Is(err, os.ErrNotExist) != removed {
+			t.Errorf("when the server has ended, the socket is there: %v; it is removed by it: %v", err == nil, removed)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -35,6 +36,34 @@ type Prompt struct {
 
 // Complete returns what may take the place of the end of a text, from an index on.
 type Complete func(text string) (from int, candidates []string)
+
+// A Draft is what a prompt has when another program takes its place.
+type Draft struct {
+	Text    string   `json:"text,omitempty"`
+	Cursor  int      `json:"cursor,omitempty"` // in bytes
+	Past    []string `json:"past,omitempty"`   // what was entered, the oldest first
+	Keys    []byte   `json:"keys,omitempty"`   // the beginning of a sequence, or of a character
+	Pasting bool     `json:"pasting,omitempty"`
+}
+
+// Draft returns what another prompt needs to go on. Any goroutine may call it.
+func (p *Prompt) Draft() Draft {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Draft{p.editor.text, p.editor.cursor, slices.Clone(p.past), slices.Clone(p.keys), p.pasting}
+}
+
+// GoOn begins with a draft.
+func (p *Prompt) GoOn(d Draft) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.insert(d.Text) // of which the rest can't be shown
+	if d.Cursor >= 0 && d.Cursor < len(p.editor.text) && utf8.RuneStart(p.editor.text[d.Cursor]) {
+		p.editor.cursor = d.Cursor
+	}
+	p.past, p.keys, p.pasting = d.Past[max(0, len(d.Past)-mostPast):], d.Keys, d.Pasting
+	p.at = len(p.past)
+}
 
 // mark begins the line.
 const mark = "> "

@@ -125,3 +125,24 @@ func FuzzPrompt(f *testing.F) {
 		}
 	})
 }
+
+// Another prompt goes on with what was typed, wherever in it the cursor is, and with what was
+// entered before, also within a key that is a sequence. One that is nonsense does no harm.
+func TestPromptDraft(t *testing.T) {
+	out := new(strings.Builder)
+	p := NewPrompt(out, nil)
+	p.Type([]byte("who\rsay żółw\x1b[D\x1b["))
+	next := NewPrompt(out, nil)
+	next.GoOn(p.Draft())
+	if entered := next.Type([]byte("Dx\r")); len(entered) != 1 || entered[0] != "say żóxłw" {
+		t.Errorf("%q is entered", entered)
+	}
+	if entered := next.Type([]byte("\x1b[A\x1b[A\r")); len(entered) != 1 || entered[0] != "who" {
+		t.Errorf("%q is entered", entered)
+	}
+	for _, d := range []Draft{{Text: "ż", Cursor: 1}, {Text: "a", Cursor: 99}, {Text: "a", Cursor: -1}, {Text: "\x1b[2J\na", Cursor: 2}} {
+		p := NewPrompt(out, nil)
+		p.GoOn(d)
+		p.Type([]byte("b\x7f\x7f"))
+	}
+}
