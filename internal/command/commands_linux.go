@@ -37,6 +37,7 @@ type commandLine struct {
 	former *unix.Termios // the terminal's mode before ours; nil when that has been restored
 	taken  bool          // the terminal has our mode
 	left   bool          // another program is about to have the terminal
+	held   chan struct{} // closed when what is typed is read again; nil if it is
 }
 
 // newCommandLine returns the command line of --commands, if the server has a terminal for it,
@@ -48,6 +49,9 @@ func newCommandLine(o serveOptions, p *Process) *commandLine {
 	}
 	c := &commandLine{tty: tty}
 	c.prompt = terminal.NewPrompt(p.Stdout, c.complete)
+	if p.inherited != nil {
+		c.prompt.GoOn(p.inherited.Line)
+	}
 	p.screen = c.prompt
 	if spool, ok := p.Stderr.(*spool); ok && p.errIsTerminal {
 		spool.redirect(c.prompt)
@@ -65,14 +69,14 @@ func (c *commandLine) start(ctx context.Context, a *operator) (stop func()) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTSTP, syscall.SIGCONT, syscall.SIGWINCH)
 	ctx, cancel := context.WithCancel(ctx)
-	typed := make(chan []byte)
-	go c.read(ctx, typed) // which may wait for a key until the process ends
+	keys := newKeyboard(c.tty)
+	go keys.watch(ctx) // which may wait for a key until the process ends
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer signal.Stop(signals)
 		defer c.give()
-		c.run(ctx, typed, signals)
+		c.run(ctx, keys, signals)
 	}()
 	return func() {
 		cancel()
@@ -89,18 +93,29 @@ func (c *commandLine) start(ctx context.Context, a *operator) (stop func()) {
 const backgroundPause = time.Second
 
 // run handles keys and signals until ctx is done.
-func (c *commandLine) run(ctx context.Context, typed <-chan []byte, signals <-chan os.Signal) {
+func (c *commandLine) run(ctx context.Context, keys *keyboard, signals <-chan os.Signal) {
+	hasKeys := false
 	for {
 		c.take()
 		var again <-chan time.Time
 		if !c.isTaken() {
 			again = time.After(backgroundPause)
 		}
-		select {
-		case b := <-typed:
-			for _, line := range c.prompt.Type(b) {
+		held, typed := c.isHeld(), keys.typed
+		if hasKeys {
+			typed = nil
+		}
+		if hasKeys && held == nil {
+			hasKeys = false
+			for _, line := range c.prompt.Type(keys.read(c.isInForeground)) {
 				c.do(ctx, line)
 			}
+			continue
+		}
+		select {
+		case <-typed:
+			hasKeys = true
+		case <-held:
 		case s := <-signals:
 			switch s {
 			case syscall.SIGTSTP:
@@ -242,27 +257,39 @@ func (c *commandLine) isInForeground() bool {
 	return err == nil && group == unix.Getpgrp()
 }
 
-// read reads what is typed, until the terminal is gone.
-func (c *commandLine) read(ctx context.Context, typed chan<- []byte) {
-	for failures := 0; failures < 3 && ctx.Err() == nil; {
-		b := make([]byte, 1024)
-		n, err := c.tty.Read(b)
-		switch {
-		case n > 0:
-			failures = 0
-			select {
-			case typed <- b[:n]:
-			case <-ctx.Done():
-			}
-			continue
-		case err == nil || c.isInForeground():
-			failures++ // or it reads in the background, which fails
-		}
-		select {
-		case <-time.After(backgroundPause):
-		case <-ctx.Done():
-		}
+// hold has nothing be read that is typed, until release is called.
+func (c *commandLine) hold() {
+	if c == nil {
+		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = make(chan struct{})
+}
+
+func (c *commandLine) release() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.held)
+	c.held = nil
+}
+
+// isHeld returns a channel that is closed when the line is released; nil if it is not held.
+func (c *commandLine) isHeld() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
+}
+
+// draft returns what has been typed, for the program that takes this one's place.
+func (c *commandLine) draft() (d terminal.Draft) {
+	if c == nil {
+		return d
+	}
+	return c.prompt.Draft()
 }
 
 // do does what was typed. Nothing of it is ever said in a room by accident.

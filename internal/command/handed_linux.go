@@ -20,6 +20,7 @@ import (
 	"sop-chat/internal/history"
 	"sop-chat/internal/server"
 	"sop-chat/internal/systemd"
+	"sop-chat/internal/terminal"
 )
 
 // leftName is the name of what belongs to this package in a handover.State.
@@ -34,6 +35,9 @@ type left struct {
 	Terminal bool            `json:"terminal"`  // the process belonged to one, see untilHangup
 	NoHangup bool            `json:"no_hangup"` // SIGHUP was ignored from the beginning
 	Fixed    []fixedOption   `json:"fixed"`     // that can't change
+	Admin    leftSocket      `json:"admin"`
+	Mentions leftMentions    `json:"mentions,omitempty"` // that were not posted yet
+	Line     terminal.Draft  `json:"line,omitzero"`
 	History  *history.Former `json:"history,omitempty"`
 	Console  console.Former  `json:"console"`
 	Rekeyed  []rekeyedRoom   `json:"rekeyed,omitempty"`
@@ -49,7 +53,12 @@ func (o *serveOptions) fixed() []fixedOption {
 	if o.tls.noPlain {
 		port = ""
 	}
-	address := func(a webAddress) string { return net.JoinHostPort(a.host, strconv.Itoa(int(a.port))) }
+	address := func(a webAddress) string {
+		if a.port == 0 {
+			return ""
+		}
+		return net.JoinHostPort(a.host, strconv.Itoa(int(a.port)))
+	}
 	return []fixedOption{
 		{"PORT", port},
 		{"--bind", o.bind},
@@ -57,6 +66,8 @@ func (o *serveOptions) fixed() []fixedOption {
 		{"--tls", address(o.tls.at)},
 		{"--web", address(o.web.at)},
 		{"--acme-http", address(o.certs.http.webAddress)},
+		{"--metrics", address(o.metrics.at)},
+		{"--admin", o.admin},
 	}
 }
 
@@ -179,6 +190,14 @@ func (i *inheritance) console() console.Former {
 		return console.Former{}
 	}
 	return i.Console
+}
+
+// mentions returns those that have yet to be posted.
+func (i *inheritance) mentions() leftMentions {
+	if i == nil {
+		return nil
+	}
+	return i.Mentions
 }
 
 // log logs that the server goes on.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/webhook"
@@ -19,6 +20,17 @@ type mentionReader struct {
 	posters []*webhook.Poster
 	stop    context.CancelFunc
 	reading sync.WaitGroup
+	flushes atomic.Pointer[chan struct{}] // closed when all has been read; nil: nobody waits for that
+}
+
+// leftMentions are mentions that a server has to post as another program.
+type leftMentions []leftMention
+
+// A leftMention is one of them.
+type leftMention struct {
+	Name    string          `json:"name"`
+	Address string          `json:"address"`
+	Mention webhook.Mention `json:"mention"`
 }
 
 // A mentionRoom is a room that is read.
@@ -27,14 +39,21 @@ type mentionRoom struct {
 	next uint64 // the number of the next message
 }
 
-// readMentions begins to read the rooms that are followed from then on.
-func readMentions(hooks mentionList, logger *slog.Logger) *mentionReader {
+// readMentions begins to read the rooms that are followed from then on. What is left is
+// posted first, as far as it is still to be.
+func readMentions(hooks mentionList, left leftMentions, logger *slog.Logger) *mentionReader {
 	if len(hooks) == 0 {
 		return nil
 	}
 	r := &mentionReader{group: broadcast.NewGroup()}
 	for _, hook := range hooks {
-		r.posters = append(r.posters, webhook.NewPoster(hook.name, hook.url, logger))
+		p := webhook.NewPoster(hook.name, hook.url, logger)
+		r.posters = append(r.posters, p)
+		for _, m := range left {
+			if m.Name == hook.name && m.Address == hook.url {
+				p.Post(m.Mention)
+			}
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -61,12 +80,60 @@ func (r *mentionReader) close() {
 	}
 }
 
+// hold has nothing more be posted until release is called. It returns when nothing is under
+// way, or when ctx is done.
+func (r *mentionReader) hold(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	for _, p := range r.posters {
+		p.Hold(ctx)
+	}
+}
+
+func (r *mentionReader) release() {
+	if r == nil {
+		return
+	}
+	for _, p := range r.posters {
+		p.Release()
+	}
+}
+
+// flush reads what was published before, and returns what has yet to be posted. Nothing may
+// be published meanwhile, and nothing be posted.
+func (r *mentionReader) flush(ctx context.Context) (left leftMentions, err error) {
+	if r == nil {
+		return nil, nil
+	}
+	read := make(chan struct{})
+	r.flushes.Store(&read)
+	r.group.Interrupt()
+	select {
+	case <-read:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	for _, p := range r.posters {
+		for _, m := range p.Waiting() {
+			left = append(left, leftMention{p.Name(), p.Address(), m})
+		}
+	}
+	return left, nil
+}
+
 func (r *mentionReader) run(ctx context.Context) {
 	defer r.group.Close()
 	entries := make([]broadcast.Entry, 64)
 	for {
 		f, n, err := r.group.Next(ctx, entries)
-		if f == nil {
+		switch {
+		case errors.Is(err, broadcast.ErrInterrupted):
+			if read := r.flushes.Swap(nil); read != nil {
+				close(*read)
+			}
+			continue
+		case f == nil:
 			return
 		}
 		for i := range entries[:n] {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 
+	"sop-chat/internal/limit"
 	"sop-chat/internal/metrics"
 	"sop-chat/internal/server"
 	"sop-chat/internal/systemd"
@@ -19,6 +20,7 @@ import (
 type metricsPort struct {
 	listeners []net.Listener
 	bound     []netip.Addr
+	requests  limit.Requests
 	serving   sync.WaitGroup
 	stop      context.CancelFunc
 }
@@ -30,15 +32,16 @@ func openMetrics(ctx context.Context, o serveOptions, handed *handedSockets) (*m
 		return m, nil
 	}
 	var err error
+	add := func(l net.Listener) { m.listeners = append(m.listeners, handed.ports.add(metricsSocket, l)) }
 	m.bound, err = handed.use(metricsSocket, o.metrics.at.port, "--metrics", " of the metrics", func(s systemd.Socket) (netip.AddrPort, error) {
 		l, at, err := inheritTCP(s)
 		if err == nil {
-			m.listeners = append(m.listeners, l)
+			add(l)
 		}
 		return at, err
 	})
 	if err == nil && len(m.bound) == 0 {
-		m.bound, err = m.listenAt(ctx, o.metrics.at)
+		m.bound, err = listenForMetrics(ctx, o.metrics.at, add)
 	}
 	if err != nil {
 		m.close()
@@ -47,23 +50,22 @@ func openMetrics(ctx context.Context, o serveOptions, handed *handedSockets) (*m
 	return m, nil
 }
 
-// listenAt listens at an address, and returns those of the machine that it stands for.
-func (m *metricsPort) listenAt(ctx context.Context, at webAddress) (bound []netip.Addr, err error) {
+// listenForMetrics listens at an address, and returns those of the machine that it stands
+// for.
+func listenForMetrics(ctx context.Context, at webAddress, add func(net.Listener)) (bound []netip.Addr, err error) {
 	addrs := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	if at.host != "" {
 		if addrs, err = resolve(ctx, at.host); err != nil {
 			return nil, err
 		}
 	}
-	return listenOn(addrs, at.port, func(at netip.AddrPort) error { return m.listen(ctx, at) })
-}
-
-func (m *metricsPort) listen(ctx context.Context, at netip.AddrPort) error {
-	l, err := listenTCP(ctx, at)
-	if err == nil {
-		m.listeners = append(m.listeners, l)
-	}
-	return err
+	return listenOn(addrs, at.port, func(at netip.AddrPort) error {
+		l, err := listenTCP(ctx, at)
+		if err == nil {
+			add(l)
+		}
+		return err
+	})
 }
 
 // countedOf returns what is counted of a server and what belongs to it.
@@ -80,15 +82,22 @@ func countedOf(b Build, s *server.Server, keeper *keeper, t *tlsPort) metrics.Co
 	return c
 }
 
-// start begins to tell how a server and what belongs to it are doing.
-func (m *metricsPort) start(o serveOptions, c metrics.Config, logger *slog.Logger) {
+// start begins to tell how a server is doing, when it serves: before that, the numbers of the
+// program before would be missing.
+func (m *metricsPort) start(o serveOptions, c metrics.Config, serving <-chan struct{}, logger *slog.Logger) {
 	if len(m.listeners) == 0 {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.stop = cancel
-	c.Profiles, c.Logger = o.metrics.profiles, logger
-	m.serving.Go(func() { metrics.Serve(ctx, m.listeners, c) })
+	c.Profiles, c.Requests, c.Logger = o.metrics.profiles, &m.requests, logger
+	m.serving.Go(func() {
+		select {
+		case <-serving:
+		case <-ctx.Done():
+		}
+		metrics.Serve(ctx, m.listeners, c)
+	})
 }
 
 // invite says where the metrics are.

@@ -17,6 +17,7 @@ import (
 	"sop-chat/internal/admin"
 	"sop-chat/internal/console"
 	"sop-chat/internal/english"
+	"sop-chat/internal/limit"
 	"sop-chat/internal/metrics"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/repeat"
@@ -35,6 +36,7 @@ type operator struct {
 	rekeyed  *rekeyedRooms
 	rereads  bool // the file of the rooms, which has their keys
 	counted  metrics.Config
+	requests limit.Requests
 	began    time.Time
 	build    Build
 	logger   *slog.Logger
@@ -71,15 +73,27 @@ var questions = []string{"who", "bans", "rooms", "stats"}
 // the level is.
 func (a *operator) do(ctx context.Context, by admin.Actor, r admin.Request) (admin.Result, error) {
 	attrs := append([]slog.Attr{slog.String("command", r.Command), slog.String(actorKey, by.String())}, about(r)...)
+	log := func() {
+		level := max(slog.LevelInfo, a.level.Level())
+		if slices.Contains(questions, r.Command) || r.Command == "loglevel" && r.Level == "" {
+			level = slog.LevelDebug
+		}
+		a.logger.LogAttrs(ctx, level, "an operator acts", attrs...)
+	}
+	if r.Command == "upgrade" {
+		log() // if it succeeds, nobody is there to do so
+		return a.act(ctx, by, r)
+	}
+	select { // who asks while the program is replaced does not notice
+	case <-a.server.Serving():
+	case <-ctx.Done():
+	}
+	defer a.requests.Begin()()
 	result, err := a.act(ctx, by, r)
 	if err != nil {
 		attrs = append(attrs, slog.Any("refused", err))
 	}
-	level := max(slog.LevelInfo, a.level.Level())
-	if slices.Contains(questions, r.Command) || r.Command == "loglevel" && r.Level == "" {
-		level = slog.LevelDebug
-	}
-	a.logger.LogAttrs(ctx, level, "an operator acts", attrs...)
+	log()
 	return result, err
 }
 

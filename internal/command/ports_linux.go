@@ -1,39 +1,56 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"sop-chat/internal/handover"
 )
 
-// ports are the TCP ports that a server has besides that of its loops. If the server is
-// replaced by another program (upgrade), they are passed on: nobody is refused meanwhile.
+// ports are the sockets at which a server listens besides those of its loops. If the server
+// is replaced by another program (upgrade), they are passed on: nobody is refused meanwhile.
 type ports struct {
 	mu   sync.Mutex
 	open []*port // guarded by mu
 }
 
-// A port is a TCP listener that can stop to accept without being closed.
+// A port is a listener that can stop to accept without being closed.
 type port struct {
-	*net.TCPListener
+	socketListener
 	name string // what it is for, as a socket of systemd says it
 
 	mu     sync.Mutex
 	held   chan struct{} // guarded by mu; closed when it goes on; nil while it is not held
+	waits  bool          // guarded by mu; Accept does, because it is held
+	used   bool          // guarded by mu; Accept was called
 	closed bool          // guarded by mu
 }
 
+// A socketListener is a *net.TCPListener or a *net.UnixListener.
+type socketListener interface {
+	net.Listener
+	SetDeadline(time.Time) error
+	SyscallConn() (syscall.RawConn, error)
+}
+
+var (
+	_ socketListener = (*net.TCPListener)(nil)
+	_ socketListener = (*net.UnixListener)(nil)
+)
+
 // add adds a listener, and returns what is to be used in its place.
 func (p *ports) add(name string, l net.Listener) net.Listener {
-	tcp, is := l.(*net.TCPListener)
+	socket, is := l.(socketListener)
 	if !is {
 		return l
 	}
-	opened := &port{TCPListener: tcp, name: name}
+	opened := &port{socketListener: socket, name: name}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open = append(p.open, opened)
@@ -53,10 +70,22 @@ func (p *ports) all() (all []*port) {
 	return append([]*port(nil), all...)
 }
 
-// hold has nothing more be accepted: who connects waits. release ends that.
-func (p *ports) hold() {
-	for _, l := range p.all() {
+// hold has nothing more be accepted: who connects waits. It returns when those that call
+// Accept wait, too, so that they know of all that was accepted before, or when ctx is done.
+// release ends that.
+func (p *ports) hold(ctx context.Context) {
+	all := p.all()
+	for _, l := range all {
 		l.hold()
+	}
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for slices.ContainsFunc(all, (*port).mayAccept) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -83,17 +112,27 @@ func (p *ports) passOn() (all []handover.Listener, err error) {
 // Accept waits while the port is held.
 func (l *port) Accept() (net.Conn, error) {
 	for {
-		c, err := l.TCPListener.Accept()
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return c, err
-		}
 		l.mu.Lock()
+		l.used = true
 		held := l.held
+		l.waits = held != nil
 		l.mu.Unlock()
 		if held != nil {
 			<-held
 		}
+		c, err := l.socketListener.Accept()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return c, err
+		}
 	}
+}
+
+// mayAccept reports whether somebody may still have something that Accept has returned,
+// without having called it again.
+func (l *port) mayAccept() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used && !l.waits && !l.closed
 }
 
 func (l *port) hold() {
@@ -111,7 +150,7 @@ func (l *port) release() {
 	if l.held != nil {
 		l.SetDeadline(time.Time{})
 		close(l.held)
-		l.held = nil
+		l.held, l.waits = nil, false
 	}
 }
 
@@ -120,7 +159,7 @@ func (l *port) Close() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	err := l.TCPListener.Close()
+	err := l.socketListener.Close()
 	l.release()
 	return err
 }

@@ -1,13 +1,15 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"net"
 	"testing"
 	"time"
 )
 
-// While a port is held, connections wait. A port that is closed ends the hold.
+// While a port is held, connections wait. Hold returns when all is known that was accepted
+// before. A port that is closed ends the hold.
 func TestPortHold(t *testing.T) {
 	all := new(ports)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
@@ -15,41 +17,59 @@ func TestPortHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := all.add("web", tcp)
-	accept := func() <-chan error {
-		next := make(chan error, 1)
-		go func() {
+	all.hold(t.Context()) // nobody accepts yet
+	all.release()
+	accepted, failed := make(chan net.Conn), make(chan error, 1)
+	go func() {
+		for {
 			c, err := l.Accept()
-			if err == nil {
-				c.Close()
+			if err != nil {
+				failed <- err
+				return
 			}
-			next <- err
-		}()
-		return next
-	}
+			accepted <- c
+		}
+	}()
 	for range 3 {
-		all.hold()
-		all.hold() // again
-		next := accept()
+		all.hold(t.Context())
+		all.hold(t.Context()) // again
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer c.Close()
 		select {
-		case err := <-next:
-			t.Fatalf("a port that is held accepts: %v", err)
+		case <-accepted:
+			t.Fatal("a port that is held accepts")
 		case <-time.After(10 * time.Millisecond):
 		}
 		all.release()
-		if err := <-next; err != nil {
-			t.Fatal(err)
-		}
-		c.Close()
+		(<-accepted).Close()
 	}
-	next := accept() // from before it is held
-	all.hold()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	within, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if all.hold(within); within.Err() == nil { // what was accepted is in nobody's hands
+		select {
+		case <-accepted:
+			t.Error("hold returns, and another connection may have been accepted")
+		case <-time.After(10 * time.Millisecond): // it was not accepted before
+		}
+	} else {
+		(<-accepted).Close()
+	}
 	l.Close()
-	if err := <-next; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a port that is closed accepts: %v", err)
+	select {
+	case err := <-failed:
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a port that is closed accepts: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("a port that is closed stays held")
 	}
 	if n := len(all.all()); n != 0 {
 		t.Errorf("%d ports are open", n)

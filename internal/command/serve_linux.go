@@ -70,7 +70,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		return err
 	}
 	defer site.close()
-	socket, err := o.openAdmin(p, logger)
+	socket, err := o.openAdmin(p, handed, logger)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	display := show(o, p, former.console(), logger)
 	defer display.close()
 	display.follow(s.Strangers(), "")
-	mentions := readMentions(o.mentions, logger)
+	mentions := readMentions(o.mentions, former.mentions(), logger)
 	defer mentions.close()
 	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, mentions: mentions, byName: make(map[string]openRoom), rekeyed: new(rekeyedRooms)}
 	if err := open.openAll(); err != nil {
@@ -113,7 +113,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	defer hooks.close()
 	site.start(o, webRoom(s, personal), hooks.forPage(), origins, logger)
 	counted := countedOf(p.Build, s, keeper, secure)
-	monitoring.start(o, counted, logger)
+	monitoring.start(o, counted, s.Serving(), logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
 	if former == nil {
@@ -144,7 +144,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	operator := newOperator(&o, p, s, origins, open, reload, counted, logger)
 	u := &upgrader{
 		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display,
-		reload: reload, open: open, signals: signals, line: line, logger: logger,
+		reload: reload, open: open, signals: signals, line: line, monitoring: monitoring, socket: socket, operator: operator, mentions: mentions, logger: logger,
 	}
 	operator.upgrades = u
 	defer u.start()()

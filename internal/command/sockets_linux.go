@@ -23,9 +23,10 @@ const (
 	webSocket     = "web"
 	acmeSocket    = "acme-http"
 	metricsSocket = "metrics"
+	adminName     = "admin"
 )
 
-var socketNames = []string{plainSocket, tlsSocket, webSocket, acmeSocket, metricsSocket}
+var socketNames = []string{plainSocket, tlsSocket, webSocket, acmeSocket, metricsSocket, adminName}
 
 // handedSockets are those that systemd has opened for the server, or that the program had
 // whose place this one takes.

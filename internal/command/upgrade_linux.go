@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sop-chat/internal/handover"
+	"sop-chat/internal/limit"
 	"sop-chat/internal/server"
 )
 
@@ -42,8 +43,13 @@ type upgrader struct {
 	open     *openRooms
 	signals  *upgradeSignals
 	line     *commandLine
+	socket   adminSocket
+	operator *operator
+	mentions *mentionReader
 	terminal bool // the process belongs to one, or did when it began
 	logger   *slog.Logger
+
+	monitoring *metricsPort
 
 	mu      sync.Mutex // held during an upgrade
 	ending  context.Context
@@ -54,8 +60,8 @@ type upgrader struct {
 var _ upgrades = (*upgrader)(nil)
 
 const (
-	// answerTimeout is for how long requests of the page may be answered before they are
-	// cut off.
+	// answerTimeout is for how long requests may be answered, those of the page, of monitoring
+	// and of operators, before they are cut off.
 	answerTimeout = time.Second
 	// flushTimeout is how long the history and the console may take to be complete. The
 	// members wait meanwhile.
@@ -133,6 +139,11 @@ func (u *upgrader) upgrade(ctx context.Context) error {
 	case u.ending.Err() != nil:
 		return errEnding
 	}
+	select {
+	case <-u.server.Serving():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	u.signals.begin()
 	defer u.signals.cancel()
 	file, err := newMemoryFile("sop-chat-state")
@@ -157,12 +168,29 @@ func (u *upgrader) upgrade(ctx context.Context) error {
 	if err := u.keeper.err(); err != nil { // or the members would wait for it
 		return err
 	}
-	u.ports.hold()
-	defer u.ports.release()
-	within, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	u.site.requests.Wait(within)
+	defer u.hold(ctx)()
 	return u.freeze(ctx, c, file, input)
+}
+
+// hold has no request begin until release is called, and waits for those that have.
+func (u *upgrader) hold(ctx context.Context) (release func()) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	u.line.hold()
+	u.ports.hold(ctx)
+	all := []*limit.Requests{&u.site.requests, &u.monitoring.requests, &u.operator.requests}
+	for _, requests := range all {
+		requests.End(ctx)
+	}
+	u.mentions.hold(ctx)
+	return func() {
+		u.mentions.release()
+		for _, requests := range all {
+			requests.Resume()
+		}
+		u.line.release()
+		u.ports.release()
+	}
 }
 
 // freeze stops the loops, and replaces the program while they stand still. If that fails,
@@ -201,7 +229,10 @@ func (u *upgrader) flush(ctx context.Context, l *left) (err error) {
 	if l.History, err = u.keeper.flush(ctx); err != nil {
 		return err
 	}
-	l.Console, err = u.display.flush(ctx)
+	if l.Console, err = u.display.flush(ctx); err != nil {
+		return err
+	}
+	l.Mentions, err = u.mentions.flush(ctx)
 	return err
 }
 
@@ -214,6 +245,7 @@ func (u *upgrader) complete(state *handover.State, l left) error {
 	state.Listeners = append(state.Listeners, open...)
 	l.Path, l.Fixed = u.process.Program.Path, u.options.fixed()
 	l.Terminal, l.NoHangup = u.terminal, u.process.ignoresHangup
+	l.Admin, l.Line = u.socket.left(), u.line.draft()
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err

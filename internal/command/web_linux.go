@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/limit"
 	"sop-chat/internal/netpoll"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/server"
@@ -19,7 +20,7 @@ import (
 type website struct {
 	listeners []net.Listener
 	bound     []netip.Addr
-	requests  web.Requests
+	requests  limit.Requests
 	gateway   *gateway.Gateway
 	tls       *tlsPort // ends TLS, if there is a certificate
 	serving   sync.WaitGroup

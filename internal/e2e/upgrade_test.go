@@ -80,12 +80,18 @@ const upgradedLine = "the server goes on in another program"
 // upgrade replaces the program by the other version, and checks that this runs then.
 func (u *upgradable) upgrade(t testing.TB) {
 	t.Helper()
+	u.upgradeBy(t, func() { u.signal(syscall.SIGUSR2) })
+}
+
+// upgradeBy is upgrade by another way to ask for it.
+func (u *upgradable) upgradeBy(t testing.TB, ask func()) {
+	t.Helper()
 	program := u.versions[u.upgrades%len(u.versions)]
 	u.put(t, program)
 	u.upgrades++
 	const failed = "was not replaced"
 	failures := strings.Count(u.stderr.String(), failed)
-	u.signal(syscall.SIGUSR2)
+	ask()
 	u.stderr.waitFor(t, fmt.Sprintf("upgrade %d", u.upgrades), func(printed string) bool {
 		if strings.Count(printed, failed) > failures {
 			t.Fatalf("the upgrade failed:\n%s", excerpt(printed))
@@ -548,11 +554,24 @@ func TestUpgradeSignals(t *testing.T) {
 	srv.stderr.waitFor(t, "a second upgrade", func(printed string) bool { return strings.Count(printed, upgradedLine) == 2 })
 }
 
-// Sockets that systemd has opened pass on, also that at which a CA is answered.
+// Sockets that systemd has opened pass on, also that at which a CA is answered, and that of
+// operators.
 func TestUpgradeSockets(t *testing.T) {
 	t.Parallel()
 	files, ports := listeners(t, 2)
-	srv := setup{port: ports[0], passed: files, wrapper: activated(2, "plain:acme-http"), flags: []string{
+	operators := socketPath(t)
+	unix, err := net.ListenUnix("unix", &net.UnixAddr{Name: operators, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := unix.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, file)
+	unix.SetUnlinkOnClose(false)
+	unix.Close()
+	srv := setup{port: ports[0], passed: files, wrapper: activated(3, "plain:acme-http:admin"), flags: []string{
 		"--acme", "127.0.0.1", "--acme-ca", "https://127.0.0.1:1/directory", "--acme-dir", t.TempDir(),
 		"--acme-http", fmt.Sprintf("127.0.0.1:%d", ports[1]), "--tls", fmt.Sprintf("127.0.0.1:%d", freePort(t)),
 	}}.startUpgradable(t)
@@ -563,6 +582,7 @@ func TestUpgradeSockets(t *testing.T) {
 	for range 2 {
 		srv.upgrade(t)
 		srv.expectAlive()
+		operate(t, operators, 0, "rooms")
 		answer, err := browser.Get(fmt.Sprintf("http://127.0.0.1:%d/.well-known/acme-challenge/none", ports[1]))
 		if err != nil {
 			t.Fatal(err)
@@ -571,6 +591,11 @@ func TestUpgradeSockets(t *testing.T) {
 		if answer.StatusCode != http.StatusNotFound {
 			t.Errorf("the answer is %s", answer.Status)
 		}
+	}
+	srv.signal(syscall.SIGTERM)
+	srv.expectEnd(0)
+	if _, err := os.Lstat(operators); err != nil {
+		t.Errorf("the server has removed the socket, which is systemd's: %v", err)
 	}
 }
 
@@ -607,7 +632,7 @@ func TestUpgradeDescriptors(t *testing.T) {
 		first = descriptors()
 		return slices.Equal(again, first)
 	})
-	for range 10 {
+	for range scaled(4, 10) {
 		srv.upgrade(t)
 	}
 	bob.expect(alice.say("long after"))

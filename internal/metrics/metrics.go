@@ -32,6 +32,8 @@ type Config struct {
 	Version, Revision string
 	// Profiles has profiles be served, by net/http/pprof.
 	Profiles bool
+	// Requests counts the requests that are under way; nil counts none.
+	Requests *limit.Requests
 	// Logger takes diagnostics.
 	Logger *slog.Logger
 }
@@ -64,8 +66,9 @@ const (
 func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 	limiter := limit.New(limit.Config{InAll: maxConns, PerAddress: maxConns})
 	server := http.Server{
-		Handler:           touching(Handler(c)),
+		Handler:           touching(c.Requests.Count(Handler(c))),
 		ConnContext:       withConn,
+		ConnState:         c.Requests.State,
 		ReadTimeout:       headerTimeout, // of all that is sent; nobody has a body to send
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      answerTimeout,

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sop-chat/internal/gateway"
+	"sop-chat/internal/limit"
 	"sop-chat/internal/origin"
 )
 
@@ -52,7 +53,7 @@ type Config struct {
 	// to those that have no key.
 	Replay int
 	// Requests counts the requests that are being answered; nil counts none.
-	Requests *Requests
+	Requests *limit.Requests
 	// Logger takes diagnostics.
 	Logger *slog.Logger
 }
@@ -83,12 +84,13 @@ const (
 // until their rooms end: then the gateway is to be closed.
 func Serve(ctx context.Context, listeners []net.Listener, c Config) {
 	server := http.Server{
-		Handler:           c.Requests.count(Handler(c)),
+		Handler:           c.Requests.Count(Handler(c)),
 		ReadTimeout:       headerTimeout, // of all that is sent; a body is short
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         c.Requests.State,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug), // what clients do wrong
 	}
 	c.Gateway.Limit(&server)
