@@ -70,9 +70,9 @@ func (p *ports) all() (all []*port) {
 	return append([]*port(nil), all...)
 }
 
-// hold has nothing more be accepted: who connects waits. It returns when those that call
-// Accept wait, too, so that they know of all that was accepted before, or when ctx is done.
-// release ends that.
+// hold has nothing more be accepted: new connections wait in the kernel. It returns when
+// those that call Accept wait, too, so that they know of all that was accepted before, or
+// when ctx is done. release ends that.
 func (p *ports) hold(ctx context.Context) {
 	all := p.all()
 	for _, l := range all {
