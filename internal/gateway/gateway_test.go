@@ -175,10 +175,10 @@ func TestRefused(t *testing.T) {
 	r.join(t, "alice")
 	web = r.open(t, nil)
 	web.expectClose(4503)
-	r = start(t, server.Config{}, Config{}, server.RoomConfig{UniqueNames: func(string) []string { return []string{"all are alike"} }})
+	r = start(t, server.Config{}, Config{}, server.RoomConfig{UniqueNames: func(name string) []string { return []string{name} }})
 	r.join(t, "alice")
 	web = r.open(t, nil)
-	m = message("bob", chattest.Key)
+	m = message("alice", chattest.Key)
 	web.send(m[:])
 	web.expectClose(4409)
 }
