@@ -67,6 +67,9 @@ type Info struct {
 	First   uint64    // the sequence of the oldest message; one more than Last if there is none
 	Last    uint64    // that of the newest one there ever was; 0 if there was none
 	Created time.Time // tells the stream from another of the same name
+	// Keep is for how long the stream keeps a message; 0: for good. It must be much longer than
+	// any message may be under way.
+	Keep time.Duration
 }
 
 var (
