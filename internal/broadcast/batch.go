@@ -48,7 +48,8 @@ func (b *Batch) Add(from *Sender, n int) {
 // Len returns how many bytes of messages the batch holds.
 func (b *Batch) Len() int { return b.used }
 
-func (b *Batch) reset() {
+// Reset empties the batch.
+func (b *Batch) Reset() {
 	b.used = 0
 	clear(b.runs)
 	b.runs = b.runs[:0]

@@ -177,16 +177,8 @@ func (f *Follower) takeMessages(dst []Entry, limit Position) int {
 		dst[0] = Entry{Skipped: uint64(end-f.next) / wire.Size}
 		n++
 	}
-	for ; at < limit && n < len(dst); at += wire.Size {
-		seg := f.log().segmentAt(at)
-		i := at % SegmentSize / wire.Size
-		e := &dst[n]
-		e.Skipped, e.SkippedNotices, e.Notice = 0, 0, nil
-		e.From = seg.from[i]
-		e.Time = time.Unix(0, seg.at[i])
-		e.Message = wire.Message(seg.data[i*wire.Size:][:wire.Size])
-		n++
-	}
+	k := f.log().copy(dst[n:], at, limit)
+	n, at = n+k, at+Position(k*wire.Size)
 	if n > 0 {
 		f.cursor.at.Store(uint64(at))
 		f.next = min(at, limit)

@@ -133,6 +133,6 @@ func (l *Log) reconsider() {
 	ended := l.relax()
 	l.mu.Unlock()
 	if ended {
-		l.wake(nil)
+		l.ease()
 	}
 }

@@ -57,6 +57,7 @@ type Log struct {
 	readers  atomic.Pointer[[]*Cursor]
 	ring     atomic.Pointer[[]*segment] // has all before the end that was read before it
 	noticeNo atomic.Uint64              // how many notices there ever were
+	watchers atomic.Pointer[watchers]   // nil: there were none
 
 	// mu guards the fields below, and every change of those above. A follower's own
 	// lock is taken after it, never before.
@@ -164,7 +165,7 @@ func (l *Log) Append(b *Batch, now time.Time) {
 		return
 	}
 	if ended := l.append(b, now); ended {
-		l.wake(nil)
+		l.ease()
 	}
 }
 
@@ -191,7 +192,7 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 			n -= k
 		}
 	}
-	b.reset()
+	b.Reset()
 	l.use()
 	l.end.Store(end)
 	if l.gate.Load() == nil {

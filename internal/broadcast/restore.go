@@ -220,13 +220,20 @@ func (s *SavedLog) Check(senders []*Sender) error {
 	return nil
 }
 
+// Begin returns the position of the first message that the log has.
+func (s *SavedLog) Begin() uint64 {
+	if s.Packed != nil {
+		return s.Packed.From
+	}
+	return s.From
+}
+
 func (s *SavedLog) check(senders []*Sender) error {
 	for what, p := range map[string]uint64{"head": s.Head, "end": s.End, "beginning": s.From} {
 		if p%wire.Size != 0 {
 			return fmt.Errorf("its %s is at %d, inside a message", what, p)
 		}
 	}
-	begin := s.From
 	switch {
 	case s.From > s.End || s.Head > s.End || s.End > 1<<62:
 		return fmt.Errorf("it has %d to %d, with the head at %d", s.From, s.End, s.Head)
@@ -245,8 +252,8 @@ func (s *SavedLog) check(senders []*Sender) error {
 		if err := k.check(senders); err != nil {
 			return err
 		}
-		begin = k.From
 	}
+	begin := s.Begin()
 	if s.Head < begin {
 		return fmt.Errorf("its head is at %d, and it begins at %d", s.Head, begin)
 	}

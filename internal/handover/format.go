@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 const (
 	// Version is the version of the format that Write writes, and the newest that Decode
 	// reads.
-	Version = 1
-	// oldest is the oldest version whose readers understand what Write writes.
-	oldest = 1
+	Version = 2
+	// relaying is the version from which on there are rooms that relay. Others can be read by
+	// readers of the version oldest.
+	relaying = 2
+	oldest   = 1
 
 	magic      = "sop-chat"
 	headerSize = len(magic) + 4 + 4 + 8 + 8
@@ -43,7 +46,7 @@ func Write(w io.Writer, s *State) error {
 	header := make([]byte, 0, headerSize)
 	header = append(header, magic...)
 	header = binary.LittleEndian.AppendUint32(header, Version)
-	header = binary.LittleEndian.AppendUint32(header, oldest)
+	header = binary.LittleEndian.AppendUint32(header, s.readable())
 	header = binary.LittleEndian.AppendUint64(header, uint64(len(text)))
 	header = binary.LittleEndian.AppendUint64(header, uint64(size))
 	buffered := bufio.NewWriter(w)
@@ -58,6 +61,14 @@ func Write(w io.Writer, s *State) error {
 		return fmt.Errorf("the server's state can't be written: %w", err)
 	}
 	return nil
+}
+
+// readable returns the oldest version whose readers understand what Write writes.
+func (s *State) readable() uint32 {
+	if slices.ContainsFunc(s.Rooms, func(r Room) bool { return r.Outgoing != nil }) {
+		return relaying
+	}
+	return oldest
 }
 
 // ErrVersion is returned by Decode for a file that this program is too old, or too new, to

@@ -84,6 +84,18 @@ type Room struct {
 	Log   *broadcast.SavedLog `json:"log"`
 	// Arrivals are what has yet to be announced; nil if that is nothing.
 	Arrivals *Arrivals `json:"arrivals,omitempty"`
+	// Outgoing is the log of what is said in it, if it relays; Returned the position there
+	// before which all has come back; and Left are clients whose connections have ended, and
+	// of which something has yet to.
+	Outgoing *broadcast.SavedLog `json:"outgoing,omitempty"`
+	Returned uint64              `json:"returned,omitempty"`
+	Left     []LeftClient        `json:"left,omitempty"`
+}
+
+// A LeftClient is a client that said which one it is.
+type LeftClient struct {
+	Client uint64 `json:"client"`
+	Said   uint64 `json:"said"` // all it has said is before that, in the outgoing log
 }
 
 // Arrivals are clients of which it has yet to be announced that they have joined, or left.
@@ -145,6 +157,8 @@ type Member struct {
 	Room    int    `json:"room"` // of State.Rooms
 	Cursor  uint64 `json:"cursor"`
 	LastOwn uint64 `json:"last_own,omitempty"`
+	// Said is LastOwn in the outgoing log, while what is before it has not come back.
+	Said uint64 `json:"said,omitempty"`
 	// IsNew says that the others have yet to be told that it has joined.
 	IsNew    bool          `json:"is_new,omitempty"`
 	FullIn   time.Duration `json:"full_in,omitempty"`  // after which it may send a burst
@@ -255,6 +269,9 @@ func (s *State) logs() []*broadcast.SavedLog {
 	for i := range s.Rooms {
 		if s.Rooms[i].Log != nil {
 			logs = append(logs, s.Rooms[i].Log)
+		}
+		if s.Rooms[i].Outgoing != nil {
+			logs = append(logs, s.Rooms[i].Outgoing)
 		}
 	}
 	return logs

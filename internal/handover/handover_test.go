@@ -46,6 +46,8 @@ func example() *State {
 		}},
 		Messages: bytes.Repeat([]byte("0123456789abcdef"), 2*wire.Size/16), Senders: senders, Times: times,
 	}
+	outgoing := *log
+	outgoing.First = 1
 	conn := Conn{
 		FD: 12, Sender: 1, Framing: 2, Message: []byte("part\x00"), Greeting: []byte("welcome"), UserTimeoutOff: true, Client: 99,
 		Pass: &Pass{Label: []byte("ann"), Room: "main", ID: []byte("id")}, HasName: true,
@@ -64,11 +66,13 @@ func example() *State {
 		Listeners: []Listener{{Server, 3}, {"page", 4}},
 		Memory:    &Memory{FD: 5, Piece: 64 << 10, Extent: 512, Pieces: 1024, Warm: []int{1, 2}, Populates: true},
 		Strangers: &broadcast.SavedLog{First: 1, NoticeNo: 1},
-		Rooms: []Room{{Name: "main", Epoch: 1 << 63, Log: log, Arrivals: &Arrivals{
-			Joined: 1, Left: 2, Names: []Arrival{{[]byte("ann\xff"), true}}, Away: [][]byte{[]byte("bob\xff")},
-		}}},
+		Rooms: []Room{{
+			Name: "main", Epoch: 1 << 63, Log: log,
+			Arrivals: &Arrivals{Joined: 1, Left: 2, Names: []Arrival{{[]byte("ann\xff"), true}}, Away: [][]byte{[]byte("bob\xff")}},
+			Outgoing: &outgoing, Returned: 3 * wire.Size, Left: []LeftClient{{Client: 5, Said: 4 * wire.Size}},
+		}},
 		Members: []Member{
-			{Conn: conn, Room: 0, Cursor: 2 * wire.Size, LastOwn: wire.Size, IsNew: true, FullIn: time.Second, Draining: &Cause{"words", 4, true, true, true}},
+			{Conn: conn, Room: 0, Cursor: 2 * wire.Size, LastOwn: wire.Size, Said: 4 * wire.Size, IsNew: true, FullIn: time.Second, Draining: &Cause{"words", 4, true, true, true}},
 			{Conn: Conn{FD: -1, Sender: 2}, Ended: "TLS"},
 		},
 		Pending: []Pending{{
@@ -91,6 +95,13 @@ func example() *State {
 		},
 		Others: map[string]json.RawMessage{"page": json.RawMessage(`{"port":8080}`)},
 	}
+}
+
+// firstExample returns the example as it was in version 1.
+func firstExample() *State {
+	s := example()
+	s.Rooms[0].Outgoing, s.Rooms[0].Returned, s.Rooms[0].Left, s.Members[0].Said = nil, 0, nil, 0
+	return s
 }
 
 func encode(t testing.TB, s *State) []byte {
@@ -147,22 +158,36 @@ func TestExampleHasAll(t *testing.T) {
 
 // A file of each version there was stays readable.
 func TestGolden(t *testing.T) {
-	const path = "testdata/version-1.state"
+	const current = "testdata/version-2.state"
 	if *update {
-		if err := os.WriteFile(path, encode(t, example()), 0o644); err != nil {
+		if err := os.WriteFile(current, encode(t, example()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b, err := os.ReadFile(filepath.FromSlash(path))
-	if err != nil {
-		t.Fatal(err)
+	for path, want := range map[string]*State{"testdata/version-1.state": firstExample(), current: example()} {
+		b, err := os.ReadFile(filepath.FromSlash(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode(b)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v; want %+v", path, got, err, want)
+		}
+		if path == current && !bytes.Equal(b, encode(t, want)) {
+			t.Errorf("the format has changed, and its version has not")
+		}
 	}
-	got, err := Decode(b)
-	if want := example(); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: %+v, %v; want %+v", path, got, err, want)
-	}
-	if Version == 1 && !bytes.Equal(b, encode(t, example())) {
-		t.Errorf("the format has changed, and its version has not")
+}
+
+// A state without a room that relays can be read by those that know of none.
+func TestOldReaders(t *testing.T) {
+	for _, test := range []struct {
+		state *State
+		want  uint32
+	}{{firstExample(), 1}, {example(), 2}} {
+		if got := binary.LittleEndian.Uint32(encode(t, test.state)[12:]); got != test.want {
+			t.Errorf("the oldest version that reads it is %d, want %d", got, test.want)
+		}
 	}
 }
 
@@ -176,14 +201,14 @@ func TestRefusals(t *testing.T) {
 		return b
 	}
 	if _, err := Decode(change(8, 9)); err != nil {
-		t.Errorf("version 9, which readers of version 1 can read: %v", err)
+		t.Errorf("version 9, which readers of version 2 can read: %v", err)
 	}
 	for _, test := range []struct {
 		what, want string
 		b          []byte
 		isVersion  bool
 	}{
-		{"a newer version", "of version 9, which readers of version 2 can read", change(8, 9, 0, 0, 0, 2), true},
+		{"a newer version", "of version 9, which readers of version 3 can read", change(8, 9, 0, 0, 0, 3), true},
 		{"version 0", "of version 0", change(8, 0), true},
 		{"nothing", "not the state of a server", nil, false},
 		{"another file", "not the state of a server", []byte(strings.Repeat("SQLite format 3", 9)), false},

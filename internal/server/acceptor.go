@@ -52,6 +52,8 @@ type acceptor struct {
 	conns        *list.List // of *pendingConn, oldest first
 	byConn       map[*conn]*pendingConn
 	spares       spares[pendingConn]
+	behind       []*conn       // wait until their rooms have what they have, see behind.go
+	behindAt     time.Time     // when to look at those; zero if there are none
 	all          pendingSet    // the connections whose state is pending or delayed
 	late         pendingSet    // of those, the ones past their grace
 	firstInGrace *list.Element // of conns, the first within its grace; nil if there is none
@@ -84,19 +86,21 @@ const minMembers = 64
 // A pendingConn is what the acceptor keeps for a connection until it is a
 // member: while it is pending, and while it is echoing.
 type pendingConn struct {
-	conn    *conn
-	since   time.Time
-	remote  netip.Addr        // at the far end of its socket
-	has     Since             // what it says it has of the room; see Adopted
-	proxied bool              // a proxy's header may yet come, so its client is not known
-	header  []byte            // what came of that
-	room    *Room             // whose key it gave; nil before that
-	checked *Checked          // what came of checking the key that it gave; nil before that
-	waited  bool              // a wake-up, for a slot in the room or its name
-	looked  bool              // its key may be looked at
-	judged  bool              // the origins know whether its key is right
-	join    *broadcast.Cursor // its join cursor, while it is echoing
-	element *list.Element     // of the acceptor's conns
+	conn     *conn
+	since    time.Time
+	remote   netip.Addr         // at the far end of its socket
+	has      Since              // what it says it has of the room; see Adopted
+	proxied  bool               // a proxy's header may yet come, so its client is not known
+	header   []byte             // what came of that
+	room     *Room              // whose key it gave; nil before that
+	checked  *Checked           // what came of checking the key that it gave; nil before that
+	waited   bool               // a wake-up, for a slot in the room or its name
+	until    broadcast.Position // what has to come back before it is admitted, see Room.hasReturned
+	isBehind bool               // it waits for that, or for more of the room's log
+	looked   bool               // its key may be looked at
+	judged   bool               // the origins know whether its key is right
+	join     *broadcast.Cursor  // its join cursor, while it is echoing
+	element  *list.Element      // of the acceptor's conns
 
 	inAll, inLate *list.Element // of the acceptor's sets; nil if it is not in them
 	delay         *list.Element // of the acceptor's delays; nil if it is not in them
@@ -294,7 +298,7 @@ func (a *acceptor) remove(p *pendingConn) {
 // deadline returns when the acceptor has to run at the latest; zero is whenever
 // something happens.
 func (a *acceptor) deadline() time.Time {
-	at := earliest(a.resumeAt, a.nextLateAt(), a.refusals.Due())
+	at := earliest(a.resumeAt, a.nextLateAt(), a.refusals.Due(), a.behindAt)
 	if first := a.delays.first(); first != nil {
 		at = earliest(at, a.ownTime(first.at))
 	}
@@ -312,8 +316,11 @@ func (a *acceptor) expire() {
 			return
 		}
 		why := causeTimeout
-		if p.conn.state == delayed {
+		switch {
+		case p.conn.state == delayed:
 			why = causeDelayed
+		case p.isBehind && p.conn.state == waiting:
+			why = causeBehind
 		}
 		a.end(p.conn, why)
 	}

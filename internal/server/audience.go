@@ -87,9 +87,9 @@ type limits struct {
 
 // begin begins a wake-up.
 func (a *audience) begin() {
-	log := a.room.log
-	a.room.restrain(log.Pressed(), log.Held(), a.wall, &a.counts)
-	a.shares.begin(log.Pressed(), log.Space(), a.now)
+	input := a.room.input()
+	a.room.restrain(a.room.isPressed(), a.room.isHeld(), a.wall, &a.counts)
+	a.shares.begin(input.Pressed(), input.Space(), a.now)
 	a.rates.begin(a.room.rate.Load(), a.now)
 	a.resume()
 	a.resumeLimited()
@@ -98,8 +98,26 @@ func (a *audience) begin() {
 // join has the audience read the log. Whoever publishes wakes the loop, and tells it
 // which room has something new.
 func (a *audience) join() {
-	a.cursor = a.room.log.Join(a.wakeLoop)
-	a.written = a.cursor.Position()
+	cursor := a.room.log.Join(a.wakeLoop)
+	a.joined(cursor, cursor.Position())
+}
+
+// joined has the audience go on with a cursor in the log: every member that does not lag
+// has everything before a position.
+func (a *audience) joined(cursor *broadcast.Cursor, written broadcast.Position) {
+	a.cursor, a.written = cursor, written
+	if a.room.relay != nil {
+		a.room.relay.watch(a.inbox.loop, a.wakeLoop)
+	}
+}
+
+// leave ends the audience's reading of the log.
+func (a *audience) leave() {
+	a.cursor.Leave()
+	a.cursor = nil
+	if a.room.relay != nil {
+		a.room.relay.unwatch(a.inbox.loop)
+	}
 }
 
 func (a *audience) wakeLoop() {
@@ -152,18 +170,21 @@ func (a *audience) handle(c *conn, e *netpoll.Event) {
 	}
 }
 
-// publish appends what was read to the room's log.
+// publish appends what was read to the room's log, or to the outgoing one.
 func (a *audience) publish() {
 	if a.batch.Len() == 0 {
 		return
 	}
-	log := a.room.log
+	log := a.room.input()
 	a.turnOutput()
 	a.output.measure(a.batch.Len(), 0)
 	a.counts.messages += uint64(a.batch.Len() / wire.Size)
 	log.Append(a.batch, a.wall)
 	log.Wake(a.cursor)
 	end := log.End()
+	if log != a.room.log {
+		end |= inOutgoing
+	}
 	for _, c := range a.authors {
 		c.lastOwn = end
 	}
@@ -232,6 +253,9 @@ func (a *audience) write(c *conn, head broadcast.Position) {
 	if c.state != member {
 		return
 	}
+	if c.lastOwn >= inOutgoing && a.room.hasReturned(c.lastOwn) {
+		c.lastOwn = a.room.log.End() // which is after all of them
+	}
 	switch out := c.write(&a.output, head); out.kind {
 	case done:
 		a.endLag(c)
@@ -254,8 +278,7 @@ func (a *audience) advance() {
 	switch {
 	case a.cursor == nil:
 	case len(a.members) == 0:
-		a.cursor.Leave()
-		a.cursor = nil
+		a.leave()
 	default:
 		oldest := a.written
 		for _, c := range a.lagging {
@@ -322,7 +345,7 @@ func (a *audience) deadline() time.Time {
 		return a.now // so that the loop does not wait
 	}
 	at := earliest(a.retryAt, a.checkStallsAt, a.rates.tickAt, a.rates.sweepAt)
-	if !a.room.log.Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
+	if !a.room.input().Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
 		at = earliest(at, a.shares.tickAt)
 	}
 	return at

@@ -28,6 +28,7 @@ type fanOut struct {
 	sender    int
 	receivers []receiver
 	scratch   []byte
+	link      *benchLink // nil unless the room relays
 }
 
 // A receiver is a member, and the other end of its connection.
@@ -39,6 +40,12 @@ type receiver struct {
 // newFanOut returns a fan-out to receivers of some framing, from a sender without any.
 func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	t.Helper()
+	return newFanOutIn(t, RoomConfig{Key: "key", Backlog: 32 << 20}, receivers, framing)
+}
+
+// newFanOutIn returns a fan-out in a room with some settings.
+func newFanOutIn(t testing.TB, c RoomConfig, receivers int, framing framing) *fanOut {
+	t.Helper()
 	poller, err := netpoll.New()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +53,7 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	t.Cleanup(poller.Destroy)
 	logger := slog.New(slog.DiscardHandler)
 	memory := newMemory(logger)
-	r := newRoom(RoomConfig{Key: "key", Backlog: 32 << 20}, 1, newPool(memory))
+	r := newRoom(c, 1, newPool(memory))
 	sending := new(sendChoice)
 	sending.learn(standardTrial)
 	out := output{memory: memory, sending: sending, logger: logger, limits: standardSend}
@@ -57,6 +64,9 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 		room:    r,
 		scratch: make([]byte, 1<<20),
 	}
+	if c.Relay {
+		f.link = newBenchLink(r)
+	}
 	f.sender = f.join(raw).fd
 	for range receivers {
 		f.receivers = append(f.receivers, f.join(framing))
@@ -64,7 +74,10 @@ func newFanOut(t testing.TB, receivers int, framing framing) *fanOut {
 	f.loop.audiences.of(r).turnOutput()
 	t.Cleanup(func() {
 		f.loop.shutdown()
-		r.log.Close()
+		r.endLogs()
+		if f.link != nil {
+			f.link.follower.Close()
+		}
 	})
 	return f
 }
@@ -141,6 +154,33 @@ func (f *fanOut) turn() {
 	if running, err := f.loop.turn(); !running || err != nil {
 		f.t.Fatalf("the loop ends: %v", err)
 	}
+	if f.link != nil {
+		f.link.bringBack(f.t)
+	}
+}
+
+// A benchLink delivers at once what it takes from a room that relays.
+type benchLink struct {
+	room     *Room
+	follower *broadcast.Follower
+	entries  [128]broadcast.Entry
+	batch    *broadcast.Batch
+}
+
+func newBenchLink(r *Room) *benchLink {
+	return &benchLink{room: r, follower: broadcast.NewGroup().Named("cluster").FollowLossless(r.Outgoing(), nil), batch: broadcast.NewBatch(MaxDelivery)}
+}
+
+func (l *benchLink) bringBack(t testing.TB) {
+	for n := l.follower.Take(l.entries[:]); n > 0; n = l.follower.Take(l.entries[:]) {
+		for i := range l.entries[:n] {
+			e := &l.entries[i]
+			l.batch.Add(e.From, copy(l.batch.Free(), e.Message[:]))
+		}
+		if !l.room.Deliver(l.batch, l.entries[0].Time) {
+			t.Fatal("a room that is free refuses a delivery")
+		}
+	}
 }
 
 // A message is not allocated for on its way through a loop, whether it is sent by
@@ -170,6 +210,25 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Nor is it in a room that relays.
+func TestRelayedFanOutAllocatesNothing(t *testing.T) {
+	for _, framing := range framings {
+		t.Run(framing.what, func(t *testing.T) {
+			f := newFanOutIn(t, relayed, 4, framing.framing)
+			messages := fanOutMessages(64)
+			for range 200 {
+				f.send(messages)
+			}
+			if n := testing.AllocsPerRun(100, func() { f.send(messages) }); n != 0 {
+				t.Errorf("%v allocations for 64 messages", n)
+			}
+		})
+	}
+}
+
+// relayed are the settings of a room that relays.
+var relayed = RoomConfig{Key: "key", Backlog: 32 << 20, Relay: true}
 
 // Nor is it while the room has a rate.
 func TestRateAllocatesNothing(t *testing.T) {
@@ -205,18 +264,35 @@ func BenchmarkFanOut(b *testing.B) {
 		for _, messages := range []int{1, 64, 128} {
 			for _, framing := range framings {
 				b.Run(fmt.Sprintf("%d receivers/%d messages/%s", receivers, messages, framing.what), func(b *testing.B) {
-					f := newFanOut(b, receivers, framing.framing)
-					sent := fanOutMessages(messages)
-					b.ReportAllocs()
-					for b.Loop() {
-						f.send(sent)
-					}
-					deliveries := float64(b.N) * float64(receivers) * float64(messages)
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
+					fanOutAll(b, newFanOut(b, receivers, framing.framing), messages)
 				})
 			}
 		}
 	}
+}
+
+// The cost of the same in a room that relays, without what is between the link and itself.
+func BenchmarkRelayedFanOut(b *testing.B) {
+	for _, receivers := range []int{1, 100, mostPairs(b, 10_000)} {
+		for _, messages := range []int{1, 64, 128} {
+			for _, framing := range framings {
+				b.Run(fmt.Sprintf("%d receivers/%d messages/%s", receivers, messages, framing.what), func(b *testing.B) {
+					fanOutAll(b, newFanOutIn(b, relayed, receivers, framing.framing), messages)
+				})
+			}
+		}
+	}
+}
+
+// fanOutAll sends messages as often as a benchmark wants.
+func fanOutAll(b *testing.B, f *fanOut, messages int) {
+	sent := fanOutMessages(messages)
+	b.ReportAllocs()
+	for b.Loop() {
+		f.send(sent)
+	}
+	deliveries := float64(b.N) * float64(len(f.receivers)) * float64(messages)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
 }
 
 // What it costs a loop to measure what it sends, for each lap: a wake-up that sends

@@ -43,7 +43,8 @@ const (
 	delayed
 	// waiting: it gave a key, and waits until that has been checked, see pass.go; or the
 	// right one, and waits until the client's former connection has ended, see takeover.go,
-	// or for the next wake-up, if the room was full or its name taken.
+	// or until the room has what it has, see behind.go; or for the next wake-up, if the room
+	// was full or its name taken.
 	waiting
 	// echoing: it gave the right key and has a slot. Nothing else may be written
 	// to it before its echo.
@@ -75,7 +76,7 @@ type conn struct {
 	framing        framing
 
 	cursor  broadcast.Position // what it has been sent, in the room's log
-	lastOwn broadcast.Position // none of its own messages is at or after it
+	lastOwn broadcast.Position // none of its own messages is at or after it; or inOutgoing
 
 	partial *partial // what is incomplete of what it sends or is sent; nil while nothing is
 	lag     *lag     // set while it has yet to receive something

@@ -124,6 +124,8 @@ var (
 // nothing until Thaw. What they have taken and not yet printed or written is theirs to look
 // after.
 //
+// Rooms that relay refuse deliveries until Thaw.
+//
 // Connections over TLS are not passed on. In the state they are members that have ended;
 // here they stay until EndUnpassed or the end of the process.
 //
@@ -137,6 +139,7 @@ func (s *Server) Freeze(settle func() error) (*handover.State, error) {
 		return nil, err
 	}
 	s.pool.Pause()
+	s.freezeRelays(true)
 	state, err := s.freeze(settle)
 	if err != nil {
 		s.Thaw()
@@ -191,6 +194,9 @@ func (s *Server) freeze(settle func() error) (*handover.State, error) {
 	logs := []*broadcast.Log{s.rooms.strangers}
 	for _, room := range s.rooms.all() {
 		logs = append(logs, room.log)
+		if room.relay != nil {
+			logs = append(logs, room.relay.outgoing)
+		}
 	}
 	s.paused = broadcast.PauseFollowers(logs)
 	r := s.running()
@@ -204,6 +210,7 @@ func (s *Server) freeze(settle func() error) (*handover.State, error) {
 func (s *Server) Thaw() {
 	s.paused.Resume()
 	s.paused = nil
+	s.freezeRelays(false)
 	s.pool.Resume()
 	s.freezer.thaw()
 	s.freezing.Unlock()

@@ -16,7 +16,7 @@ func (a *audience) joinAt(p broadcast.Position) {
 	if err != nil {
 		panic("server: a log does not keep what a cursor keeps: " + err.Error())
 	}
-	a.cursor, a.written = cursor, a.room.log.Head()
+	a.joined(cursor, a.room.log.Head())
 }
 
 // restore makes a connection that the loop has registered a member again.

@@ -20,6 +20,11 @@ func (s *restoring) populate(r *running) (others []int) {
 	a.lastID = max(a.lastID, s.state.LastID)
 	r.loops[0].restoreCounts(s.state.Counts)
 	r.rooms.draining.Store(s.state.Drains)
+	for i, room := range s.rooms {
+		if room != nil && room.relay != nil {
+			r.identities.restoreLeft(room, s.state.Rooms[i].Left)
+		}
+	}
 	for i := range s.members {
 		m := &s.members[i]
 		room := s.rooms[m.Room]
@@ -109,9 +114,9 @@ func (s *restoring) finish(r *running) {
 		if room != nil {
 			s.keepers[i].Leave()
 			room.log.DropFollowers()
-			continue
+			room.input().DropFollowers()
 		}
-		for _, p := range s.state.Rooms[i].Log.Pieces {
+		for _, p := range s.unused(i) {
 			if data := s.piece(p.Number); data != nil {
 				s.memory.Give(data, p.Lent)
 			}
@@ -120,9 +125,25 @@ func (s *restoring) finish(r *running) {
 	r.rooms.strangers.DropFollowers()
 }
 
+// unused returns the segments of the logs of a room, by its index, that were not restored.
+func (s *restoring) unused(i int) []broadcast.SavedPiece {
+	switch saved, room := &s.state.Rooms[i], s.rooms[i]; {
+	case room == nil:
+		return piecesOf(saved)
+	case saved.Outgoing == nil:
+		return nil
+	case room.relay == nil:
+		return saved.Outgoing.Pieces
+	}
+	return nil
+}
+
 // restoreMember makes a connection a member again.
 func (l *loop) restoreMember(s *restoring, m *restoredMember, room *Room) {
 	a, c := l.audiences.get(room), m.conn
+	if m.Said > 0 && room.relay != nil {
+		c.lastOwn = broadcast.Position(m.Said) | inOutgoing
+	}
 	if a.cursor == nil {
 		a.joinAt(s.keepers[m.Room].Position())
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -85,6 +86,9 @@ func CheckState(state *handover.State) error {
 		if err := state.Rooms[i].Log.Check(s.senders); err != nil {
 			return err
 		}
+		if err := checkRelay(&state.Rooms[i], s.senders); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -132,14 +136,22 @@ func (s *Server) restoreConns() {
 
 // pieces returns the pieces of the memory in which the logs lie.
 func pieces(state *handover.State) (taken []int) {
-	for _, room := range state.Rooms {
-		for _, p := range room.Log.Pieces {
+	for i := range state.Rooms {
+		for _, p := range piecesOf(&state.Rooms[i]) {
 			if p.Number >= 0 {
 				taken = append(taken, p.Number)
 			}
 		}
 	}
 	return taken
+}
+
+// piecesOf returns the segments of a room's logs.
+func piecesOf(room *handover.Room) []broadcast.SavedPiece {
+	if room.Outgoing == nil {
+		return room.Log.Pieces
+	}
+	return slices.Concat(room.Log.Pieces, room.Outgoing.Pieces)
 }
 
 // A restoring server is a state of which some rooms have been opened.
@@ -210,6 +222,9 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 				return nil, err
 			}
 			m.conn.cursor, m.conn.lastOwn = broadcast.Position(m.Cursor), broadcast.Position(m.LastOwn)
+			if err := checkSaid(m.Member, &state.Rooms[m.Room]); err != nil {
+				return nil, err
+			}
 		}
 		if m.Ended == "" && m.Draining == nil { // or it is sent nothing more
 			log := state.Rooms[m.Room].Log
@@ -314,6 +329,9 @@ func (s *restoring) open(room *Room, hasEpochs bool) (bool, error) {
 	}
 	keeper, err := room.log.JoinAt(s.oldest[i], func() {})
 	if err != nil {
+		return false, err
+	}
+	if err := s.restoreRelay(room, saved); err != nil {
 		return false, err
 	}
 	if !hasEpochs {

@@ -72,9 +72,14 @@ func (s *saver) saveLogs() {
 	s.state.Strangers = s.rooms.strangers.Save(&s.senders, func([]byte) (int, bool) { return -1, false })
 	for i, room := range s.rooms.all() {
 		s.index[room] = i
-		s.state.Rooms = append(s.state.Rooms, handover.Room{
+		saved := handover.Room{
 			Name: room.name, Epoch: room.epochs.Current(), Log: room.log.Save(&s.senders, piece), Arrivals: room.saveArrivals(),
-		})
+		}
+		if room.relay != nil {
+			saved.Outgoing, saved.Returned = room.relay.outgoing.Save(&s.senders, piece), uint64(room.relay.returned.Position())
+			saved.Left = s.identities.saveLeft(room)
+		}
+		s.state.Rooms = append(s.state.Rooms, saved)
 	}
 }
 
@@ -91,7 +96,12 @@ func (s *saver) saveMembers(l *loop) {
 			}
 		}
 		for _, c := range a.members {
-			m := handover.Member{Conn: s.conn(c, a.room), Room: s.index[a.room], Cursor: uint64(c.cursor), LastOwn: uint64(c.lastOwn)}
+			m := handover.Member{Conn: s.conn(c, a.room), Room: s.index[a.room], Cursor: uint64(c.cursor)}
+			if own := c.lastOwn; own < inOutgoing {
+				m.LastOwn = uint64(own)
+			} else {
+				m.Said = uint64(own &^ inOutgoing)
+			}
 			if why, isDraining := ending[c]; isDraining {
 				m.Draining = &handover.Cause{Words: why.words, Level: int(why.level), Reset: why.reset, Complete: why.complete, Failed: why.failed}
 			}

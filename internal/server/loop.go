@@ -243,6 +243,7 @@ func (l *loop) intake(events []netpoll.Event) {
 // accept does the acceptor's share of a wake-up.
 func (l *loop) accept(events []netpoll.Event) {
 	a := l.acceptor
+	a.lookAtBehind()
 	a.admitWaiting()
 	a.attendKeyring()
 	l.closeEnded()

@@ -43,7 +43,7 @@ func (a *audience) read(c *conn) {
 // mayRead returns how many bytes the room takes from a member now, and makes sure
 // that the batch has space for them.
 func (a *audience) mayRead(c *conn) int {
-	log := a.room.log
+	log := a.room.input()
 	// What is read but not appended does not press the room yet, so it may not
 	// add up to more than what is left below the low watermark.
 	if len(a.batch.Free()) < maxRead || a.batch.Len() >= log.Headroom() && !log.Pressed() {
@@ -102,7 +102,7 @@ func (a *audience) resume() {
 		a.retryAt = time.Time{}
 		a.retryDeferred()
 	}
-	if a.room.log.Held() || a.now.Before(a.shares.tickAt) {
+	if a.room.input().Held() || a.now.Before(a.shares.tickAt) {
 		return
 	}
 	a.shares.tickAt = time.Time{}

@@ -23,6 +23,7 @@ const (
 	unexpectedTLS
 	roomIsFull
 	nameIsTaken
+	roomIsBehind
 	tooLate
 	evicted
 	addressDenied
@@ -54,6 +55,7 @@ var reasonNames = [reasonCount]string{
 	unexpectedTLS:      "unexpected_tls",
 	roomIsFull:         "room_full",
 	nameIsTaken:        "name_taken",
+	roomIsBehind:       "room_behind",
 	tooLate:            "authentication_timeout",
 	evicted:            "evicted",
 	addressDenied:      "address_denied",

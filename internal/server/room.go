@@ -37,6 +37,10 @@ type RoomConfig struct {
 	UniqueNames Skeletons
 	// Announce has the server say in the room who joins and who leaves.
 	Announce bool
+	// Relay has what is said in the room go to its members only after it has been somewhere
+	// else: it is appended to the log that Room.Outgoing returns, and Room.Deliver brings
+	// it back.
+	Relay bool
 	// Epochs say what the numbers are worth that clients have; nil is a new epoch.
 	Epochs Epochs
 }
@@ -68,6 +72,7 @@ type Room struct {
 	rate   atomic.Pointer[rateLimit] // nil: there is none
 	at     []roomAt                  // by loop
 	log    *broadcast.Log
+	relay  *relay // nil: what is said is appended to log
 
 	arrivals  atomic.Pointer[arrivals]  // nil: nothing was ever to be announced
 	restraint atomic.Pointer[restraint] // nil: it was never pressed
@@ -95,7 +100,14 @@ func newRoom(c RoomConfig, loops int, pool *broadcast.Pool) *Room {
 	r.names.lookBy(c.UniqueNames)
 	r.setAnnounce(c.Announce)
 	r.open.Store(int32(loops))
-	r.log = pool.NewLog(c.Backlog, loops*batchSize)
+	slack := loops * batchSize
+	if c.Relay {
+		slack = MaxDelivery
+	}
+	r.log = pool.NewLog(c.Backlog, slack)
+	if c.Relay {
+		r.relay = newRelay(c, loops, pool, r.log)
+	}
 	r.log.Retain(max(c.Kept, c.Replay), c.Replay)
 	return r
 }
@@ -158,7 +170,7 @@ func (r *Room) closeAt() {
 // slot is taken: the acceptor may have assigned a client to a loop that had closed it.
 func (r *Room) closeLog() {
 	if r.open.Load() == 0 && r.taken.Load() == 0 {
-		r.log.Close()
+		r.endLogs()
 	}
 }
 

@@ -80,6 +80,7 @@ type Server struct {
 	answers    answerQueue // of the keyring
 	speaker    *speaker
 	motd       atomic.Pointer[motd]
+	freed      chan struct{} // see Freed
 	listeners  []int
 	handoff    handoffQueue
 	reports    lastReports
@@ -111,7 +112,7 @@ func newServer(config Config, memory func(*slog.Logger) fileMemory) (*Server, er
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), serving: make(chan struct{}), ended: make(chan struct{}),
+		config: config, rooms: newRooms(), memory: memory(config.Logger), identities: newIdentities(), passes: newPasses(), freezer: newFreezer(), freed: make(chan struct{}, 1), serving: make(chan struct{}), ended: make(chan struct{}),
 		speaker: newSpeaker(cmp.Or(config.Name, "server")),
 	}
 	s.pool = newPool(s.memory)
@@ -143,6 +144,9 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 	}
 	room := newRoom(c, s.config.Loops, s.pool)
 	room.speaker = s.speaker
+	if room.relay != nil {
+		room.relay.freed = s.freed
+	}
 	err := s.restoreRoom(room, hasEpochs)
 	if err == nil && prepare != nil {
 		err = prepare(room)
@@ -156,7 +160,7 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 		err = s.rooms.add(room)
 	}
 	if err != nil {
-		room.log.Close()
+		room.endLogs()
 		return nil, err
 	}
 	return room, nil
@@ -174,7 +178,7 @@ func (s *Server) Close(room *Room) {
 	}
 	room.closing.Store(true)
 	if !s.isServing {
-		room.log.Close()
+		room.endLogs()
 		return
 	}
 	s.closing[room] = struct{}{}
@@ -351,10 +355,10 @@ func (s *Server) end() {
 	defer s.mu.Unlock()
 	s.hasEnded = true
 	for _, room := range s.rooms.all() {
-		room.log.Close()
+		room.endLogs()
 	}
 	for room := range s.closing {
-		room.log.Close()
+		room.endLogs()
 	}
 	s.rooms.strangers.Close()
 	if s.memory != nil {
@@ -368,6 +372,7 @@ func (s *Server) leaveLoops() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.isServing = false
+	s.stopRelays()
 	close(s.ended)
 	last := make([]*report, len(s.loops))
 	for i, l := range s.loops {

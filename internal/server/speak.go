@@ -42,12 +42,13 @@ type speech struct {
 
 // spoken is what came of a speech.
 type spoken struct {
-	number uint64 // of the first message
+	number uint64 // of the first message; 0 if it is not known yet
 	err    error
 }
 
 // Speak says messages in a room, one at least and MaxSpeech at most, which follow one
-// another, and returns the number of the first. It waits for the first loop's next wake-up,
+// another, and returns the number of the first; 0 if the room relays, since that is known
+// only when they have come back. It waits for the first loop's next wake-up,
 // which there is none of before the server serves, and for nothing else: if the room is
 // held, nothing is said, and the error is ErrHeld. If ctx is done before, they may be said
 // all the same. The messages are from's for the console and the history, whatever name they
@@ -153,10 +154,10 @@ func (l *loop) speak() {
 	l.announceDue(rooms)
 }
 
-// sayAll appends messages to a room's log, if that takes them now. The batch of the loop is
-// empty between two audiences.
+// sayAll appends messages to a room's log, or to the outgoing one, if that takes them now.
+// The batch of the loop is empty between two audiences.
 func (l *loop) sayAll(room *Room, from *broadcast.Sender, messages []wire.Message) (number uint64, err error) {
-	log, batch := room.log, l.common.batch
+	log, batch := room.input(), l.common.batch
 	switch {
 	case room.closing.Load(): // the log is closed after that, but not before this loop has closed the room
 		return 0, ErrRoomClosed
@@ -167,7 +168,9 @@ func (l *loop) sayAll(room *Room, from *broadcast.Sender, messages []wire.Messag
 		batch.Add(from, copy(batch.Free(), messages[i][:]))
 	}
 	l.counts.messages += uint64(len(messages))
-	number = log.Number(log.End())
+	if log == room.log {
+		number = log.Number(log.End())
+	}
 	log.Append(batch, l.wall)
 	log.Wake(nil)
 	return number, nil

@@ -154,10 +154,10 @@ func (s *Stats) setCounts(t *tally) {
 // addRoom adds what a room is like.
 func (s *Stats) addRoom(r *Room) {
 	s.Rooms++
-	if r.log.Pressed() {
+	if r.isPressed() {
 		s.RoomsPressed++
 	}
-	if r.log.Held() {
+	if r.isHeld() {
 		s.RoomsHeld++
 	}
 	if slots := r.slots.Load(); slots > 0 {

@@ -2,20 +2,26 @@
 
 package server
 
-import "sync"
+import (
+	"sync"
+
+	"sop-chat/internal/broadcast"
+)
 
 // A client that comes back may do so before the server has noticed that its former
 // connection is gone, or has read all that came over it. What was read later would
 // reach the client as if it had never arrived, and it would send that again. And the
 // former connection would have a slot. So a client may say which one it is
 // (Adopted.Client). Its former connection is then ended, what came over it is
-// published, and only then is the new one admitted.
+// published, and only then is the new one admitted. In a room that relays, what came over
+// it has to come back before, see behind.go.
 
 // identities are the connections of clients that say which one they are, in all rooms.
 type identities struct {
 	mu     sync.Mutex
 	byID   map[identityID]*identity
 	byConn map[*conn]*identity // of both that an identity may have
+	left   []*identity         // the oldest first; what their connections had sent had not come back when those ended
 	ready  []*conn             // they waited, and need not any more
 	wake   func()              // wakes the acceptor's loop for those
 }
@@ -29,19 +35,27 @@ type identityID struct {
 
 // An identity is a client's number, and the connection that has it.
 type identity struct {
-	id   identityID
-	conn *conn
-	loop *inbox // of the loop of conn; nil until it is a member
-	next *conn  // waits for the end of conn
+	id    identityID
+	conn  *conn              // nil if it has ended, and what it had sent has not come back
+	until broadcast.Position // then all that is before has to, see Room.hasReturned
+	loop  *inbox             // of the loop of conn; nil until it is a member
+	next  *conn              // waits for the end of conn, or for what that had sent
 }
 
 func newIdentities() *identities {
 	return &identities{byID: make(map[identityID]*identity), byConn: make(map[*conn]*identity)}
 }
 
-// claim gives an identity to a connection. If another has it, that is returned, with
-// its loop, and has to be ended; and one that waited for the same, too.
-func (s *identities) claim(room *Room, number uint64, c *conn) (former *conn, of *inbox, waiting *conn) {
+// A claimed is what stands in the way of a connection that claims an identity.
+type claimed struct {
+	former  *conn              // has it, and is to be ended
+	of      *inbox             // of the loop of former; nil if that is no member yet
+	waiting *conn              // waited for the same, and is to be ended
+	until   broadcast.Position // what has to come back; 0: nothing
+}
+
+// claim gives an identity to a connection, or has it wait for that.
+func (s *identities) claim(room *Room, number uint64, c *conn) (before claimed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := identityID{room, number}
@@ -50,12 +64,21 @@ func (s *identities) claim(room *Room, number uint64, c *conn) (former *conn, of
 	case i == nil:
 		i = &identity{id: id, conn: c}
 		s.byID[id] = i
-	case i.conn != c:
-		former, of, waiting = i.conn, i.loop, i.next
-		i.next = c
+	case i.conn == c:
+	case i.conn == nil && room.hasReturned(i.until):
+		before.waiting = i.next
+		i.conn, i.next = c, nil
+	default:
+		before = claimed{former: i.conn, of: i.loop, waiting: i.next}
+		if i.next = c; i.conn == nil {
+			before.until = i.until
+		}
+	}
+	if before.waiting == c {
+		before.waiting = nil
 	}
 	s.byConn[c] = i
-	return former, of, waiting
+	return before
 }
 
 // has reports whether a connection has an identity.
@@ -84,6 +107,13 @@ func (s *identities) leave(c *conn) {
 	case i == nil:
 	case i.next == c:
 		i.next = nil
+	case i.conn == c && !i.id.room.hasReturned(c.lastOwn):
+		i.conn, i.loop, i.until = nil, nil, c.lastOwn
+		s.left = append(s.left, i)
+		if i.next != nil { // it goes on waiting, for that
+			s.ready = append(s.ready, i.next)
+			s.wake()
+		}
 	case i.conn == c && i.next == nil:
 		delete(s.byID, i.id)
 	case i.conn == c:
@@ -91,6 +121,24 @@ func (s *identities) leave(c *conn) {
 		s.ready = append(s.ready, i.conn)
 		s.wake()
 	}
+	s.forget()
+}
+
+// forget forgets identities whose connections have left and had all that they had sent come
+// back. The caller holds the lock.
+func (s *identities) forget() {
+	for len(s.left) > 0 {
+		i := s.left[0]
+		if i.conn == nil && (i.next != nil || !i.id.room.hasReturned(i.until)) {
+			return
+		}
+		if i.conn == nil && s.byID[i.id] == i {
+			delete(s.byID, i.id)
+		}
+		s.left[0] = nil
+		s.left = s.left[1:]
+	}
+	s.left = nil
 }
 
 // retry has a connection be ready at the next wake-up.
@@ -111,25 +159,28 @@ func (s *identities) takeReady() []*conn {
 }
 
 // takeOver ends the former connection of a client that has authenticated, and reports
-// whether there is none. Otherwise the connection waits, without being read.
+// whether there is none, and nothing else to wait for. Otherwise the connection waits,
+// without being read.
 func (a *acceptor) takeOver(p *pendingConn) bool {
-	if p.has.Client == 0 || p.conn.framing != numbered {
+	if p.conn.framing != numbered {
 		return true
 	}
-	c := p.conn
-	former, of, waiting := a.identities.claim(p.room, p.has.Client, c)
-	if former == nil {
-		return true
+	var before claimed
+	if p.has.Client != 0 {
+		before = a.identities.claim(p.room, p.has.Client, p.conn)
+	}
+	if before.waiting != nil {
+		a.end(before.waiting, causeReplaced)
+	}
+	switch p.until = before.until; {
+	case before.former == nil:
+		return !a.waitIfBehind(p)
+	case before.of == nil:
+		a.end(before.former, causeReplaced) // it has not had its echo
+	default:
+		a.put(before.of, assignment{conn: before.former, cause: causeReplaced})
 	}
 	a.wait(p)
-	if waiting != nil {
-		a.end(waiting, causeReplaced)
-	}
-	if of == nil {
-		a.end(former, causeReplaced) // it has not had its echo
-	} else {
-		a.put(of, assignment{conn: former, cause: causeReplaced})
-	}
 	return false
 }
 

@@ -16,8 +16,8 @@ func TestIdentities(t *testing.T) {
 	of := new(inbox)
 	expect := func(c *conn, wantFormer *conn, wantOf *inbox, wantWaiting *conn) {
 		t.Helper()
-		if former, loop, waiting := s.claim(nil, 7, c); former != wantFormer || loop != wantOf || waiting != wantWaiting {
-			t.Errorf("the former is %p of loop %p, and %p waited; want %p, %p, %p", former, loop, waiting, wantFormer, wantOf, wantWaiting)
+		if got, want := s.claim(nil, 7, c), (claimed{former: wantFormer, of: wantOf, waiting: wantWaiting}); got != want {
+			t.Errorf("%+v is in its way, want %+v", got, want)
 		}
 	}
 	expect(first, nil, nil, nil)

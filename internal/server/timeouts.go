@@ -69,7 +69,7 @@ const stallChecks = 8
 // long.
 func (a *audience) checkStalls() {
 	log := a.room.log
-	a.room.restrain(log.Pressed(), log.Held(), a.wall, &a.counts)
+	a.room.restrain(a.room.isPressed(), a.room.isHeld(), a.wall, &a.counts)
 	held, due := log.Held(), !a.checkStallsAt.IsZero() && !a.now.Before(a.checkStallsAt)
 	begins := log.Pressed() && a.checkStallsAt.IsZero()
 	if held == a.wasHeld && !begins && !due { // a hold's time is counted from its beginning to its end

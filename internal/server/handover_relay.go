@@ -1,0 +1,94 @@
+//go:build linux
+
+package server
+
+import (
+	"errors"
+	"fmt"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/handover"
+	"sop-chat/internal/wire"
+)
+
+// What is under way in a room that relays is handed over with it: its outgoing log, and where
+// what has come back ends. A link follows the log in a group with a name, and so begins
+// where the one before was.
+
+// errRelay is returned for a room of a state that relays, and is opened as one that does not.
+var errRelay = errors.New("what is said in the room has yet to come back from other servers, so it must still relay when another process takes over")
+
+// saveLeft returns the clients of a room that have left, and of which something has yet to
+// come back.
+func (s *identities) saveLeft(room *Room) (saved []handover.LeftClient) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.left {
+		if i.id.room == room && i.conn == nil && !room.hasReturned(i.until) {
+			saved = append(saved, handover.LeftClient{Client: i.id.id, Said: uint64(i.until &^ inOutgoing)})
+		}
+	}
+	return saved
+}
+
+// restoreLeft gives their identities back to such clients.
+func (s *identities) restoreLeft(room *Room, saved []handover.LeftClient) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range saved {
+		id := identityID{room, c.Client}
+		if s.byID[id] == nil {
+			i := &identity{id: id, until: broadcast.Position(c.Said) | inOutgoing}
+			s.byID[id], s.left = i, append(s.left, i)
+		}
+	}
+}
+
+// restoreRelay makes the outgoing log of a room that is about to be opened what it was.
+func (s *restoring) restoreRelay(room *Room, saved *handover.Room) error {
+	y := room.relay
+	switch {
+	case saved.Outgoing == nil:
+		return nil
+	case y == nil && saved.Returned == saved.Outgoing.End:
+		return nil // nothing is under way
+	case y == nil:
+		return errRelay
+	}
+	y.returned.Leave()
+	if err := y.outgoing.Restore(saved.Outgoing, s.senders, s.piece); err != nil {
+		return err
+	}
+	returned, err := y.outgoing.JoinAt(broadcast.Position(saved.Returned), func() {})
+	if err != nil {
+		return err
+	}
+	y.returned = returned
+	room.epochs = start(saved.Epoch)
+	return nil
+}
+
+// checkRelay returns an error if what a state has of a room that relays is invalid. Senders
+// are those of the state.
+func checkRelay(r *handover.Room, senders []*broadcast.Sender) error {
+	if r.Outgoing == nil {
+		return nil
+	}
+	if err := r.Outgoing.Check(senders); err != nil {
+		return err
+	}
+	if r.Returned > r.Outgoing.Head || r.Returned < r.Outgoing.Begin() || r.Returned%wire.Size != 0 {
+		return fmt.Errorf("the state is invalid: what has come back of %q ends at %d, and its outgoing log is from %d to %d",
+			r.Name, r.Returned, r.Outgoing.Begin(), r.Outgoing.Head)
+	}
+	return nil
+}
+
+// checkSaid returns an error if a member has said something that the outgoing log of its
+// room does not have.
+func checkSaid(m *handover.Member, r *handover.Room) error {
+	if m.Said > 0 && (r.Outgoing == nil || m.Said > r.Outgoing.End) {
+		return fmt.Errorf("the state is invalid: sender %d has said something at %d of the outgoing log", m.Sender, m.Said)
+	}
+	return nil
+}
