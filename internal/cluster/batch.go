@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"sop-chat/internal/wire"
+)
+
+// The data of a message of the stream:
+//
+//	"sop" │ version │ kind │ instance │ counter │ seen │ number │ count │ message │ message │ …
+//
+// where a message is the ID of its sender and, without the zeros that pad them, its two
+// fields, each behind its length:
+//
+//	sender │ length │ name │ length │ text
+//
+// An instance has 16 bytes, kind and version have one each, all other numbers are varints.
+// Addresses of clients are not in it: they concern nobody at another server.
+
+// version is what the data is understood by. A server reads no other.
+const version = 1
+
+// The kinds of data.
+const (
+	kindBatch   = iota + 1
+	kindClaim   // the server asks whether another has its name, see claim
+	kindOwn     // the name is the instance's
+	kindRelease // the instance has ended
+	kindEnd     // no kind
+)
+
+// An instance is a process and those that have gone on in its place at upgrades.
+type instance [16]byte
+
+// A batch is the data of a message of the stream. Those that are no kindBatch have nothing but an
+// instance.
+type batch struct {
+	kind     byte
+	instance instance
+	// counter counts the batches of an instance in a room, from 1. It is 0 for one without
+	// messages, which is only there for its fact.
+	counter uint64
+	fact    fact
+	count   int
+	packed  []byte // the messages
+}
+
+// A fact is what a server knew when it published: after the message of the stream with the
+// sequence seen, the next message of the room had that number; 0 if the stream had none of
+// the room.
+type fact struct{ seen, number uint64 }
+
+const (
+	// maxHeader is how long the data before the messages may be.
+	maxHeader = 3 + 2 + len(instance{}) + 4*binary.MaxVarintLen64
+	// maxMessage is how long a message may be.
+	maxMessage = binary.MaxVarintLen64 + 2*2 + wire.Size
+	// maxMessages is how many messages fit into a batch, whatever they are. It must be less than
+	// numbersPerSequence.
+	maxMessages = (MaxBatch - maxHeader) / maxMessage
+)
+
+// appendHeader appends a batch without its messages to b.
+func appendHeader(b []byte, from *batch) []byte {
+	b = append(b, 's', 'o', 'p', version, from.kind)
+	b = append(b, from.instance[:]...)
+	for _, v := range [...]uint64{from.counter, from.fact.seen, from.fact.number, uint64(from.count)} {
+		b = binary.AppendUvarint(b, v)
+	}
+	return b
+}
+
+// appendMessage appends a message to b, behind a header or another message.
+func appendMessage(b []byte, sender uint64, m *wire.Message) []byte {
+	b = binary.AppendUvarint(b, sender)
+	for _, field := range [...][]byte{m[:wire.NameSize], m[wire.NameSize:]} {
+		field = bytes.TrimRight(field, "\x00")
+		b = binary.AppendUvarint(b, uint64(len(field)))
+		b = append(b, field...)
+	}
+	return b
+}
+
+var (
+	errShort  = errors.New("the data ends early")
+	errVarint = errors.New("a number is longer than it need be, or too large")
+)
+
+// parse returns the batch that is data, which it refers to. All of it is checked, the messages too.
+func parse(data []byte) (batch, error) {
+	var b batch
+	const fixed = 3 + 2 + len(b.instance)
+	switch {
+	case len(data) > MaxBatch:
+		return b, fmt.Errorf("the data is too long")
+	case len(data) < fixed || string(data[:3]) != "sop":
+		return b, errors.New("the data is not from a server of this program")
+	case data[3] != version:
+		return b, fmt.Errorf("the data has version %d; this program understands %d", data[3], version)
+	case data[4] == 0 || data[4] >= kindEnd:
+		return b, fmt.Errorf("the data is of kind %d, which there is not", data[4])
+	}
+	b.kind = data[4]
+	copy(b.instance[:], data[5:])
+	rest := data[fixed:]
+	var count uint64
+	for _, v := range [...]*uint64{&b.counter, &b.fact.seen, &b.fact.number, &count} {
+		var err error
+		if *v, rest, err = cutVarint(rest); err != nil {
+			return b, err
+		}
+	}
+	switch {
+	case count > uint64(maxMessages):
+		return b, errors.New("the data has too many messages")
+	case count > 0 && (b.kind != kindBatch || b.counter == 0), count == 0 && b.counter > 0:
+		return b, errors.New("the data has messages where there can be none, or none where there have to be some")
+	}
+	b.count, b.packed = int(count), rest
+	for range b.count {
+		var err error
+		if _, rest, err = cutMessage(rest, nil); err != nil {
+			return b, err
+		}
+	}
+	if len(rest) > 0 {
+		return b, errors.New("the data goes on behind its messages")
+	}
+	return b, nil
+}
+
+// cutMessage writes the message at the beginning of b to dst, if that is not nil, and
+// returns its sender and the rest of b.
+func cutMessage(b []byte, dst []byte) (sender uint64, rest []byte, err error) {
+	if sender, rest, err = cutVarint(b); err != nil {
+		return 0, nil, err
+	}
+	if dst != nil {
+		clear(dst[:wire.Size])
+	}
+	at := 0
+	for _, size := range [...]int{wire.NameSize, wire.TextSize} {
+		var n uint64
+		if n, rest, err = cutVarint(rest); err != nil {
+			return 0, nil, err
+		}
+		switch {
+		case n > uint64(size):
+			return 0, nil, errors.New("a field is too long")
+		case n > uint64(len(rest)):
+			return 0, nil, errShort
+		case n > 0 && rest[n-1] == 0:
+			return 0, nil, errors.New("a field ends in a zero")
+		}
+		if dst != nil {
+			copy(dst[at:], rest[:n])
+		}
+		rest = rest[n:]
+		at += size
+	}
+	return sender, rest, nil
+}
+
+// cutVarint returns the number at the beginning of b and the rest of b. A number has one
+// form, so that equal batches are equal bytes.
+func cutVarint(b []byte) (uint64, []byte, error) {
+	v, n := binary.Uvarint(b)
+	switch {
+	case n == 0:
+		return 0, nil, errShort
+	case n < 0 || n > 1 && b[n-1] == 0:
+		return 0, nil, errVarint
+	}
+	return v, b[n:], nil
+}

@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"bytes"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sop-chat/internal/wire"
+)
+
+// Whatever messages are packed come out as they were, with their senders.
+func TestBatchRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := batch{
+			kind: kindBatch, counter: rapid.Uint64Min(1).Draw(t, "counter"), count: rapid.IntRange(1, 20).Draw(t, "count"),
+			fact: fact{rapid.Uint64().Draw(t, "seen"), rapid.Uint64().Draw(t, "number")},
+		}
+		copy(in.instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
+		data := appendHeader(nil, &in)
+		senders, messages := make([]uint64, in.count), make([]wire.Message, in.count)
+		for i := range in.count {
+			senders[i] = rapid.Uint64().Draw(t, "sender")
+			copy(messages[i][:], rapid.SliceOfN(rapid.ByteRange(0, 3), 0, wire.NameSize).Draw(t, "name"))
+			copy(messages[i][wire.NameSize:], rapid.SliceOfN(rapid.ByteRange(0, 3), 0, wire.TextSize).Draw(t, "text"))
+			data = appendMessage(data, senders[i], &messages[i])
+		}
+		out, err := parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest := out.packed
+		for i := range in.count {
+			var m wire.Message
+			m[0] = 7 // what was there before does not matter
+			sender, r, err := cutMessage(rest, m[:])
+			if rest = r; err != nil || sender != senders[i] || m != messages[i] {
+				t.Fatalf("message %d is %q of %d, %v, and was %q of %d", i, m, sender, err, messages[i], senders[i])
+			}
+		}
+		in.packed = out.packed
+		if out.kind != in.kind || out.instance != in.instance || out.counter != in.counter || out.fact != in.fact || out.count != in.count {
+			t.Fatalf("%+v, want %+v", out, in)
+		}
+	})
+}
+
+// As many of the longest messages as there may be fit.
+func TestBatchOfLongest(t *testing.T) {
+	b := batch{kind: kindBatch, counter: ^uint64(0), fact: fact{^uint64(0), ^uint64(0)}, count: maxMessages}
+	m := wire.Message(bytes.Repeat([]byte{255}, wire.Size))
+	data := appendHeader(nil, &b)
+	for range maxMessages {
+		data = appendMessage(data, ^uint64(0), &m)
+	}
+	if _, err := parse(data); err != nil || len(data) > MaxBatch {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	if maxMessages < 1900 || maxMessages >= numbersPerSequence {
+		t.Errorf("a batch has %d messages at most", maxMessages)
+	}
+}
+
+// Whatever bytes are in the stream, they are a batch, of which the same bytes are made, or an error.
+func FuzzParse(f *testing.F) {
+	m, _ := wire.New("alice", "hello")
+	good := appendMessage(appendHeader(nil, &batch{kind: kindBatch, counter: 1, fact: fact{300, 1}, count: 1}), 7, &m)
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(append(bytes.Clone(good), 0))
+	f.Add(appendHeader(nil, &batch{kind: kindOwn}))
+	f.Add(appendHeader(nil, &batch{kind: kindOwn, count: 1}))
+	f.Add(appendHeader(nil, &batch{kind: kindEnd}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := parse(data)
+		if err != nil {
+			return
+		}
+		again := appendHeader(nil, &b)
+		for rest := b.packed; len(rest) > 0; {
+			var m wire.Message
+			sender, r, err := cutMessage(rest, m[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			rest = r
+			again = appendMessage(again, sender, &m)
+		}
+		if !bytes.Equal(again, data) {
+			t.Fatalf("%x was parsed, and is %x", data, again)
+		}
+	})
+}

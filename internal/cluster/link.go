@@ -1,0 +1,198 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+)
+
+// A Config says what a link needs.
+type Config struct {
+	Stream Stream
+	Prefix string // of all subjects, see Subjects; the name of the cluster
+	Server string // the name of the server, which no other has; any bytes, but not empty
+	// Report is called with what is wrong and does not end the link. It must not block.
+	Report func(error)
+	// State is what another link of the same server has left (Link.State); nil: nothing.
+	State *State
+}
+
+// A RoomConfig says what a link needs to know of a room.
+type RoomConfig struct {
+	Name string // any bytes
+	Room Room
+	// Number is the number of the first message that the room lacks, if it has those before it from
+	// elsewhere. If it is 0, the last Replay messages are delivered to it, and all from then on.
+	Number uint64
+	Replay int
+}
+
+// A Link connects the rooms of a server with a stream. Its methods are called in this order: Open, Add for
+// each room, Run. Rooms may also be added and removed while it runs. After Run has returned because
+// its context was done, it may be called again, or State has what another link needs to go on.
+type Link struct {
+	config Config
+	core   *core // belongs to Run while that runs, else to the holder of mu
+	info   Info  // as of Open
+	freed  chan struct{}
+	wakes  wakes
+	stats  published
+
+	mu    sync.Mutex
+	calls chan func() // for Run; nil while that does not run
+	ended chan struct{}
+}
+
+// New returns a link that does nothing yet.
+func New(config Config) *Link {
+	var id instance
+	if rand.Read(id[:]); config.State != nil {
+		id = config.State.Instance
+	}
+	return &Link{
+		config: config, freed: make(chan struct{}, 1), wakes: wakes{some: make(chan struct{}, 1)},
+		core: newCore(config.Prefix, config.Server, id, config.Report),
+	}
+}
+
+// Open makes the name of the server its own, and looks at the stream. If another server has the name, the
+// error is ErrNameTaken; to find out takes some seconds if the last server of that name has ended without
+// Release. After any other error it may be called again.
+func (l *Link) Open(ctx context.Context) error {
+	info, err := l.config.Stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.core
+	if s := l.config.State; s != nil {
+		if !info.Created.Equal(s.Created) {
+			return ErrStreamReplaced
+		}
+		c.position, c.mark, c.wasOpened = s.Position, s.Mark, true
+	} else {
+		// What comes after this is read. So another's claim of the name is not missed.
+		if err := claim(ctx, l.config.Stream, claimSubject(c.prefix, c.server), c.instance, waitForClaim); err != nil {
+			return err
+		}
+		c.position, c.wasOpened = info.Last, info.First <= info.Last
+	}
+	l.info, c.keep = info, info.Keep
+	return nil
+}
+
+func waitForClaim(ctx context.Context) error {
+	select {
+	case <-time.After(claimWait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Release gives the name of the server up, so that one of that name need not wait when it starts. It is
+// called after Run has returned for the last time.
+func (l *Link) Release(ctx context.Context) error {
+	return release(ctx, l.config.Stream, claimSubject(l.core.prefix, l.core.server), l.core.instance)
+}
+
+// Add adds a room, which must be prepared and not open yet: the first message that it gets has the number of
+// Room.BeginAt. It asks the stream for the room's last messages, or publishes the first. After an error, unless there is such a room already, it may be
+// called again. A room that the state has (Config.State) goes on where it was.
+func (l *Link) Add(ctx context.Context, config RoomConfig) error {
+	r := &room{name: config.Name, sink: config.Room}
+	if s := l.config.State.room(config.Name); s != nil {
+		if err := r.restore(s, l.core.server, l.core.instance); err != nil {
+			return err
+		}
+	} else {
+		s, err := l.core.prepare(ctx, l.config.Stream, config.Name, config.Number, uint64(config.Replay))
+		if err != nil {
+			return err
+		}
+		config.Room.BeginAt(s.from, uint64(l.info.Created.UnixNano()))
+		r.at, r.from, r.spoken = s.at, s.from, s.spoken
+	}
+	var err error
+	l.call(func() {
+		if err = l.core.add(r); err == nil {
+			r.cursor = config.Room.Outgoing().Join(func() { l.wakes.add(r) })
+			l.wakes.add(r) // what was said before
+		}
+	})
+	return err
+}
+
+// Remove removes a room, if there is one of that name. When it returns, the room is not used any more.
+func (l *Link) Remove(name string) {
+	l.call(func() {
+		if r := l.core.remove(name); r != nil {
+			r.cursor.Leave()
+		}
+	})
+}
+
+// Freed has the link deliver again what rooms have refused.
+func (l *Link) Freed() {
+	select {
+	case l.freed <- struct{}{}:
+	default:
+	}
+}
+
+// call calls f where the core may be used.
+func (l *Link) call(f func()) {
+	for {
+		l.mu.Lock()
+		calls, ended := l.calls, l.ended
+		if calls == nil {
+			defer l.mu.Unlock()
+			f()
+			return
+		}
+		l.mu.Unlock()
+		done := make(chan struct{})
+		select {
+		case calls <- func() { f(); close(done) }:
+			<-done
+			return
+		case <-ended:
+		}
+	}
+}
+
+// wakes are the rooms in which something was said since somebody looked.
+type wakes struct {
+	mu    sync.Mutex
+	rooms []*room
+	some  chan struct{}
+}
+
+func (w *wakes) add(r *room) {
+	w.mu.Lock()
+	isFirst := !r.isWoken
+	if isFirst {
+		r.isWoken = true
+		w.rooms = append(w.rooms, r)
+	}
+	w.mu.Unlock()
+	if isFirst {
+		select {
+		case w.some <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *wakes) take() []*room {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rooms := w.rooms
+	w.rooms = nil
+	for _, r := range rooms {
+		r.isWoken = false
+	}
+	return rooms
+}

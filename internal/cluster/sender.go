@@ -1,0 +1,32 @@
+package cluster
+
+import (
+	"sop-chat/internal/broadcast"
+)
+
+// maxForeign is how many senders of other servers are remembered.
+const maxForeign = 1 << 14
+
+// A foreignID says who at which server a message is of.
+type foreignID struct {
+	server string // its token
+	id     uint64
+}
+
+// foreigners are the senders of other servers. A sender that is forgotten becomes another, which makes
+// no difference to anybody: none of them is a member here.
+type foreigners map[foreignID]*broadcast.Sender
+
+// sender returns the sender of a message that has a name.
+func (f foreigners) sender(server string, id uint64, name []byte) *broadcast.Sender {
+	key := foreignID{server, id}
+	if known := f[key]; known != nil && known.Name == string(name) {
+		return known
+	}
+	if len(f) >= maxForeign {
+		clear(f)
+	}
+	s := &broadcast.Sender{ID: id, Name: string(name)}
+	f[key] = s
+	return s
+}
