@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "renew the golden files")
 // smallLoad is a load that takes no time.
 func smallLoad(addr netip.AddrPort, d bench.Dialect) bench.Config {
 	return bench.Config{
-		Addrs: []netip.AddrPort{addr}, Dialect: d,
+		Servers: []bench.Server{{Addrs: []netip.AddrPort{addr}}}, Dialect: d,
 		Clients: 5, Senders: 2, Window: 32, Duration: 200 * time.Millisecond,
 	}
 }

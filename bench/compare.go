@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -77,8 +78,7 @@ func measure(ctx context.Context, s server, config bench.Config) (*bench.Report,
 		return nil, err
 	}
 	defer p.stop()
-	config.Addrs = append(config.Addrs, p.addr)
-	config.PID = p.cmd.Process.Pid
+	config.Servers = []bench.Server{{Addrs: []netip.AddrPort{p.addr}, PID: p.cmd.Process.Pid}}
 	return bench.Run(ctx, config)
 }
 

@@ -18,7 +18,7 @@ func against(t *testing.T, key string) bench.Config {
 	d := bench.Chat(key)
 	d.WebSocket = &bench.WebSocket{Path: "/"}
 	return bench.Config{
-		Addrs: []netip.AddrPort{netip.MustParseAddrPort(s.Listener.Addr().String())}, Dialect: d,
+		Servers: []bench.Server{{Addrs: []netip.AddrPort{netip.MustParseAddrPort(s.Listener.Addr().String())}}}, Dialect: d,
 		Clients: 5, Senders: 2, Window: 32, Duration: 200 * time.Millisecond,
 	}
 }

@@ -52,7 +52,7 @@ func (a *anyOrder) missing(sent []uint32) error {
 		for from := range sent {
 			next := a.next[client*a.senders+from]
 			if role.receives && role.sender != from && next < sent[from] {
-				return fmt.Errorf("client %d lacks %v", client, message{from: uint32(from), number: next})
+				return about(fmt.Errorf("client %d lacks %v", client, message{from: uint32(from), number: next}), client)
 			}
 		}
 	}

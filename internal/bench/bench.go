@@ -29,7 +29,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"net/netip"
+	"slices"
 	"time"
 
 	"sop-chat/internal/english"
@@ -37,8 +37,9 @@ import (
 
 // A Config says what to do.
 type Config struct {
-	// Addrs are the addresses of the server; the first that answers is taken.
-	Addrs []netip.AddrPort
+	// Servers is the server, or those of a cluster: then the clients are spread over
+	// them in turns, and what all of them deliver must have one order.
+	Servers []Server
 	// Dialect is how the server is spoken to.
 	Dialect Dialect
 	// Rooms, if there are any, are how the server lets clients into each of its
@@ -55,8 +56,6 @@ type Config struct {
 	// Warmup is for how long there is load before Duration begins, for which
 	// it is measured.
 	Warmup, Duration time.Duration
-	// PID is the server's process; 0 leaves out what it costs.
-	PID int
 	// Progress, if there is one, is called ten times a second, and must not
 	// block.
 	Progress func(Progress)
@@ -94,7 +93,7 @@ func (c *Config) Check() error {
 	case c.Senders > 0 && float64(c.Rate)*(c.Warmup+c.Duration).Seconds()/float64(c.Senders) > math.MaxUint32:
 		return fmt.Errorf("each sender would send more than %s", english.Count(int64(math.MaxUint32), "message"))
 	}
-	return nil
+	return c.checkServers()
 }
 
 // hello returns what a connection says first.
@@ -131,31 +130,42 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 // run is Run over some transport.
 func run(ctx context.Context, c Config, t transport, seed uint64) (*Report, error) {
+	c.Servers = slices.Clone(c.Servers)
+	t = &naming{transport: t}
 	if c.Dialect.WebSocket != nil {
-		t = overWebSockets(t, &c.Dialect, len(c.Rooms))
+		t = overWebSockets(t, &c)
 	}
-	server := process(c.PID)
-	before, err := server.memory()
+	report, err := measure(ctx, &c, t, seed)
+	return report, c.locate(err)
+}
+
+// measure is run over what carries bytes.
+func measure(ctx context.Context, c *Config, t transport, seed uint64) (*Report, error) {
+	servers := c.processes()
+	before, err := servers.memory()
 	if err != nil {
 		return nil, err
 	}
-	if err := join(ctx, &c, t); err != nil {
+	if err := join(ctx, c, t); err != nil {
 		return nil, err
 	}
-	after, err := server.memory()
+	after, err := servers.memory()
 	if err != nil {
 		return nil, err
 	}
-	d := newDriver(&c, t, seed)
+	d := newDriver(c, t, seed)
 	defer d.recorder.close()
-	way, err := drive(ctx, &c, d, server)
+	way, err := drive(ctx, c, d, servers)
 	if err != nil {
 		return nil, err
 	}
 	if c.Senders == 0 { // by now, what takes its time has settled
-		if after, err = server.memory(); err != nil {
+		if after, err = servers.memory(); err != nil {
 			return nil, err
 		}
 	}
-	return newReport(&c, way, after-before), nil
+	for i := range after {
+		after[i] -= before[i]
+	}
+	return newReport(c, way, after), nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sop-chat/internal/english"
@@ -12,7 +13,7 @@ import (
 // looked at on the way.
 type measurement struct {
 	*driver
-	server   process
+	servers  processes
 	self     process
 	reporter reporter
 	reported mark
@@ -26,12 +27,14 @@ type measurement struct {
 type mark struct {
 	at                   time.Duration
 	composed, deliveries int64
-	server, self         time.Duration // CPU time
+	delivered            []int64         // by each server
+	servers              []time.Duration // CPU time of each
+	self                 time.Duration   // the generator's own
 }
 
 // drive keeps a driver going until all it is to send has been received.
-func drive(ctx context.Context, c *Config, d *driver, server process) (*measurement, error) {
-	way := &measurement{driver: d, server: server, self: thisProcess(), reporter: reporter{to: c.Progress}}
+func drive(ctx context.Context, c *Config, d *driver, servers processes) (*measurement, error) {
+	way := &measurement{driver: d, servers: servers, self: thisProcess(), reporter: reporter{to: c.Progress}}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -82,12 +85,15 @@ func (c *measurement) nextSecond() time.Duration {
 
 // mark takes down what has happened by now.
 func (c *measurement) mark(now time.Duration) (*mark, error) {
-	server, err := c.server.cpu()
+	servers, err := c.servers.cpu()
 	if err != nil {
-		return nil, fmt.Errorf("the server's CPU time can't be read: %w", err)
+		return nil, err
 	}
 	self, _ := c.self.cpu() // not known on every system
-	return &mark{at: now, composed: c.composed, deliveries: c.deliveries, server: server, self: self}, nil
+	return &mark{
+		at: now, composed: c.composed, deliveries: c.deliveries, delivered: slices.Clone(c.delivered),
+		servers: servers, self: self,
+	}, nil
 }
 
 func (c *measurement) progress(now time.Duration) Progress {
@@ -158,7 +164,7 @@ func (c *measurement) planned() int64 {
 func (c *measurement) remains() error {
 	for i := range c.clients {
 		if n := len(c.clients[i].rest); n > 0 {
-			return fmt.Errorf("client %d received %s of a message that does not go on", i, english.Count(n, "byte"))
+			return about(fmt.Errorf("client %d received %s of a message that does not go on", i, english.Count(n, "byte")), i)
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ type driver struct {
 	composed     int64 // messages
 	expected     int64 // deliveries of those
 	deliveries   int64
+	delivered    []int64                 // those of each server
 	acknowledged int64                   // messages of which the sender was told the number
 	lateness     *hdrhistogram.Histogram // of the driver itself: sent after they were due
 	composing    []byte                  // what is about to be sent
@@ -45,8 +46,9 @@ type roomLoad struct {
 // A client is one connection.
 type client struct {
 	role
-	rest []byte        // the beginning of a delivery whose other bytes have not come
-	at   time.Duration // when the server received what comes now, if the client is told
+	server int           // at which it is
+	rest   []byte        // the beginning of a delivery whose other bytes have not come
+	at     time.Duration // when the server received what comes now, if the client is told
 }
 
 // A sender is a client that sends.
@@ -84,6 +86,7 @@ func newDriver(c *Config, t transport, seed uint64) *driver {
 		recorder:  newRecorder(),
 		clients:   make([]client, c.connections()),
 		senders:   make([]sender, c.Senders),
+		delivered: make([]int64, max(len(c.Servers), 1)),
 		measured:  span{c.Warmup, c.Warmup + c.Duration},
 		lateness:  newHistogram(),
 		composing: make([]byte, 0, maxBurst*c.Dialect.Publish.size()),
@@ -100,7 +103,7 @@ func newDriver(c *Config, t transport, seed uint64) *driver {
 			roles[i].sender = s
 			d.senders[s] = sender{connection: i, window: newWindow(max(c.Window, 1))}
 		}
-		d.clients[i].role = roles[i]
+		d.clients[i].role, d.clients[i].server = roles[i], c.server(i)
 	}
 	if web, ok := t.(*webSocketTransport); ok {
 		d.told = web.told
@@ -278,6 +281,7 @@ func (d *driver) take(connection int, stream []byte, now time.Duration) (n int, 
 		return n, err
 	}
 	d.deliveries += int64(len(entries))
+	d.delivered[d.clients[connection].server] += int64(len(entries))
 	for len(entries) > 0 {
 		n := burst(entries)
 		if d.told {

@@ -143,13 +143,18 @@ func (f *fakeServer) hand(number int, h handler) error {
 	return nil
 }
 
+// serverAt returns the server at an address.
+func serverAt(addr netip.AddrPort) Server { return Server{Addrs: []netip.AddrPort{addr}} }
+
 // simulate runs a configuration against a fake server.
 func simulate(t *testing.T, c Config, f transport) (report *Report, err error) {
 	t.Helper()
 	if c.Dialect.Hello == nil {
 		c.Dialect = Chat("key")
 	}
-	c.Addrs = []netip.AddrPort{{}}
+	if c.Servers == nil {
+		c.Servers = []Server{serverAt(netip.AddrPort{})}
+	}
 	synctest.Test(t, func(t *testing.T) {
 		report, err = run(t.Context(), c, f, 1)
 	})

@@ -134,7 +134,7 @@ func (r *room) admit(number, millis, epoch, known uint64) error {
 	case epoch != r.epoch:
 		return fmt.Errorf("the server says that the epoch is %016x, and said %016x to others", epoch, r.epoch)
 	case number != r.first:
-		return errNotAlone
+		return fmt.Errorf("the server says that number %d comes next, and said %d to others: %w", number, r.first, errNotAlone)
 	}
 	r.ahead = max(r.ahead, ahead)
 	return nil

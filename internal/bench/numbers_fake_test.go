@@ -173,7 +173,7 @@ func TestNumbers(t *testing.T) {
 		{"no epoch", first(add(numberSize, ^uint64(fakeEpoch-1))), "client 2: the first frame has the number 100 and the epoch 0"},
 		{"another epoch", first(add(numberSize, 1)), "client 2: the server says that the epoch is 0000000000000008, and said 0000000000000007 to others"},
 		{"known", first(add(numberSize+8, 1)), "client 2: the server says that the messages up to number 1 are known"},
-		{"another first number", first(add(0, 1)), "client 2: messages came before any client had sent one"},
+		{"another first number", first(add(0, 1)), "client 2: the server says that number 101 comes next, and said 100 to others: messages came before any client had sent one"},
 		{"never caught up", func(to int, b []byte) []byte {
 			if to == 2 && len(b) == numberSize && number(b) == fakeFirst {
 				return nil

@@ -198,8 +198,9 @@ func (o *order) end() int { return o.base + len(o.entries) }
 func (o *order) settle() error {
 	for grown := true; grown; {
 		for _, place := range o.senders {
-			if err := o.catchUp(o.number(place)); err != nil {
-				return err
+			client := o.number(place)
+			if err := o.catchUp(client); err != nil {
+				return about(err, client)
 			}
 		}
 		var err error
@@ -254,7 +255,7 @@ func (o *order) addAgreed() (grown bool, err error) {
 		}
 		votes := &o.votes[o.place(int(m.from))]
 		if *votes++; *votes >= o.quorum {
-			return true, o.add(o.number(place), entry{message: m})
+			return true, named(o.number(place), o.add(o.number(place), entry{message: m}))
 		}
 		// What is truly next is what all have next but its sender.
 		if waiting++; waiting > 2 {
@@ -316,24 +317,25 @@ func (o *order) outOfOrder(client int, m message) error {
 // disagreement says which client has what next.
 func (o *order) disagreement() error {
 	text := "no order of all messages fits what the clients received:"
-	named := 0
+	var named []int
 	for _, place := range o.senders {
-		if m, ok := o.places[place].ahead.first(); ok && named < 3 {
+		if m, ok := o.places[place].ahead.first(); ok && len(named) < 3 {
 			text += fmt.Sprintf(" client %d has %v next;", o.number(place), m)
-			named++
+			named = append(named, o.number(place))
 		}
 	}
-	return fmt.Errorf("%s place %d of all", text, o.end())
+	return about(fmt.Errorf("%s place %d of all", text, o.end()), named...)
 }
 
 func (o *order) missing(sent []uint32) error {
 	for i := range o.places {
 		client := o.number(i)
 		if p := &o.places[i]; p.receives && p.next < o.end() {
-			if m := o.entries[p.next-o.base].message; p.isOwn(m) {
-				return fmt.Errorf("client %d is not told the number of %v, its own", client, m)
+			m := o.entries[p.next-o.base].message
+			if p.isOwn(m) {
+				return about(fmt.Errorf("client %d is not told the number of %v, its own", client, m), client)
 			}
-			return fmt.Errorf("client %d lacks %v, which others received", client, o.entries[p.next-o.base].message)
+			return about(fmt.Errorf("client %d lacks %v, which others received", client, m), client)
 		}
 	}
 	for _, place := range o.senders {

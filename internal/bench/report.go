@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -29,9 +30,11 @@ type Report struct {
 	Verified int64 `json:"verified_deliveries"`
 	// Latency is missing if nothing was sent.
 	Latency *Latency `json:"latency,omitempty"`
-	// Server is missing if its process is not known.
-	Server    *ServerCost   `json:"server,omitempty"`
-	Generator GeneratorCost `json:"generator"`
+	// Server is missing if its process is not known. It is of all servers together.
+	Server *ServerCost `json:"server,omitempty"`
+	// Servers are those of a cluster; it is missing if there is one server.
+	Servers   []ServerReport `json:"servers,omitempty"`
+	Generator GeneratorCost  `json:"generator"`
 	// Warnings say why figures may not be the server's.
 	Warnings []string `json:"warnings"`
 	// Timeline is the measured time, second by second.
@@ -56,6 +59,14 @@ type Latency struct {
 	Max  Micros `json:"max_us"`
 }
 
+// A ServerReport is what one server of several did.
+type ServerReport struct {
+	Address             string  `json:"address"`
+	Clients             int     `json:"clients"`
+	DeliveriesPerSecond float64 `json:"deliveries_per_second"` // to those
+	*ServerCost                 // or nil
+}
+
 // A ServerCost is what the server's process needed.
 type ServerCost struct {
 	CPUPerDelivery float64 `json:"cpu_ns_per_delivery"` // 0 if nothing was delivered
@@ -77,16 +88,13 @@ type Micros float64
 
 func micros(d time.Duration) Micros { return Micros(d) / Micros(time.Microsecond) }
 
-func newReport(c *Config, way *measurement, memory int64) *Report {
+// newReport returns the report of a run, in which the memory of each server grew by some
+// bytes.
+func newReport(c *Config, way *measurement, memory []int64) *Report {
 	way.recorder.close()
 	seconds := (way.end.at - way.begin.at).Seconds()
 	deliveries := float64(way.end.deliveries - way.begin.deliveries)
-	perSecond := func(n float64) float64 {
-		if seconds == 0 {
-			return 0
-		}
-		return n / seconds
-	}
+	perSecond := func(n float64) float64 { return ratio(n, seconds) }
 	r := &Report{
 		Clients:             c.Clients,
 		Rooms:               len(c.Rooms),
@@ -109,28 +117,55 @@ func newReport(c *Config, way *measurement, memory int64) *Report {
 	if total := way.recorder.total; total.TotalCount() > 0 {
 		r.Latency = newLatency(total, since)
 	}
-	perDelivery := func(cpu time.Duration) float64 {
-		if deliveries == 0 {
-			return 0
-		}
-		return float64(cpu) / deliveries
-	}
-	if c.PID != 0 {
-		cpu := way.end.server - way.begin.server
-		r.Server = &ServerCost{
-			CPUPerDelivery: perDelivery(cpu),
-			CPU:            perSecond(cpu.Seconds()),
-			BytesPerClient: float64(memory) / float64(c.Clients),
-		}
-	}
+	r.setServers(c, way, memory)
 	self := way.end.self - way.begin.self
 	r.Generator = GeneratorCost{
-		CPUPerDelivery: perDelivery(self),
+		CPUPerDelivery: ratio(float64(self), deliveries),
 		CPU:            perSecond(self.Seconds()),
 		LateP99:        micros(quantile(way.lateness, 99)),
 	}
 	r.warn()
 	return r
+}
+
+// ratio returns a/b, or 0 if there is nothing that a is spread over.
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// setServers reports what the servers did, all together and each of several.
+func (r *Report) setServers(c *Config, way *measurement, memory []int64) {
+	clients := make([]int, len(c.Servers))
+	for i := range c.Clients {
+		clients[c.server(i)]++
+	}
+	var all ServerCost
+	var deliveries, cpu float64
+	for i, s := range c.Servers {
+		delivered := float64(way.end.delivered[i] - way.begin.delivered[i])
+		used := way.end.servers[i] - way.begin.servers[i]
+		one := ServerReport{Clients: clients[i], DeliveriesPerSecond: ratio(delivered, r.Seconds)}
+		if s.PID != 0 {
+			one.ServerCost = &ServerCost{
+				CPUPerDelivery: ratio(float64(used), delivered),
+				CPU:            ratio(used.Seconds(), r.Seconds),
+				BytesPerClient: ratio(float64(memory[i]), float64(clients[i])),
+			}
+			all.CPU += one.CPU
+			all.BytesPerClient += float64(memory[i]) / float64(c.Clients)
+		}
+		deliveries, cpu = deliveries+delivered, cpu+float64(used)
+		if len(c.Servers) > 1 {
+			one.Address = s.Addrs[0].String()
+			r.Servers = append(r.Servers, one)
+		}
+	}
+	if all.CPUPerDelivery = ratio(cpu, deliveries); len(c.Servers) > 0 && c.Servers[0].PID != 0 {
+		r.Server = &all
+	}
 }
 
 func newLatency(h *hdrhistogram.Histogram, since string) *Latency {
@@ -148,12 +183,20 @@ func newLatency(h *hdrhistogram.Histogram, since string) *Latency {
 // work does all it can.
 const busy = 0.95
 
+// serverBusy reports whether the server, or one of several, did all it could.
+func (r *Report) serverBusy() bool {
+	if len(r.Servers) == 0 {
+		return r.Server != nil && r.Server.CPU >= busy
+	}
+	return slices.ContainsFunc(r.Servers, func(s ServerReport) bool { return s.ServerCost != nil && s.CPU >= busy })
+}
+
 // warn notes what makes the figures doubtful.
 func (r *Report) warn() {
 	if r.Seconds == 0 {
 		r.Warnings = append(r.Warnings, "this machine was too busy to look at the time before it was over: measure for longer (--duration)")
 	}
-	serverBusy := r.Server != nil && r.Server.CPU >= busy
+	serverBusy := r.serverBusy()
 	if r.Generator.CPU >= busy && !serverBusy {
 		r.Warnings = append(r.Warnings, "the generator itself was busy all the time: the server may do more than this")
 	}

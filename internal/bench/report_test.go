@@ -48,19 +48,30 @@ func example() *Report {
 	}
 }
 
+// ofServers returns the report of two servers.
+func ofServers() *Report {
+	r := example()
+	r.Servers = []ServerReport{
+		{"127.0.0.1:9000", 50, 30_000, &ServerCost{CPUPerDelivery: 4512.3, CPU: 0.12, BytesPerClient: 374}},
+		{"127.0.0.2:9000", 50, 19_500, nil},
+	}
+	return r
+}
+
 func TestTable(t *testing.T) {
 	flatOut, idle := example(), example()
 	flatOut.Rate, flatOut.Window, flatOut.Latency.Since = 0, 256, sinceSent
 	flatOut.Server, flatOut.Subprotocol = nil, Numbers
 	flatOut.Warnings = []string{"it rains"}
 	idle.Senders, idle.Latency, idle.Generator = 0, nil, GeneratorCost{}
-	golden(t, "tables.txt", example().Table()+"\n"+flatOut.Table()+"\n"+idle.Table())
+	golden(t, "tables.txt", example().Table()+"\n"+flatOut.Table()+"\n"+idle.Table()+"\n"+ofServers().Table())
 }
 
 func TestJSON(t *testing.T) {
 	for name, report := range map[string]*Report{
 		"report.json":  example(),
 		"nothing.json": {Warnings: []string{}},
+		"servers.json": ofServers(),
 	} {
 		b, err := json.MarshalIndent(report, "", "  ")
 		if err != nil {
@@ -105,6 +116,9 @@ func TestWarnings(t *testing.T) {
 		{"generator busy", func(r *Report) { r.Generator.CPU = 0.99 }, busyGenerator},
 		{"generator busy, server unknown", func(r *Report) { r.Generator.CPU, r.Server = 0.99, nil }, busyGenerator},
 		{"both busy", func(r *Report) { r.Generator.CPU, r.Server.CPU = 0.99, 0.99 }, ""},
+		{"generator busy, no server of several", func(r *Report) {
+			r.Servers, r.Generator.CPU, r.Server.CPU = ofServers().Servers, 0.99, 1.1
+		}, busyGenerator},
 		{"generator late", func(r *Report) { r.Generator.LateP99 = 300 }, lateGenerator},
 	} {
 		r := example()
@@ -129,9 +143,9 @@ func TestWhole(t *testing.T) {
 
 // Where the time was over before it was looked at, the figures are 0, and it says why.
 func TestNothingMeasured(t *testing.T) {
-	at := &mark{at: time.Second}
-	c := &Config{Clients: 10, Senders: 1, PID: 1, Duration: time.Second, Dialect: Chat("")}
-	r := newReport(c, &measurement{driver: newDriver(c, sink{}, 1), begin: at, end: at}, 0)
+	at := &mark{at: time.Second, delivered: []int64{0}, servers: []time.Duration{0}}
+	c := &Config{Clients: 10, Senders: 1, Servers: []Server{{PID: 1}}, Duration: time.Second, Dialect: Chat("")}
+	r := newReport(c, &measurement{driver: newDriver(c, sink{}, 1), begin: at, end: at}, []int64{0})
 	if _, err := json.Marshal(r); err != nil || r.DeliveriesPerSecond != 0 || r.Generator.CPU != 0 || len(r.Warnings) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -34,7 +34,7 @@ func overBoth(t *testing.T, what string, test func(t *testing.T, over transport)
 
 // against returns a configuration for a server.
 func against(s *chattest.Server, c Config) Config {
-	c.Addrs = []netip.AddrPort{s.Addr}
+	c.Servers = []Server{serverAt(s.Addr)}
 	c.Dialect = Chat(chattest.Key)
 	c.Duration = 100 * time.Millisecond
 	return c
@@ -49,17 +49,21 @@ func TestServer(t *testing.T) {
 		{"flat out", Config{Clients: 20, Senders: 3, Window: 32}},
 		{"at a rate", Config{Clients: 20, Senders: 3, Rate: 1000}},
 		{"everyone sends", Config{Clients: 4, Senders: 4, Window: 32}},
-		{"nobody sends", Config{Clients: 20, PID: os.Getpid()}},
+		{"nobody sends", Config{Clients: 20}},
 	} {
 		overBoth(t, test.what, func(t *testing.T, over transport) {
-			r, err := run(t.Context(), against(chattest.Start(t, server.Config{}), test.Config), over, 1)
+			c := against(chattest.Start(t, server.Config{}), test.Config)
+			if c.Senders == 0 {
+				c.Servers[0].PID = os.Getpid()
+			}
+			r, err := run(t.Context(), c, over, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if test.Senders > 0 && (r.Verified == 0 || r.Latency == nil) {
 				t.Errorf("nothing was measured: %+v", r)
 			}
-			if (test.PID != 0) != (r.Server != nil) {
+			if (test.Senders == 0) != (r.Server != nil) {
 				t.Errorf("the server's cost is %+v", r.Server)
 			}
 		})
@@ -77,7 +81,7 @@ func TestNotLetIn(t *testing.T) {
 	wrongKey := against(chattest.Start(t, server.Config{}), Config{Clients: 20})
 	wrongKey.Dialect = Chat("not " + chattest.Key)
 	notThere := wrongKey
-	notThere.Addrs = []netip.AddrPort{netip.MustParseAddrPort(nobody.Addr().String())}
+	notThere.Servers = []Server{serverAt(netip.MustParseAddrPort(nobody.Addr().String()))}
 	for _, test := range []struct {
 		what string
 		Config
@@ -100,7 +104,7 @@ func TestNotLetIn(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	overBoth(t, "second", func(t *testing.T, over transport) {
 		c := against(chattest.Start(t, server.Config{}), Config{Clients: 3})
-		c.Addrs = append([]netip.AddrPort{netip.MustParseAddrPort("[::1]:1")}, c.Addrs...)
+		c.Servers[0].Addrs = append([]netip.AddrPort{netip.MustParseAddrPort("[::1]:1")}, c.Servers[0].Addrs...)
 		if _, err := run(t.Context(), c, over, 1); err != nil {
 			t.Error(err)
 		}

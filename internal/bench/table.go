@@ -29,7 +29,7 @@ func (r *Report) Table() string {
 	}
 	if s := r.Server; s != nil {
 		if r.Senders > 0 {
-			t.row("server CPU", whole(s.CPUPerDelivery), "ns a delivery   %.0f%% of a core", 100*s.CPU)
+			t.row("server CPU", whole(s.CPUPerDelivery), "ns a delivery   %.0f%% of a core%s", 100*s.CPU, r.together())
 		}
 		t.row("server memory", whole(s.BytesPerClient), "bytes a client")
 	}
@@ -44,13 +44,24 @@ func (r *Report) Table() string {
 
 func (r *Report) spoken() string {
 	text := ""
+	if n := len(r.Servers); n > 0 {
+		text = "  at " + english.Count(n, "server")
+	}
 	if r.Rooms > 0 {
-		text = "  in " + english.Count(r.Rooms, "room")
+		text += "  in " + english.Count(r.Rooms, "room")
 	}
 	if r.Subprotocol != "" {
 		text += "  through WebSockets, told the numbers of messages (" + r.Subprotocol + ")"
 	}
 	return text
+}
+
+// together says that a figure is of several servers, if it is.
+func (r *Report) together() string {
+	if n := len(r.Servers); n > 0 {
+		return ", of all " + english.Count(n, "server")
+	}
+	return ""
 }
 
 func (r *Report) pace() string {

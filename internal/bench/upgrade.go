@@ -18,9 +18,6 @@ import (
 
 // A WebSocket says which one a Dialect is spoken through.
 type WebSocket struct {
-	// Host is what the server is asked for by (the Host header); empty is the
-	// address.
-	Host string
 	// Path is where the WebSocket is, such as /ws.
 	Path string
 }
@@ -38,10 +35,12 @@ type upgrade struct {
 	agreed      bool // the server speaks the subprotocol
 }
 
-func newUpgrade(w *WebSocket, subprotocol string, to netip.AddrPort) *upgrade {
+// newUpgrade returns the request to a server, which is asked for by a host, or by its
+// address if that is empty.
+func newUpgrade(w *WebSocket, subprotocol, host string, to netip.AddrPort) *upgrade {
 	var nonce [16]byte
 	rand.Read(nonce[:]) // which never fails
-	u := &upgrade{host: w.Host, path: w.Path, subprotocol: subprotocol, key: base64.StdEncoding.EncodeToString(nonce[:])}
+	u := &upgrade{host: host, path: w.Path, subprotocol: subprotocol, key: base64.StdEncoding.EncodeToString(nonce[:])}
 	if u.host == "" {
 		u.host = to.String()
 	}

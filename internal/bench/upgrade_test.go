@@ -22,7 +22,7 @@ func agreed(key, subprotocol string) string {
 // The answer may come in any pieces, and something behind it.
 func TestUpgrade(t *testing.T) {
 	for cut := range 300 {
-		u := newUpgrade(&WebSocket{Path: "/ws"}, "", netip.MustParseAddrPort("[::1]:80"))
+		u := newUpgrade(&WebSocket{Path: "/ws"}, "", "", netip.MustParseAddrPort("[::1]:80"))
 		if request := string(u.request()); !strings.HasPrefix(request, "GET /ws HTTP/1.1\r\nHost: [::1]:80\r\n") {
 			t.Fatalf("the request is %q", request)
 		}

@@ -23,17 +23,16 @@ import (
 // own; what is received are the payloads, wherever frames begin and end. Where the
 // server speaks the subprotocol Numbers, a numberHandler is told of the numbers.
 type webSocketTransport struct {
-	inner       transport
-	handler     handler // while it waits
-	web         *WebSocket
-	subprotocol string
-	piece       int    // bytes that are sent in one frame
-	unit        uint64 // see frameReader
-	links       []webSocket
-	framing     []byte // what is about to be sent
-	answered    bool   // the first link knows whether the server speaks the subprotocol
-	told        bool   // it does
-	rooms       []room // what all admissions to each say, then
+	inner    transport
+	handler  handler // while it waits
+	config   *Config
+	piece    int    // bytes that are sent in one frame
+	unit     uint64 // see frameReader
+	links    []webSocket
+	framing  []byte // what is about to be sent
+	answered bool   // the first link knows whether the server speaks the subprotocol
+	told     bool   // it does
+	rooms    []room // what all admissions to each say, then
 }
 
 // A webSocket is one connection.
@@ -54,14 +53,14 @@ var (
 	_ handler   = (*webSocketTransport)(nil)
 )
 
-// overWebSockets returns a transport for a dialect that is spoken through
+// overWebSockets returns a transport for servers whose dialect is spoken through
 // WebSockets. Closing it closes the one beneath.
-func overWebSockets(inner transport, d *Dialect, rooms int) *webSocketTransport {
+func overWebSockets(inner transport, c *Config) *webSocketTransport {
 	t := &webSocketTransport{
-		inner: inner, web: d.WebSocket, subprotocol: d.Subprotocol, piece: d.Publish.size(), unit: 1,
-		rooms: make([]room, max(rooms, 1)),
+		inner: inner, config: c, piece: c.Dialect.Publish.size(), unit: 1,
+		rooms: make([]room, max(len(c.Rooms), 1)),
 	}
-	if d.bare() {
+	if c.Dialect.bare() {
 		t.unit = wire.Size // nothing but frames says where messages begin
 	}
 	return t
@@ -73,7 +72,8 @@ func (t *webSocketTransport) close() { t.inner.close() }
 func (t *webSocketTransport) room(number int) *room { return &t.rooms[number%len(t.rooms)] }
 
 func (t *webSocketTransport) connect(number int, to netip.AddrPort) error {
-	l := webSocket{upgrade: newUpgrade(t.web, t.subprotocol, to), frames: frameReader{unit: t.unit}}
+	d, host := &t.config.Dialect, t.config.host(number)
+	l := webSocket{upgrade: newUpgrade(d.WebSocket, d.Subprotocol, host, to), frames: frameReader{unit: t.unit}}
 	if number == len(t.links) {
 		t.links = append(t.links, l)
 	} else {
@@ -220,7 +220,7 @@ func (t *webSocketTransport) handOver(number int, payload []byte, ago time.Durat
 // agree notes whether the server speaks the subprotocol with a client.
 func (t *webSocketTransport) agree(number int, agreed bool) error {
 	if t.answered && agreed != t.told {
-		return fmt.Errorf("client %d: the server speaks %s with some clients and not with others", number, t.subprotocol)
+		return fmt.Errorf("client %d: the server speaks %s with some clients and not with others", number, t.config.Dialect.Subprotocol)
 	}
 	if t.answered = true; agreed && !t.told {
 		t.told, t.unit = true, 1

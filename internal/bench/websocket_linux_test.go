@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func againstGateway(t *testing.T, room server.RoomConfig, subprotocol string, c 
 		h.Close()
 	})
 	c = against(s, c)
-	c.Addrs = []netip.AddrPort{netip.MustParseAddrPort(h.Listener.Addr().String())}
+	c.Servers[0].Addrs = []netip.AddrPort{netip.MustParseAddrPort(h.Listener.Addr().String())}
 	c.Dialect.WebSocket = &WebSocket{Path: "/ws"}
 	return c
 }
@@ -54,7 +53,7 @@ func TestGateway(t *testing.T) {
 		{"flat out", Config{Clients: 20, Senders: 3, Window: 200}},
 		{"at a rate", Config{Clients: 20, Senders: 3, Rate: 1000}},
 		{"everyone sends", Config{Clients: 4, Senders: 4, Window: 32}},
-		{"nobody sends", Config{Clients: 20, PID: os.Getpid()}},
+		{"nobody sends", Config{Clients: 20}},
 	} {
 		for _, subprotocol := range []string{"", server.Subprotocol} {
 			overBoth(t, cmp.Or(subprotocol, "without numbers")+" "+test.what, func(t *testing.T, over transport) {
@@ -88,7 +87,7 @@ func TestNotLetInToWebSocket(t *testing.T) {
 	}{
 		{"room full", full, "the server let in 7 of 20 clients and closed the next"},
 		{"wrong key", wrongKey, "the server let nobody in: the key is wrong, or the room is full"},
-		{"wrong path", wrongPath, `client 0: the server answers "404 Not Found" to the request for a WebSocket at http://` + wrongPath.Addrs[0].String() + "/other"},
+		{"wrong path", wrongPath, `client 0: the server answers "404 Not Found" to the request for a WebSocket at http://` + wrongPath.Servers[0].Addrs[0].String() + "/other"},
 	} {
 		overBoth(t, test.what, func(t *testing.T, over transport) {
 			_, err := run(t.Context(), test.Config, over, 1)
@@ -126,7 +125,7 @@ func TestHostileWebSockets(t *testing.T) {
 		{"ends after the echo", func(key string) string { return accepted(key) + echo }, "the server ended"},
 	} {
 		overBoth(t, test.what, func(t *testing.T, over transport) {
-			c := Config{Clients: 1, Duration: chattest.Patience, Addrs: []netip.AddrPort{scripted(t, test.answer)}, Dialect: Chat("key")}
+			c := Config{Clients: 1, Duration: chattest.Patience, Servers: []Server{serverAt(scripted(t, test.answer))}, Dialect: Chat("key")}
 			c.Dialect.WebSocket = &WebSocket{Path: "/ws"}
 			_, err := run(t.Context(), c, over, 1)
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {

@@ -54,7 +54,7 @@ func openWebSocket(t testing.TB, inner transport, h handler) *webSocketTransport
 	t.Helper()
 	d := Chat("key")
 	d.WebSocket = &WebSocket{Path: "/ws"}
-	w := overWebSockets(inner, &d, 0)
+	w := overWebSockets(inner, &Config{Dialect: d, Servers: make([]Server, 1)})
 	w.handler = h
 	if err := errors.Join(w.connect(0, netip.AddrPort{}), w.connected(0)); err != nil {
 		t.Fatal(err)

@@ -16,12 +16,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"sop-chat/internal/bench"
+	"sop-chat/internal/english"
 )
 
 // benchOptions are the load generator's options.
 type benchOptions struct {
-	roomOptions
-	web      *bench.WebSocket // nil for TCP
+	keyOptions
+	servers  []benchServer
 	rooms    benchRooms
 	keys     []string // of the rooms, if there are several
 	clients  int
@@ -30,7 +31,7 @@ type benchOptions struct {
 	window   int
 	warmup   time.Duration
 	duration time.Duration
-	pid      int
+	pids     processList
 	json     bool
 	plot     string
 }
@@ -49,6 +50,10 @@ const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-cha
       spreads 400 clients over the rooms of a server that was started with:
       sop-chat --rooms rooms.toml 9000
 
+  sop-chat bench --key-file key.txt --pid 4711,4712 localhost:9000 :9001
+      spreads 100 clients over two servers of a cluster, and checks that all of
+      them receive the messages in one order
+
   sop-chat bench --key-file key.txt --senders 0 --pid 4711 ws://localhost:8080
       shows how much memory an idle browser costs process 4711, a server that
       was started with --web :8080`
@@ -56,6 +61,10 @@ const benchExamples = `  sop-chat bench --key-file key.txt --pid $(pidof sop-cha
 const benchAbout = `
 HOST:PORT is the server. The room should be empty and have a slot for each
 client. Its key is given in a file (--key-file) or in the variable SOP_CHAT_KEY.
+
+Several addresses are those of the servers of one cluster, which have the same
+rooms. The clients, and among them those that send, are spread over the servers
+in turns, and all that is checked has to hold across all of them.
 
 With --rooms the clients, and among them those that send, are spread over many
 rooms in turns; the figures are of all rooms together. FILE is the server's own
@@ -66,7 +75,8 @@ ws://HOST:PORT is its page (--web), or the page's link without the key: clients
 then join as browsers do, through WebSockets, and send one message in each
 frame. Like the page they ask to be told the numbers of messages (the subprotocol
 sop-chat.v2), and check those too, if the server agrees. TLS (wss://) is not
-supported, because it would be measured as well.
+supported, because it would be measured as well. All servers of a cluster have
+their page at the same path, and number the messages alike, which is checked.
 
 Everything that is received is checked: that the messages are whole and
 unchanged, that none is lost or comes twice, goes back to its sender or into
@@ -86,11 +96,11 @@ and the server is not fully used, the generator is what limits the result.`
 func newBench(p Process, run benchFunc) *cobra.Command {
 	var o benchOptions
 	return newCommand(p, &cobra.Command{
-		Use:               "bench [flags] HOST:PORT|ws://HOST:PORT",
+		Use:               "bench [flags] HOST:PORT...|ws://HOST:PORT...",
 		Short:             "Puts a server under load, checks it and measures it.",
 		Long:              benchAbout,
 		Example:           benchExamples,
-		ValidArgsFunction: completeBeginning("localhost:", "ws://"),
+		ValidArgsFunction: completeEach(completeBeginning("localhost:", "ws://")),
 	}, &o, func(ctx context.Context) error { return run(ctx, o, p) })
 }
 
@@ -110,9 +120,11 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 		`How long to measure.`)
 	define(flags, &o.warmup, "warmup", "D", "2s", durationOrNone,
 		`How long to put the server under load before that.`)
-	define(flags, &o.pid, "pid", "N", "", processID,
+	flags.Var(&o.pids, "pid",
 		`The server's process on this machine (Linux only): shows its CPU time and its memory. `+
-			`To measure the memory of clients, start the server just before.`)
+			`To measure the memory of clients, start the server just before. For several servers there is one `+
+			`for each, in their order, separated by commas, or in a flag each; shown is what they need together, `+
+			`and with --json also what each does.`)
 	o.defineKeyFile(flags)
 	define(flags, &o.json, "json", "", "false", truth,
 		`Shows the result as a JSON object.`)
@@ -120,22 +132,16 @@ func (o *benchOptions) defineFlags(flags *pflag.FlagSet) {
 		`Draws latency over time into an SVG file.`)
 }
 
-// processID parses the number of a process, or an empty text.
-func processID(text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
-	return wholeNumber(1, 1<<22)(text)
-}
-
-// readArguments takes HOST:PORT, or the address of a WebSocket, and the key.
+// readArguments takes the addresses of servers, or of their WebSockets, and the key.
 func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Process) (err error) {
-	if len(args) == 1 {
-		if args[0], o.web, err = webSocketOf(args[0]); err != nil {
-			return err
-		}
+	if o.servers, err = readBenchServers(args); err != nil {
+		return err
 	}
-	if err := o.roomOptions.readArguments(cmd, args, p); err != nil {
+	if n := len(o.pids.numbers); n > 0 && n != len(o.servers) {
+		return usagef("--pid has %s for %s; give one for each", english.Count(n, "number"),
+			english.Count(len(o.servers), "server"))
+	}
+	if err := o.readKey(cmd, p); err != nil {
 		return err
 	}
 	if o.keys, err = o.rooms.keys(o.key, o.keyless); err != nil {
@@ -153,12 +159,24 @@ func (o *benchOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 
 func (o *benchOptions) config() bench.Config {
 	dialect := bench.Chat(o.key)
-	dialect.WebSocket = o.web
+	var servers []bench.Server
+	for i, s := range o.servers {
+		server := bench.Server{}
+		if s.web {
+			server.Host = s.webHost
+			dialect.WebSocket = &bench.WebSocket{Path: s.path}
+		}
+		if len(o.pids.numbers) > 0 {
+			server.PID = o.pids.numbers[i]
+		}
+		servers = append(servers, server)
+	}
 	var rooms []bench.Hello
 	for _, key := range o.keys {
 		rooms = append(rooms, bench.Chat(key).Hello)
 	}
 	return bench.Config{
+		Servers:  servers,
 		Dialect:  dialect,
 		Rooms:    rooms,
 		Clients:  o.clients,
@@ -167,7 +185,6 @@ func (o *benchOptions) config() bench.Config {
 		Window:   o.window,
 		Warmup:   o.warmup,
 		Duration: o.duration,
-		PID:      o.pid,
 	}
 }
 
@@ -175,13 +192,15 @@ func (o *benchOptions) config() bench.Config {
 func runBench(ctx context.Context, o benchOptions, p Process) error {
 	ctx, done := untilSignal(ctx, p, slog.New(slog.DiscardHandler), endSignals()...)
 	defer done()
-	addrs, err := resolve(ctx, o.host)
-	if err != nil {
-		return err
-	}
 	config := o.config()
-	for _, addr := range addrs {
-		config.Addrs = append(config.Addrs, netip.AddrPortFrom(addr, o.port))
+	for i, s := range o.servers {
+		addrs, err := resolve(ctx, s.host)
+		if err != nil {
+			return err
+		}
+		for _, addr := range addrs {
+			config.Servers[i].Addrs = append(config.Servers[i].Addrs, netip.AddrPortFrom(addr, s.port))
+		}
 	}
 	if err := o.checkPlot(); err != nil {
 		return err
@@ -219,7 +238,11 @@ func (o *benchOptions) explain(err error) error {
 		if n := len(o.keys); n > 0 {
 			each = (o.clients + n - 1) / n
 		}
-		return fmt.Errorf("%w; start it with --max-clients %d, or 0 for no limit", err, each)
+		it := "it"
+		if len(o.servers) > 1 {
+			it = "all"
+		}
+		return fmt.Errorf("%w; start %s with --max-clients %d, or 0 for no limit", err, it, each)
 	}
 	return err
 }

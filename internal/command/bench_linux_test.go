@@ -125,6 +125,26 @@ func TestBenchOnTerminal(t *testing.T) {
 	shown.waitFor(t, "deliveries/s\x1b[K\r\x1b[K")
 }
 
+// Two addresses of one server are a cluster that has one order; two servers that nothing
+// joins are not.
+func TestBenchServersOfCluster(t *testing.T) {
+	serve := []string{"open sesame", "--max-clients", "20", "--console", "off"}
+	one, other := start(t, serve...), start(t, serve...)
+	bench := func(flags ...string) (status int, stdout, stderr string) {
+		args := append([]string{"bench", "--clients", "10", "--senders", "4", "--duration", "100ms", "--warmup", "0"}, flags...)
+		return result(t, process(args, "SOP_CHAT_KEY=open sesame"))
+	}
+	first := fmt.Sprintf("127.0.0.1:%d", one.port)
+	status, table, stderr := bench(first, fmt.Sprintf("127.0.0.2:%d", one.port))
+	if status != 0 || stderr != "" || !strings.Contains(table, "at 2 servers\n") {
+		t.Errorf("status %d: %s%s", status, stderr, table)
+	}
+	status, table, stderr = bench(first, fmt.Sprintf("127.0.0.1:%d", other.port))
+	if status != 1 || table != "" || !strings.Contains(stderr, " is at 127.0.0.1:") {
+		t.Errorf("status %d: %s%s", status, stderr, table)
+	}
+}
+
 // A room that is too small is reported, with the flag that makes it larger.
 func TestBenchRoomFull(t *testing.T) {
 	stderr := newScreen()

@@ -2,9 +2,11 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +31,9 @@ func benchOptionsOf(t testing.TB, p Process) benchOptions {
 
 func TestBenchDefaults(t *testing.T) {
 	want := benchOptions{
-		roomOptions: roomOptions{host: "example.org", port: 9000, key: "key"},
-		clients:     100, senders: 10, window: 256, warmup: 2 * time.Second, duration: 10 * time.Second,
+		keyOptions: keyOptions{key: "key"},
+		servers:    []benchServer{{hostPort: hostPort{"example.org", 9000}}},
+		clients:    100, senders: 10, window: 256, warmup: 2 * time.Second, duration: 10 * time.Second,
 	}
 	if got := benchOptionsOf(t, process([]string{"example.org:9000"}, "SOP_CHAT_KEY=key")); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -51,7 +54,7 @@ func TestBenchFlagsAndVariables(t *testing.T) {
 		{"duration", "1m", func(o benchOptions) any { return o.duration }, time.Minute},
 		{"warmup", "0", func(o benchOptions) any { return o.warmup }, time.Duration(0)},
 		{"warmup", "250ms", func(o benchOptions) any { return o.warmup }, 250 * time.Millisecond},
-		{"pid", "4711", func(o benchOptions) any { return o.pid }, 4711},
+		{"pid", "4711", func(o benchOptions) any { return o.config().Servers[0].PID }, 4711},
 		{"json", "true", func(o benchOptions) any { return o.json }, true},
 		{"plot", "a.svg", func(o benchOptions) any { return o.plot }, "a.svg"},
 		{"rooms", "1", func(o benchOptions) any { return o.keys[0] }, "key 1"},
@@ -76,7 +79,7 @@ func TestBenchHosts(t *testing.T) {
 	for text, want := range map[string]string{
 		"localhost:9000": "localhost", ":9000": "localhost", "[::1]:9000": "::1", "192.0.2.1:9000": "192.0.2.1",
 	} {
-		if got := benchOptionsOf(t, process([]string{text}, "SOP_CHAT_KEY=key")); got.host != want || got.port != 9000 {
+		if got := benchOptionsOf(t, process([]string{text}, "SOP_CHAT_KEY=key")).servers[0]; got.host != want || got.port != 9000 {
 			t.Errorf("%s: got %s, %d", text, got.host, got.port)
 		}
 	}
@@ -84,21 +87,43 @@ func TestBenchHosts(t *testing.T) {
 
 // The page's address leads to its WebSocket.
 func TestBenchWebSockets(t *testing.T) {
-	for text, want := range map[string]struct {
-		address string
-		web     bench.WebSocket
-	}{
-		"ws://localhost:8080":                 {"localhost:8080", bench.WebSocket{Host: "localhost:8080", Path: "/ws"}},
-		"ws://[::1]:8080/":                    {"[::1]:8080", bench.WebSocket{Host: "[::1]:8080", Path: "/ws"}},
-		"ws://chat.example.org/room/ws":       {"chat.example.org:80", bench.WebSocket{Host: "chat.example.org", Path: "/room/ws"}},
-		"http://192.0.2.1:8080/":              {"192.0.2.1:8080", bench.WebSocket{Host: "192.0.2.1:8080", Path: "/ws"}},
-		"http://192.0.2.1:8080":               {"192.0.2.1:8080", bench.WebSocket{Host: "192.0.2.1:8080", Path: "/ws"}},
-		"http://chat.example.org/a%20b/index": {"chat.example.org:80", bench.WebSocket{Host: "chat.example.org", Path: "/a%20b/ws"}},
+	for text, want := range map[string]struct{ address, host, path string }{
+		"ws://localhost:8080":                 {"localhost:8080", "localhost:8080", "/ws"},
+		"ws://[::1]:8080/":                    {"[::1]:8080", "[::1]:8080", "/ws"},
+		"ws://chat.example.org/room/ws":       {"chat.example.org:80", "chat.example.org", "/room/ws"},
+		"http://192.0.2.1:8080/":              {"192.0.2.1:8080", "192.0.2.1:8080", "/ws"},
+		"http://192.0.2.1:8080":               {"192.0.2.1:8080", "192.0.2.1:8080", "/ws"},
+		"http://chat.example.org/a%20b/index": {"chat.example.org:80", "chat.example.org", "/a%20b/ws"},
 	} {
 		o := benchOptionsOf(t, process([]string{text}, "SOP_CHAT_KEY=key"))
-		if o.address() != want.address || o.web == nil || *o.web != want.web || o.config().Dialect.WebSocket != o.web {
-			t.Errorf("%s: got %s, %+v", text, o.address(), o.web)
+		config := o.config()
+		if got := o.servers[0].address(); got != want.address {
+			t.Errorf("%s: got %s", text, got)
 		}
+		if web := config.Dialect.WebSocket; web == nil || web.Path != want.path || config.Servers[0].Host != want.host {
+			t.Errorf("%s: got %+v of %+v", text, web, config.Servers[0])
+		}
+	}
+}
+
+// Several servers are one cluster, each with a process of its own.
+func TestBenchServers(t *testing.T) {
+	for _, args := range [][]string{
+		{"localhost:9000", "[::1]:9000", ":9001", "--pid", "1,2, 3"},
+		{"localhost:9000", "--pid", "1", "[::1]:9000", "--pid=2,3", ":9001"},
+	} {
+		o := benchOptionsOf(t, process(args, "SOP_CHAT_KEY=key"))
+		var got []string
+		for i, s := range o.config().Servers {
+			got = append(got, fmt.Sprintf("%s %d", o.servers[i].address(), s.PID))
+		}
+		if want := []string{"localhost:9000 1", "[::1]:9000 2", "localhost:9001 3"}; !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", args, got, want)
+		}
+	}
+	o := benchOptionsOf(t, process([]string{"ws://localhost:8080", "ws://127.0.0.2:8080/ws"}, "SOP_CHAT_KEY=key"))
+	if s := o.config().Servers; len(s) != 2 || s[0].Host != "localhost:8080" || s[1].Host != "127.0.0.2:8080" {
+		t.Errorf("the servers are %+v", s)
 	}
 }
 
@@ -146,7 +171,23 @@ func TestBenchWrongUsage(t *testing.T) {
 		{[]string{"localhost"}, keyed, `"localhost" is not HOST:PORT, such as localhost:9000 or [::1]:9000`},
 		{[]string{"localhost:0"}, keyed, `port "0" is not a number from 1 to 65535`},
 		{[]string{"localhost:http"}, keyed, `port "http" is not a number from 1 to 65535`},
-		{[]string{"localhost:9000", "key"}, keyed, `there are 2 arguments, not HOST:PORT alone; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
+		{[]string{"localhost:9000", "key"}, keyed, `argument 2 is not HOST:PORT, such as localhost:9000 or [::1]:9000; the key goes into a file (--key-file) or SOP_CHAT_KEY`},
+		{[]string{"localhost:9000", "localhost:0"}, keyed, `port "0" is not a number from 1 to 65535`},
+		{[]string{"localhost:9000", ":9000"}, keyed, `":9000" is given twice`},
+		{
+			[]string{"localhost:9000", "ws://localhost:9000"},
+			keyed,
+			`"ws://localhost:9000" is of another kind than "localhost:9000"; give all servers as HOST:PORT, or all as ws://HOST:PORT`,
+		},
+		{
+			[]string{"ws://localhost:8080", "ws://localhost:8081/a/ws"},
+			keyed,
+			`the path of "ws://localhost:8081/a/ws" is not that of "ws://localhost:8080"; all servers of a cluster have their page at the same path`,
+		},
+		{[]string{"localhost:9000", "localhost:9001", "--pid=1"}, keyed, "--pid has 1 number for 2 servers; give one for each"},
+		{[]string{"localhost:9000", "--pid=1,2"}, keyed, "--pid has 2 numbers for 1 server; give one for each"},
+		{[]string{"localhost:9000", "localhost:9001", "--pid=1,1"}, keyed, "process 1 is given for two servers"},
+		{[]string{"localhost:9000", ":9001", ":9002", "--clients=2", "--senders=1"}, keyed, "2 clients are too few for 3 servers"},
 		{[]string{"localhost:9000"}, nil, missing},
 		{[]string{"ws://localhost:9000"}, nil, missing},
 		{

@@ -163,6 +163,13 @@ func completeBeginning(beginnings ...string) cobra.CompletionFunc {
 	}
 }
 
+// completeEach returns a function that completes each argument as another does the first.
+func completeEach(first cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return first(cmd, nil, begun)
+	}
+}
+
 // firstSentence returns the first sentence of a flag's help, which shells show beside
 // it, without the full stop.
 func firstSentence(text string) string {

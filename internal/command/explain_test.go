@@ -20,7 +20,7 @@ import (
 // Errors of the network say which server, what happened and what to do, and have no
 // addresses of sockets.
 func TestExplain(t *testing.T) {
-	o := joinOptions{roomOptions: roomOptions{host: "chat.example.org", port: 9000}}
+	o := joinOptions{roomOptions: roomOptions{hostPort: hostPort{"chat.example.org", 9000}}}
 	from, to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 38058}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9000}
 	op := func(name string, err error) error {
 		return &net.OpError{Op: name, Net: "tcp", Source: from, Addr: to, Err: err}

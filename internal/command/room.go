@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 
@@ -8,45 +9,62 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// roomOptions are the options of all clients: where a room is, and its key.
-type roomOptions struct {
-	host    string
-	port    uint16
+// A hostPort is where a server is.
+type hostPort struct {
+	host string
+	port uint16
+}
+
+// readHostPort reads HOST:PORT. Without HOST it is this machine.
+func readHostPort(text string) (hostPort, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return hostPort{}, usagef("%q is not HOST:PORT, such as localhost:9000 or [::1]:9000", text)
+	}
+	number, ok := parsePort(port)
+	if !ok {
+		return hostPort{}, usagef("port %q is not a number from 1 to 65535", port)
+	}
+	return hostPort{cmp.Or(host, "localhost"), number}, nil
+}
+
+// address returns HOST:PORT.
+func (h hostPort) address() string { return net.JoinHostPort(h.host, strconv.Itoa(int(h.port))) }
+
+// keyOptions are the options of all clients: the room's key.
+type keyOptions struct {
 	key     string
 	keyFile string
 	keyless bool // no key was given
 }
 
-func (r *roomOptions) defineKeyFile(flags *pflag.FlagSet) {
+// roomOptions are where a room is, and its key.
+type roomOptions struct {
+	hostPort
+	keyOptions
+}
+
+func (r *keyOptions) defineKeyFile(flags *pflag.FlagSet) {
 	define(flags, &r.keyFile, "key-file", "FILE", "", anyText,
 		`Reads the room's key from a file ('-' is standard input). One line break at its end is not part of it.`)
 }
 
-// address returns HOST:PORT.
-func (r *roomOptions) address() string {
-	return net.JoinHostPort(r.host, strconv.Itoa(int(r.port)))
-}
-
 // readArguments reads HOST:PORT and the key.
-func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process) error {
+func (r *roomOptions) readArguments(cmd *cobra.Command, args []string, p Process) (err error) {
 	if len(args) == 0 {
 		return usagef("HOST:PORT is missing")
 	}
 	if len(args) > 1 {
 		return usagef("there are %d arguments, not HOST:PORT alone; the key goes into a file (--key-file) or %s", len(args), keyVariable)
 	}
-	host, port, err := net.SplitHostPort(args[0])
-	if err != nil {
-		return usagef("%q is not HOST:PORT, such as localhost:9000 or [::1]:9000", args[0])
+	if r.hostPort, err = readHostPort(args[0]); err != nil {
+		return err
 	}
-	number, ok := parsePort(port)
-	if !ok {
-		return usagef("port %q is not a number from 1 to 65535", port)
-	}
-	r.host, r.port = host, number
-	if host == "" {
-		r.host = "localhost"
-	}
+	return r.readKey(cmd, p)
+}
+
+// readKey reads the key from where the command line or the environment says.
+func (r *keyOptions) readKey(cmd *cobra.Command, p Process) (err error) {
 	if inVariable, _ := p.LookupEnv(keyVariable); inVariable == "" && r.keyFile == "" {
 		r.keyless = true
 		return nil
