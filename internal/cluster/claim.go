@@ -21,11 +21,15 @@ import (
 // soon as it can read anything, and ends. If none had the name, or it was released, there is
 // no need to wait.
 
-// claimWait is how long a server waits for another to say that it has its name.
-const claimWait = 3 * time.Second
+// claimWait is how long a server waits for another to say that it has its name, and claimLooks how often
+// it looks meanwhile.
+const (
+	claimWait  = 3 * time.Second
+	claimLooks = 30
+)
 
 // claim makes a name an instance's. It returns ErrNameTaken if another has it. wait is how it
-// waits for claimWait. It may be called again after any other error.
+// waits until it looks again. It may be called again after any other error.
 func claim(ctx context.Context, s Stream, subject string, id instance, wait func(context.Context) error) error {
 	own := appendHeader(nil, &batch{kind: kindOwn, instance: id})
 	last, b, err := lastClaim(ctx, s, subject)
@@ -42,8 +46,13 @@ func claim(ctx context.Context, s Stream, subject string, id instance, wait func
 		return nil
 	}
 	if last > 0 && b.kind == kindClaim {
-		if err := wait(ctx); err != nil {
-			return err
+		for range claimLooks {
+			if err := wait(ctx); err != nil {
+				return err
+			}
+			if _, b, err := lastClaim(ctx, s, subject); err == nil && b.instance != id && b.kind == kindOwn {
+				return ErrNameTaken
+			}
 		}
 	}
 	_, err = s.Publish(ctx, subject, last, own)

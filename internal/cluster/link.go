@@ -85,7 +85,7 @@ func (l *Link) Open(ctx context.Context) error {
 
 func waitForClaim(ctx context.Context) error {
 	select {
-	case <-time.After(claimWait):
+	case <-time.After(claimWait / claimLooks):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -172,9 +172,14 @@ func (c *core) answered(r *room, last uint64, info Info, err error) error {
 		return nil
 	case last >= r.expected: // if it is more, it comes back from the stream, if it has not yet
 		r.suspicions = 0
-		if !r.isKnown {
+		switch isRead := last <= c.position && len(r.queue) == 0 && r.until == 0; {
+		case !r.isKnown:
 			r.isKnown, r.expected = true, last
 			c.publish(r)
+		case last > r.expected && isRead: // it was there before the link, and what was known before is from an old answer
+			if r.expected = last; r.out != nil && !r.out.isTried {
+				c.try(r)
+			}
 		}
 	case info.First > c.position+1, len(r.queue) > 0, r.until > 0, !c.isReading: // what is under way may have come back; reading will tell
 		if r.out != nil {

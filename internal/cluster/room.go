@@ -98,8 +98,10 @@ func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 	}
 
 	number := r.at.number
-	if number == 0 { // the room was empty
-		number = numberOf(m.Seq, &b)
+	if f := b.fact; f.number > number && f.seen >= r.at.seq {
+		return false, fmt.Errorf("%w: the next message of the room %q is %d here and %d at another server", ErrTooFarBehind, r.name, number, f.number)
+	} else if f.number > 0 && f.number < number && f.seen >= r.at.seq {
+		c.report(fmt.Errorf("another server has missed messages of the room %q: the next is %d here and %d there", r.name, number, f.number))
 	}
 	rest, at := b.packed, number
 	for i := 0; i < b.count; i++ {

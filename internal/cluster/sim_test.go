@@ -112,6 +112,13 @@ type world struct {
 	depth   int
 	isQuiet bool // there are no faults
 	counts  map[string]int
+	said    map[string]map[string]*statement // by room and text; nil: not recorded
+}
+
+// A statement is what a member said, and when, in steps.
+type statement struct {
+	at, back int64  // when it came back to its own server; 0: it did not
+	number   uint64 // that it had then
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
@@ -199,6 +206,11 @@ func (w *world) step() {
 				}
 			}
 			w.now = w.now.Add(simKeep + time.Minute)
+			for _, f := range w.flights {
+				if f.server != nil {
+					f.server.published(f.publishAction, errNetwork)
+				}
+			}
 			w.flights = nil
 			w.model.drop()
 			for _, s := range slices.Clone(w.servers) {
@@ -238,7 +250,11 @@ func (w *world) say(s *simServer) {
 	name := simRooms[i]
 	for range w.rng.IntN(4) {
 		s.said[name]++
-		s.rooms[name].say(s.members[w.rng.IntN(len(s.members))], fmt.Sprintf("%x/%d", s.instance[:4], s.said[name]))
+		text := fmt.Sprintf("%x/%d", s.instance[:4], s.said[name])
+		s.rooms[name].say(s.members[w.rng.IntN(len(s.members))], text)
+		if w.said != nil {
+			w.said[name][text] = &statement{at: int64(w.steps)}
+		}
 		w.counts["said"]++
 	}
 	s.publish(s.core.rooms[token(name)])
@@ -317,7 +333,7 @@ func (w *world) fly() {
 			w.flights[i].last = ^uint64(0)
 		}
 	}
-	if isAnswered && f.server != nil && slices.Contains(w.servers, f.server) && !f.server.stopped {
+	if isAnswered && f.server != nil && slices.Contains(w.servers, f.server) {
 		f.server.published(f.publishAction, err)
 	}
 	if f.server == nil || isAnswered {
@@ -427,7 +443,7 @@ func (w *world) start(name string) {
 	wait := func(context.Context) error {
 		w.depth++
 		defer func() { w.depth-- }()
-		for range 1 + w.rng.IntN(200) {
+		for range w.rng.IntN(15) {
 			w.step()
 		}
 		return nil
@@ -560,6 +576,14 @@ func (w *world) compare(s *simServer) {
 			at := r.first + uint64(i) - c.number
 			if at >= uint64(len(c.texts)) || c.texts[at] != r.texts[i] {
 				w.t.Fatalf("step %d: %s has %q as the message %d of %q, which has %d to %d; want %q; began at %d, %v", w.steps, s.name, r.texts[i], r.first+uint64(i), name, c.number, c.next(), c.texts[min(at, uint64(len(c.texts)-1))], r.first, r.texts)
+			}
+		}
+		if w.said != nil {
+			for i, text := range r.texts[s.checked[name]:] {
+				if process, _, _ := strings.Cut(text, "/"); process == fmt.Sprintf("%x", s.instance[:4]) {
+					w.said[name][text].back = int64(w.steps)
+					w.said[name][text].number = r.first + uint64(s.checked[name]+i)
+				}
 			}
 		}
 		s.checked[name] = len(r.texts)
