@@ -1,0 +1,224 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+var noon = time.Unix(50_000, 0)
+
+// newTestCore returns a core that has read all of a model's stream, and its only room.
+func newTestCore(t *testing.T, m *model, name string) (*core, *room, *fakeRoom) {
+	c := newCore("chat", name, instance{name[0]}, func(err error) { t.Logf("%s reports: %v", name, err) })
+	c.position, c.now, c.keep = m.last(), noon, m.keep
+	from, err := c.prepare(context.Background(), m, "lobby", 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := newFakeRoom(t)
+	sink.BeginAt(from.from, 1)
+	r := &room{name: "lobby", sink: sink, at: from.at, from: from.from, spoken: from.spoken}
+	if err := c.add(r); err != nil {
+		t.Fatal(err)
+	}
+	run(t, c, m)
+	return c, r, sink
+}
+
+// run has a core read and publish until it has nothing to do.
+func run(t *testing.T, c *core, m *model) {
+	t.Helper()
+	if !c.isReading {
+		if ok, err := c.opened(m.info(m.last()), m.created, at(m, c.position)); !ok || err != nil {
+			t.Fatalf("the stream is not read: %v, %v", ok, err)
+		}
+	}
+	for {
+		switch {
+		case len(c.actions) > 0:
+			action := c.actions[0]
+			c.actions = c.actions[1:]
+			switch a := action.(type) {
+			case publishAction:
+				_, err := m.append(a.subject, a.last, a.data)
+				c.published(a, err)
+			case askAction:
+				last, _ := m.lastOf(a.subject, m.last())
+				if err := c.answered(a.room, last.Seq, m.info(m.last()), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		case c.position < m.last():
+			if _, err := c.receive(m.all[c.position]); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			return
+		}
+	}
+}
+
+func at(m *model, seq uint64) Message {
+	if seq == 0 || seq > m.last() || seq < m.first {
+		return Message{}
+	}
+	return m.all[seq-1]
+}
+
+// A stream that is not the one that was read, or has less or more than it can, ends the link.
+func TestOpened(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*model)
+		want   error
+	}{
+		"nothing has changed":  {func(*model) {}, nil},
+		"there is more":        {func(m *model) { m.append("chat.x.y", 0, nil) }, nil},
+		"all but one dropped":  {func(m *model) { m.first = m.last() }, nil},
+		"all dropped":          {func(m *model) { m.first = m.last() + 1 }, ErrTooFarBehind},
+		"not read and dropped": {func(m *model) { m.append("chat.x.y", 0, nil); m.append("chat.x.z", 0, nil); m.first = m.last() }, ErrTooFarBehind},
+		"created again":        {func(m *model) { m.created = noon }, ErrStreamReplaced},
+		"truncated":            {func(m *model) { m.all = m.all[:m.last()-1] }, ErrStreamReplaced},
+		"truncated and filled": {func(m *model) { m.all = m.all[:m.last()-1]; noonish(m); m.append("chat.x.y", 0, nil) }, ErrStreamReplaced},
+		"purged":               {func(m *model) { m.all, m.first = nil, 1 }, ErrStreamReplaced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newModel(func() time.Time { return noon })
+			c, _, _ := newTestCore(t, m, "a")
+			created := m.created
+			test.change(m)
+			c.closed()
+			var err error
+			isOK := false
+			for tries := 0; tries <= maxSuspicions && err == nil && !isOK; tries++ {
+				isOK, err = c.opened(m.info(m.last()), created, at(m, c.position))
+			}
+			if !errors.Is(err, test.want) || isOK != (test.want == nil) {
+				t.Errorf("%v, %v; want %v", isOK, err, test.want)
+			}
+		})
+	}
+}
+
+// noonish has what a model takes be later than before.
+func noonish(m *model) { m.now = func() time.Time { return noon.Add(time.Second) } }
+
+// What was acknowledged, then lost by the stream, and not read by anybody, is published again.
+func TestLostAfterAcknowledgement(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, r, sink := newTestCore(t, m, "a")
+	member := &broadcast.Sender{ID: 1, Name: "alice", Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	sink.say(member, "hello")
+	c.publish(r)
+	for r.out == nil {
+		a := c.actions[0].(askAction)
+		c.actions = c.actions[1:]
+		last, _ := m.lastOf(a.subject, m.last())
+		if err := c.answered(r, last.Seq, m.info(m.last()), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.published(c.actions[0].(publishAction), nil) // but the stream does not have it any more
+	c.actions = nil
+	for _, later := range []time.Duration{patience / 2, patience} {
+		if err := c.tick(noon.Add(later)); err != nil {
+			t.Fatal(err)
+		}
+		if again := len(c.actions) > 0; again != (later == patience) {
+			t.Fatalf("after %v it was published again: %v", later, again)
+		}
+	}
+	run(t, c, m)
+	if len(sink.texts) != 1 || len(sink.unreturned) != 0 {
+		t.Errorf("%q came back, %d did not", sink.texts, len(sink.unreturned))
+	}
+}
+
+// A server that finds something of its own instance in the stream that it did not say ends.
+func TestSameInstance(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, _, _ := newTestCore(t, m, "a")
+	twin, r, sink := newTestCore(t, m, "a")
+	sink.say(&broadcast.Sender{Name: "alice", Addr: netip.MustParseAddrPort("127.0.0.1:1")}, "hello")
+	twin.publish(r)
+	run(t, twin, m)
+	if _, err := c.receive(m.all[c.position]); !errors.Is(err, ErrFenced) {
+		t.Errorf("%v, want %v", err, ErrFenced)
+	}
+}
+
+// A claim of the name by another instance is answered, and a server that has lost it ends.
+func TestClaims(t *testing.T) {
+	ctx := context.Background()
+	m := newModel(func() time.Time { return noon })
+	c, _, _ := newTestCore(t, m, "a")
+	subject := claimSubject(c.prefix, c.server)
+	none := func(context.Context) error { return nil }
+	if err := claim(ctx, m, subject, c.instance, none); err != nil {
+		t.Fatal(err)
+	}
+	run(t, c, m)
+
+	answers := func(context.Context) error {
+		run(t, c, m)
+		if a := c.actions; len(a) > 0 {
+			t.Fatalf("%v has yet to be done", a)
+		}
+		return nil
+	}
+	read := m.last()
+	other := instance{99}
+	err := claim(ctx, m, subject, other, func(ctx context.Context) error {
+		if c.position == read { // reads the claim
+			if _, err := c.receive(m.all[c.position]); err != nil {
+				t.Fatal(err)
+			}
+			a := c.actions[0].(claimAction)
+			c.actions = nil
+			if _, err := m.append(a.subject, a.last, a.data); err != nil {
+				t.Fatal(err)
+			}
+			c.reclaimed()
+		}
+		return answers(ctx)
+	})
+	if !errors.Is(err, ErrNameTaken) || c.contested != 0 {
+		t.Fatalf("%v, want %v; contested: %d", err, ErrNameTaken, c.contested)
+	}
+
+	if err := claim(ctx, m, subject, other, none); err != nil { // the server does not read meanwhile
+		t.Fatal(err)
+	}
+	for c.position < m.last() && err != nil {
+		if _, err = c.receive(m.all[c.position]); errors.Is(err, ErrFenced) {
+			return
+		}
+		err = ErrNameTaken
+	}
+	t.Error("the server that has lost its name goes on")
+}
+
+// A name that was released is taken without waiting, by an instance that has it without asking.
+func TestRelease(t *testing.T) {
+	ctx := context.Background()
+	m := newModel(func() time.Time { return noon })
+	wait := func(context.Context) error { t.Fatal("waits"); return nil }
+	for i := range 3 {
+		id := instance{byte(i + 1)}
+		for range 2 { // the second time it has the name
+			if err := claim(ctx, m, "chat.=servers.a", id, wait); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := release(ctx, m, "chat.=servers.a", instance{99}); err != nil || m.last() != uint64(2*i+1) {
+			t.Fatalf("%v, %d messages: another released the name", err, m.last())
+		}
+		if err := release(ctx, m, "chat.=servers.a", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sop-chat/internal/broadcast"
+)
+
+// A lockedRoom is a fakeRoom that goroutines may use.
+type lockedRoom struct {
+	mu        sync.Mutex
+	delivered chan struct{} // has space for one
+	*fakeRoom
+}
+
+func newLockedRoom(t *testing.T) *lockedRoom {
+	return &lockedRoom{fakeRoom: newFakeRoom(t), delivered: make(chan struct{}, 1)}
+}
+
+func (r *lockedRoom) say(from *broadcast.Sender, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fakeRoom.say(from, text)
+}
+
+func (r *lockedRoom) CopyUnreturned(dst []broadcast.Entry, skip int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fakeRoom.CopyUnreturned(dst, skip)
+}
+
+func (r *lockedRoom) Deliver(b *broadcast.Batch, at time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.delivered <- struct{}{}:
+	default:
+	}
+	return r.fakeRoom.Deliver(b, at)
+}
+
+func (r *lockedRoom) setRefuses(refuses bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuses = refuses
+}
+
+func (r *lockedRoom) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.texts)
+}
+
+// waitFor waits until a room was given as many messages.
+func (r *lockedRoom) waitFor(t *testing.T, n int) []string {
+	t.Helper()
+	for end := time.After(20 * time.Second); ; {
+		if texts := r.all(); len(texts) >= n {
+			return texts
+		}
+		select {
+		case <-r.delivered:
+		case <-end:
+			t.Fatalf("%d messages were delivered, want %d", len(r.all()), n)
+		}
+	}
+}
+
+// startLink opens a link with rooms, and has it run until the function that is returned is called, which
+// returns what Run did.
+func startLink(t *testing.T, l *Link, rooms map[string]*lockedRoom) (stop func() error) {
+	t.Helper()
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, room := range rooms {
+		if err := l.Add(t.Context(), RoomConfig{Name: name, Room: room, Replay: 10}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return goRun(t, l)
+}
+
+func goRun(t *testing.T, l *Link) (stop func() error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+func newLink(t *testing.T, m *model, server string, state *State) *Link {
+	return New(Config{Stream: m, Prefix: "chat", Server: server, State: state, Report: func(err error) { t.Errorf("%s reports: %v", server, err) }})
+}
+
+// Two servers with two rooms get all that is said at both, in one order, though calls fail and
+// readers break; also while one is handed over, and one refuses what it gets for a while.
+func TestLinks(t *testing.T) {
+	m := newModel(time.Now)
+	m.keep = time.Hour
+	var failing atomic.Bool
+	fault := func(one int) func() error {
+		return func() error {
+			if failing.Load() && rand.IntN(one) == 0 {
+				return errNetwork
+			}
+			return nil
+		}
+	}
+	m.before, m.after, m.breaking = fault(10), fault(10), fault(100)
+	member := &broadcast.Sender{ID: 1, Name: "alice", Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	rooms := make([]map[string]*lockedRoom, 2)
+	links, stops := make([]*Link, 2), make([]func() error, 2)
+	for i := range rooms {
+		rooms[i] = map[string]*lockedRoom{"lobby": newLockedRoom(t), "a room": newLockedRoom(t)}
+		links[i] = newLink(t, m, fmt.Sprint("server ", i), nil)
+		stops[i] = startLink(t, links[i], rooms[i])
+	}
+	failing.Store(true)
+
+	const each = 300
+	for n := range each {
+		for i := range rooms {
+			for name, room := range rooms[i] {
+				room.say(member, fmt.Sprintf("%d %s %d", i, name, n))
+			}
+		}
+		switch n {
+		case 50:
+			rooms[0]["lobby"].setRefuses(true)
+		case 150:
+			rooms[0]["lobby"].setRefuses(false)
+			links[0].Freed()
+		case 100:
+			if err := stops[1](); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			data, err := json.Marshal(links[1].State())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var state State
+			if err := json.Unmarshal(data, &state); err != nil {
+				t.Fatal(err)
+			}
+			for name := range rooms[1] {
+				links[1].Remove(name)
+			}
+			links[1] = newLink(t, m, "server 1", &state)
+			failing.Store(false)
+			stops[1] = startLink(t, links[1], rooms[1])
+			failing.Store(true)
+		}
+	}
+	for name := range rooms[0] {
+		a, b := rooms[0][name].waitFor(t, 2*each), rooms[1][name].waitFor(t, 2*each)
+		if !slices.Equal(a, b) {
+			t.Errorf("the servers have %q in two orders", name)
+		}
+		next := make(map[string]int)
+		for _, text := range a {
+			said, n, _ := cutLast(text)
+			if n != fmt.Sprint(next[said]) {
+				t.Fatalf("%q came after %d of it", text, next[said])
+			}
+			next[said]++
+		}
+	}
+	if s := links[0].Stats(); s.Doubled > 0 {
+		t.Errorf("%d batches were doubled", s.Doubled)
+	}
+
+	late := newLockedRoom(t) // a third server gets what is replayed, and what follows
+	failing.Store(false)
+	third := newLink(t, m, "server 2", nil)
+	stopThird := startLink(t, third, map[string]*lockedRoom{"lobby": late})
+	rooms[0]["lobby"].say(member, "0 lobby last")
+	want := rooms[0]["lobby"].waitFor(t, 2*each+1)[2*each-10:]
+	if texts := late.waitFor(t, 11); !slices.Equal(texts, want) {
+		t.Errorf("the third server has %q, want %q", texts, want)
+	}
+	third.Remove("lobby")
+	if err := stopThird(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for _, stop := range stops {
+		if err := stop(); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+}
+
+func cutLast(text string) (before, after string, found bool) {
+	i := strings.LastIndex(text, " ")
+	return text[:i], text[i+1:], true
+}
+
+// A second server of a name does not start while the first runs, and does once that has released it.
+func TestLinkName(t *testing.T) {
+	m := newModel(time.Now)
+	first := newLink(t, m, "a", nil)
+	stop := startLink(t, first, nil)
+	if err := newLink(t, m, "a", nil).Open(t.Context()); !errors.Is(err, ErrNameTaken) {
+		t.Errorf("%v, want %v", err, ErrNameTaken)
+	}
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := first.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := newLink(t, m, "a", nil).Open(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
