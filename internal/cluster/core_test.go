@@ -222,3 +222,103 @@ func TestRelease(t *testing.T) {
 		}
 	}
 }
+
+// said has a member say something, and returns the attempt to publish that.
+func said(t *testing.T, c *core, m *model, r *room, text string) publishAction {
+	t.Helper()
+	r.sink.(*fakeRoom).say(&broadcast.Sender{ID: 1, Name: "alice", Addr: netip.MustParseAddrPort("127.0.0.1:1")}, text)
+	c.publish(r)
+	for {
+		action := c.actions[0]
+		c.actions = c.actions[1:]
+		switch a := action.(type) {
+		case publishAction:
+			return a
+		case askAction:
+			last, _ := m.lastOf(a.subject, m.last())
+			if err := c.answered(r, last.Seq, m.info(m.last()), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// What is under way, and may have been in the stream and dropped, is not published again by a server that has not
+// read what was dropped.
+func TestUnreadNotRepeated(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, r, _ := newTestCore(t, m, "a")
+	attempt := said(t, c, m, r, "hello")
+	if _, err := m.append(attempt.subject, attempt.last, attempt.data); err != nil {
+		t.Fatal(err)
+	}
+	c.published(attempt, errNetwork)
+	m.append("chat.x.y", 0, nil)
+	m.first = m.last() + 1
+
+	if err := c.answered(r, 0, m.info(m.last()), nil); err != nil || len(c.actions) > 0 { // reads slowly
+		t.Fatalf("%v, %v", c.actions, err)
+	}
+	c.closed()
+	if err := c.tick(noon.Add(time.Hour)); err != nil || len(c.actions) > 0 {
+		t.Fatalf("%v, %v", c.actions, err)
+	}
+	if _, err := c.opened(m.info(m.last()), m.created, Message{}); !errors.Is(err, ErrTooFarBehind) {
+		t.Errorf("%v, want %v", err, ErrTooFarBehind)
+	}
+}
+
+// Each attempt says what the server knows when it is made.
+func TestFactOfRetry(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, r, _ := newTestCore(t, m, "a")
+	attempt := said(t, c, m, r, "hello")
+	c.published(attempt, errNetwork)
+	other, elsewhere, _ := newTestCore(t, m, "b")
+	said(t, other, m, elsewhere, "hi")
+	if err := other.tick(noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere.out.isTried = false
+	if err := other.tick(noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, other, m)
+	run(t, c, m)
+	if err := c.tick(noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := parse(c.actions[0].(publishAction).data)
+	if want := (fact{m.last(), r.at.number}); err != nil || b.fact != want || r.at.number != r.from+1 {
+		t.Errorf("%+v, %v; want %+v", b.fact, err, want)
+	}
+}
+
+// A room whose messages are dropped while it catches up is too far behind.
+func TestDroppedWhileCatchingUp(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, r, _ := newTestCore(t, m, "a")
+	r.until = 100
+	if err := c.caught(r, Message{}, r.at.seq+1, errNetwork); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.caught(r, Message{}, r.at.seq+2, ErrNoMessage); !errors.Is(err, ErrTooFarBehind) {
+		t.Errorf("%v, want %v", err, ErrTooFarBehind)
+	}
+}
+
+// A stream whose last message of a subject is older than what came back is suspected for a while, and then
+// taken for another.
+func TestSuspicion(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, r, _ := newTestCore(t, m, "a")
+	attempt := said(t, c, m, r, "hello")
+	r.expected = m.last()
+	c.published(attempt, ErrWrongLast)
+	for i := range maxSuspicions + 1 {
+		err := c.answered(r, r.expected-1, m.info(m.last()), nil)
+		if isLast := i == maxSuspicions; errors.Is(err, ErrStreamReplaced) != isLast {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+	}
+}
