@@ -94,7 +94,7 @@ func claimSubject(prefix, server string) string { return prefix + "." + serversT
 
 // claimed takes what a server has said of its name.
 func (c *core) claimed(m *Message, server string) error {
-	if server != c.server {
+	if server != c.server || m.Seq <= c.ownSince {
 		return nil
 	}
 	switch b, _ := parse(m.Data); {

@@ -47,6 +47,7 @@ type core struct {
 	batch      *broadcast.Batch
 	entries    []broadcast.Entry
 
+	ownSince    uint64 // claims up to that message of the stream are older than its own
 	contested   uint64 // another's claim to the name, which has yet to be rejected
 	isClaiming  bool
 	nextRefresh time.Time
@@ -121,6 +122,13 @@ func (c *core) opened(info Info, created time.Time, at Message) (ok bool, err er
 		c.publish(r)
 	}
 	return true, nil
+}
+
+// rewind has the stream be read from an earlier message on, if nothing was read yet: a room has much to catch up on.
+func (c *core) rewind(seq uint64) {
+	if !c.isReading && c.mark.IsZero() && seq < c.position {
+		c.position, c.wasOpened = seq, false
+	}
 }
 
 // closed says that the stream is not read any more. Meanwhile nothing is published: after a long

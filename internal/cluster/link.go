@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"crypto/rand"
+	"math"
 	"sync"
 	"time"
 )
@@ -77,7 +78,7 @@ func (l *Link) Open(ctx context.Context) error {
 		if err := claim(ctx, l.config.Stream, claimSubject(c.prefix, c.server), c.instance, waitForClaim); err != nil {
 			return err
 		}
-		c.position, c.wasOpened = info.Last, info.First <= info.Last
+		c.position, c.wasOpened, c.ownSince = info.Last, info.First <= info.Last, info.Last
 	}
 	l.info, c.keep = info, info.Keep
 	return nil
@@ -103,6 +104,7 @@ func (l *Link) Release(ctx context.Context) error {
 // called again. A room that the state has (Config.State) goes on where it was.
 func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 	r := &room{name: config.Name, sink: config.Room}
+	readFrom := uint64(math.MaxUint64)
 	if s := l.config.State.room(config.Name); s != nil {
 		if err := r.restore(s, l.core.server, l.core.instance); err != nil {
 			return err
@@ -114,9 +116,13 @@ func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 		}
 		config.Room.BeginAt(s.from, uint64(l.info.Created.UnixNano()))
 		r.at, r.from, r.spoken = s.at, s.from, s.spoken
+		if s.lacks {
+			readFrom = s.at.seq
+		}
 	}
 	var err error
 	l.call(func() {
+		l.core.rewind(readFrom)
 		if err = l.core.add(r); err == nil {
 			r.cursor = config.Room.Outgoing().Join(func() { l.wakes.add(r) })
 			l.wakes.add(r) // what was said before

@@ -11,6 +11,7 @@ type start struct {
 	at     place     // what is behind it is delivered
 	from   uint64    // the number of the first message that is delivered
 	spoken time.Time // when the stream took the last batch of the room
+	lacks  bool      // messages that it is to have from before, as it had a number
 }
 
 // prepare finds out where a room begins: at the message with a number, or as many before the
@@ -31,11 +32,12 @@ func (c *core) prepare(ctx context.Context, s Stream, name string, number, repla
 	if err != nil {
 		return start{}, err
 	}
-	if number == 0 {
+	isReplay := number == 0
+	if isReplay {
 		number = max(end.number, replay+1) - replay
 	}
 	at, err := all.before(ctx, number, info.First, end)
-	return start{at, max(at.number, min(number, end.number)), last.Time}, err
+	return start{at, max(at.number, min(number, end.number)), last.Time, !isReplay && at.number < end.number}, err
 }
 
 // found publishes the first batch of a room, which gives its messages their numbers.

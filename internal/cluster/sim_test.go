@@ -63,7 +63,7 @@ func TestSimulation(t *testing.T) {
 	}
 	for _, what := range []string{
 		"said", "published", "lost", "late", "unacknowledged", "wrong last", "gap", "twice", "reopened", "refused", "killed", "upgraded",
-		"stopped", "dropped", "fenced", "name taken", "renewed", "too far behind",
+		"stopped", "dropped", "fenced", "name taken", "renewed", "rewound", "too far behind",
 	} {
 		if w.counts[what] == 0 {
 			t.Errorf("nothing was %s", what)
@@ -461,6 +461,7 @@ func (w *world) start(name string) {
 			return
 		}
 	}
+	s.ownSince = info.Last
 	s.wasOpened = info.First <= info.Last
 	s.position, s.keep, s.created, s.now = info.Last, info.Keep, info.Created, w.now
 	w.readCanons()
@@ -491,6 +492,10 @@ func (w *world) start(name string) {
 			w.t.Fatalf("%s begins at %d in %q, which has %d to %d; want %d", s.name, from.from, name, c.number, c.next(), want)
 		}
 		sink.BeginAt(from.from, 1)
+		if from.lacks && w.rng.IntN(2) == 0 {
+			s.rewind(from.at.seq)
+			w.counts["rewound"]++
+		}
 		if err := s.add(&room{sink: sink, name: name, at: from.at, from: from.from, spoken: from.spoken}); err != nil {
 			w.t.Fatal(err)
 		}
