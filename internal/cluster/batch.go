@@ -90,7 +90,8 @@ var (
 	errVarint = errors.New("a number is longer than it need be, or too large")
 )
 
-// parse returns the batch that is data, which it refers to. All of it is checked, the messages too.
+// parse returns the batch that is data, which it refers to. All of it is checked, the
+// messages too.
 func parse(data []byte) (batch, error) {
 	var b batch
 	const fixed = 3 + 2 + len(b.instance)

@@ -61,7 +61,8 @@ func TestBatchOfLongest(t *testing.T) {
 	}
 }
 
-// Whatever bytes are in the stream, they are a batch, of which the same bytes are made, or an error.
+// Whatever bytes are in the stream, they are a batch, of which the same bytes are made, or an
+// error.
 func FuzzParse(f *testing.F) {
 	m, _ := wire.New("alice", "hello")
 	good := appendMessage(appendHeader(nil, &batch{kind: kindBatch, counter: 1, fact: fact{300, 1}, count: 1}), 7, &m)

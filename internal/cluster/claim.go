@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// No two servers of a cluster may have the same name, or each would take what the other publishes for
-// something that came late. Each name has a subject on which servers say that it is theirs, each time
-// with the last message there as the expectation. So the stream decides.
+// No two servers of a cluster may have the same name, or each would take what the other
+// publishes for something that came late. Each name has a subject on which servers say that
+// it is theirs, each time with the last message there as the expectation. So the stream
+// decides.
 //
 //	  a server starts          the one that has the name
 //	       │ claim ────────────────▶ │ reads it
@@ -16,13 +17,13 @@ import (
 //	       │ waits for claimWait     │
 //	       │ own, expecting the claim
 //
-// Of the two that expect the claim, one succeeds. If it is the one that had the name, the other does not start. If that
-// has ended, or is stopped or cut off for so long, the new one goes on, and the former reads so as
-// soon as it can read anything, and ends. If none had the name, or it was released, there is
-// no need to wait.
+// Of the two that expect the claim, one succeeds. If it is the one that had the name, the
+// other does not start. If that has ended, or is stopped or cut off for so long, the new one
+// goes on, and the former reads so as soon as it can read anything, and ends. If none had the
+// name, or it was released, there is no need to wait.
 
-// claimWait is how long a server waits for another to say that it has its name, and claimLooks how often
-// it looks meanwhile.
+// claimWait is how long a server waits for another to say that it has its name, and
+// claimLooks how often it looks meanwhile.
 const (
 	claimWait  = 3 * time.Second
 	claimLooks = 30
@@ -64,7 +65,8 @@ func claim(ctx context.Context, s Stream, subject string, id instance, wait func
 	return err
 }
 
-// lastClaim returns what was said last on the subject of a name, and its sequence; 0 if nothing was.
+// lastClaim returns what was said last on the subject of a name, and its sequence; 0 if
+// nothing was.
 func lastClaim(ctx context.Context, s Stream, subject string) (uint64, batch, error) {
 	m, err := s.Last(ctx, subject)
 	if errors.Is(err, ErrNoMessage) {

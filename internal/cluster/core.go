@@ -16,16 +16,18 @@ var (
 	ErrNameTaken = errors.New("a server with the same name is running in the cluster; give each a name of its own")
 	// ErrTooFarBehind: the stream has dropped messages that the server has yet to read.
 	ErrTooFarBehind = errors.New("the stream has dropped messages that this server has not read: it was away for longer than the stream keeps them")
-	// ErrStreamReplaced: the stream is another than before, or has lost messages that it had acknowledged.
+	// ErrStreamReplaced: the stream is another than before, or has lost messages that it had
+	// acknowledged.
 	ErrStreamReplaced = errors.New("the stream of the cluster is not the one that it was, or has lost messages that it had acknowledged")
 )
 
-// maxWaiting is how many bytes are read from the stream, and wait until the rooms take them, before no
-// more is read. While one room's readers are slow, the others go on.
+// maxWaiting is how many bytes are read from the stream, and wait until the rooms take them,
+// before no more is read. While one room's readers are slow, the others go on.
 const maxWaiting = 64 << 20
 
-// A core is a link without goroutines, clock and I/O. What it wants done it puts into actions; what came of them
-// it is told. Its methods belong to one goroutine. After an error it is of no use any more.
+// A core is a link without goroutines, clock and I/O. What it wants done it puts into
+// actions; what came of them it is told. Its methods belong to one goroutine. After an error
+// it is of no use any more.
 type core struct {
 	prefix   string
 	server   string // its token
@@ -67,7 +69,8 @@ type (
 		counter uint64
 		attempt int
 	}
-	// askAction: ask for the last message of a subject, and for what the stream has, for core.answered.
+	// askAction: ask for the last message of a subject, and for what the stream has, for
+	// core.answered.
 	askAction struct {
 		room    *room
 		subject string
@@ -98,16 +101,19 @@ func (c *core) do(action any) { c.actions = append(c.actions, action) }
 // wantsMore reports whether more of the stream may be read.
 func (c *core) wantsMore() bool { return c.waiting < maxWaiting }
 
-// opened says what the stream has, and which is the first message from the core's position
-// on (seq 0: none), before it is read from behind that. ok is false if that is to be tried again later.
+// opened says what the stream has, and which is the first message from the core's position on
+// (seq 0: none), before it is read from behind that. ok is false if that is to be tried again
+// later.
 func (c *core) opened(info Info, created time.Time, at Message) (ok bool, err error) {
 	switch {
 	case !created.IsZero() && !info.Created.Equal(created):
 		return false, ErrStreamReplaced
 	case info.First > c.position+1, info.First > c.position && c.wasOpened && c.position > 0:
-		// Or else the server may have missed that all of a room was dropped, which begins anew then.
+		// Or else the server may have missed that all of a room was dropped, which begins
+		// anew then.
 		return false, ErrTooFarBehind
-	case info.Last < c.position, c.position > 0 && !c.mark.IsZero() && at.Seq != c.position: // a leader that was replaced may say so for a while
+	case info.Last < c.position, c.position > 0 && !c.mark.IsZero() && at.Seq != c.position:
+		// A leader that was replaced may say so for a while.
 		if c.doubts++; c.doubts > maxSuspicions {
 			return false, ErrStreamReplaced
 		}
@@ -124,7 +130,8 @@ func (c *core) opened(info Info, created time.Time, at Message) (ok bool, err er
 	return true, nil
 }
 
-// rewind has the stream be read from an earlier message on, if nothing was read yet: a room has much to catch up on.
+// rewind has the stream be read from an earlier message on, if nothing was read yet: a room
+// has much to catch up on.
 func (c *core) rewind(seq uint64) {
 	if !c.isReading && c.mark.IsZero() && seq < c.position {
 		c.position, c.wasOpened = seq, false
@@ -135,8 +142,8 @@ func (c *core) rewind(seq uint64) {
 // time the stream could have dropped what was under way, and it would be published again.
 func (c *core) closed() { c.isReading = false }
 
-// receive takes a message that was read from the stream. isNext is false if messages are missing before it, so
-// that another reader has to be opened behind the core's position.
+// receive takes a message that was read from the stream. isNext is false if messages are
+// missing before it, so that another reader has to be opened behind the core's position.
 func (c *core) receive(m Message) (isNext bool, err error) {
 	switch {
 	case m.Seq <= c.position: // came twice

@@ -243,8 +243,8 @@ func said(t *testing.T, c *core, m *model, r *room, text string) publishAction {
 	}
 }
 
-// What is under way, and may have been in the stream and dropped, is not published again by a server that has not
-// read what was dropped.
+// What is under way, and may have been in the stream and dropped, is not published again by a
+// server that has not read what was dropped.
 func TestUnreadNotRepeated(t *testing.T) {
 	m := newModel(func() time.Time { return noon })
 	c, r, _ := newTestCore(t, m, "a")
@@ -307,8 +307,8 @@ func TestDroppedWhileCatchingUp(t *testing.T) {
 	}
 }
 
-// A stream whose last message of a subject is older than what came back is suspected for a while, and then
-// taken for another.
+// A stream whose last message of a subject is older than what came back is suspected for a
+// while, and then taken for another.
 func TestSuspicion(t *testing.T) {
 	m := newModel(func() time.Time { return noon })
 	c, r, _ := newTestCore(t, m, "a")

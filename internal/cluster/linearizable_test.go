@@ -17,8 +17,8 @@ var numbered = porcupine.Model{
 	},
 }
 
-// What is said in a room, at whatever servers, is linearizable: what begins to be said after another
-// message came back has a larger number.
+// What is said in a room, at whatever servers, is linearizable: what begins to be said after
+// another message came back has a larger number.
 func TestLinearizable(t *testing.T) {
 	operations := 0
 	for range 30 {

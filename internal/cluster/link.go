@@ -23,15 +23,17 @@ type Config struct {
 type RoomConfig struct {
 	Name string // any bytes
 	Room Room
-	// Number is the number of the first message that the room lacks, if it has those before it from
-	// elsewhere. If it is 0, the last Replay messages are delivered to it, and all from then on.
+	// Number is the number of the first message that the room lacks, if it has those before
+	// it from elsewhere. If it is 0, the last Replay messages are delivered to it, and all
+	// from then on.
 	Number uint64
 	Replay int
 }
 
-// A Link connects the rooms of a server with a stream. Its methods are called in this order: Open, Add for
-// each room, Run. Rooms may also be added and removed while it runs. After Run has returned because
-// its context was done, it may be called again, or State has what another link needs to go on.
+// A Link connects the rooms of a server with a stream. Its methods are called in this order:
+// Open, Add for each room, Run. Rooms may also be added and removed while it runs. After Run
+// has returned because its context was done, it may be called again, or State has what
+// another link needs to go on.
 type Link struct {
 	config Config
 	core   *core // belongs to Run while that runs, else to the holder of mu
@@ -57,9 +59,9 @@ func New(config Config) *Link {
 	}
 }
 
-// Open makes the name of the server its own, and looks at the stream. If another server has the name, the
-// error is ErrNameTaken; to find out takes some seconds if the last server of that name has ended without
-// Release. After any other error it may be called again.
+// Open makes the name of the server its own, and looks at the stream. If another server has
+// the name, the error is ErrNameTaken; to find out takes some seconds if the last server of
+// that name has ended without Release. After any other error it may be called again.
 func (l *Link) Open(ctx context.Context) error {
 	info, err := l.config.Stream.Info(ctx)
 	if err != nil {
@@ -93,15 +95,16 @@ func waitForClaim(ctx context.Context) error {
 	}
 }
 
-// Release gives the name of the server up, so that one of that name need not wait when it starts. It is
-// called after Run has returned for the last time.
+// Release gives the name of the server up, so that one of that name need not wait when it
+// starts. It is called after Run has returned for the last time.
 func (l *Link) Release(ctx context.Context) error {
 	return release(ctx, l.config.Stream, claimSubject(l.core.prefix, l.core.server), l.core.instance)
 }
 
-// Add adds a room, which must be prepared and not open yet: the first message that it gets has the number of
-// Room.BeginAt. It asks the stream for the room's last messages, or publishes the first. After an error, unless there is such a room already, it may be
-// called again. A room that the state has (Config.State) goes on where it was.
+// Add adds a room, which must be prepared and not open yet: the first message that it gets
+// has the number of Room.BeginAt. It asks the stream for the room's last messages, or
+// publishes the first. After an error, unless there is such a room already, it may be called
+// again. A room that the state has (Config.State) goes on where it was.
 func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 	r := &room{name: config.Name, sink: config.Room}
 	readFrom := uint64(math.MaxUint64)
@@ -131,7 +134,8 @@ func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 	return err
 }
 
-// Remove removes a room, if there is one of that name. When it returns, the room is not used any more.
+// Remove removes a room, if there is one of that name. When it returns, the room is not used
+// any more.
 func (l *Link) Remove(name string) {
 	l.call(func() {
 		if r := l.core.remove(name); r != nil {

@@ -77,8 +77,8 @@ func (r *lockedRoom) waitFor(t *testing.T, n int) []string {
 	}
 }
 
-// startLink opens a link with rooms, and has it run until the function that is returned is called, which
-// returns what Run did.
+// startLink opens a link with rooms, and has it run until the function that is returned is
+// called, which returns what Run did.
 func startLink(t *testing.T, l *Link, rooms map[string]*lockedRoom) (stop func() error) {
 	t.Helper()
 	if err := l.Open(t.Context()); err != nil {
@@ -208,7 +208,8 @@ func cutLast(text string) (before, after string, found bool) {
 	return text[:i], text[i+1:], true
 }
 
-// A second server of a name does not start while the first runs, and does once that has released it.
+// A second server of a name does not start while the first runs, and does once that has
+// released it.
 func TestLinkName(t *testing.T) {
 	m := newModel(time.Now)
 	first := newLink(t, m, "a", nil)

@@ -9,16 +9,16 @@ import (
 // The messages of a room are numbered without gaps, and alike at all servers. The stream has
 // no numbers but its own sequences, so servers count. From where on, the batches say: each
 // has a fact (see fact), of which its server was certain when it published, as it had counted
-// to there. A server that starts takes the fact of the room's last batch, and counts those between the
-// two, which are few: they were under way at the same time.
+// to there. A server that starts takes the fact of the room's last batch, and counts those
+// between the two, which are few: they were under way at the same time.
 //
-// A server that finds no batch of a room publishes one without messages and a fact without a number.
-// The first batch there is of a room gives its sequence to the number of the first message. So
-// it does not matter how many servers do so at once, and numbers are never given again if all that a room had was
-// dropped by the stream meanwhile.
+// A server that finds no batch of a room publishes one without messages and a fact without a
+// number. The first batch there is of a room gives its sequence to the number of the first
+// message. So it does not matter how many servers do so at once, and numbers are never given
+// again if all that a room had was dropped by the stream meanwhile.
 
-// numbersPerSequence is more than the messages of a batch, so that a number that is made of a sequence
-// is larger than all of the room before.
+// numbersPerSequence is more than the messages of a batch, so that a number that is made of a
+// sequence is larger than all of the room before.
 const numbersPerSequence = 1 << 12
 
 // firstNumber returns the number that the message after the first batch of a room begins at, if
@@ -44,8 +44,8 @@ type roomReader struct {
 	subject string // of the room, at all servers
 }
 
-// next returns the first batch whose sequence is at least from. There may be others' messages in the
-// stream, which are batches without messages to all servers.
+// next returns the first batch whose sequence is at least from. There may be others' messages
+// in the stream, which are batches without messages to all servers.
 func (r roomReader) next(ctx context.Context, from uint64) (Message, batch, error) {
 	m, err := r.stream.Next(ctx, r.subject, max(from, 1))
 	if err != nil {
@@ -100,8 +100,8 @@ func (r roomReader) count(ctx context.Context, from place, last Message) (place,
 	return from, last, nil
 }
 
-// before returns a place from which on all of the room can be read, at or not long before a number;
-// or the oldest there is. end is that after the last batch.
+// before returns a place from which on all of the room can be read, at or not long before a
+// number; or the oldest there is. end is that after the last batch.
 func (r roomReader) before(ctx context.Context, number, first uint64, end place) (place, error) {
 	if number >= end.number {
 		return end, nil

@@ -15,8 +15,9 @@ type start struct {
 }
 
 // prepare finds out where a room begins: at the message with a number, or as many before the
-// last one as are to be replayed if number is 0; or as close to that as the stream has it. If the stream has
-// nothing of the room, that is where the room begins. It may be called again after an error.
+// last one as are to be replayed if number is 0; or as close to that as the stream has it. If
+// the stream has nothing of the room, that is where the room begins. It may be called again
+// after an error.
 func (c *core) prepare(ctx context.Context, s Stream, name string, number, replay uint64) (start, error) {
 	all := roomReader{s, c.prefix + "." + token(name) + ".*"}
 	end, last, err := all.end(ctx)

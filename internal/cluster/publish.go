@@ -8,21 +8,22 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// Publishing what is said in a room is a loop of one step: publish all that is unreturned, up to maxMessages;
-// wait until it comes back from the stream. An acknowledgement is not needed for that. If none comes, or an
-// error, the same batch is published again with the same expectation until one of them comes
-// back. All attempts expect the same last message of the subject, and the first that arrives replaces
-// that message, so at most one of them is ever in the stream; and none of the next batch
-// is published before, so nothing overtakes.
+// Publishing what is said in a room is a loop of one step: publish all that is unreturned, up
+// to maxMessages; wait until it comes back from the stream. An acknowledgement is not needed
+// for that. If none comes, or an error, the same batch is published again with the same
+// expectation until one of them comes back. All attempts expect the same last message of the
+// subject, and the first that arrives replaces that message, so at most one of them is ever
+// in the stream; and none of the next batch is published before, so nothing overtakes.
 //
-// Something else on the subject can be in between only if a former process of the same name said it,
-// and it arrived late. It comes back, too; no attempt from before can succeed then,
+// Something else on the subject can be in between only if a former process of the same name
+// said it, and it arrived late. It comes back, too; no attempt from before can succeed then,
 // and the batch is published again behind it.
 
 const (
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 5 * time.Second
-	// patience is how long a batch may take to come back after it was acknowledged, before it is looked for.
+	// patience is how long a batch may take to come back after it was acknowledged, before it
+	// is looked for.
 	patience = 10 * time.Second
 	// maxSuspicions is how often, at least maxBackoff apart, a stream must appear to have lost
 	// messages to be taken for another. A leader that was replaced may say so for a while.
@@ -54,7 +55,7 @@ type outgoing struct {
 
 // publish publishes what is unreturned in a room, if it may.
 func (c *core) publish(r *room) {
-	if r.cursor != nil {
+	if r.cursor != nil && !r.isGone {
 		r.cursor.Advance(r.sink.Outgoing().Head())
 	}
 	if !c.isReading || r.isGone || r.out != nil || r.until > 0 || len(r.queue) > 0 {
@@ -159,8 +160,8 @@ func (c *core) ask(r *room) {
 	}
 }
 
-// answered says what the last message of the room's subject is, 0 if there is none, and what the stream has;
-// both as they are now or were before.
+// answered says what the last message of the room's subject is, 0 if there is none, and what
+// the stream has; both as they are now or were before.
 func (c *core) answered(r *room, last uint64, info Info, err error) error {
 	r.isAsking = false
 	switch {
@@ -176,12 +177,13 @@ func (c *core) answered(r *room, last uint64, info Info, err error) error {
 		case !r.isKnown:
 			r.isKnown, r.expected = true, last
 			c.publish(r)
-		case last > r.expected && isRead: // it was there before the link, and what was known before is from an old answer
+		case last > r.expected && isRead: // it is older than the link, and the answer before was old
 			if r.expected = last; r.out != nil && !r.out.isTried {
 				c.try(r)
 			}
 		}
-	case info.First > c.position+1, len(r.queue) > 0, r.until > 0, !c.isReading: // what is under way may have come back; reading will tell
+	case info.First > c.position+1, len(r.queue) > 0, r.until > 0, !c.isReading:
+		// What is under way may be among what was not read. Reading will tell.
 		if r.out != nil {
 			r.out.retry = c.now.Add(maxBackoff)
 		}
@@ -201,7 +203,8 @@ func (c *core) answered(r *room, last uint64, info Info, err error) error {
 	return nil
 }
 
-// returned says that a message of the room's subject has come back: the one under way, or another.
+// returned says that a message of the room's subject has come back: the one under way, or
+// another.
 func (p *publisher) returned(seq uint64, isMine bool, counter uint64) {
 	p.expected, p.isKnown = max(p.expected, seq), true
 	p.suspicions = 0

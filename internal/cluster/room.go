@@ -10,20 +10,21 @@ import (
 	"sop-chat/internal/wire"
 )
 
-// A Room is a room of the server, as the link knows it. All but Outgoing is called by one goroutine at
-// a time.
+// A Room is a room of the server, as the link knows it. All but Outgoing is called by one
+// goroutine at a time.
 type Room interface {
 	// Outgoing returns the log of what is said in the room at this server.
 	Outgoing() *broadcast.Log
 	// CopyUnreturned copies messages of the outgoing log that were not delivered yet, but
 	// for the first skip of them, and returns how many.
 	CopyUnreturned(dst []broadcast.Entry, skip int) int
-	// BeginAt says which number the message has that is delivered first, and in which epoch. It is
-	// called by Link.Add, before anything is delivered.
+	// BeginAt says which number the message has that is delivered first, and in which epoch.
+	// It is called by Link.Add, before anything is delivered.
 	BeginAt(number, epoch uint64)
-	// Deliver takes messages in the order of the cluster, MaxBatch bytes of the stream at most, and
-	// empties the batch. Those of the outgoing log have the senders that they have there.
-	// If it returns false, it has taken nothing, and Link.Freed has to be called when it may.
+	// Deliver takes messages in the order of the cluster, MaxBatch bytes of the stream at
+	// most, and empties the batch. Those of the outgoing log have the senders that they have
+	// there. If it returns false, it has taken nothing, and Link.Freed has to be called when
+	// it may.
 	Deliver(b *broadcast.Batch, at time.Time) bool
 }
 
@@ -74,7 +75,8 @@ func (r *room) add(m Message) bool {
 // errNotOurs says that a batch has the name and the instance of this server and is not from it.
 var errNotOurs = fmt.Errorf("%w: it said something that this one did not", ErrFenced)
 
-// deliver delivers a message of the stream to the room, and reports whether the room has taken it.
+// deliver delivers a message of the stream to the room, and reports whether the room has
+// taken it.
 func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 	_, server, _ := split(c.prefix, m.Subject)
 	b, err := parse(m.Data)
@@ -141,7 +143,8 @@ func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 
 func newDelivery() *broadcast.Batch { return broadcast.NewBatch(maxMessages * wire.Size) }
 
-// process delivers what was read of a room, as far as it takes it, and then publishes what is to be said in it.
+// process delivers what was read of a room, as far as it takes it, and then publishes what is
+// to be said in it.
 func (c *core) process(r *room) error {
 	for len(r.queue) > 0 {
 		m := &r.queue[0]

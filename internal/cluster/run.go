@@ -17,7 +17,8 @@ const (
 	maxCalls = 256
 )
 
-// A runner is a link that runs. Its methods belong to the goroutine of Run, but for those called by call.
+// A runner is a link that runs. Its methods belong to the goroutine of Run, but for those
+// called by call.
 type runner struct {
 	*Link
 	*core
@@ -46,9 +47,9 @@ type readMessage struct {
 	err error
 }
 
-// Run has the link work until ctx is done, and returns its error then; or until it can't go on: the error
-// is then ErrFenced, ErrTooFarBehind or ErrStreamReplaced, and the link is of no use any more. While the stream
-// can't be reached, it tries again and again, see Stats.
+// Run has the link work until ctx is done, and returns its error then; or until it can't go
+// on: the error is then ErrFenced, ErrTooFarBehind or ErrStreamReplaced, and the link is of
+// no use any more. While the stream can't be reached, it tries again and again, see Stats.
 func (l *Link) Run(ctx context.Context) error {
 	run, cancel := context.WithCancel(ctx)
 	u := &runner{
@@ -164,7 +165,8 @@ func (u *runner) call(f func(context.Context) (then func() error)) {
 	})
 }
 
-// ask returns the sequence of the last message of a subject, 0 if there is none, and what the stream has.
+// ask returns the sequence of the last message of a subject, 0 if there is none, and what the
+// stream has.
 func (u *runner) ask(ctx context.Context, subject string) (uint64, Info, error) {
 	m, err := u.config.Stream.Last(ctx, subject)
 	if err != nil && !errors.Is(err, ErrNoMessage) {
@@ -174,7 +176,8 @@ func (u *runner) ask(ctx context.Context, subject string) (uint64, Info, error) 
 	return m.Seq, info, err
 }
 
-// next returns the first message of a subject from a sequence on, and which was the first of the stream after that.
+// next returns the first message of a subject from a sequence on, and which was the first of
+// the stream after that.
 func (u *runner) next(ctx context.Context, subject string, from uint64) (Message, uint64, error) {
 	m, err := u.config.Stream.Next(ctx, subject, from)
 	if err != nil && !errors.Is(err, ErrNoMessage) {
@@ -184,13 +187,14 @@ func (u *runner) next(ctx context.Context, subject string, from uint64) (Message
 	return m, info.First, cmp.Or(infoErr, err)
 }
 
-// open opens another reader behind the core's position, once it is certain that the stream is the one it was.
+// open opens another reader behind the core's position, once it is certain that the stream is
+// the one it was.
 func (u *runner) open() {
 	u.reading.cancel()
 	u.closed()
 	u.reading.round++
 	u.reading.retry = time.Time{}
-	position := max(u.position, 1)
+	position, round := max(u.position, 1), u.reading.round
 	u.call(func(ctx context.Context) func() error {
 		var at Message
 		info, err := u.config.Stream.Info(ctx)
@@ -200,7 +204,10 @@ func (u *runner) open() {
 			}
 		}
 		return func() error {
-			if err != nil {
+			switch {
+			case round != u.reading.round: // another is being opened
+				return nil
+			case err != nil:
 				u.reopen(err)
 				return nil
 			}

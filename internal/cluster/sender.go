@@ -7,14 +7,14 @@ import (
 // maxForeign is how many senders of other servers are remembered.
 const maxForeign = 1 << 14
 
-// A foreignID says who at which server a message is of.
+// A foreignID is a client of another server.
 type foreignID struct {
 	server string // its token
 	id     uint64
 }
 
-// foreigners are the senders of other servers. A sender that is forgotten becomes another, which makes
-// no difference to anybody: none of them is a member here.
+// foreigners are the senders of other servers. A sender that is forgotten becomes another,
+// which makes no difference to anybody: none of them is a member here.
 type foreigners map[foreignID]*broadcast.Sender
 
 // sender returns the sender of a message that has a name.

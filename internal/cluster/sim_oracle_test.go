@@ -71,7 +71,8 @@ func (w *world) compare(s *simServer) {
 	}
 }
 
-// settle has all faults end, and checks that all that was said by servers that live is everywhere.
+// settle has all faults end, and checks that all that was said by servers that live is
+// everywhere.
 func (w *world) settle() {
 	w.isQuiet = true
 	for _, s := range w.servers {

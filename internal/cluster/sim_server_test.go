@@ -81,7 +81,8 @@ func (w *world) kill(s *simServer) {
 	}
 }
 
-// start starts a server, with a history or without. If it can't, it is tried again some other time.
+// start starts a server, with a history or without. If it can't, it is tried again some other
+// time.
 func (w *world) start(name string) {
 	if w.depth > 2 {
 		return

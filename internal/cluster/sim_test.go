@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// The simulation drives the cores of several servers over a model of the stream, step by step, as a
-// seed says: what is published is lost, or arrives late, or its acknowledgement is lost; answers are old; readers miss
-// messages, read some twice, and are opened again; servers are killed, stopped, started again with and
-// without a history, upgraded, and have twins; the stream drops what is old; rooms refuse what they get.
-// After each step, what each room has is compared with what is in the stream.
+// The simulation drives the cores of several servers over a model of the stream, step by
+// step, as a seed says: what is published is lost, or arrives late, or its acknowledgement is
+// lost; answers are old; readers miss messages, read some twice, and are opened again;
+// servers are killed, stopped, started again with and without a history, upgraded, and have
+// twins; the stream drops what is old; rooms refuse what they get. After each step, what each
+// room has is compared with what is in the stream.
 
 const (
 	simSteps   = "SOP_CHAT_CLUSTER_STEPS"

@@ -7,8 +7,8 @@ import (
 	"sop-chat/internal/broadcast"
 )
 
-// A State is what a link leaves to another that goes on in its place, in the same server. It can be
-// written as JSON.
+// A State is what a link leaves to another that goes on in its place, in the same server. It
+// can be written as JSON.
 type State struct {
 	Instance [16]byte
 	Created  time.Time // of the stream
@@ -17,8 +17,8 @@ type State struct {
 	Rooms    []RoomState `json:",omitempty"`
 }
 
-// A RoomState is what a link leaves of a room. What is under way is the first Count unreturned messages of
-// the outgoing log.
+// A RoomState is what a link leaves of a room. What is under way is the first Count
+// unreturned messages of the outgoing log.
 type RoomState struct {
 	Name       []byte // any bytes
 	Seq        uint64 // the place after what was delivered
@@ -32,8 +32,8 @@ type RoomState struct {
 	Count      int  `json:",omitempty"`
 }
 
-// State returns what another link needs to go on. Run must have returned, and the rooms must not be used
-// by another link before.
+// State returns what another link needs to go on. Run must have returned, and the rooms must
+// not be used by another link before.
 func (l *Link) State() *State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,8 +68,8 @@ func (s *State) room(name string) *RoomState {
 	return nil
 }
 
-// restore has the room go on where it was. What was under way may have been published, so the same messages are
-// published again, as the same batch.
+// restore has the room go on where it was. What was under way may have been published, so the
+// same messages are published again, as the same batch.
 func (r *room) restore(s *RoomState, server string, id instance) error {
 	r.at, r.from, r.spoken = place{s.Seq, s.Number}, s.From, s.Spoken
 	r.expected, r.isKnown, r.counter = s.Expected, s.IsKnown, s.Counter

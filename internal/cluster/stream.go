@@ -17,17 +17,17 @@ type Stream interface {
 	// Publish appends a message if the last one of its subject has the sequence last, or if
 	// there is none and last is 0. It returns the sequence of the new message, once it is on
 	// the disks of a majority of the replicas. If the stream says that another message is the
-	// last one, the error is ErrWrongLast (see errors.Is), and this call appends nothing. After any
-	// other error the message may turn up in the stream, even minutes later, or never; then,
-	// too, it is appended only if its expectation is met when it arrives.
+	// last one, the error is ErrWrongLast (see errors.Is), and this call appends nothing.
+	// After any other error the message may turn up in the stream, even minutes later, or
+	// never; then, too, it is appended only if its expectation is met when it arrives.
 	//
 	// It must neither be tried again nor buffered by the implementation. data has at most
 	// MaxBatch bytes and is not used after the call.
 	Publish(ctx context.Context, subject string, last uint64, data []byte) (seq uint64, err error)
 
-	// Last returns the last message of a subject, or ErrNoMessage. A token of the subject may be the
-	// wildcard "*". The answer may be an old one (from a leader that was replaced and has yet to
-	// notice): then the message is one that was the last some time ago.
+	// Last returns the last message of a subject, or ErrNoMessage. A token of the subject may
+	// be the wildcard "*". The answer may be an old one (from a leader that was replaced and
+	// has yet to notice): then the message is one that was the last some time ago.
 	Last(ctx context.Context, subject string) (Message, error)
 
 	// Next returns the first message of a subject whose sequence is at least from, or
@@ -37,18 +37,19 @@ type Stream interface {
 	// Info returns what the stream has. The answer may be an old one, as that of Last.
 	Info(ctx context.Context) (Info, error)
 
-	// Read returns a reader of all messages whose sequence is at least from, in the
-	// stream's order. It may fail, or its reader, if from is more than one after the last. The reader belongs
-	// to the goroutine that called it, and ends with ctx or with Close.
+	// Read returns a reader of all messages whose sequence is at least from, in the stream's
+	// order. It may fail, or its reader, if from is more than one after the last. The reader
+	// belongs to the goroutine that called it, and ends with ctx or with Close.
 	Read(ctx context.Context, from uint64) (Reader, error)
 }
 
 // A Reader reads a stream.
 type Reader interface {
-	// Next returns the next message, and waits for it. It belongs to one goroutine. Messages may be
-	// missing or come twice, which the caller notices by their sequences: then it opens another
-	// reader, as after any error. A reader that can't tell for a while (some seconds) whether
-	// there are messages, since the stream does not answer, must return an error.
+	// Next returns the next message, and waits for it. It belongs to one goroutine. Messages
+	// may be missing or come twice, which the caller notices by their sequences: then it
+	// opens another reader, as after any error. A reader that can't tell for a while (some
+	// seconds) whether there are messages, since the stream does not answer, must return an
+	// error.
 	Next(ctx context.Context) (Message, error)
 	// Close releases what the reader takes.
 	Close()
