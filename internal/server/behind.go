@@ -32,12 +32,13 @@ func (p *pendingConn) isAhead() bool {
 // waitIfBehind has a connection wait, without being read, while its client is ahead of the
 // room, and reports whether it does.
 func (a *acceptor) waitIfBehind(p *pendingConn) bool {
-	if p.isBehind = p.isAhead(); p.isBehind {
-		a.wait(p)
-		a.behind = append(a.behind, p.conn)
-		a.behindAt = earliest(a.behindAt, a.now.Add(behindTick))
+	if p.isBehind = p.isAhead(); !p.isBehind {
+		return false
 	}
-	return p.isBehind
+	a.behind = append(a.behind, p.conn)
+	a.behindAt = earliest(a.behindAt, a.now.Add(behindTick))
+	a.wait(p) // which may end it
+	return true
 }
 
 // lookAtBehind has those go on whose rooms have what they wait for.

@@ -22,7 +22,9 @@ func (s *restoring) populate(r *running) (others []int) {
 	r.rooms.draining.Store(s.state.Drains)
 	for i, room := range s.rooms {
 		if room != nil && room.relay != nil {
-			r.identities.restoreLeft(room, s.state.Rooms[i].Left)
+			for _, c := range s.state.Rooms[i].Left {
+				r.identities.restoreLeft(room, c)
+			}
 		}
 	}
 	for i := range s.members {
@@ -33,6 +35,7 @@ func (s *restoring) populate(r *running) (others []int) {
 			others = append(others, m.FD)
 		case room == nil:
 		case m.conn == nil:
+			s.leave(r, m, room)
 			a.counts.ended[serverRestart]++
 			announce(room.log, broadcast.Notice{Kind: broadcast.Left, From: s.senders[m.Sender], Reason: m.Ended}, a.wall)
 			switch name := s.senders[m.Sender].Name; {

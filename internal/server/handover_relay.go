@@ -31,16 +31,22 @@ func (s *identities) saveLeft(room *Room) (saved []handover.LeftClient) {
 	return saved
 }
 
-// restoreLeft gives their identities back to such clients.
-func (s *identities) restoreLeft(room *Room, saved []handover.LeftClient) {
+// restoreLeft gives its identity back to such a client.
+func (s *identities) restoreLeft(room *Room, c handover.LeftClient) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range saved {
-		id := identityID{room, c.Client}
-		if s.byID[id] == nil {
-			i := &identity{id: id, until: broadcast.Position(c.Said) | inOutgoing}
-			s.byID[id], s.left = i, append(s.left, i)
-		}
+	id := identityID{room, c.Client}
+	if s.byID[id] == nil {
+		i := &identity{id: id, until: broadcast.Position(c.Said) | inOutgoing}
+		s.byID[id], s.left = i, append(s.left, i)
+	}
+}
+
+// leave notes that a member is not handed over, of which something may have yet to come
+// back.
+func (s *restoring) leave(r *running, m *restoredMember, room *Room) {
+	if m.Client != 0 && m.Said > 0 && room.relay != nil {
+		r.identities.restoreLeft(room, handover.LeftClient{Client: m.Client, Said: m.Said})
 	}
 }
 
@@ -54,6 +60,9 @@ func (s *restoring) restoreRelay(room *Room, saved *handover.Room) error {
 		return nil // nothing is under way
 	case y == nil:
 		return errRelay
+	}
+	if err := checkRelay(saved, s.senders); err != nil {
+		return err
 	}
 	y.returned.Leave()
 	if err := y.outgoing.Restore(saved.Outgoing, s.senders, s.piece); err != nil {
@@ -80,6 +89,11 @@ func checkRelay(r *handover.Room, senders []*broadcast.Sender) error {
 	if r.Returned > r.Outgoing.Head || r.Returned < r.Outgoing.Begin() || r.Returned%wire.Size != 0 {
 		return fmt.Errorf("the state is invalid: what has come back of %q ends at %d, and its outgoing log is from %d to %d",
 			r.Name, r.Returned, r.Outgoing.Begin(), r.Outgoing.Head)
+	}
+	for _, c := range r.Left {
+		if c.Said > r.Outgoing.End {
+			return fmt.Errorf("the state is invalid: a client of %q has said something at %d of the outgoing log", r.Name, c.Said)
+		}
 	}
 	return nil
 }

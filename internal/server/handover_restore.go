@@ -211,6 +211,9 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 		if m.Room < 0 || m.Room >= len(state.Rooms) || m.Sender == 0 || int64(m.Sender) > int64(len(state.Senders)) {
 			return nil, fmt.Errorf("the state is invalid: member %d is sender %d, in room %d", i, m.Sender, m.Room)
 		}
+		if err := checkSaid(m.Member, &state.Rooms[m.Room]); err != nil {
+			return nil, err
+		}
 		if m.Ended == "" && !mayUse(m.FD) {
 			m.Ended = causeDescriptor.words
 		}
@@ -222,9 +225,6 @@ func newRestoring(state *handover.State, memory fileMemory, isOpen func(fd int) 
 				return nil, err
 			}
 			m.conn.cursor, m.conn.lastOwn = broadcast.Position(m.Cursor), broadcast.Position(m.LastOwn)
-			if err := checkSaid(m.Member, &state.Rooms[m.Room]); err != nil {
-				return nil, err
-			}
 		}
 		if m.Ended == "" && m.Draining == nil { // or it is sent nothing more
 			log := state.Rooms[m.Room].Log

@@ -124,7 +124,9 @@ func (r *running) canPass(fd int) bool { return r.loops[0].kernel.IsTCP(fd) }
 // addMember adds a member, or that it has ended if it can't be passed on.
 func (s *saver) addMember(m handover.Member) {
 	if !s.canPass(m.FD) {
-		m = handover.Member{Conn: handover.Conn{FD: -1, Sender: m.Sender}, Room: m.Room, IsNew: m.IsNew, Ended: causeRestart.words}
+		m = handover.Member{
+			Conn: handover.Conn{FD: -1, Sender: m.Sender, Client: m.Client}, Room: m.Room, Said: m.Said, IsNew: m.IsNew, Ended: causeRestart.words,
+		}
 	}
 	s.state.Members = append(s.state.Members, m)
 }

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/handover"
 	"sop-chat/internal/origin"
+	"sop-chat/internal/wire"
 )
 
 // simHandovers counts what was handed over from one server to the next.
@@ -17,6 +19,7 @@ type simHandovers struct {
 	members, draining, lagging, isNew, frames int
 	pending, whole, echoing, adopted          int
 	unpassed, bad                             int
+	under                                     int // messages that had yet to come back
 	uncounted                                 int // of those that were not passed, before they were counted
 }
 
@@ -34,13 +37,14 @@ func (a *simHandovers) add(b simHandovers) {
 	a.adopted += b.adopted
 	a.unpassed += b.unpassed
 	a.bad += b.bad
+	a.under += b.under
 	a.uncounted += b.uncounted
 }
 
 // isTame reports whether something was never handed over.
 func (a *simHandovers) isTame() bool {
 	for _, n := range []int{
-		a.done, a.thawed, a.members, a.draining, a.lagging, a.frames, a.pending, a.whole, a.echoing, a.adopted, a.unpassed, a.bad,
+		a.done, a.thawed, a.members, a.draining, a.lagging, a.frames, a.pending, a.whole, a.echoing, a.adopted, a.unpassed, a.bad, a.under,
 	} {
 		if n == 0 {
 			return true
@@ -101,6 +105,7 @@ func (w *world) handOver() {
 		return
 	}
 	w.readAll()
+	w.freezeRelays(true)
 	state := from.save()
 	if w.origins != nil {
 		state.Origins = w.origins.Save(w.now)
@@ -114,6 +119,7 @@ func (w *world) handOver() {
 		w.failf("a state can't be read: %v", err)
 	}
 	if w.chance(4) {
+		w.freezeRelays(false)
 		w.handed.thawed++
 		return
 	}
@@ -128,6 +134,23 @@ func (w *world) handOver() {
 	}
 	w.traffic.sent = sent // the state has what was counted before
 	w.goOn(state)
+}
+
+// freezeRelays has deliveries be refused, or not any more.
+func (w *world) freezeRelays(is bool) {
+	for _, r := range w.rooms {
+		if r.link == nil {
+			continue
+		}
+		r.room.relay.freeze(is)
+		if l := r.link; is && !r.room.relay.isClosed.Load() && w.chance(2) {
+			l.batch.Add(new(broadcast.Sender), wire.Size)
+			if l.refused = true; r.room.Deliver(l.batch, w.now) {
+				w.failf("%s takes a delivery while it is frozen", r.room.name)
+			}
+			l.batch.Reset()
+		}
+	}
 }
 
 // goOn has a new server go on with a state.
@@ -212,6 +235,13 @@ func (r *simRoom) goOn(restoring *restoring) {
 	order := r.oracle.order
 	r.oracle = newOracle(r)
 	r.oracle.order = order
+	if r.link != nil {
+		if a, b := former.Unreturned(), r.room.Unreturned(); a != b || b != len(r.link.under) {
+			w.failf("in %s %d messages have yet to come back, and %d before; want %d", former.name, b, a, len(r.link.under))
+		}
+		w.handed.under += len(r.link.under)
+		r.link.follow()
+	}
 	if r.gate != nil {
 		r.gate = newSimGate(r)
 	}

@@ -41,7 +41,7 @@ type debt struct {
 // is it more than the rate permits and a burst, and a message that had come in part.
 func (r *simRoom) checkRate(c *simClient) {
 	rate, now := r.config.rate, r.world.now
-	if rate.Messages == 0 || r.gate != nil {
+	if rate.Messages == 0 || r.gate != nil && r.link == nil {
 		return // what a gate publishes came earlier
 	}
 	perSecond := float64(rate.Messages) * wire.Size / rate.Per.Seconds()

@@ -18,6 +18,7 @@ type simRoom struct {
 	config simRoomConfig
 	oracle *oracle
 	gate   *simGate // nil if what is appended is published at once
+	link   *simLink // nil if the room does not relay
 
 	keys    map[string]bool // those that it has had
 	debts   map[*simClient]debt
@@ -26,6 +27,7 @@ type simRoom struct {
 	emptied bool // its clients were disconnected
 
 	said        map[int]wire.Message // by their index, what the server has said that was not read yet
+	speeches    []wire.Message       // the same in a room that relays, in their order
 	present     int                  // clients
 	announced   int                  // clients, by what the server says
 	announcedAt time.Time            // when that was last
@@ -38,6 +40,7 @@ type simRoomConfig struct {
 	rate                         Rate
 	verifies, unique             bool // names
 	announces                    bool
+	relays                       bool
 }
 
 // drawRoom returns settings of a room.
@@ -53,6 +56,7 @@ func (w *world) drawRoom() simRoomConfig {
 		c.replay = w.rng.IntN(c.kept + 1)
 	}
 	c.rate = w.drawRate()
+	c.relays = w.chance(3)
 	return c
 }
 
@@ -63,8 +67,12 @@ func (w *world) addRoom(c simRoomConfig) *simRoom {
 	config := c.roomConfig(name, "the key of "+name)
 	r.room = newRoom(config, w.config.loops, w.pool)
 	r.room.speaker = w.speeches.of
-	r.room.log.SetFirst(c.first)
+	r.room.BeginAt(c.first, simEpoch)
+	r.room.epochs = simEpochs{}
 	r.oracle = newOracle(r)
+	if c.relays {
+		r.link = newSimLink(r)
+	}
 	if w.chance(3) {
 		r.gate = newSimGate(r)
 	}
@@ -80,7 +88,7 @@ func (c *simRoomConfig) roomConfig(name, key string) RoomConfig {
 	config := RoomConfig{
 		Name: name, Key: key, Epochs: simEpochs{},
 		MaxClients: c.slots, Backlog: c.backlog, Replay: c.replay, Kept: c.kept, Rate: c.rate,
-		VerifyNames: c.verifies, Announce: c.announces,
+		VerifyNames: c.verifies, Announce: c.announces, Relay: c.relays,
 	}
 	if c.unique {
 		config.UniqueNames = simSkeletons
@@ -164,9 +172,12 @@ func (r *simRoom) shutdown() {
 
 // closeLog closes the room's log, and has its readers read it to its end.
 func (r *simRoom) closeLog() {
-	r.room.log.Close()
+	r.room.endLogs()
 	if r.gate != nil {
 		r.gate.follower.Close()
+	}
+	if r.link != nil {
+		r.link.end()
 	}
 	r.oracle.read()
 	r.oracle.follower.Close()
@@ -183,6 +194,9 @@ func (simEpochs) Known(epoch, number uint64) uint64 { return number }
 // readAll reads what is new in the logs.
 func (w *world) readAll() {
 	for _, r := range w.rooms {
+		if r.link != nil && !r.link.ended {
+			r.link.see()
+		}
 		r.oracle.read()
 	}
 }

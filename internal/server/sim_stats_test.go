@@ -30,7 +30,11 @@ func (w *world) checkCounts() {
 	stats.setCounts(&t)
 	messages, accepted, ended, received, unread := 0, 0, map[string]uint64{}, 0, 0
 	for _, r := range w.rooms {
-		messages += len(r.oracle.order)
+		if r.link != nil {
+			messages += r.link.said
+		} else {
+			messages += len(r.oracle.order)
+		}
 	}
 	for _, c := range w.clients {
 		if c.accepted {

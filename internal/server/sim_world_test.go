@@ -53,6 +53,7 @@ type world struct {
 	out        output // what all loops send through
 	loops      []*loop
 	stop       atomic.Bool
+	freed      chan struct{} // Server.Freed
 	handed     simHandovers
 	config     simConfig
 }
@@ -104,6 +105,8 @@ func emptyWorld(seed uint64) *world {
 		rng:  rand.New(rand.NewPCG(seed, 0)),
 		now:  simTime(time.Unix(1_000_000_000, 0), time.Hour),
 		fds:  make([]*socket, listenerFD+1),
+
+		freed: make(chan struct{}, 1),
 	}
 }
 

@@ -51,6 +51,7 @@ func TestSimulation(t *testing.T) {
 		total.speeches == 0 || total.heldSpeeches == 0 || total.announced == 0 || total.summed == 0 || total.greeted == 0 ||
 		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
 		total.handed == (simHandovers{}) || total.handed.isTame() ||
+		total.relayed == 0 || total.foreign == 0 || total.refusals == 0 || total.aways == 0 || total.behind == 0 || total.left == 0 ||
 		total.listed == 0 || total.kicked == 0 || total.drained == 0 ||
 		total.waits == 0 || total.bans == 0 || total.turnedAway == 0 || total.denied == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
@@ -70,6 +71,7 @@ type simCounts struct {
 	waits, bans, turnedAway, denied                                        int
 	handed                                                                 simHandovers
 	listed, kicked, drained                                                int
+	relayed, foreign, refusals, aways, behind, left                        int
 	speeches, heldSpeeches, announced, summed, greeted                     int
 }
 
@@ -110,6 +112,12 @@ func (a *simCounts) add(b simCounts) {
 	a.turnedAway += b.turnedAway
 	a.denied += b.denied
 	a.handed.add(b.handed)
+	a.relayed += b.relayed
+	a.foreign += b.foreign
+	a.refusals += b.refusals
+	a.aways += b.aways
+	a.behind += b.behind
+	a.left += b.left
 	a.listed += b.listed
 	a.kicked += b.kicked
 	a.drained += b.drained
@@ -136,6 +144,12 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 		if w.held() > held {
 			counts.holds++
 		}
+		counts.behind += len(w.loops[0].acceptor.behind)
+		for _, i := range w.identities.left {
+			if i.conn == nil && i.next != nil {
+				counts.left++
+			}
+		}
 		members, draining := w.limited()
 		counts.limited += members
 		counts.limitedDraining += draining
@@ -155,6 +169,12 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 	for _, r := range w.rooms {
 		counts.messages += len(r.oracle.order)
 		counts.refused += r.refused
+		if l := r.link; l != nil {
+			counts.relayed += l.said
+			counts.foreign += l.foreign
+			counts.refusals += l.refusals
+			counts.aways += l.aways
+		}
 		if r.config.verifies {
 			counts.verified += len(r.oracle.order)
 		}
@@ -246,6 +266,8 @@ func (w *world) step() {
 		}
 	case w.chance(20):
 		w.publishAll()
+	case w.chance(5):
+		w.relay()
 	case w.chance(50): // at any time, not only when a trial has it change
 		w.sending.inUse.Store(uint32(w.rng.IntN(2)))
 	case w.chance(50):
@@ -342,7 +364,7 @@ func (w *world) pass(d time.Duration) {
 func (w *world) held() int {
 	n := 0
 	for _, r := range w.rooms {
-		if r.room.log.Held() {
+		if r.room.isHeld() {
 			n++
 		}
 	}
@@ -477,12 +499,17 @@ func (w *world) rest(reads func(*simClient) bool) {
 			if c.state == member && c.lag == nil && c.pongDue() {
 				w.failf("%s is owed a pong", c.Name)
 			}
-			if !l.audiences.at(c).room.log.Held() && c.state == member && !c.paused && (c.hasReceived() || c.hasEnded()) {
+			if !l.audiences.at(c).room.input().Held() && c.state == member && !c.paused && (c.hasReceived() || c.hasEnded()) {
 				w.failf("what %s sent before it was a member is not read", c.Name)
 			}
 		}
 	}
 	w.checkRevoked()
+	for _, r := range w.rooms {
+		if r.link != nil {
+			r.link.checkFreed()
+		}
+	}
 	w.operator.checkRest()
 	if n := len(w.speeches.waiting); n > 0 {
 		w.failf("%d speeches wait to be said", n)
@@ -490,7 +517,7 @@ func (w *world) rest(reads func(*simClient) bool) {
 	for _, c := range w.clients {
 		s := c.socket
 		open := s.fd >= 0
-		if open && !c.room.room.log.Held() && !w.hasSentItsShare(s) && !w.isLimited(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
+		if open && !c.room.room.input().Held() && !w.hasSentItsShare(s) && !w.isLimited(s) && !w.waitsForEnd(s) && (s.broken || c.joined && len(s.in) > 0) {
 			w.failf("nothing happens: %v has %d bytes to be read, broken %v", c, len(s.in), s.broken)
 		}
 		if open && c.joined && reads(c) && !s.broken && !s.fin && !c.mayBeReplaced() {
@@ -506,7 +533,7 @@ func (w *world) hasSentItsShare(s *socket) bool {
 		if s.fd < len(l.table.conns) && l.table.conns[s.fd] != nil {
 			c := l.table.conns[s.fd]
 			a := l.audiences.at(c)
-			return a != nil && a.work != nil && a.room.log.Pressed() && (a.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !a.shares.tickAt.IsZero())
+			return a != nil && a.work != nil && a.room.input().Pressed() && (a.shares.left(c) <= wire.Size || (c.paused || c.state == draining) && !a.shares.tickAt.IsZero())
 		}
 	}
 	return false
@@ -535,6 +562,11 @@ func (w *world) waiting() int {
 func (w *world) settle() {
 	w.faults = 0
 	w.shared.draining.Store(false)
+	for _, r := range w.rooms {
+		if r.link != nil {
+			r.link.awayUntil = time.Time{}
+		}
+	}
 	w.rest((*simClient).isThere)
 	for range 400 {
 		w.workOff((*simClient).isThere)
@@ -554,6 +586,7 @@ func (w *world) workOff(reads func(*simClient) bool) {
 // busy does a part of that, and reports whether there was anything to do.
 func (w *world) busy(reads func(*simClient) bool) bool {
 	did := w.publishAll()
+	did = w.relayAll() || did
 	for w.keyring.answer() {
 		did = true
 	}
@@ -598,6 +631,7 @@ func (w *world) checkSettled() {
 	for _, r := range w.rooms {
 		r.checkAnnounced()
 	}
+	w.identities.forget()
 	if s := w.identities; len(s.byID) != len(s.byConn) || len(s.ready) > 0 {
 		w.failf("%d identities are had by %d connections", len(s.byID), len(s.byConn))
 	}
