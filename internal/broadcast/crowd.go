@@ -7,32 +7,74 @@ import (
 )
 
 // The segments of a few busy rooms stay in the processor's cache. Those of a thousand
-// don't, and each message is written to memory that has to be fetched. Most of it holds
-// what the logs retain for clients that come back. Where a flood fills that within a
-// moment, it is of no use: no client is back so soon. So in a crowded pool, a flooded log
-// retains less.
+// don't, and each message would be written to memory that has to be fetched. So in a
+// crowded pool, a log that is flooded gives its memory back as soon as all readers have
+// read it (Yield), and the log that is appended to next takes it while it is in the cache.
+// Then it can't retain what it has for clients that come back; but a flood has added more
+// than that before they do.
 const (
 	// crowd is how many logs use memory when a pool is crowded.
 	crowd = 64
-	// floodTime is what a flood takes at most for as many messages as are to be retained.
-	floodTime = time.Second
-	// leastKept is how many messages a flooded log retains, if it is to retain them.
-	leastKept = segmentMessages / 2
+	// A log is flooded that has got floodMessages or more in each floodTime: more than
+	// anybody reads.
+	floodMessages = 128
+	floodTime     = time.Second
 )
 
-// thinOut has a flooded log forget most of what it retains, if its pool is crowded. What
-// is replayed stays, and what is in no file yet. The caller holds l.mu.
-func (l *Log) thinOut(now int64) {
-	if l.pool.inUse.Load() < crowd {
+// An inflow is how fast a log grows. It is measured while something is appended.
+type inflow struct {
+	isFlood bool
+	since   int64  // when the measurement began, in nanoseconds since 1970
+	from    uint64 // and at which end of the log
+}
+
+// update measures how fast the log has grown to its end, now and then.
+func (f *inflow) update(end uint64, now int64) {
+	took := now - f.since
+	if took < 0 || took >= int64(floodTime) {
+		f.isFlood = float64(end-f.from)*float64(floodTime) >= floodMessages*wire.Size*float64(took) && took > 0
+		f.since, f.from = now, end
+	}
+}
+
+// isThin reports whether the log retains only what is replayed, and what is in no file
+// yet. What is packed stays: it was said in a quiet time. The caller holds l.mu.
+func (l *Log) isThin() bool {
+	return l.inflow.isFlood && l.pool.isCrowded() && (l.packed == nil || l.packed.to <= l.oldestKept())
+}
+
+func (p *Pool) isCrowded() bool { return p.inUse.Load() >= crowd }
+
+// thinOut has the log forget what it doesn't retain in a flood and a crowd. The caller
+// holds l.mu.
+func (l *Log) thinOut() {
+	if l.isThin() {
+		l.forgotten = max(l.forgotten, min(uint64(l.back(l.replayed)), l.keepFrom))
+	}
+}
+
+// Yield gives the log's memory to others if it is better used there: if the log is
+// flooded, many logs need memory, and nothing is to be read any more or retained. A loop
+// calls it when its clients have been written to.
+func (l *Log) Yield() {
+	if !l.pool.isCrowded() {
 		return
 	}
-	oldest, keep := l.oldestKept(), l.back(max(l.replayed, leastKept*wire.Size))
-	keep = min(keep, Position(l.keepFrom))
-	if oldest >= keep || l.packed != nil && oldest < l.packed.to {
-		return // there is nothing to forget, or some of it is packed: it was quiet
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head := uint64(l.Head())
+	if l.firstLive == l.nextLive || l.End() != Position(head) || l.oldest(anyCursor) != Position(head) {
+		return
 	}
-	took := now - l.segmentAt(oldest).at[oldest%SegmentSize/wire.Size]
-	if float64(took)*float64(l.kept) < float64(floodTime)*float64(l.Head()-oldest) {
-		l.forgotten = max(l.forgotten, uint64(keep))
+	if l.thinOut(); l.oldestKept() == Position(head) {
+		l.giveAll()
 	}
+}
+
+// giveAll gives the memory back of a log of which nothing is to be read any more. The
+// caller holds l.mu.
+func (l *Log) giveAll() {
+	l.giveUntil(l.nextLive)
+	l.firstLive = l.head.Load() / SegmentSize
+	l.nextLive, l.taken = l.firstLive, nil
 }

@@ -71,6 +71,7 @@ type Log struct {
 	used      bool    // was used since Pool.Settle looked
 	forgotten uint64  // nothing before it is retained, see Forget
 	keepFrom  uint64  // what follows it is retained, see KeepFrom
+	inflow    inflow
 	notices   noticeRing
 	waiting   []*Follower // were restored, and wait for their groups
 }
@@ -180,7 +181,7 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 	end := l.end.Load()
 	for _, r := range b.runs {
 		for n := r.bytes; n > 0; {
-			seg := l.segmentForAppend(end/SegmentSize, at)
+			seg := l.segmentForAppend(end / SegmentSize)
 			offset := end % SegmentSize
 			k := copy(seg.data[offset:], data[:n])
 			first := offset / wire.Size
@@ -194,6 +195,7 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 	}
 	b.Reset()
 	l.use()
+	l.inflow.update(end, at)
 	l.end.Store(end)
 	if l.gate.Load() == nil {
 		l.head.Store(end)
@@ -206,11 +208,11 @@ func (l *Log) append(b *Batch, now time.Time) (ended bool) {
 
 // segmentForAppend returns the segment with the given number, and adds it to the
 // ring if it is new. The caller holds l.mu.
-func (l *Log) segmentForAppend(number uint64, now int64) *segment {
+func (l *Log) segmentForAppend(number uint64) *segment {
 	if number < l.nextLive {
 		return *l.place(number)
 	}
-	l.thinOut(now)
+	l.thinOut()
 	l.reclaim()
 	if number-l.firstLive >= l.most {
 		l.pushSkippers()
@@ -262,7 +264,7 @@ func (l *Log) growRing(segments uint64) {
 // reclaim frees the segments that every reader has passed. The caller holds
 // l.mu.
 func (l *Log) reclaim() {
-	oldest := min(l.oldest(func(*Cursor) bool { return true }), l.oldestKept())
+	oldest := min(l.oldest(anyCursor), l.oldestKept())
 	l.giveUntil(min(uint64(oldest)/SegmentSize, l.nextLive))
 	if l.packed != nil && l.packed.to <= l.oldestKept() {
 		l.packed = nil
@@ -308,6 +310,9 @@ func (l *Log) oldest(count func(*Cursor) bool) Position {
 	}
 	return Position(oldest)
 }
+
+// anyCursor counts all readers.
+func anyCursor(*Cursor) bool { return true }
 
 // pushSkippers moves the followers that may skip out of the oldest quarter of the
 // ring: few large gaps are better than many small ones. The caller holds l.mu.

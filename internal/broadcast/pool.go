@@ -89,20 +89,18 @@ func (l *Log) use() {
 func (l *Log) settle(scratch *[]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	head, all := l.Head(), func(*Cursor) bool { return true }
+	head := l.Head()
 	switch {
 	case l.memory == nil: // it is closed
 		l.pool.inUse.Add(-1)
-	case l.used || l.End() != head || l.oldest(all) != head:
+	case l.used || l.End() != head || l.oldest(anyCursor) != head:
 		l.used = false
 		l.pool.add(l)
 	default:
 		l.settled = true
 		l.pool.inUse.Add(-1)
 		l.packed = l.pack(l.oldestKept(), head, scratch)
-		l.giveUntil(l.nextLive)
-		l.firstLive = uint64(head) / SegmentSize
-		l.nextLive, l.taken = l.firstLive, nil
+		l.giveAll()
 		l.ring.Store(&noSegments)
 	}
 }

@@ -30,6 +30,7 @@ func logIsItsHistory(t *rapid.T) {
 		actions["GoAhead"+again] = m.GoAhead
 		actions["Publish"+again] = m.Publish
 		actions["Settle"+again] = m.Settle
+		actions["Yield"+again] = m.Yield
 	}
 	t.Repeat(actions)
 	m.finish(t)
@@ -49,9 +50,12 @@ type machine struct {
 	first     uint64 // the number of the first message
 	forgotten int    // messages
 	crowded   bool   // many other logs of the pool use memory
-	written   int    // messages are elsewhere, too; -1: that was never said
-	batch     int    // the most messages in a batch
-	segments  int    // the most segments in the log
+	isFlood   bool   // in the time that was measured last
+	measured  time.Time
+	counted   int // messages until then
+	written   int // messages are elsewhere, too; -1: that was never said
+	batch     int // the most messages in a batch
+	segments  int // the most segments in the log
 	mayAppend [2]bool
 	loops     []*loop
 	joins     []*Cursor // join cursors, which keep the log for future clients
@@ -77,7 +81,7 @@ type lentStretch struct {
 }
 
 func newMachine(t *rapid.T) *machine {
-	m := &machine{now: time.Unix(1000, 0), written: -1}
+	m := &machine{now: time.Unix(1000, 0), measured: time.Unix(0, 0), written: -1}
 	m.batch = rapid.IntRange(1, 150).Draw(t, "messages a batch")
 	m.backlog = 4 * wire.Size * rapid.Uint64Range(1, 100).Draw(t, "quarter of the backlog")
 	slack := len(m.mayAppend) * m.batch * wire.Size
@@ -129,7 +133,7 @@ func (m *machine) Append(t *rapid.T) {
 		}
 		left -= run
 	}
-	oldest, before := min(m.log.oldest(func(*Cursor) bool { return true }), m.back(m.allKept())), m.positions()
+	oldest, before := min(m.log.oldest(anyCursor), m.back(m.allKept())), m.positions()
 	m.log.Append(b, m.now)
 	if b.Len() != 0 {
 		t.Fatalf("%d bytes are in the batch after Append", b.Len())
@@ -137,6 +141,7 @@ func (m *machine) Append(t *rapid.T) {
 	if m.log.nextLive != segments {
 		m.forgotten = max(m.forgotten, thinned)
 	}
+	m.measure()
 	m.giveWay()
 	// A follower that may skip is moved only if there is no memory otherwise.
 	needed := (uint64(m.end())-1)/SegmentSize - uint64(oldest)/SegmentSize + 1
@@ -221,21 +226,37 @@ func (m *machine) giveWay() {
 }
 
 // thinned returns how many messages are forgotten when the log needs another segment,
-// because the pool is crowded and a flood has filled what is retained.
+// or may give its memory to others, because the pool is crowded and the log is flooded.
 func (m *machine) thinned() int {
-	oldest, keep := m.back(m.allKept()), m.back(max(m.replayed, leastKept))
+	oldest, keep := m.back(m.allKept()), m.back(m.replayed)
 	if m.written >= 0 {
 		keep = min(keep, Position(m.written)*wire.Size)
 	}
 	isPacked := m.log.packed != nil && oldest < m.log.packed.to
-	if !m.crowded || oldest >= keep || isPacked {
-		return 0
-	}
-	took, retained := m.now.Sub(m.messages[oldest/wire.Size].at), m.head()-oldest
-	if took*time.Duration(m.kept) >= floodTime*time.Duration(retained/wire.Size) {
+	if !m.crowded || !m.isFlood || isPacked {
 		return 0
 	}
 	return int(keep / wire.Size)
+}
+
+// measure finds out whether the log is flooded.
+func (m *machine) measure() {
+	if took := m.now.Sub(m.measured); took >= floodTime {
+		m.isFlood = float64(len(m.messages)-m.counted)/floodMessages >= float64(took)/float64(floodTime)
+		m.measured, m.counted = m.now, len(m.messages)
+	}
+}
+
+// Yield has the log give its memory to others if it has to.
+func (m *machine) Yield(t *rapid.T) {
+	isRead := m.hidden == 0 && m.log.oldest(anyCursor) == m.head()
+	if isRead && len(m.memory.taken) > 0 {
+		m.forgotten = max(m.forgotten, m.thinned())
+	}
+	m.log.Yield()
+	if taken := len(m.memory.taken); taken > 0 && m.crowded && isRead && m.isFlood && m.back(m.allKept()) == m.head() {
+		t.Fatalf("a flooded log of which nothing is to be read has %d segments", taken)
+	}
 }
 
 // KeepFrom says that some more messages are elsewhere, too.
@@ -426,7 +447,7 @@ func (m *machine) Announce(t *rapid.T) {
 // Settle has the log give its memory back if it was not used since the last time, and
 // all readers have read everything.
 func (m *machine) Settle(t *rapid.T) {
-	settles := !m.log.used && m.hidden == 0 && m.log.oldest(func(*Cursor) bool { return true }) == m.head()
+	settles := !m.log.used && m.hidden == 0 && m.log.oldest(anyCursor) == m.head()
 	m.log.pool.Settle()
 	if taken := len(m.memory.taken); settles && taken > 0 {
 		t.Fatalf("a log that nobody uses has %d segments", taken)

@@ -45,6 +45,7 @@ func (m *machine) HandOver(t *rapid.T) {
 		t.Fatal(err)
 	}
 	m.log.Retain(former.Retained())
+	m.isFlood, m.measured, m.counted = false, time.Unix(0, 0), 0 // that begins anew
 	for _, l := range m.loops {
 		l.cursor = m.joinAt(t, l.at, func() { l.woken++ })
 	}

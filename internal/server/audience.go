@@ -291,6 +291,14 @@ func (a *audience) advance() {
 	a.leaveJoins()
 }
 
+// yield has the room's memory given to other rooms, if it is better used there.
+func (a *audience) yield() {
+	if a.cursor != nil && len(a.lagging) == 0 && a.written == a.room.log.Head() {
+		a.advance()
+		a.room.log.Yield()
+	}
+}
+
 // leaveJoins has the join cursors of new members leave the log.
 func (a *audience) leaveJoins() {
 	for _, join := range a.joins {

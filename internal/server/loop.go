@@ -195,6 +195,7 @@ func (l *loop) turn() (running bool, err error) {
 		a.drain()
 		a.publish()
 		l.flush(a)
+		a.yield()
 	}
 	l.closeEnded() // before new connections come in: it frees slots
 	if l.acceptor != nil {
