@@ -81,7 +81,7 @@ func (h *handedSockets) adminSocket(former *inheritance, flag string) (*admin.So
 		l.Close()
 		return nil, fmt.Errorf("the socket %q of systemd has the address %s, and is to be a Unix socket (ListenStream=/run/sop-chat-admin.sock)", adminName, l.Addr())
 	}
-	if former != nil {
+	if former != nil && former.Admin.Path != "" {
 		return admin.Inherit(unix, former.Admin.Path, former.Admin.Removed), nil
 	}
 	path := unix.Addr().String()

@@ -51,7 +51,8 @@ type Process struct {
 	ends        []os.Signal  // that end it
 	flushLog    func()       // has what was logged be written
 	inherited   *inheritance // nil if it takes nobody's place
-	hadTerminal bool         // the one had a terminal whose place it takes
+	sockets     managerSockets
+	hadTerminal bool // the one had a terminal whose place it takes
 
 	ignoresHangup bool // SIGHUP was ignored from the beginning, as with nohup
 

@@ -71,14 +71,25 @@ func (o *serveOptions) fixed() []fixedOption {
 	}
 }
 
-// checkFixed returns an error if an option has changed that can't.
-func (o *serveOptions) checkFixed(before []fixedOption) error {
+// A changedOption is a fixedOption with another value than before.
+type changedOption struct{ Flag, Was, Now string }
+
+// changed returns which options have changed.
+func (o *serveOptions) changed(before []fixedOption) (all []changedOption) {
 	for _, now := range o.fixed() {
 		for _, was := range before {
 			if now.Flag == was.Flag && now.Value != was.Value {
-				return fmt.Errorf("%s is %q now, and was %q; that takes a restart", now.Flag, now.Value, was.Value)
+				all = append(all, changedOption{now.Flag, was.Value, now.Value})
 			}
 		}
+	}
+	return all
+}
+
+// checkFixed returns an error if an option has changed that can't.
+func (o *serveOptions) checkFixed(before []fixedOption) error {
+	for _, c := range o.changed(before) {
+		return fmt.Errorf("%s is %q now, and was %q; that takes a restart", c.Flag, c.Now, c.Was)
 	}
 	return nil
 }
@@ -114,14 +125,24 @@ func parseHanded(text string) (h handed, err error) {
 // An inheritance is what a process has from the one whose place it takes.
 type inheritance struct {
 	left
-	state *handover.State
-	again bool // another upgrade was asked for meanwhile
+	state   *handover.State
+	again   bool // another upgrade was asked for meanwhile
+	stateFD int  // of the file with the state, if it comes from another process by way of the service manager
 }
 
-// inherit takes what the program has left whose place this one takes, if there was one.
-func (p *Process) inherit() error {
+// managerSockets are those that the service manager has opened.
+type managerSockets []systemd.Socket
+
+// inherit takes what the program has left whose place this one takes, or the process before,
+// if there was one, and the sockets of the service manager.
+func (p *Process) inherit(o *serveOptions, logger *slog.Logger) error {
 	if p.Handover == "" {
 		p.ignoresHangup = signal.Ignored(syscall.SIGHUP)
+		all, err := systemd.Sockets(p.LookupEnv)
+		if err != nil {
+			return fmt.Errorf("the sockets of systemd: %w", err)
+		}
+		p.sockets = p.takeStored(o, all, logger)
 		return nil
 	}
 	h, err := parseHanded(p.Handover)
@@ -202,7 +223,11 @@ func (i *inheritance) mentions() leftMentions {
 
 // log logs that the server goes on.
 func (i *inheritance) log(b Build, logger *slog.Logger) {
-	logger.Info("the server goes on in another program", "program", i.Path, "version", b.recorded().String(), "before", i.state.Program,
+	what := "the server goes on in another program"
+	if i.isStored() {
+		what = "the server goes on in another process"
+	}
+	logger.Info(what, "program", i.Path, "version", b.recorded().String(), "before", i.state.Program,
 		"paused", time.Since(time.Unix(0, i.Since)).Round(time.Millisecond), "clients", len(i.state.Members))
 }
 

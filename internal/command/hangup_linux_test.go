@@ -83,13 +83,13 @@ type hangups struct {
 func newHangups(t *testing.T, hasTerminal bool) *hangups {
 	h := &hangups{t: t}
 	h.hasTerminal.Store(hasTerminal)
-	p := Process{OpenTerminal: func() (*os.File, error) {
+	p := Process{LookupEnv: os.LookupEnv, OpenTerminal: func() (*os.File, error) {
 		if !h.hasTerminal.Load() {
 			return nil, syscall.ENXIO
 		}
 		return os.Open(os.DevNull)
 	}}
-	if err := p.inherit(); err != nil {
+	if err := p.inherit(new(serveOptions), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	var done func()

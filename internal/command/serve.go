@@ -114,7 +114,9 @@ SIGHUP does not end a server that has a file to read again, either: that of --co
 --rooms, --keys, --webhooks, --motd or --tls-cert, or one in --allow or --deny.
 
 SIGUSR2 has the running server go on in the program that is now at its path. The
-clients stay, except for those over TLS, which are told to come back.
+clients stay, except for those over TLS, which are told to come back. Under
+systemd, SIGUSR1 ends the server and leaves the clients to the next one, if there
+is a descriptor store.
 
 Each flag can also be set by the environment variable that is named with it, and in
 a configuration file (--config). The command line wins over variables, and they win
@@ -321,7 +323,7 @@ func run(ctx context.Context, o serveOptions, p Process) error {
 	handler, flush := newRepeatsHandler(newLogHandler(o.logFormat, p.Stderr, o.logged))
 	defer flush()
 	logger := slog.New(handler)
-	if err := p.inherit(); err != nil {
+	if err := p.inherit(&o, logger); err != nil {
 		return err
 	}
 	stderr, _ := p.Stderr.(*spool)

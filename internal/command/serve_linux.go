@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,9 @@ const peerTimeout = 2 * time.Minute
 // serve runs the server until ctx is done, and then waits until its history and
 // its console are complete.
 func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{}, logger *slog.Logger) error {
+	var running atomic.Pointer[upgrader] // nil until the server can be handed over
+	interrupted := ctx
+	ctx = closeFirst(ctx, func() { running.Load().leave(context.Cause(interrupted)) })
 	signals, unlisten := listenForUpgrades(o.stage, p) // before anybody knows that the server runs
 	defer unlisten()
 	descriptors := descriptorLimit()
@@ -34,7 +38,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	defer personal.close()
 	origins := o.origins.table(o.proxies)
 	former := p.inherited
-	s, err := former.server(server.Config{
+	config := server.Config{
 		Keyring:              personal.forServer(),
 		Origins:              origins,
 		MaxPending:           pending,
@@ -48,14 +52,17 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 		Name:                 o.serverName,
 		Send:                 o.send,
 		Logger:               logger,
-	})
+	}
+	s, err := former.server(config)
+	if err != nil && former.isStored() {
+		former.refuse(&p, err, logger)
+		former = nil
+		s, err = server.New(config)
+	}
 	if err != nil {
 		return err
 	}
-	handed, err := newHandedSockets(p)
-	if err != nil {
-		return err
-	}
+	handed := newHandedSockets(p)
 	bound, err := handed.listenPlain(ctx, &o, s)
 	if err != nil {
 		return err
@@ -116,7 +123,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	monitoring.start(o, counted, s.Serving(), logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
-	if former == nil {
+	if former == nil || former.isStored() {
 		announceStage(p.Stderr, o.stage)
 		fmt.Fprint(p.Stderr, handed.announce())
 		o.invite(p.Stderr, bound, secure)
@@ -143,15 +150,19 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	stopReloading := reload.start(ctx, reread)
 	operator := newOperator(&o, p, s, origins, open, reload, counted, logger)
 	u := &upgrader{
-		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display,
+		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display, service: service, stopping: ending,
 		reload: reload, open: open, signals: signals, line: line, monitoring: monitoring, socket: socket, operator: operator, mentions: mentions, logger: logger,
 	}
 	operator.upgrades = u
 	defer u.start()()
+	running.Store(u)
 	defer socket.serve(ctx, operator, logger)()
 	defer line.start(ctx, operator)()
 	if former != nil {
 		former.log(p.Build, logger)
+	}
+	if err := former.taken(service.notifier); err != nil {
+		logger.Warn("what the service manager keeps of the process before can't be closed", "error", err)
 	}
 	served := s.Serve(closeFirst(closeFirst(closeFirst(closeFirst(ctx, u.stop), ending), secure.stopAccepting), site.close))
 	stopReloading() // before the history takes no more rooms

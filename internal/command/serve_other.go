@@ -23,9 +23,12 @@ func errNotLinux() error {
 
 func (o *serveOptions) checkDescriptors() error { return nil }
 
-type inheritance struct{}
+type (
+	inheritance    struct{}
+	managerSockets struct{}
+)
 
-func (p *Process) inherit() error {
+func (p *Process) inherit(*serveOptions, *slog.Logger) error {
 	p.ignoresHangup = signal.Ignored(syscall.SIGHUP)
 	return nil
 }

@@ -30,6 +30,9 @@ func endSignalsOf(ignoresHangup bool) []os.Signal {
 // something to read again, see untilHangup.
 func (o *serveOptions) signals(p Process) []os.Signal {
 	all := endSignalsOf(p.ignoresHangup)
+	if notifySocket(p) != "" {
+		all = append(all, restartSignals...)
+	}
 	if o.stage == 3 {
 		all = slices.DeleteFunc(all, func(s os.Signal) bool { return s == syscall.SIGINT })
 	}

@@ -4,6 +4,6 @@ package command
 
 import "os"
 
-var systemEndSignals []os.Signal
+var systemEndSignals, restartSignals []os.Signal
 
 func allowBackgroundOutput() {}

@@ -12,6 +12,10 @@ import (
 // SIGXCPU says that it has used as much processor time as it may.
 var systemEndSignals = []os.Signal{syscall.SIGXCPU}
 
+// restartSignals are those by which a service manager says that it restarts the server
+// (RestartKillSignal= of systemd).
+var restartSignals = []os.Signal{syscall.SIGUSR1}
+
 // allowBackgroundOutput lets the process write to its terminal while it is in the
 // background. With "stty tostop" it would be stopped otherwise, and all clients
 // with it.

@@ -36,15 +36,13 @@ type handedSockets struct {
 	ports   *ports           // that the server has then
 }
 
-func newHandedSockets(p Process) (*handedSockets, error) {
+func newHandedSockets(p Process) *handedSockets {
+	h := &handedSockets{ports: new(ports)}
 	if p.inherited != nil {
-		return &handedSockets{waiting: p.inherited.sockets(), ports: new(ports)}, nil
+		h.waiting = p.inherited.sockets()
 	}
-	all, err := systemd.Sockets(p.LookupEnv)
-	if err != nil {
-		return nil, fmt.Errorf("the sockets of systemd: %w", err)
-	}
-	return &handedSockets{waiting: all, ports: new(ports)}, nil
+	h.waiting = append(h.waiting, p.sockets...)
+	return h
 }
 
 // take returns the sockets with a name, and those without one of ours that have a port.
@@ -107,15 +105,12 @@ func (h *handedSockets) listenPlain(ctx context.Context, o *serveOptions, s *ser
 	if o.tls.noPlain {
 		return nil, nil
 	}
-	if at := s.Addrs(); len(at) > 0 { // it has them from the program before
-		var bound []netip.Addr
-		for _, at := range at {
-			bound = append(bound, at.Addr())
-		}
-		return bound, nil
+	var former []netip.Addr // that it has from the program before
+	for _, at := range s.Addrs() {
+		former = append(former, at.Addr())
 	}
 	bound, err := h.use(plainSocket, o.port, "PORT", "", func(handed systemd.Socket) (netip.AddrPort, error) { return s.Inherit(handed.FD) })
-	if err != nil || len(bound) > 0 {
+	if bound = append(former, bound...); err != nil || len(bound) > 0 {
 		return bound, err
 	}
 	if bound, err = listenAll(ctx, o.bind, o.port, s.Listen); err != nil {

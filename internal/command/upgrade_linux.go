@@ -2,19 +2,16 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sop-chat/internal/handover"
-	"sop-chat/internal/limit"
 	"sop-chat/internal/server"
 )
 
@@ -39,6 +36,8 @@ type upgrader struct {
 	site     *website
 	keeper   *keeper
 	display  *display
+	service  *service
+	stopping func() // tells the service manager that the server ends
 	reload   *reloader
 	open     *openRooms
 	signals  *upgradeSignals
@@ -58,15 +57,6 @@ type upgrader struct {
 }
 
 var _ upgrades = (*upgrader)(nil)
-
-const (
-	// answerTimeout is for how long requests may be answered, those of the page, of monitoring
-	// and of operators, before they are cut off.
-	answerTimeout = time.Second
-	// flushTimeout is how long the history and the console may take to be complete. The
-	// members wait meanwhile.
-	flushTimeout = 5 * time.Second
-)
 
 var (
 	errUpgrading = errors.New("an upgrade is under way already")
@@ -169,46 +159,12 @@ func (u *upgrader) upgrade(ctx context.Context) error {
 		return err
 	}
 	defer u.hold(ctx)()
-	return u.freeze(ctx, c, file, input)
+	return u.freeze(ctx, func(state *handover.State) error { return u.goOn(ctx, c, state, file, input) })
 }
 
-// hold has no request begin until release is called, and waits for those that have.
-func (u *upgrader) hold(ctx context.Context) (release func()) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	u.line.hold()
-	u.ports.hold(ctx)
-	all := []*limit.Requests{&u.site.requests, &u.monitoring.requests, &u.operator.requests}
-	for _, requests := range all {
-		requests.End(ctx)
-	}
-	u.mentions.hold(ctx)
-	return func() {
-		u.mentions.release()
-		for _, requests := range all {
-			requests.Resume()
-		}
-		u.line.release()
-		u.ports.release()
-	}
-}
-
-// freeze stops the loops, and replaces the program while they stand still. If that fails,
-// they go on.
-func (u *upgrader) freeze(ctx context.Context, c *candidate, file, input *os.File) error {
-	u.reload.mu.Lock() // rooms stay as they are
-	defer u.reload.mu.Unlock()
-	rekeyed, unlock := u.open.rekeyed.hold(u.open.configuredKey)
-	defer unlock()
-	leaves := left{Since: time.Now().UnixNano(), Rekeyed: rekeyed}
-	state, err := u.server.Freeze(func() error { return u.flush(ctx, &leaves) })
-	if err != nil {
-		return err
-	}
-	defer u.server.Thaw()
-	if err := u.complete(state, leaves); err != nil {
-		return err
-	}
+// goOn replaces the program while the loops stand still, if the candidate says that it can
+// go on with their state. It returns only if that failed.
+func (u *upgrader) goOn(ctx context.Context, c *candidate, state *handover.State, file, input *os.File) error {
 	if err := handover.Write(file, state); err != nil {
 		return err
 	}
@@ -220,42 +176,6 @@ func (u *upgrader) freeze(ctx context.Context, c *candidate, file, input *os.Fil
 	}
 	c.end()
 	return u.replace(ctx, state, file, input)
-}
-
-// flush completes what is written by others than the loops.
-func (u *upgrader) flush(ctx context.Context, l *left) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
-	defer cancel()
-	if l.History, err = u.keeper.flush(ctx); err != nil {
-		return err
-	}
-	if l.Console, err = u.display.flush(ctx); err != nil {
-		return err
-	}
-	l.Mentions, err = u.mentions.flush(ctx)
-	return err
-}
-
-// complete adds to a state what is not the server's.
-func (u *upgrader) complete(state *handover.State, l left) error {
-	open, err := u.ports.passOn()
-	if err != nil {
-		return err
-	}
-	state.Listeners = append(state.Listeners, open...)
-	l.Path, l.Fixed = u.process.Program.Path, u.options.fixed()
-	l.Terminal, l.NoHangup = u.terminal, u.process.ignoresHangup
-	l.Admin, l.Line = u.socket.left(), u.line.draft()
-	text, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	if state.Others == nil {
-		state.Others = make(map[string]json.RawMessage)
-	}
-	state.Program = u.process.Build.recorded().String()
-	state.Others[leftName] = text
-	return nil
 }
 
 // standardInput returns what the next program reads: a key that this one has read from
@@ -284,23 +204,8 @@ func (u *upgrader) readsInput() bool {
 	return u.options.keyFile == "-" || u.options.keyFile == "/dev/stdin"
 }
 
-// newMemoryFile returns a file that exists in memory only.
-func newMemoryFile(name string) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
-	if err == unix.EINVAL { // an older system
-		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC)
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("memfd_create", err)
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
 // replace replaces the program. It returns only if that failed.
 func (u *upgrader) replace(ctx context.Context, state *handover.State, file, input *os.File) error {
-	if u.process.flushLog != nil {
-		u.process.flushLog()
-	}
 	passing := []int{int(file.Fd())}
 	state.Descriptors(func(fd int) int {
 		passing = append(passing, fd)
@@ -313,8 +218,7 @@ func (u *upgrader) replace(ctx context.Context, state *handover.State, file, inp
 		}
 		stdin = int(input.Fd())
 	}
-	defer u.line.leave()()
-	u.secure.endUnpassed(u.server)
+	defer u.part()()
 	return u.signals.replace(func() error {
 		again, err := u.signals.take()
 		if err != nil {

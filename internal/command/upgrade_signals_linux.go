@@ -75,8 +75,10 @@ func (s *upgradeSignals) replace(do func() error) error {
 	runtime.LockOSThread() // its mask is inherited
 	defer runtime.UnlockOSThread()
 	var waiting, before unix.Sigset_t
-	for _, sig := range []syscall.Signal{syscall.SIGUSR2, syscall.SIGXCPU} {
-		addSignal(&waiting, sig)
+	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU} {
+		if sig != syscall.SIGUSR1 || slices.Contains(s.ends, os.Signal(sig)) {
+			addSignal(&waiting, sig)
+		}
 	}
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &waiting, &before); err != nil {
 		return os.NewSyscallError("rt_sigprocmask", err)

@@ -9,6 +9,7 @@ package systemd
 import (
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -66,12 +67,33 @@ func (n *Notifier) Notify(assignments ...string) error {
 	if n == nil {
 		return nil
 	}
+	return n.send(nil, assignments...)
+}
+
+// send sends assignments in one message, with descriptors.
+func (n *Notifier) send(fds []int, assignments ...string) error {
 	conn, err := net.DialUnix("unixgram", nil, &n.socket)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.SetWriteDeadline(time.Now().Add(notifyTimeout))
-	_, err = conn.Write([]byte(strings.Join(assignments, "\n")))
+	var rights []byte
+	if len(fds) > 0 {
+		rights = unix.UnixRights(fds...)
+	}
+	raw, err := conn.SyscallConn() // WriteMsgUnix refuses sockets that are connected
+	if err != nil {
+		return err
+	}
+	message := []byte(strings.Join(assignments, "\n"))
+	var sent error
+	err = raw.Write(func(fd uintptr) (done bool) {
+		sent = unix.Sendmsg(int(fd), message, rights, nil, 0)
+		return sent != unix.EAGAIN
+	})
+	if err == nil {
+		err = os.NewSyscallError("sendmsg", sent)
+	}
 	return err
 }

@@ -11,16 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Socket is one that the manager has opened for the service.
+// A Socket is one that the manager has opened for the service, or a descriptor of its store.
 type Socket struct {
-	// Name is FileDescriptorName= of its unit: the unit's own name if there is none.
+	// Name is FileDescriptorName= of its unit: the unit's own name if there is none. A
+	// descriptor of the store has that with which it was stored.
 	Name string
 	FD   int
 }
 
 const (
-	firstSocket = 3    // SD_LISTEN_FDS_START
-	mostSockets = 1024 // more than a manager would ever pass
+	firstSocket = 3       // SD_LISTEN_FDS_START
+	mostSockets = 1 << 20 // more than a manager would ever pass
 )
 
 // Sockets returns the sockets that were opened for this process, as the environment says.

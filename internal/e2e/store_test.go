@@ -1,0 +1,328 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A store is a service manager that keeps descriptors for a service while it restarts that.
+type store struct {
+	t    testing.TB
+	path string
+	size int // that it says it has; 0 if it says nothing
+
+	mu   sync.Mutex
+	kept []*os.File // guarded by mu; their names are those of the store
+}
+
+func newStore(t testing.TB, size int) *store {
+	t.Helper()
+	s := &store{t: t, path: filepath.Join(t.TempDir(), "notify"), size: size}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: s.path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s.receive(conn) {
+		}
+	}()
+	t.Cleanup(func() {
+		conn.Close()
+		<-done
+		s.drop("")
+	})
+	return s
+}
+
+// receive handles one message. It reports whether there was one.
+func (s *store) receive(conn *net.UnixConn) bool {
+	message, rights := make([]byte, 4096), make([]byte, 4096)
+	n, size, flags, _, err := conn.ReadMsgUnix(message, rights)
+	if err != nil {
+		return false
+	}
+	if flags&unix.MSG_CTRUNC != 0 {
+		s.t.Error("the store was sent too many descriptors at once")
+	}
+	name, assignments := "", strings.Split(string(message[:n]), "\n")
+	for _, a := range assignments {
+		if value, is := strings.CutPrefix(a, "FDNAME="); is {
+			name = value
+		}
+	}
+	var files []*os.File
+	if all, err := unix.ParseSocketControlMessage(rights[:size]); err == nil {
+		for i := range all {
+			fds, _ := unix.ParseUnixRights(&all[i])
+			for _, fd := range fds {
+				unix.CloseOnExec(fd)
+				files = append(files, os.NewFile(uintptr(fd), name))
+			}
+		}
+	}
+	switch {
+	case slices.Contains(assignments, "FDSTORE=1"):
+		if !slices.Contains(assignments, "FDPOLL=0") {
+			s.t.Errorf("%q would lose connections that have ended", assignments)
+		}
+		s.mu.Lock()
+		s.kept = append(s.kept, files...)
+		s.mu.Unlock()
+		return true
+	case slices.Contains(assignments, "FDSTOREREMOVE=1"):
+		s.drop(name)
+	}
+	for _, f := range files { // of a barrier
+		f.Close()
+	}
+	return true
+}
+
+// drop closes what has a name; all if that is "".
+func (s *store) drop(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = slices.DeleteFunc(s.kept, func(f *os.File) bool {
+		is := name == "" || f.Name() == name
+		if is {
+			f.Close()
+		}
+		return is
+	})
+}
+
+// count returns how many descriptors are kept.
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept)
+}
+
+// launch runs the next process of a service, with some sockets that the manager has opened
+// for it, and in any order what is kept.
+func (s *store) launch(service setup, sockets []*os.File, names ...string) *server {
+	s.t.Helper()
+	s.mu.Lock()
+	rand.Shuffle(len(s.kept), func(i, j int) { s.kept[i], s.kept[j] = s.kept[j], s.kept[i] })
+	for _, f := range s.kept {
+		names = append(names, f.Name())
+	}
+	service.passed = slices.Concat(sockets, s.kept)
+	s.mu.Unlock()
+	service.env = append(service.env, "NOTIFY_SOCKET="+s.path)
+	if s.size > 0 {
+		service.env = append(service.env, fmt.Sprintf("FDSTORE=%d", s.size))
+	}
+	if len(names) > 0 {
+		service.wrapper = activated(len(names), strings.Join(names, ":"))
+	}
+	return service.launch(s.t)
+}
+
+// restartSignal is RestartKillSignal= of the unit.
+const restartSignal = syscall.SIGUSR1
+
+// restart restarts a service as systemctl restart does.
+func (s *store) restart(before *server, service setup, sockets []*os.File, names ...string) *server {
+	s.t.Helper()
+	before.signal(restartSignal)
+	before.expectEnd(0)
+	return s.launch(service, sockets, names...)
+}
+
+const (
+	restartedLine = "the server goes on in another process"
+	refusedLine   = "the clients of the process before are disconnected"
+)
+
+// expectRestarted waits until a server goes on with clients, and its store is empty.
+func (s *store) expectRestarted(srv *server) {
+	s.t.Helper()
+	srv.stderr.waitForLine(s.t, restartedLine)
+	eventually(s.t, "the store is empty", func() bool { return s.count() == 0 })
+}
+
+// Under load, systemctl restart disconnects nobody if the service manager keeps descriptors,
+// and everybody receives everything once and in its order: clients over TCP, pages, the
+// console and the history. Sockets of the manager are those that the server had already.
+func TestRestartKeepsClients(t *testing.T) {
+	t.Parallel()
+	file, webPort, port := historyFile(t), freePort(t), freePort(t)
+	var opened net.ListenConfig
+	opened.SetMultipathTCP(false)
+	l, err := opened.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := l.(*net.TCPListener).File()
+	l.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	out, err := os.Create(filepath.Join(t.TempDir(), "console"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	service := setup{port: port, stdout: out, flags: []string{
+		"--max-clients", "0", "--room", "side=" + sideKey, "--history", file, "--console", "json", "--auth-timeout", "10m",
+		"--web", fmt.Sprintf("127.0.0.1:%d", webPort),
+	}}
+	m := newStore(t, 1000)
+	sockets := []*os.File{socket}
+	srv := m.launch(service, sockets, "plain")
+	srv.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/", webPort))
+
+	var ended atomic.Int64 // visits of pages
+	pages := &crowd{webPort: webPort, pause: func(int, int) time.Duration { ended.Add(1); return time.Second }}
+	pages.isServed.Store(true)
+	pages.enter(t, 3, func(int) *tab { return &tab{crowd: pages, from: loopback} })
+	speaker := join(t, srv, "speaker")
+	quick, slow := &listener{client: join(t, srv, "quick")}, &listener{client: joinNotReading(t, srv, "slow")}
+	slow.restoreBuffer()
+	alice, bob := dial(t, srv, "alice", sideKey), dial(t, srv, "bob", sideKey)
+	talk, stop := new(counting), make(chan struct{})
+	talk.last.Store(^uint64(0))
+	talking := beside(t, func() error { return talk.run(speaker, stop) })
+	hearing := beside(t, func() error { return quick.hear(talk.last.Load) })
+
+	for i := range 3 {
+		said, auth := message("alice", fmt.Sprint("said over restart ", i)), message(fmt.Sprint("late ", i), sideKey)
+		late := connect(t, srv)
+		late.write(auth[:100])
+		alice.write(said[:100])
+		before := quick.heard.Load()
+		eventually(t, "the talk goes on", func() bool { return quick.heard.Load() > before+50 })
+		srv = m.restart(srv, service, sockets, "plain")
+		m.expectRestarted(srv)
+		alice.write(said[100:])
+		bob.expect(said)
+		late.write(auth[100:])
+		if in, err := late.gotEcho(auth); err != nil || !in {
+			t.Fatalf("a connection that had given half of its key was not let in: %v", err)
+		}
+		late.Close()
+		upTo := talk.sent.Load()
+		if err := slow.hear(func() uint64 { return upTo }); err != nil {
+			t.Fatal(err)
+		}
+		if printed := srv.stderr.String(); strings.Contains(printed, "is for nothing") {
+			t.Errorf("a socket was left over:\n%s", excerpt(printed))
+		}
+	}
+	join(t, srv, "new").Close()
+	close(stop)
+	wait(talking, hearing)
+	if err := slow.hear(talk.last.Load); err != nil {
+		t.Error(err)
+	}
+	pages.said.Store(talk.last.Load())
+	pages.waitHave(t)
+	if n := ended.Load(); n > 0 {
+		t.Errorf("pages were disconnected %d times", n)
+	}
+	srv.signal(syscall.SIGTERM)
+	srv.expectEnd(0)
+	if n := m.count(); n > 0 {
+		t.Errorf("%d descriptors were stored when the server was stopped", n)
+	}
+	printed, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectCounted(t, "the console", printedTexts(t, strings.Split(strings.TrimSpace(string(printed)), "\n")), talk.last.Load())
+	var kept []string
+	for _, m := range readHistory(t, file, 0) {
+		if m.Room == "main" {
+			kept = append(kept, string(m.Wire.Text()))
+		}
+	}
+	expectCounted(t, "the history", kept, talk.last.Load())
+	checkHistory(t, file)
+}
+
+// A restart that can't keep the clients says why, and ends the server in order.
+func TestRestartWithoutSpace(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		size int
+		says string
+	}{
+		{4, "the service manager keeps 4 descriptors, and"},
+		{0, "does not say that it keeps descriptors"},
+	} {
+		m := newStore(t, test.size)
+		srv := m.launch(setup{}, nil)
+		srv.stderr.waitForLine(t, strconv.Itoa(srv.port))
+		alice, bob := join(t, srv, "alice"), join(t, srv, "bob")
+		bob.expect(alice.say("hello"))
+		srv.signal(restartSignal)
+		alice.expectClosed()
+		srv.expectEnd(0)
+		srv.stderr.waitForLine(t, "the clients are disconnected by this restart", test.says)
+		if n := m.count(); n > 0 {
+			t.Errorf("%d descriptors are stored", n)
+		}
+	}
+}
+
+// A process that can't go on with what was left says why, and begins anew: the clients see
+// their connections end. One whose options have an error leaves all to the next one. A port
+// may change meanwhile.
+func TestRestartRefused(t *testing.T) {
+	t.Parallel()
+	m := newStore(t, 100)
+	service := setup{port: freePort(t), flags: []string{"--history", historyFile(t)}}
+	srv := m.launch(service, nil)
+	srv.stderr.waitForLine(t, strconv.Itoa(srv.port))
+	alice, bob := join(t, srv, "alice"), join(t, srv, "bob")
+	said := alice.say("said before")
+	bob.expect(said)
+
+	wrong := service
+	wrong.flags = append(slices.Clone(service.flags), "--rooms", filepath.Join(t.TempDir(), "none"))
+	m.restart(srv, wrong, nil).expectEnd(1)
+	moved := service
+	moved.port = freePort(t)
+	said = alice.say("said to nobody")
+	srv = m.launch(moved, nil)
+	m.expectRestarted(srv)
+	bob.expect(said)
+	join(t, srv, "carol").Close()
+
+	other := moved
+	other.flags = []string{"--history", historyFile(t)}
+	srv = m.restart(srv, other, nil)
+	srv.stderr.waitForLine(t, refusedLine, "--history is")
+	srv.stderr.waitForLine(t, "listening on port")
+	alice.expectClosed()
+	bob.expectClosed()
+	eventually(t, "the store is empty", func() bool { return m.count() == 0 })
+	srv.expectAlive()
+
+	dave := join(t, srv, "dave")
+	srv.signal(restartSignal)
+	srv.expectEnd(0)
+	m.drop("sop-chat-state")
+	srv = m.launch(other, nil)
+	srv.stderr.waitForLine(t, refusedLine, "not its state")
+	srv.stderr.waitForLine(t, "listening on port")
+	dave.expectClosed()
+	srv.expectAlive()
+}
