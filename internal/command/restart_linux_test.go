@@ -97,7 +97,7 @@ func TestAttachDamaged(t *testing.T) {
 	}
 }
 
-// Listeners of options that have changed are left out; another history is an error.
+// Listeners of options that have changed are left out; another history or address is an error.
 func TestAdapt(t *testing.T) {
 	before := options(t, process([]string{"9000", "key", "--history", "a.db", "--web", ":9001"}))
 	for _, test := range []struct {
@@ -107,7 +107,7 @@ func TestAdapt(t *testing.T) {
 	}{
 		{[]string{"9000", "key", "--history", "a.db", "--web", ":9001"}, []string{handover.Server, webSocket}, false},
 		{[]string{"9002", "key", "--history", "a.db", "--web", ":9001"}, []string{webSocket}, false},
-		{[]string{"9000", "key", "--history", "a.db", "--bind", "::1", "--web", ":9001"}, []string{webSocket}, false},
+		{[]string{"9000", "key", "--history", "a.db", "--bind", "::1", "--web", ":9001"}, nil, true},
 		{[]string{"9000", "key", "--history", "a.db"}, []string{handover.Server}, false},
 		{[]string{"9000", "key", "--web", ":9001"}, nil, true},
 	} {

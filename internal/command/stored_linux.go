@@ -60,7 +60,12 @@ func (p *Process) takeStored(o *serveOptions, all []systemd.Socket, logger *slog
 // close it.
 func (p *Process) forgetStored(reason error, logger *slog.Logger) {
 	logger.Error("the clients of the process before are disconnected, because this one can't go on with them", "reason", reason)
-	if err := emptyStore(systemd.NewNotifier(notifySocket(*p))); err != nil {
+	manager := systemd.NewNotifier(notifySocket(*p))
+	err := emptyStore(manager)
+	if err == nil && manager != nil {
+		err = manager.Barrier() // its ports are free then
+	}
+	if err != nil {
 		logger.Warn("what the service manager keeps of the process before can't be closed", "error", err)
 	}
 }
@@ -116,7 +121,6 @@ func readInheritanceFD(fd int) (*inheritance, error) {
 // listenersOf are the names of the listeners that options are about.
 var listenersOf = map[string][]string{
 	"PORT":        {handover.Server, adminName}, // of which --admin auto has the number
-	"--bind":      {handover.Server},
 	"--tls":       {tlsSocket},
 	"--web":       {webSocket},
 	"--acme-http": {acmeSocket},

@@ -118,12 +118,12 @@ func (s *store) count() int {
 func (s *store) launch(service setup, sockets []*os.File, names ...string) *server {
 	s.t.Helper()
 	s.mu.Lock()
+	defer s.mu.Unlock() // the process may have them closed before it is known to run
 	rand.Shuffle(len(s.kept), func(i, j int) { s.kept[i], s.kept[j] = s.kept[j], s.kept[i] })
 	for _, f := range s.kept {
 		names = append(names, f.Name())
 	}
 	service.passed = slices.Concat(sockets, s.kept)
-	s.mu.Unlock()
 	service.env = append(service.env, "NOTIFY_SOCKET="+s.path)
 	if s.size > 0 {
 		service.env = append(service.env, fmt.Sprintf("FDSTORE=%d", s.size))
