@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"internal/keys":       {"sop-chat/internal/wire", "sop-chat/internal/readfile", "sop-chat/internal/tomlfile", "sop-chat/internal/repeat", "github.com/alexedwards/argon2id"},
 	"internal/netpoll":    {"golang.org/x/sys/unix"},
 	"internal/handover":   {"sop-chat/internal/broadcast", "sop-chat/internal/histogram", "sop-chat/internal/origin", "sop-chat/internal/websocket"},
-	"internal/cluster":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast"},
+	"internal/cluster":    {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream"},
 	"internal/server":     {"sop-chat/internal/handover", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/histogram", "sop-chat/internal/repeat", "sop-chat/internal/origin", "sop-chat/internal/netpoll", "sop-chat/internal/proxyproto", "sop-chat/internal/websocket", "golang.org/x/sys/unix"},
 	"internal/console":    {"sop-chat/internal/english", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/names", "sop-chat/internal/repeat", "golang.org/x/text/unicode/norm"},
 	"internal/history":    {"sop-chat/internal/english", "sop-chat/internal/histogram", "sop-chat/internal/wire", "sop-chat/internal/broadcast", "golang.org/x/sys/unix", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/rangetable", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
