@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	".":                   {"sop-chat/internal/command"},
 	"client":              {"sop-chat/internal/wire", "golang.org/x/sys/unix", "github.com/coder/websocket"}, // public: nothing else of ours, and little of others
 	"examples/echobot":    {"sop-chat/client"},
+	"cmd/sop-nats":        {"github.com/nats-io/nats-server/v2/server", "github.com/spf13/pflag"}, // a program of its own
 	"internal/wire":       {},
 	"internal/english":    {},
 	"internal/histogram":  {},
