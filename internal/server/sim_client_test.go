@@ -197,7 +197,10 @@ func (c *simClient) identify() uint64 {
 	}
 	c.identity = uint64(c.number) + 1
 	for _, other := range w.clients {
-		if !other.over() && other.identity > 0 && other != c && w.chance(3) {
+		if other.identity == 0 || other == c || other.room != c.room {
+			continue
+		}
+		if isUnder := other.left && other.room.link != nil && other.room.link.has(other); isUnder && w.chance(2) || !other.over() && w.chance(3) {
 			c.identity = other.identity
 		}
 	}

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"sop-chat/internal/broadcast"
@@ -82,6 +83,11 @@ func (l *simLink) seeOne(e *broadcast.Entry) {
 	}
 	l.under = append(l.under, simSaid{from: *e.From, message: e.Message})
 	l.said++
+}
+
+// has reports whether something that a client said has not come back.
+func (l *simLink) has(c *simClient) bool {
+	return slices.ContainsFunc(l.under, func(s simSaid) bool { return s.from.Name == c.joinedAs() && s.from.Addr == c.address() })
 }
 
 // isAway reports whether nothing gets away, and nothing comes back.

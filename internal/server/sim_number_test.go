@@ -115,6 +115,9 @@ func (n *simNumbers) welcome(c *simClient, number uint64, payload []byte) []byte
 		w.failf("%v has %d and is admitted after %d; it is told number %d, known %d, epoch %x; it is to receive %d first",
 			c, n.known, last, number, known, epoch, c.room.config.first+uint64(c.begin))
 	}
+	if c.room.link != nil && n.known > last {
+		w.failf("%v is admitted with %d before the room has more than %d", c, n.known, last)
+	}
 	if known > 0 && known+1 < number {
 		n.missed++
 	}
