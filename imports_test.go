@@ -76,6 +76,7 @@ var mayImport = map[string][]string{
 	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/server"},
 	"internal/testenv":  {},
 	"internal/e2e":      {},
+	"internal/torture":  {},
 	"internal/command": { // wires all the others together
 		ours, "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/dustin/go-humanize", "golang.org/x/term",
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
