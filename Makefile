@@ -8,7 +8,7 @@ VERSION ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null
 COMMIT  ?= $(shell git rev-parse HEAD)
 DATE    ?= $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)
 
-.PHONY: help build release run test check race fuzz model simulation e2e page licenses module tools
+.PHONY: help build release run test check race fuzz model simulation e2e torture page licenses module tools
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ simulation: ## run the seeded simulation for a million steps
 
 e2e: ## run the end-to-end tests in their full size
 	@.ci/run e2e
+
+torture: ## kill, stop and cut off a cluster's processes at random (TORTURE_DURATION=1h for longer)
+	TORTURE_DURATION=$${TORTURE_DURATION:-10m} go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./internal/torture
 
 page: ## format the page's JavaScript and CSS
 	cd .ci/page && npm ci --loglevel=error

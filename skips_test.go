@@ -24,6 +24,7 @@ var maySkip = map[string]string{
 	"internal/e2e/memory_test.go: newCgroup":                    "only with the race detector, and CI runs it without too",
 	"internal/e2e/static_test.go: TestStatic":                   "only with the race detector, and CI runs it without too",
 	"internal/e2e/web_slow_browser_test.go: TestWebSlowBrowser": "only with SOP_CHAT_E2E=full",
+	"internal/torture/torture_test.go: TestTorture":             "until there is --cluster",
 	"internal/e2e/web_screenshot_test.go: TestWebScreenshots":   "renews pictures and tests nothing",
 }
 

@@ -88,7 +88,6 @@ type visit struct {
 	client, server int32
 	joined         int // an index in h.Events
 	sent           []*sending
-	over           bool
 }
 
 // A sending is a message on its way.
@@ -144,8 +143,7 @@ func (r *room) take(i int, e Event) {
 		r.see(e)
 	case Invented:
 		r.fault(Foreign, Message{}, "%s received what nobody sent", r.who(e.Client))
-	case Left, Broken:
-		r.visits[e.Client].over = true
+	case Left:
 		r.views[e.Client].open = false
 	}
 }

@@ -15,7 +15,7 @@ import (
 //	a!2            a sends its message 2
 //	a<b2 P<b2#7    a receives b's message 2; P does as number 7
 //	P=2#8          P's own message 2 is acknowledged as number 8
-//	a? a- a~       a receives what nobody sent; leaves; its connection breaks
+//	a? a-          a receives what nobody sent; its connection ends
 //	x1             server 1 is killed
 func parse(t *testing.T, text string) *History {
 	t.Helper()
@@ -65,8 +65,6 @@ func parse(t *testing.T, text string) *History {
 			e.Kind = Invented
 		case '-':
 			e.Kind = Left
-		case '~':
-			e.Kind = Broken
 		default:
 			err = fmt.Errorf("there is no event %c", word[1])
 		}
@@ -84,21 +82,21 @@ func TestGoodHistories(t *testing.T) {
 		"two talk":                               `a+1 b+2 a!0 b<a0 b!0 a<b0`,
 		"one talks to itself":                    `P+1:0,1 P!0 P=0#1`,
 		"numbers":                                `P+1:0,1 a+2 a!0 P!0 P<a0#1 a<P0 P=0#2`,
-		"the last is lost with its server":       `a+1 P+2:0,1 a!0 a!1 P<a0#1 x1 a~`,
-		"sent to a server that was killed":       `a+1 P+2:0,1 x1 a!0 a~`,
-		"killed later":                           `a+1 P+2:0,1 a!0 x1 a~`,
+		"the last is lost with its server":       `a+1 P+2:0,1 a!0 a!1 P<a0#1 x1 a-`,
+		"sent to a server that was killed":       `a+1 P+2:0,1 x1 a!0 a-`,
+		"killed later":                           `a+1 P+2:0,1 a!0 x1 a-`,
 		"came later":                             `a+1 b+2 a!0 b<a0 c+1 a!1 c<a1 b<a1`,
 		"came late to a server that is behind":   `a+1 b+2 a!0 b<a0 c+1 c<a0`,
 		"left early":                             `a+1 b+2 c+1 a!0 b<a0 b- a!1 c<a0 c<a1`,
 		"came again, to one that is behind":      `a+1 b+2 c+1 a!0 b<a0 b- b+3 b<a0 c<a0`,
-		"was away":                               `a+1 b+2 c+1 a!0 b<a0 b~ a!1 c<a0 c<a1 b+3 a!2 b<a2 c<a2`,
-		"was away, and got the rest":             `a+1 P+2:0,1 c+1 a!0 P<a0#1 P~ a!1 c<a0 c<a1 P+3:1,2 P<a1#2`,
-		"unacknowledged and not there":           `a+1 P+2:0,1 P!0 x2 P~ P+1:0,1 P!0 P=0#1 a<P0`,
-		"unacknowledged and there":               `a+1 P+2:0,1 P!0 x2 P~ P+1:0,1 P<P0#1 a<P0`,
+		"was away":                               `a+1 b+2 c+1 a!0 b<a0 b- a!1 c<a0 c<a1 b+3 a!2 b<a2 c<a2`,
+		"was away, and got the rest":             `a+1 P+2:0,1 c+1 a!0 P<a0#1 P- a!1 c<a0 c<a1 P+3:1,2 P<a1#2`,
+		"unacknowledged and not there":           `a+1 P+2:0,1 P!0 x2 P- P+1:0,1 P!0 P=0#1 a<P0`,
+		"unacknowledged and there":               `a+1 P+2:0,1 P!0 x2 P- P+1:0,1 P<P0#1 a<P0`,
 		"its own over a later connection":        `a+1 b+2 P+2:0,1 a!0 a- a+2 a<a0 b<a0 P<a0#1`,
-		"numbered and away at the end":           `P+1:0,1 P!0 P~`,
+		"numbered and away at the end":           `P+1:0,1 P!0 P-`,
 		"two at once, in the one order":          `a+1 b+2 P+3:0,1 Q+1:0,1 a!0 b!0 P<b0#1 a<b0 Q<b0#1 b<a0 P<a0#2 Q<a0#2`,
-		"two visits overlap in the order":        `a+1 b+2 c+1 d+2 P+3:0,1 a!0 a!1 a!2 b<a0 b~ c<a0 c<a1 c<a2 b+1 d<a0 d<a1 d<a2 P<a0#1 P<a1#2 P<a2#3`,
+		"two visits overlap in the order":        `a+1 b+2 c+1 d+2 P+3:0,1 a!0 a!1 a!2 b<a0 b- c<a0 c<a1 c<a2 b+1 d<a0 d<a1 d<a2 P<a0#1 P<a1#2 P<a2#3`,
 		"chains that nobody saw both of":         `a+1 b+1 a!0 b<a0 a!1 b<a1 b- c+1 d+2 a- d!0 c<d0`,
 		"the first had been said before it came": `Z+1:0,1 a+1 a!0 Z<a0#1 P+1:0,2 a!1 P<a1#2 Z<a1#2`,
 	} {
@@ -116,32 +114,32 @@ func TestBadHistories(t *testing.T) {
 	}{
 		{`a+1 b+2 a!0`, []Class{Lost}},
 		{`a+1 b+2 a!0 a-`, []Class{Lost}},
-		{`a+1 b+2 a!0 x2 b~ b+1`, []Class{Lost}},                    // it was another server
-		{`a+1 b+2 x1 a~ a+1 a!0`, []Class{Lost}},                    // it was before
-		{`a+1 b+2 a!0 a!1 b<a1 x1 a~`, []Class{Lost}},               // what was behind it is not
-		{`a+1 P+2:0,1 P!0 x2 P~ P+1:0,1 a<P0`, []Class{Missing}},    // never acknowledged
-		{`a+1 P+2:0,1 P!0 x2 P~ P+1:0,1`, []Class{Lost}},            // never sent again
+		{`a+1 b+2 a!0 x2 b- b+1`, []Class{Lost}},                    // it was another server
+		{`a+1 b+2 x1 a- a+1 a!0`, []Class{Lost}},                    // it was before
+		{`a+1 b+2 a!0 a!1 b<a1 x1 a-`, []Class{Lost}},               // what was behind it is not
+		{`a+1 P+2:0,1 P!0 x2 P- P+1:0,1 a<P0`, []Class{Missing}},    // never acknowledged
+		{`a+1 P+2:0,1 P!0 x2 P- P+1:0,1`, []Class{Lost}},            // never sent again
 		{`a+1 b+2 c+1 a!0 b<a0`, []Class{Missing}},                  // by c, that is there
-		{`a+1 b+2 c+1 a!0 a!1 b<a0 b<a1 c<a1 c~`, []Class{Missing}}, // by c, before what it got
+		{`a+1 b+2 c+1 a!0 a!1 b<a0 b<a1 c<a1 c-`, []Class{Missing}}, // by c, before what it got
 		{`a+1 b+2 c+1 a!0 a!1 b<a0 b<a1 c<a0`, []Class{Missing}},    // by c, behind what it got
-		{`a+1 b+2 a!0 b<a0 b~ b+1 c+2 a!1 a!2 c<a1 c<a2 b<a2`, []Class{Missing}},
+		{`a+1 b+2 a!0 b<a0 b- b+1 c+2 a!1 a!2 c<a1 c<a2 b<a2`, []Class{Missing}},
 		{`a+1 b+2 a!0 b<a0 b<a0`, []Class{Doubled}},
 		{`a+1 P+2:0,1 a!0 P<a0#1 P<a0#2`, []Class{Doubled}},
-		{`P+2:0,1 P!0 P=0#1 P~ P+1:1,2 P<P0#2`, []Class{Doubled}},
+		{`P+2:0,1 P!0 P=0#1 P- P+1:1,2 P<P0#2`, []Class{Doubled}},
 		{`a+1 P+1:0,1 Q+2:0,1 a!0 P<a0#1 b+1 b!0 P<b0#2 Q<b0#1 Q<a0#2 a<b0`, []Class{Numbers, Doubled, Numbers, Doubled}},
-		{`a+1 P+2:0,1 P!0 P~ P+1:0,1 P!0 P=0#1 a<P0 P<P0#2 a<P0`, []Class{SentTwice}},
+		{`a+1 P+2:0,1 P!0 P- P+1:0,1 P!0 P=0#1 a<P0 P<P0#2 a<P0`, []Class{SentTwice}},
 		{`a+1 b+2 a!0 a<a0 b<a0`, []Class{Own}},
 		{`a+1 b+2 P+1:0,1 P!0 P<P0#1 a<P0 b<P0`, []Class{Own}},
 		{`a+1 b+2 c+1 d+1 a!0 b!0 c<a0 c<b0 d<b0 d<a0 a<b0 b<a0`, []Class{Disorder}},
 		{`a+1 b+2 a!0 a!1 b<a1 b<a0`, []Class{Disorder}},                                                           // not as it was sent
 		{`a+1 b+2 c+1 a!0 b<a0 b!0 c<b0 a<b0 c<a0`, []Class{Disorder}},                                             // the answer before the question
-		{`a+1 b+2 c+3 d+1 e+1 f+1 a!0 b!0 c!0 d<a0 d<b0 d~ e<b0 e<c0 e~ f<c0 f<a0 f~ a~ b~ c~`, []Class{Disorder}}, // no two disagree
+		{`a+1 b+2 c+3 d+1 e+1 f+1 a!0 b!0 c!0 d<a0 d<b0 d- e<b0 e<c0 e- f<c0 f<a0 f- a- b- c-`, []Class{Disorder}}, // no two disagree
 		{`a+1 P+1:0,1 a!0 P<a0#2`, []Class{Numbers}},
 		{`a+1 P+1:0,1 a!0 a!1 P<a0#1 P<a1#1`, []Class{Numbers, Numbers}},
 		{`a+1 P+1:0,1 Q+2:0,2 a!0 P<a0#1 Q<a0#2`, []Class{Doubled}},
-		{`a+1 P+1:0,1 a!0 P<a0#1 P~ P+2:0,1`, []Class{Forgotten}},
-		{`a+1 P+1:0,1 a!0 P<a0#1 P~ P+2:0,1 P<a0#1`, []Class{Forgotten, Doubled}},
-		{`a+1 P+1:0,1 Q+1:0,1 a!0 Q<a0#1 P~ a!1 Q<a1#2 P+2:0,2 P<a1#2`, []Class{Missing, Missing}}, // not kept
+		{`a+1 P+1:0,1 a!0 P<a0#1 P- P+2:0,1`, []Class{Forgotten}},
+		{`a+1 P+1:0,1 a!0 P<a0#1 P- P+2:0,1 P<a0#1`, []Class{Forgotten, Doubled}},
+		{`a+1 P+1:0,1 Q+1:0,1 a!0 Q<a0#1 P- a!1 Q<a1#2 P+2:0,2 P<a1#2`, []Class{Missing, Missing}}, // not kept
 		{`a+1 a?`, []Class{Foreign}},
 		{`a+1 b+1 b<a0`, []Class{Foreign}},
 	} {
@@ -158,7 +156,7 @@ func TestBadHistories(t *testing.T) {
 
 // Another epoch, and a message of another room, are faults; they have no short form.
 func TestOtherRoomsAndEpochs(t *testing.T) {
-	h := parse(t, `a+1 P+1:0,1 b+1 a!0 P<a0#1 b<a0 P~ P+1:0,1`)
+	h := parse(t, `a+1 P+1:0,1 b+1 a!0 P<a0#1 b<a0 P- P+1:0,1`)
 	h.Events[len(h.Events)-1].Epoch = 2
 	if faults := Check(h); len(faults) != 2 || faults[0].Class != Forgotten || faults[1].Class != Numbers {
 		t.Error(faults)

@@ -52,16 +52,15 @@ const (
 	Acknowledged
 	// Invented is that Client received what nobody can have sent.
 	Invented
-	// Left is that Client ended its connection in order: the server has read all that
-	// was sent, and Client has received all until the server's end.
+	// Left is that the connection of Client ended. A client that is not numbered ends it
+	// only by ending its stream and then receiving all until the server's end, so that
+	// nothing that it sent is lost by that.
 	Left
-	// Broken is that the connection of Client ended in any other way.
-	Broken
 	// Killed is that Server is about to be killed. It has no Client.
 	Killed
 )
 
-var kinds = [...]string{"", "joined", "sent", "received", "acknowledged", "invented", "left", "broken", "killed"}
+var kinds = [...]string{"", "joined", "sent", "received", "acknowledged", "invented", "left", "killed"}
 
 func (k Kind) String() string { return kinds[k] }
 
