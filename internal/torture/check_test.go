@@ -122,6 +122,7 @@ func TestBadHistories(t *testing.T) {
 		{`a+1 b+2 c+1 a!0 b<a0`, []Class{Missing}},                  // by c, that is there
 		{`a+1 b+2 c+1 a!0 a!1 b<a0 b<a1 c<a1 c-`, []Class{Missing}}, // by c, before what it got
 		{`a+1 b+2 c+1 a!0 a!1 b<a0 b<a1 c<a0`, []Class{Missing}},    // by c, behind what it got
+		{`a+1 b+2 a!0 a!1 b<a0 b<a1 c+1 c<a0`, []Class{Missing}},    // by c, which came late to a server that was behind
 		{`a+1 b+2 a!0 b<a0 b- b+1 c+2 a!1 a!2 c<a1 c<a2 b<a2`, []Class{Missing}},
 		{`a+1 b+2 a!0 b<a0 b<a0`, []Class{Doubled}},
 		{`a+1 P+2:0,1 a!0 P<a0#1 P<a0#2`, []Class{Doubled}},
@@ -134,6 +135,8 @@ func TestBadHistories(t *testing.T) {
 		{`a+1 b+2 a!0 a!1 b<a1 b<a0`, []Class{Disorder}},                                                           // not as it was sent
 		{`a+1 b+2 c+1 a!0 b<a0 b!0 c<b0 a<b0 c<a0`, []Class{Disorder}},                                             // the answer before the question
 		{`a+1 b+2 c+3 d+1 e+1 f+1 a!0 b!0 c!0 d<a0 d<b0 d- e<b0 e<c0 e- f<c0 f<a0 f- a- b- c-`, []Class{Disorder}}, // no two disagree
+		{`a+1 b+2 c+1 P+1:0,1 a!0 P<a0#1 P- Q+1:1,2 b!0 Q<b0#2 c<b0 c<a0 a<b0 b<a0`, []Class{Disorder}},            // not as numbered
+		{`a+1 b+2 c+1 d+1 a!0 b!0 c<a0 c<b0 d<b0 d<a0 a<b0 b<a0 a!1 b<a1 c<a1`, []Class{Disorder, Missing}},
 		{`a+1 P+1:0,1 a!0 P<a0#2`, []Class{Numbers}},
 		{`a+1 P+1:0,1 a!0 a!1 P<a0#1 P<a1#1`, []Class{Numbers, Numbers}},
 		{`a+1 P+1:0,1 Q+2:0,2 a!0 P<a0#1 Q<a0#2`, []Class{Doubled}},
