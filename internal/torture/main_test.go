@@ -27,11 +27,18 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-var folder string // of the binary
+// programVariable is the environment variable with the path of a server that is tested
+// instead of this one, if it is set.
+const programVariable = "TORTURE_PROGRAM"
+
+var folder string // of the server
 
 // builtServer builds the server that all tests run, and returns its path. It is built as the
 // end-to-end tests do, so that it is compiled once.
 var builtServer = sync.OnceValues(func() (string, error) {
+	if program := os.Getenv(programVariable); program != "" {
+		return filepath.Abs(program)
+	}
 	var err error
 	if folder, err = os.MkdirTemp("", "sop-chat-torture-"); err != nil {
 		return "", err
