@@ -41,7 +41,7 @@ func TestTorture(t *testing.T) {
 	if !canCluster(t) {
 		t.Skip("the binary has no --cluster")
 	}
-	duration, err := time.ParseDuration(cmp.Or(os.Getenv(durationVariable), "12s"))
+	duration, err := time.ParseDuration(cmp.Or(os.Getenv(durationVariable), "8s"))
 	if err != nil {
 		t.Fatal(err)
 	}
