@@ -27,8 +27,9 @@ type Former struct {
 
 // A FormerRoom is what is passed on of a room.
 type FormerRoom struct {
-	Last   int64      // the number of the last message, written or not
-	Epochs [][2]int64 `json:",omitempty"` // with Starts: the places there of those that the room knows, and their first numbers
+	Last    int64      // the number of the last message, written or not
+	Skipped int64      `json:",omitempty"` // how many numbers before that are of messages that were said elsewhere
+	Epochs  [][2]int64 `json:",omitempty"` // with Starts: the places there of those that the room knows, and their first numbers
 }
 
 // Former returns what another archive needs to go on in place of this one. All that was
@@ -41,7 +42,7 @@ func (a *Archive) Former() Former {
 		f.Starts = a.starts.ids
 	}
 	for name, r := range a.rooms {
-		its := FormerRoom{Last: r.last + r.missing}
+		its := FormerRoom{Last: r.given(), Skipped: r.skipped}
 		if f.Starts != nil {
 			for _, e := range r.epochs.firsts {
 				its.Epochs = append(its.Epochs, [2]int64{int64(e.place), e.first})
@@ -124,19 +125,27 @@ func (r *Room) Continue(log *broadcast.Log) error {
 		return err
 	}
 	next := int64(log.Number(log.End()))
-	missing := next - r.last - 1
+	absent := next - r.last - 1
 	switch {
-	case missing < 0:
+	case absent < 0:
 		return fmt.Errorf("the history %q has the room %q up to number %d, and the room has only %d", r.archive.path, r.name, r.last, next-1)
-	case missing > 0:
+	case absent > 0:
 		r.retained = nil // what the log keeps is not what the file has
 	}
 	if most := int(log.End() / wire.Size); len(r.retained) > most {
 		r.retained = r.retained[len(r.retained)-most:]
 	}
-	r.missing, r.next = missing, uint64(next)
+	r.lack(absent, r.skipped)
+	r.next = uint64(next)
 	r.Follow(log)
 	return nil
+}
+
+// lack says how many messages after the last one are not in the file, and how many of them
+// were said elsewhere.
+func (r *Room) lack(absent, skipped int64) {
+	r.skipped = min(skipped, absent)
+	r.missing = absent - r.skipped
 }
 
 // continueEpoch goes on in the epoch of a former archive, if the file has it, and reports
@@ -163,7 +172,7 @@ func (a *Archive) continueRooms() error {
 		if err := r.read(); err != nil {
 			return err
 		}
-		r.missing = max(0, its.Last-r.last)
+		r.lack(max(0, its.Last-r.last), its.Skipped)
 		if its.Epochs != nil {
 			r.epochs.firsts = nil
 			for _, e := range its.Epochs {

@@ -38,6 +38,7 @@ type Room struct {
 	// change only while its messages are written.
 	last     int64 // the number of the last message that was written
 	missing  int64 // how many messages after it could not be written
+	skipped  int64 // and how many were said elsewhere, see Skip
 	writing  int64 // last, during a transaction
 	lineage  []roomEpoch
 	first    int64 // its first number in the last epoch of the file
@@ -70,7 +71,8 @@ func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 	r := a.newRoom(name)
 	r.kept.Store(int64(c.Kept))
 	if former != nil {
-		r.last, r.missing, r.lineage, r.first, r.recorded = former.last, former.missing, former.lineage, former.first, former.recorded
+		r.last, r.missing, r.skipped = former.last, former.missing, former.skipped
+		r.lineage, r.first, r.recorded = former.lineage, former.first, former.recorded
 		r.epochs = former.epochs
 	} else if err := r.read(); err != nil {
 		return nil, explain(a.path, err)
@@ -79,7 +81,7 @@ func (a *Archive) Room(name string, c RoomConfig) (*Room, error) {
 		return nil, err
 	}
 	r.setRetainBytes(c.RetainBytes)
-	r.next = uint64(r.last + r.missing + 1)
+	r.next = uint64(r.given() + 1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rooms[name] = r
@@ -150,6 +152,22 @@ func (r *Room) Epochs() Epochs { return r.epochs }
 // Next returns the number of the first message that is said in the log.
 func (r *Room) Next() uint64 { return r.next }
 
+// Skip has the room go on with a number that is later than Next: messages were said
+// meanwhile that the archive has not seen. It is called before Last and Follow.
+func (r *Room) Skip(next uint64) error {
+	if next < r.next {
+		return fmt.Errorf("the history %q has the messages of the room %q up to %d already, and the next is to be %d", r.archive.path, r.name, r.next-1, next)
+	}
+	r.archive.file.Lock()
+	defer r.archive.file.Unlock()
+	r.skipped += int64(next - r.next)
+	r.next = next
+	return nil
+}
+
+// given returns the last number there ever was in the room.
+func (r *Room) given() int64 { return r.last + r.missing + r.skipped }
+
 // Last returns the messages right before Next that the log keeps, oldest first,
 // without a gap between their numbers. The caller puts them into the log before
 // calling Follow.
@@ -157,7 +175,7 @@ func (r *Room) Last() ([]Message, error) {
 	a := r.archive
 	a.file.Lock()
 	defer a.file.Unlock()
-	if r.last == 0 || r.missing > 0 {
+	if r.last == 0 || r.given() > r.last {
 		return nil, nil // there are none, or those right before Next were never written
 	}
 	last, err := a.newest(r.name, int(r.kept.Load()))

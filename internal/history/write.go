@@ -46,8 +46,8 @@ func (a *Archive) writeParts() (sequence int64, err error) {
 		}
 	}
 	for _, r := range a.batch.rooms {
-		r.writing = r.last + r.missing
-		sequence += r.missing // so that it remains the number in a file with one room
+		r.writing = r.given()
+		sequence += r.writing - r.last // so that it remains the number in a file with one room
 	}
 	for part := range a.batch.parts {
 		p := &a.batch.parts[part]
@@ -164,7 +164,7 @@ func (a *Archive) written(w *watchdog) {
 		missing += a.missing()
 	}
 	for _, p := range a.batch.parts {
-		p.room.missing = 0
+		p.room.missing, p.room.skipped = 0, 0
 		p.room.retain(p.entries, p.first, 0)
 	}
 	w.record()
