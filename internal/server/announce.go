@@ -188,7 +188,7 @@ func (l *loop) announceDue(rooms []*Room) {
 	}
 	n := min(len(s.due), mostAnnounced)
 	for _, room := range s.due[:n] {
-		if room.input().Held() {
+		if room.takesNothing() {
 			s.held = append(s.held, room)
 		} else if text := room.arrivals.Load().take(); text != "" {
 			m, _ := wire.New(s.sender.Name, text) // both fit, and have no zero byte

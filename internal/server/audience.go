@@ -353,7 +353,7 @@ func (a *audience) deadline() time.Time {
 		return a.now // so that the loop does not wait
 	}
 	at := earliest(a.retryAt, a.checkStallsAt, a.rates.tickAt, a.rates.sweepAt)
-	if !a.room.input().Held() && a.retryAt.IsZero() { // those that wait for a share wait for these first
+	if !a.room.takesNothing() && a.retryAt.IsZero() { // those that wait for a share wait for these first
 		at = earliest(at, a.shares.tickAt)
 	}
 	return at

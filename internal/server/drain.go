@@ -82,6 +82,6 @@ func (a *audience) drainOne(d drainingConn) bool {
 
 // mustDrain reports whether there is a draining connection that may be read.
 func (a *audience) mustDrain() bool {
-	mayRead := !a.hasLeftOff && !a.room.input().Held() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
+	mayRead := !a.hasLeftOff && !a.room.takesNothing() && a.retryAt.IsZero() && a.shares.tickAt.IsZero()
 	return mayRead && slices.ContainsFunc(a.draining, func(d drainingConn) bool { return !d.conn.paused })
 }

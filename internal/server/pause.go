@@ -50,7 +50,7 @@ func (a *audience) mayRead(c *conn) int {
 		a.publish()
 	}
 	switch {
-	case log.Held():
+	case a.room.takesNothing():
 		return 0
 	case log.Pressed():
 		return a.shares.left(c)
@@ -102,7 +102,7 @@ func (a *audience) resume() {
 		a.retryAt = time.Time{}
 		a.retryDeferred()
 	}
-	if a.room.input().Held() || a.now.Before(a.shares.tickAt) {
+	if a.room.takesNothing() || a.now.Before(a.shares.tickAt) {
 		return
 	}
 	a.shares.tickAt = time.Time{}

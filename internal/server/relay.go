@@ -3,6 +3,8 @@
 package server
 
 import (
+	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +36,7 @@ type relay struct {
 	outgoing *broadcast.Log
 	returned *broadcast.Cursor    // in the outgoing log: what is before it has come back; moves with mu held
 	watchers []*broadcast.Watcher // of the outgoing log, by loop; each is the loop's alone
+	finishes atomic.Bool          // nothing more may be said, see FinishRelays
 	refused  atomic.Bool          // Deliver has refused something since it was last said that it need not
 	freed    chan<- struct{}      // Server.Freed
 
@@ -56,6 +59,11 @@ func (r *Room) input() *broadcast.Log {
 		return r.log
 	}
 	return r.relay.outgoing
+}
+
+// takesNothing reports whether nothing may be appended to what is said in the room.
+func (r *Room) takesNothing() bool {
+	return r.input().Held() || r.relay != nil && r.relay.finishes.Load()
 }
 
 // isPressed reports whether the room is pressed: its senders, or what is delivered to it.
@@ -145,6 +153,39 @@ func (r *Room) BeginAt(number, epoch uint64) {
 // now. Which room that is, Deliver says; after it was sent to once, all that was refused is
 // to be tried.
 func (s *Server) Freed() <-chan struct{} { return s.freed }
+
+// FinishRelays has nothing more be read from the members of rooms that relay, and waits until
+// all that was read has come back, or ctx is done. It returns how many messages have not. It
+// is for a server that serves and is about to end: there is no way back.
+func (s *Server) FinishRelays(ctx context.Context) (unreturned int) {
+	rooms := slices.DeleteFunc(s.rooms.all(), func(r *Room) bool { return r.relay == nil })
+	if len(rooms) == 0 {
+		return 0
+	}
+	for _, r := range rooms {
+		r.relay.finishes.Store(true)
+	}
+	s.Stats() // the loops have answered when they have appended what they had read before
+	ticker := time.NewTicker(finishTick)
+	defer ticker.Stop()
+	for {
+		unreturned = 0
+		for _, r := range rooms {
+			unreturned += r.Unreturned()
+		}
+		if unreturned == 0 {
+			return 0
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return unreturned
+		}
+	}
+}
+
+// finishTick is how often FinishRelays looks what has come back.
+const finishTick = 10 * time.Millisecond
 
 // free says that a delivery that was refused is taken now.
 func (y *relay) free() {

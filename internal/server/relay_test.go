@@ -176,6 +176,41 @@ func TestTwoServersOneOrder(t *testing.T) {
 	}
 }
 
+// A server that is about to end takes nothing more in, and waits until all that it has taken
+// in has come back, or for as long as it may.
+func TestFinishRelays(t *testing.T) {
+	through := newStream()
+	s := chattest.Start(t, server.Config{}, server.RoomConfig{Relay: true})
+	room := s.Rooms()[0]
+	wait := link(t, s.Server, room, through)
+	c := s.Join(t, "somebody")
+	hello := mustMessage(t, "somebody", "hello")
+	through.mu.Lock() // nothing comes back
+	if _, err := c.Write(hello[:]); err != nil {
+		t.Fatal(err)
+	}
+	chattest.Eventually(t, "the message is taken in", 10*time.Second, func() bool { return room.Unreturned() == 1 })
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n := s.FinishRelays(over); n != 1 {
+		t.Errorf("%d messages have not come back, want 1", n)
+	}
+	if _, err := c.Write(hello[:]); err != nil {
+		t.Fatal(err)
+	}
+	through.mu.Unlock()
+	if n := s.FinishRelays(t.Context()); n != 0 || len(through.after(0)) != 1 {
+		t.Errorf("%d messages have not come back, of %d", n, len(through.after(0)))
+	}
+	s.Stats() // after which the loop has looked at what was written
+	if n := len(through.after(0)); n != 1 {
+		t.Errorf("%d messages were taken in after that", n-1)
+	}
+	through.end()
+	s.Stop(t)
+	wait()
+}
+
 // What a client has said is known after a hand-over, also if that has disconnected it: when it
 // comes back, it waits for that.
 func TestHandOverSaid(t *testing.T) {
