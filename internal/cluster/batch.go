@@ -45,8 +45,11 @@ type batch struct {
 	// messages, which is only there for its fact.
 	counter uint64
 	fact    fact
-	count   int
-	packed  []byte // the messages
+	// hint is the least number that the room's first message may have, since a history has
+	// others before it. It is in the place of a fact without a sequence.
+	hint   uint64
+	count  int
+	packed []byte // the messages
 }
 
 // A fact is what a server knew when it published: after the message of the stream with the
@@ -68,7 +71,7 @@ const (
 func appendHeader(b []byte, from *batch) []byte {
 	b = append(b, 's', 'o', 'p', version, from.kind)
 	b = append(b, from.instance[:]...)
-	for _, v := range [...]uint64{from.counter, from.fact.seen, from.fact.number, uint64(from.count)} {
+	for _, v := range [...]uint64{from.counter, from.fact.seen, max(from.fact.number, from.hint), uint64(from.count)} {
 		b = binary.AppendUvarint(b, v)
 	}
 	return b
@@ -120,6 +123,9 @@ func parse(data []byte) (batch, error) {
 		return b, errors.New("the data has too many messages")
 	case count > 0 && (b.kind != kindBatch || b.counter == 0), count == 0 && b.counter > 0:
 		return b, errors.New("the data has messages where there can be none, or none where there have to be some")
+	}
+	if b.fact.seen == 0 {
+		b.fact.number, b.hint = 0, b.fact.number
 	}
 	b.count, b.packed = int(count), rest
 	for range b.count {

@@ -14,7 +14,10 @@ func TestBatchRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := batch{
 			kind: kindBatch, counter: rapid.Uint64Min(1).Draw(t, "counter"), count: rapid.IntRange(1, 20).Draw(t, "count"),
-			fact: fact{rapid.Uint64().Draw(t, "seen"), rapid.Uint64().Draw(t, "number")},
+			fact: fact{rapid.Uint64Min(1).Draw(t, "seen"), rapid.Uint64().Draw(t, "number")},
+		}
+		if rapid.Bool().Draw(t, "founds") {
+			in.fact, in.hint = fact{}, rapid.Uint64().Draw(t, "hint")
 		}
 		copy(in.instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
 		data := appendHeader(nil, &in)
@@ -39,7 +42,7 @@ func TestBatchRoundTrip(t *testing.T) {
 			}
 		}
 		in.packed = out.packed
-		if out.kind != in.kind || out.instance != in.instance || out.counter != in.counter || out.fact != in.fact || out.count != in.count {
+		if out.kind != in.kind || out.instance != in.instance || out.counter != in.counter || out.fact != in.fact || out.hint != in.hint || out.count != in.count {
 			t.Fatalf("%+v, want %+v", out, in)
 		}
 	})

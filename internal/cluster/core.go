@@ -126,6 +126,10 @@ func (c *core) opened(info Info, created time.Time, at Message) (ok bool, err er
 	}
 	for _, r := range c.rooms {
 		c.publish(r)
+		// What was not answered while the stream was away need not wait any longer.
+		if o := r.out; o != nil && o.tries > 0 && !o.isTried && r.suspicions == 0 {
+			o.retry = time.Time{}
+		}
 	}
 	return true, nil
 }

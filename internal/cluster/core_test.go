@@ -322,3 +322,50 @@ func TestSuspicion(t *testing.T) {
 		}
 	}
 }
+
+// A room that is new to the stream goes on behind what a server's history has of it, at all
+// servers; and one that is not keeps its numbers.
+func TestFirstNumberIsBehindHistory(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	for _, test := range []struct {
+		room           string
+		number, expect uint64
+	}{{"lobby", 5000, 5000}, {"lobby", 0, 5000}, {"lobby", 7000, 5000}, {"hall", 0, numbersPerSequence + 1}} {
+		c := newCore("chat", "a", instance{'a'}, func(error) {})
+		start, err := c.prepare(context.Background(), m, test.room, test.number, 10)
+		if err != nil || start.from != test.expect {
+			t.Errorf("the room %q of a server that lacks %d begins at %d, %v; want %d", test.room, test.number, start.from, err, test.expect)
+		}
+	}
+}
+
+// What was not answered while the stream was away is tried again as soon as it is read again, but not what
+// was acknowledged, or is suspected.
+func TestRetriedWhenOpened(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		err        error
+		suspicions int
+		retried    bool
+	}{
+		{"no answer", errNetwork, 0, true},
+		{"acknowledged", nil, 0, false},
+		{"suspected", errNetwork, 1, false},
+	} {
+		m := newModel(func() time.Time { return noon })
+		c, r, _ := newTestCore(t, m, "a")
+		attempt := said(t, c, m, r, "hello")
+		if err := c.tick(noon); err != nil {
+			t.Fatal(err)
+		}
+		c.published(attempt, tc.err)
+		r.suspicions = tc.suspicions
+		c.closed()
+		if ok, err := c.opened(m.info(m.last()), m.created, at(m, c.position)); !ok || err != nil {
+			t.Fatalf("%s: %v, %v", tc.name, ok, err)
+		}
+		if err := c.tick(noon.Add(time.Millisecond)); err != nil || (len(c.actions) == 1) != tc.retried {
+			t.Errorf("%s: the actions are %v, %v", tc.name, c.actions, err)
+		}
+	}
+}

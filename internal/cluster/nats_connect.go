@@ -39,8 +39,8 @@ type NATSConfig struct {
 	CA        string // file with the certificates of authorities; "" for the system's
 	Cert, Key string // files with the certificate that is presented, and its key; "" for none
 
-	// Event is told when the connection is lost and when it is there again. It is called by one
-	// goroutine at a time and must not block. It may be nil.
+	// Event is told when the connection is lost and why, when it is there again, each once, and what
+	// NATS refuses; not that it was closed. It is called by one goroutine at a time and must not block. It may be nil.
 	Event func(ConnEvent)
 }
 
@@ -70,11 +70,14 @@ type NATS struct {
 
 	heartbeat time.Duration // of readers; short in tests
 
-	mu      sync.Mutex
-	state   ConnState
-	refused refusal
-	life    context.Context // ends when the connection is lost; then there is the next one
-	lose    context.CancelCauseFunc
+	mu       sync.Mutex
+	state    ConnState
+	refused  refusal
+	silences silences
+	leaving  error // why the connection is given up; nil: it is not
+	closed   bool
+	life     context.Context // ends when the connection is lost; then there is the next one
+	lose     context.CancelCauseFunc
 }
 
 // A refusal is the last thing that NATS did not permit. NATS says so beside the answers, and
@@ -102,7 +105,7 @@ func dial(config NATSConfig) (*NATS, error) {
 	}
 	options = append(
 		options,
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { n.lost(cmp.Or(err, nats.ErrDisconnected)) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { n.lost(err) }),
 		nats.ReconnectHandler(func(c *nats.Conn) { n.change(ConnEvent{Connected: true, Server: c.ConnectedUrlRedacted()}) }),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { n.change(ConnEvent{Err: readable(err)}) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.complaint(err) }),
@@ -190,6 +193,9 @@ func (n *NATS) State() ConnState {
 
 // Close ends the connection. Calls under way return an error.
 func (n *NATS) Close() {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
 	n.conn.Close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -199,20 +205,28 @@ func (n *NATS) Close() {
 // lost ends the calls that wait for answers, which may have been lost with the connection.
 func (n *NATS) lost(err error) {
 	n.mu.Lock()
+	err = cmp.Or(n.leaving, err, nats.ErrDisconnected)
+	n.leaving, n.silences.of = nil, [kinds]silence{}
 	n.lose(fmt.Errorf("%w: %w", ErrAway, err))
 	n.life, n.lose = context.WithCancelCause(context.Background())
 	n.mu.Unlock()
 	n.change(ConnEvent{Err: readable(err)})
 }
 
+// change takes how the connection is now. Each failed attempt to connect again says why it failed,
+// which is no change.
 func (n *NATS) change(e ConnEvent) {
 	n.mu.Lock()
-	if n.state.Since.IsZero() || e.Connected != n.state.Connected {
+	isChange := n.state.Since.IsZero() || e.Connected != n.state.Connected
+	if isChange {
 		n.state.Since = time.Now()
 	}
 	n.state.ConnEvent = e
+	isTold := isChange && !n.closed
 	n.mu.Unlock()
-	n.tell(e)
+	if isTold {
+		n.tell(e)
+	}
 }
 
 // complaint takes what NATS says beside the answers.

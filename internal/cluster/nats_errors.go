@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ var (
 	ErrFull = errors.New("the stream is full")
 	// ErrNotPermitted says that the account may not do it.
 	ErrNotPermitted = errors.New("NATS does not permit it")
+	// ErrReplicas says that NATS has fewer servers than the stream is to have replicas.
+	ErrReplicas = errors.New("NATS has fewer servers than the stream is to have replicas")
 	// ErrSilent says that a reader has heard nothing from the stream for some seconds.
 	ErrSilent = errors.New("the stream has been silent")
 	// ErrMissed says that the stream has messages that a reader did not get.
@@ -34,6 +37,8 @@ const (
 	codeStorageExceeded       = 10047
 	codeStoreFailed           = 10077
 	codeAccountExceeded       = 10002
+	codeReplicasNotSupported  = 10074
+	codeNoSuitablePeers       = 10005
 )
 
 // readable returns an error of the library with what is to be done about it.
@@ -59,6 +64,8 @@ func readable(err error) error {
 		switch api.APIError().ErrorCode {
 		case codeStoreFailed, codeStorageExceeded, codeInsufficientResources, codeAccountExceeded:
 			return fmt.Errorf("%w (%w)", ErrFull, err)
+		case codeReplicasNotSupported, codeNoSuitablePeers:
+			return fmt.Errorf("%w (%w)", ErrReplicas, err)
 		case codeClusterNotAvailable:
 			return fmt.Errorf("JetStream has no leader yet: most of its servers are away (%w)", err)
 		}
@@ -68,7 +75,7 @@ func readable(err error) error {
 
 // failure returns the error of a call under a context of within that began at a time.
 func (n *NATS) failure(ctx context.Context, began time.Time, err error) error {
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 		return readable(err)
 	}
 	n.mu.Lock()
@@ -76,5 +83,5 @@ func (n *NATS) failure(ctx context.Context, began time.Time, err error) error {
 	if n.refused.err != nil && !n.refused.at.Before(began) {
 		return fmt.Errorf("%w: %w", ErrNotPermitted, n.refused.err)
 	}
-	return context.Cause(ctx)
+	return cmp.Or(context.Cause(ctx), err)
 }

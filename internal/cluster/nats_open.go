@@ -75,17 +75,19 @@ func (n *NATS) open(ctx context.Context) error {
 	defer cancel()
 	ctx, done := n.within(ctx)
 	defer done()
-	began := time.Now()
 	settings := n.config.Settings
-	s, err := n.js.Stream(ctx, settings.Name)
+	call := n.wait(ctx, asking)
+	asked, end := context.WithTimeout(ctx, infoWait)
+	defer end()
+	s, err := n.js.Stream(asked, settings.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = n.js.CreateStream(ctx, settings.config())
 	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = jetstream.ErrJetStreamNotEnabled
 	}
-	if err != nil {
-		return fmt.Errorf("the stream %s: %w", settings.Name, n.failure(ctx, began, err))
+	if err := call.done(err); err != nil {
+		return fmt.Errorf("the stream %s: %w", settings.Name, err)
 	}
 	differences := settings.compare(s.CachedInfo().Config)
 	if err := fatal(differences); err != nil {

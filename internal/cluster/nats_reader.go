@@ -20,10 +20,10 @@ const (
 	pullMessages  = 256
 	pullBytes     = 8 << 20 // more than MaxBatch, or nothing would come
 	pullFor       = 30 * time.Second
-	pullHeartbeat = 2 * time.Second // two and a half without one, and a reader fails
+	pullHeartbeat = time.Second // two and a half without one, and a reader fails
 
 	consumerKept = 60 * time.Second // by NATS, for a reader that is gone
-	infoWait     = 3 * time.Second
+	consumerWait = 3 * time.Second  // until it is made
 )
 
 type natsReader struct {
@@ -47,10 +47,12 @@ type natsReader struct {
 // Read implements Stream. Its messages come from one consumer in the memory of one server, which is
 // forgotten when that server ends; then Next returns an error.
 func (n *NATS) Read(ctx context.Context, from uint64) (Reader, error) {
-	began := time.Now()
 	ctx, cancel := n.within(ctx)
 	from = max(from, 1)
-	c, err := n.js.CreateConsumer(ctx, n.config.Settings.Name, jetstream.ConsumerConfig{
+	limited, end := context.WithTimeout(ctx, consumerWait)
+	defer end()
+	call := n.wait(limited, asking)
+	c, err := n.js.CreateConsumer(limited, n.config.Settings.Name, jetstream.ConsumerConfig{
 		Description:       n.config.Label,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       from,
@@ -59,13 +61,13 @@ func (n *NATS) Read(ctx context.Context, from uint64) (Reader, error) {
 		MemoryStorage:     true,
 		Replicas:          1,
 	})
+	failed := call.done(err)
 	if err != nil {
-		err = n.failure(ctx, began, err)
 		cancel()
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			return nil, fmt.Errorf("%w (%w)", ErrNoStream, err)
 		}
-		return nil, err
+		return nil, failed
 	}
 	name := c.CachedInfo().Name
 	r := &natsReader{
@@ -176,9 +178,7 @@ func (r *natsReader) status(m *nats.Msg) error {
 // was lost on its way is noticed only when the next one comes, which may be in hours; and a consumer
 // may be on a server that is cut off from the others, or has yet to hear from them.
 func (r *natsReader) check() error {
-	ctx, cancel := context.WithTimeout(r.ctx, infoWait)
-	defer cancel()
-	info, err := r.n.Info(ctx)
+	info, err := r.n.Info(r.ctx)
 	switch {
 	case err != nil:
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 )
@@ -136,7 +137,14 @@ func TestNATSServerAway(t *testing.T) {
 	if _, err := n.Info(t.Context()); !errors.Is(err, ErrAway) {
 		t.Errorf("asking while NATS is away: %v", err)
 	}
+	eventually(t, "an attempt to connect again has failed", func() bool {
+		var failed *net.OpError
+		return errors.As(n.State().Err, &failed)
+	})
 	startNATS(t, options)
+	if e := within(t, events); !e.Connected || e.Err != nil {
+		t.Errorf("after it was lost, the event is %+v", e)
+	}
 	eventually(t, "the connection is back", func() bool { return n.State().Connected })
 	var seq uint64
 	eventually(t, "the stream answers", func() bool {
@@ -146,6 +154,11 @@ func TestNATSServerAway(t *testing.T) {
 	})
 	if seq != 2 {
 		t.Errorf("the second message is number %d", seq)
+	}
+	n.Close()
+	eventually(t, "it is closed", func() bool { return !n.State().Connected })
+	if len(events) > 0 {
+		t.Errorf("of its end is told: %+v", <-events)
 	}
 }
 

@@ -12,17 +12,18 @@ import (
 // to there. A server that starts takes the fact of the room's last batch, and counts those
 // between the two, which are few: they were under way at the same time.
 //
-// A server that finds no batch of a room publishes one without messages and a fact without a
-// number. The first batch there is of a room gives its sequence to the number of the first
-// message. So it does not matter how many servers do so at once, and numbers are never given
-// again if all that a room had was dropped by the stream meanwhile.
+// A server that finds no batch of a room publishes one without messages and a fact without a number.
+// The first batch there is of a room gives its sequence to the number of the first message, or the hint that
+// it has from the history of its server, if that is more. So
+// it does not matter how many servers do so at once, and numbers are never given again if all that a room had was
+// dropped by the stream meanwhile.
 
 // numbersPerSequence is more than the messages of a batch, so that a number that is made of a
 // sequence is larger than all of the room before.
 const numbersPerSequence = 1 << 12
 
-// firstNumber returns the number that the message after the first batch of a room begins at, if
-// that has no number in its fact.
+// firstNumber returns the number of the first message after the first batch of a room, if
+// that has no number in its fact, and no hint.
 func firstNumber(seq uint64) uint64 { return (seq-1)*numbersPerSequence + 1 }
 
 // numberOf returns the number of the first message of a batch, if it is the first one of its room
@@ -31,7 +32,7 @@ func numberOf(seq uint64, b *batch) uint64 {
 	if b.fact.number > 0 {
 		return b.fact.number
 	}
-	return firstNumber(seq)
+	return max(firstNumber(seq), b.hint)
 }
 
 // A place is one in a room and in the stream: after the message of the stream with that

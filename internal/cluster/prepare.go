@@ -22,7 +22,7 @@ func (c *core) prepare(ctx context.Context, s Stream, name string, number, repla
 	all := roomReader{s, c.prefix + "." + token(name) + ".*"}
 	end, last, err := all.end(ctx)
 	if errors.Is(err, ErrNoMessage) {
-		if err = c.found(ctx, s, name); err == nil {
+		if err = c.found(ctx, s, name, number); err == nil {
 			end, last, err = all.end(ctx)
 		}
 	}
@@ -41,10 +41,11 @@ func (c *core) prepare(ctx context.Context, s Stream, name string, number, repla
 	return start{at, max(at.number, min(number, end.number)), last.Time, !isReplay && at.number < end.number}, err
 }
 
-// found publishes the first batch of a room, which gives its messages their numbers.
-func (c *core) found(ctx context.Context, s Stream, name string) error {
+// found publishes the first batch of a room, which gives its messages their numbers, not
+// before hint.
+func (c *core) found(ctx context.Context, s Stream, name string, hint uint64) error {
 	subject := c.prefix + "." + token(name) + "." + c.server
-	data := appendHeader(nil, &batch{kind: kindBatch, instance: c.instance})
+	data := appendHeader(nil, &batch{kind: kindBatch, instance: c.instance, hint: hint})
 	_, err := s.Publish(ctx, subject, 0, data)
 	if errors.Is(err, ErrWrongLast) { // it was there already
 		err = nil

@@ -22,6 +22,8 @@ import (
 const (
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 5 * time.Second
+	// maxRetry is until when a call is tried again that was not answered.
+	maxRetry = 2 * time.Second
 	// patience is how long a batch may take to come back after it was acknowledged, before it
 	// is looked for.
 	patience = 10 * time.Second
@@ -143,7 +145,7 @@ func (c *core) published(a publishAction, err error) {
 		o.retry = c.now.Add(backoff(o.tries))
 		c.ask(r)
 	default:
-		o.retry = c.now.Add(backoff(o.tries))
+		o.retry = c.now.Add(min(backoff(o.tries), maxRetry))
 		c.isPublishing(err)
 	}
 }

@@ -229,6 +229,9 @@ func (u *runner) reopen(err error) {
 	u.core.stats.Failures++
 	u.core.stats.Unread = err
 	u.reading.retry = u.now.Add(backoff(u.reading.tries))
+	if u.doubts == 0 { // or else the stream is given time, before it is taken for another
+		u.reading.retry = u.now.Add(min(backoff(u.reading.tries), maxRetry))
+	}
 	u.reading.tries++
 }
 

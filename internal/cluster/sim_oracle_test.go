@@ -31,7 +31,7 @@ func (w *world) readCanons() {
 		}
 		c := w.canons[name]
 		if c.last < w.model.first && b.fact.number == 0 { // nobody knows any more what was said before
-			c.first, c.number, c.texts = m.Seq, firstNumber(m.Seq), nil
+			c.first, c.number, c.texts = m.Seq, numberOf(m.Seq, &b), nil
 		}
 		c.last = m.Seq
 		for rest := b.packed; len(rest) > 0; {

@@ -8,7 +8,10 @@ type Stats struct {
 	Messages uint64 // delivered
 	Doubled  uint64 // batches that were left out, as they were in the stream twice
 	Waiting  int    // bytes that were read and that rooms have yet to take
-	Failures uint64 // attempts to publish that failed, and to read
+	// IsCaughtUp says that all rooms have got what was said before they were added, and all that
+	// was read.
+	IsCaughtUp bool
+	Failures   uint64 // attempts to publish that failed, and to read
 	// Unpublished is why publishing fails, and Unread is why reading does; nil while it does not.
 	Unpublished, Unread error
 }
@@ -29,7 +32,17 @@ func (l *Link) Stats() Stats {
 func (p *published) set(c *core) {
 	s := c.stats
 	s.Position, s.Waiting = c.position, c.waiting
+	s.IsCaughtUp = c.isReading && c.isCaughtUp()
 	p.mu.Lock()
 	p.stats = s
 	p.mu.Unlock()
+}
+
+func (c *core) isCaughtUp() bool {
+	for _, r := range c.rooms {
+		if r.until > 0 || len(r.queue) > 0 {
+			return false
+		}
+	}
+	return true
 }
