@@ -81,6 +81,12 @@ var (
 	historyFailing = gauge("history_failing", "1 if the history can't be written, and else 0.")
 	historyCommit  = gauge("history_commit_seconds", "How long transactions of the history took.")
 
+	clusterConnected  = gauge("cluster_connected", "1 if the server is connected to NATS, and else 0.")
+	clusterFailing    = gauge("cluster_failing", "1 if nothing can be said because of the cluster, and else 0.")
+	clusterUnreturned = gauge("cluster_unreturned_messages", "Messages that were said here and have not come back from the cluster's stream.")
+	clusterDelivered  = counter("cluster_delivered_messages_total", "Messages that came from the cluster's stream.")
+	clusterFailures   = counter("cluster_failures_total", "Attempts to publish to the cluster's stream, or to read it, that failed.")
+
 	certificateExpiry = gauge("certificate_expiry_timestamp_seconds", "When the certificate for TLS expires, in seconds since 1970.")
 )
 
@@ -108,6 +114,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s.putLoops(stats.Loops)
 	if c.config.History != nil {
 		s.putHistory(c.config.History.Stats())
+	}
+	if c.config.Cluster != nil {
+		s.putCluster(c.config.Cluster.Stats())
 	}
 	if c.config.Certificate != nil {
 		if at := c.config.Certificate.NotAfter(); !at.IsZero() {
@@ -188,6 +197,14 @@ func (s sink) putHistory(stats history.WriterStats) {
 	s.put(historyMissing, float64(stats.Missing))
 	s.put(historyFailing, number(stats.Failure != ""))
 	s.putHistogram(historyCommit, &stats.Commit)
+}
+
+func (s sink) putCluster(stats ClusterStats) {
+	s.put(clusterConnected, number(stats.Connected))
+	s.put(clusterFailing, number(stats.Failure != ""))
+	s.put(clusterUnreturned, float64(stats.Unreturned))
+	s.put(clusterDelivered, float64(stats.Delivered))
+	s.put(clusterFailures, float64(stats.Failures))
 }
 
 // number returns 1 for what is true, and 0 for what is not.

@@ -105,5 +105,10 @@ func (c *Config) unready(s server.Stats) []string {
 			reasons = append(reasons, "the history can't be written: "+why)
 		}
 	}
+	if c.Cluster != nil {
+		if why := c.Cluster.Stats().Failure; why != "" {
+			reasons = append(reasons, why)
+		}
+	}
 	return reasons
 }

@@ -26,6 +26,8 @@ type Config struct {
 	History History // nil if nothing is kept
 	// Certificate is that for TLS; nil if there is none.
 	Certificate Certificate
+	// Cluster is the cluster that the server belongs to; nil if there is none.
+	Cluster Cluster
 	// Draining reports whether the server lets nobody in any more; nil if it always does.
 	Draining func() bool
 	// Version and Revision are the program's.
@@ -46,6 +48,18 @@ type History interface{ Stats() history.WriterStats }
 
 // A Certificate expires at a time; the zero time if there is none yet.
 type Certificate interface{ NotAfter() time.Time }
+
+// A Cluster has numbers.
+type Cluster interface{ Stats() ClusterStats }
+
+// ClusterStats are how a server is connected with its cluster.
+type ClusterStats struct {
+	Connected  bool   // with NATS
+	Failure    string // why nothing can be said, or nothing is delivered; "" if all works
+	Unreturned int    // messages that were said, and have not come back from the stream
+	Delivered  uint64 // messages that came from the stream
+	Failures   uint64 // of calls on the stream
+}
 
 var (
 	_ Server  = (*server.Server)(nil)

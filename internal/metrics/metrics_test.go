@@ -31,6 +31,7 @@ type fake struct {
 	server      server.Stats
 	history     history.WriterStats
 	certificate time.Time
+	cluster     ClusterStats
 	draining    bool
 }
 
@@ -38,15 +39,17 @@ type (
 	fakeServer      struct{ *fake }
 	fakeHistory     struct{ *fake }
 	fakeCertificate struct{ *fake }
+	fakeCluster     struct{ *fake }
 )
 
 func (f fakeServer) Stats() server.Stats         { return f.server }
 func (f fakeHistory) Stats() history.WriterStats { return f.history }
 func (f fakeCertificate) NotAfter() time.Time    { return f.certificate }
+func (f fakeCluster) Stats() ClusterStats        { return f.cluster }
 
 // newFake returns a server that is well, with all that may belong to one.
 func newFake() (*fake, Config) {
-	f := &fake{certificate: time.Unix(2_000_000_000, 0)}
+	f := &fake{certificate: time.Unix(2_000_000_000, 0), cluster: ClusterStats{Connected: true, Unreturned: 4, Delivered: 12, Failures: 2}}
 	f.server = server.Stats{
 		Serving: true,
 		Loops:   []server.LoopStats{{Wakeups: 5, Busy: 1500 * time.Millisecond, Answers: true}, {Answers: true}},
@@ -57,7 +60,7 @@ func newFake() (*fake, Config) {
 	f.server.WriteLatency.Observe(3 * time.Millisecond)
 	f.history.Commit.Observe(time.Minute)
 	return f, Config{
-		Server: fakeServer{f}, History: fakeHistory{f}, Certificate: fakeCertificate{f},
+		Server: fakeServer{f}, History: fakeHistory{f}, Certificate: fakeCertificate{f}, Cluster: fakeCluster{f},
 		Draining: func() bool { return f.draining },
 		Version:  "v1.2.3", Revision: "abc", Logger: slog.New(slog.DiscardHandler),
 	}
@@ -95,6 +98,11 @@ func TestNumbers(t *testing.T) {
 		`sop_chat_history_commit_seconds_sum 60`,
 		`sop_chat_history_commit_seconds_count 1`,
 		`sop_chat_certificate_expiry_timestamp_seconds 2e+09`,
+		`sop_chat_cluster_connected 1`,
+		`sop_chat_cluster_failing 0`,
+		`sop_chat_cluster_unreturned_messages 4`,
+		`sop_chat_cluster_delivered_messages_total 12`,
+		`sop_chat_cluster_failures_total 2`,
 	} {
 		if !strings.Contains(body, "\n"+line+"\n") {
 			t.Errorf("there is no line %q", line)
@@ -135,9 +143,9 @@ func TestNumbersAsMap(t *testing.T) {
 // What is not there is not told: a history, or a certificate that has yet to be issued.
 func TestAbsent(t *testing.T) {
 	f, c := newFake()
-	c.History, f.certificate = nil, time.Time{}
+	c.History, c.Cluster, f.certificate = nil, nil, time.Time{}
 	_, body := get(t, c, "/metrics")
-	for _, name := range []string{"history", "certificate"} {
+	for _, name := range []string{"history", "certificate", "cluster"} {
 		if strings.Contains(body, "sop_chat_"+name) {
 			t.Errorf("there are numbers of a %s", name)
 		}
@@ -211,6 +219,10 @@ func TestHealth(t *testing.T) {
 			"healthy\n", "not ready: the server is starting or ending\n",
 		},
 		{"drains", func(f *fake, _ *Config) { f.draining = true }, 200, 503, "healthy\n", "not ready: the server is draining\n"},
+		{
+			"can't reach its cluster", func(f *fake, _ *Config) { f.cluster.Failure = "NATS is away" }, 200, 503,
+			"healthy\n", "not ready: NATS is away\n",
+		},
 		{
 			"can't write", func(f *fake, _ *Config) { f.history.Failure = "disk full" }, 200, 503,
 			"healthy\n", "not ready: the history can't be written: disk full\n",
