@@ -17,6 +17,7 @@ import (
 var maySkip = map[string]string{
 	"internal/testenv/testenv.go: Lacks":                        "fails in CI",
 	"internal/history/reader_test.go: FuzzSearch":               "an input that no message can hold",
+	"internal/command/keep_linux.go: until":                     "skips messages, and no test",
 	"internal/netpoll/memory_test.go: take":                     "rapid chooses another action",
 	"internal/netpoll/memory_test.go: choose":                   "rapid chooses another action",
 	"internal/netpoll/memory_test.go: send":                     "rapid chooses another action",
@@ -24,7 +25,6 @@ var maySkip = map[string]string{
 	"internal/e2e/memory_test.go: newCgroup":                    "only with the race detector, and CI runs it without too",
 	"internal/e2e/static_test.go: TestStatic":                   "only with the race detector, and CI runs it without too",
 	"internal/e2e/web_slow_browser_test.go: TestWebSlowBrowser": "only with SOP_CHAT_E2E=full",
-	"internal/torture/torture_test.go: TestTorture":             "until there is --cluster",
 	"internal/e2e/web_screenshot_test.go: TestWebScreenshots":   "renews pictures and tests nothing",
 }
 

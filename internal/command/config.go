@@ -128,6 +128,9 @@ func optionOf(f *pflag.Flag) config.Option {
 		o.Secret = true // an address may have a key
 		o.Check = func(text string) error { return new(mentionList).Set(text) }
 	}
+	if f.Name == "cluster" {
+		o.Secret = true // an address may have a password
+	}
 	return o
 }
 

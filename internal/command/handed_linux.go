@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sop-chat/internal/cluster"
 	"sop-chat/internal/console"
 	"sop-chat/internal/handover"
 	"sop-chat/internal/history"
@@ -41,6 +42,7 @@ type left struct {
 	History  *history.Former `json:"history,omitempty"`
 	Console  console.Former  `json:"console"`
 	Rekeyed  []rekeyedRoom   `json:"rekeyed,omitempty"`
+	Cluster  *cluster.State  `json:"cluster,omitempty"`
 }
 
 // A fixedOption is one that takes a restart to change.
@@ -59,6 +61,10 @@ func (o *serveOptions) fixed() []fixedOption {
 		}
 		return net.JoinHostPort(a.host, strconv.Itoa(int(a.port)))
 	}
+	cluster := "" // the addresses of NATS may be others
+	if o.cluster.isOn() {
+		cluster = o.cluster.server + " of " + o.cluster.name
+	}
 	return []fixedOption{
 		{"PORT", port},
 		{"--bind", o.bind},
@@ -68,6 +74,7 @@ func (o *serveOptions) fixed() []fixedOption {
 		{"--acme-http", address(o.certs.http.webAddress)},
 		{"--metrics", address(o.metrics.at)},
 		{"--admin", o.admin},
+		{"--cluster", cluster},
 	}
 }
 
@@ -211,6 +218,14 @@ func (i *inheritance) console() console.Former {
 		return console.Former{}
 	}
 	return i.Console
+}
+
+// cluster returns what the link with the cluster has left; nil if there was none.
+func (i *inheritance) cluster() *cluster.State {
+	if i == nil {
+		return nil
+	}
+	return i.Cluster
 }
 
 // mentions returns those that have yet to be posted.

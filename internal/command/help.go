@@ -62,7 +62,11 @@ func showFlag(out io.Writer, f *pflag.Flag) {
 	}
 	margin := strings.Repeat(" ", flagColumn)
 	text := wrap(f.Usage, margin, helpWidth)
-	fmt.Fprintf(out, "  %-*s%s\n", flagColumn-2, name, strings.TrimPrefix(text, margin))
+	if begins := "  " + name; len(begins) < flagColumn {
+		fmt.Fprintf(out, "%-*s%s\n", flagColumn, begins, strings.TrimPrefix(text, margin))
+	} else {
+		fmt.Fprintf(out, "%s\n%s\n", begins, text)
+	}
 	if facts := flagFacts(f); facts != "" {
 		fmt.Fprintf(out, "%s%s\n", margin, facts)
 	}

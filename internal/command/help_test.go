@@ -67,6 +67,9 @@ func checkHelp(t *testing.T, cmd *cobra.Command, help string) {
 		if !strings.Contains(help, "--"+f.Name+" ") {
 			t.Errorf("--%s is not explained", f.Name)
 		}
+		if value := "--" + f.Name + " " + f.Value.Type(); !onlyShows(f) && !strings.Contains(help, value+" ") && !strings.Contains(help, value+"\n") {
+			t.Errorf("nothing separates %s from its explanation", value)
+		}
 		if hasVariable(f) && !strings.Contains(help, "Variable: "+variable(f.Name)+".") {
 			t.Errorf("the variable of --%s is not named", f.Name)
 		}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"sop-chat/internal/broadcast"
@@ -67,6 +68,34 @@ func (k keptRoom) follow(log *broadcast.Log) error {
 	restore(log, last)
 	k.Follow(log)
 	return nil
+}
+
+// lacks returns the number of the first message that the history does not have; 0 if it has
+// none of the room.
+func (k keptRoom) lacks() uint64 {
+	if k.Room == nil || k.Next() == 1 {
+		return 0
+	}
+	return k.Next()
+}
+
+// until returns the last messages that the history has before a number, from which on the
+// room goes on, without a gap before that.
+func (k keptRoom) until(next uint64) ([]history.Message, error) {
+	if k.Room == nil {
+		return nil, nil
+	}
+	if err := k.Skip(next); err != nil {
+		return nil, fmt.Errorf("%w; it is not this cluster's: give the server another --history FILE, or the cluster another --cluster-name", err)
+	}
+	return k.Last()
+}
+
+// begin has what follows be kept in a room's log.
+func (k keptRoom) begin(log *broadcast.Log) {
+	if k.Room != nil {
+		k.Follow(log)
+	}
 }
 
 // goOn has what follows be kept in a room's log that the program before has passed on.

@@ -69,12 +69,15 @@ func listenForMetrics(ctx context.Context, at webAddress, add func(net.Listener)
 }
 
 // countedOf returns what is counted of a server and what belongs to it.
-func countedOf(b Build, s *server.Server, keeper *keeper, t *tlsPort) metrics.Config {
+func countedOf(b Build, s *server.Server, keeper *keeper, t *tlsPort, l *clusterLink) metrics.Config {
 	c := metrics.Config{Server: s, Draining: s.IsDraining}
 	b = b.recorded()
 	c.Version, c.Revision = b.Version, b.Commit
 	if keeper.archive != nil {
 		c.History = keeper.archive
+	}
+	if l.isOn() {
+		c.Cluster = l
 	}
 	if t.certificate != nil {
 		c.Certificate = t.certificate

@@ -70,6 +70,9 @@ func (u *upgrader) restart() error {
 	if err := u.keeper.err(); err != nil { // or the members would wait for it
 		return err
 	}
+	if err := u.cluster.err(); err != nil { // and so would the next process
+		return err
+	}
 	defer u.hold(ctx)()
 	return u.freeze(ctx, func(state *handover.State) error { return u.store(state, size) })
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestAttachDamaged(t *testing.T) {
 	if err := attach(new(handover.State), fds); err == nil {
 		t.Error("a state that was not detached is attached")
 	}
-	for _, n := range []int{-1, 1, 1 << 40} {
+	for _, n := range []int{-1, 1, math.MaxInt32} {
 		state := &handover.State{Listeners: []handover.Listener{{FD: fds[0]}}}
 		if _, err := detach(state); err != nil {
 			t.Fatal(err)

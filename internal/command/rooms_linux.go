@@ -2,8 +2,10 @@ package command
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 
 	"sop-chat/internal/history"
@@ -20,6 +22,7 @@ type openRooms struct {
 	display  *display
 	mentions *mentionReader
 	byName   map[string]openRoom
+	cluster  *clusterLink
 	rekeyed  *rekeyedRooms
 	rereads  bool // there is a file of rooms
 }
@@ -29,6 +32,7 @@ type openRoom struct {
 	*server.Room
 	kept keptRoom
 	key  string // that the options or the file say
+	is   rooms.Room
 }
 
 var _ roomServer = (*openRooms)(nil)
@@ -90,20 +94,62 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		UniqueNames: uniqueNames(c),
 		Announce:    c.Announce,
 		Epochs:      kept.epochs(),
-	}, func(room *server.Room) error {
-		follow := kept.follow
-		if room.Restored() {
-			follow = kept.goOn
-		}
-		err := follow(room.Log())
-		r.display.follow(room.Log(), room.Name()) // from behind what is restored
-		r.mentions.follow(room.Log(), room.Name())
-		return err
-	})
+		Relay:       r.cluster.isOn(),
+	}, func(room *server.Room) error { return r.prepare(room, kept, c) })
 	if err == nil {
-		r.byName[c.Name] = openRoom{room, kept, c.Key}
+		r.byName[c.Name] = openRoom{room, kept, c.Key, c}
 	}
 	return err
+}
+
+// prepare has readers follow the log of a room, behind what there is of it already.
+func (r *openRooms) prepare(room *server.Room, kept keptRoom, c rooms.Room) error {
+	follow := func() error {
+		r.display.follow(room.Log(), room.Name())
+		r.mentions.follow(room.Log(), room.Name())
+		return nil
+	}
+	switch {
+	case room.Restored():
+		err := kept.goOn(room.Log())
+		follow() // from behind what is restored
+		if err == nil && r.cluster.isOn() {
+			err = r.cluster.add(room, kept, 0, nil)
+		}
+		return err
+	case r.cluster.isOn():
+		return r.cluster.add(room, kept, r.options.kept(c.Replay), func() error {
+			kept.begin(room.Log())
+			return follow()
+		})
+	}
+	err := kept.follow(room.Log())
+	follow()
+	return err
+}
+
+// reopen opens all rooms anew, for a cluster that can't go on with them. Their clients are
+// disconnected.
+func (r *openRooms) reopen(ctx context.Context, reload *reloader) error {
+	reload.mu.Lock()
+	defer reload.mu.Unlock()
+	rekeyed, unlock := r.rekeyed.hold(r.configuredKey)
+	unlock()
+	all := slices.Collect(maps.Values(r.byName))
+	for _, open := range all {
+		r.closeRoom(open.is)
+	}
+	if err := r.cluster.renew(ctx, nil); err != nil {
+		return err
+	}
+	for _, open := range all {
+		if err := r.openRoom(open.is); err != nil {
+			return fmt.Errorf("room %q: %w", cmp.Or(open.is.Name, roomName), err)
+		}
+	}
+	r.takeKeys(rekeyed, r.cluster.logger)
+	r.cluster.run()
+	return nil
 }
 
 // uniqueNames returns what names look like if they must be unique in a room, or nil.
@@ -131,7 +177,7 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 			return err
 		}
 	}
-	open.key = c.To.Key
+	open.key, open.is = c.To.Key, c.To
 	r.byName[c.To.Name] = open
 	r.server.SetMaxClients(room, c.To.MaxClients)
 	if rate := rateOf(c.To); rate != rateOf(c.From) {
@@ -147,6 +193,7 @@ func (r *openRooms) changeRoom(c rooms.Change) error {
 }
 
 func (r *openRooms) closeRoom(c rooms.Room) error {
+	r.cluster.remove(c.Name)
 	r.server.Close(r.byName[c.Name].Room)
 	delete(r.byName, c.Name)
 	return nil

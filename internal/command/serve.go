@@ -43,6 +43,7 @@ type serveOptions struct {
 	uniqueNames   bool
 	talk          talkOptions
 	webhooks      webhookOptions
+	cluster       clusterOptions
 	mentions      mentionList
 	history       string
 	historySync   time.Duration
@@ -209,6 +210,7 @@ func (o *serveOptions) defineFlags(flags *pflag.FlagSet) {
 	o.tls.defineFlags(flags)
 	o.certs.defineFlags(flags)
 	o.metrics.defineFlags(flags)
+	o.cluster.defineFlags(flags)
 	define(flags, &o.loops, "loops", "N", "auto", loopCount,
 		`How many event loops write to the clients, each on a core of its own. auto is one on `+
 			`up to 3 cores, half the cores on more, and 8 at most.`)
@@ -301,6 +303,9 @@ func (o *serveOptions) readArguments(cmd *cobra.Command, args []string, p Proces
 		return err
 	}
 	if err := o.mentions.check(o.stage); err != nil {
+		return err
+	}
+	if err := o.cluster.check(o); err != nil {
 		return err
 	}
 	return o.checkTLS()

@@ -89,6 +89,16 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	defer monitoring.close()
 	handed.closeOthers(logger)
 	service := newService(p, logger)
+	waited := service.extend("waiting for the cluster's stream")
+	link, err := openCluster(ctx, o, s, former.cluster(), logger)
+	waited()
+	if err != nil {
+		if ctx.Err() != nil { // while it waited
+			return nil
+		}
+		return err
+	}
+	defer link.close()
 	opened := service.extend("opening the history")
 	defer opened()
 	keeper, err := openHistory(o, former.history(), logger)
@@ -101,7 +111,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	display.follow(s.Strangers(), "")
 	mentions := readMentions(o.mentions, former.mentions(), logger)
 	defer mentions.close()
-	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, mentions: mentions, byName: make(map[string]openRoom), rekeyed: new(rekeyedRooms)}
+	open := &openRooms{options: &o, server: s, keeper: keeper, display: display, mentions: mentions, cluster: link, byName: make(map[string]openRoom), rekeyed: new(rekeyedRooms)}
 	if err := open.openAll(); err != nil {
 		return errors.Join(err, keeper.close())
 	}
@@ -119,7 +129,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	hooks := newWebhooks(&o, s, logger)
 	defer hooks.close()
 	site.start(o, webRoom(s, personal), hooks.forPage(), origins, logger)
-	counted := countedOf(p.Build, s, keeper, secure)
+	counted := countedOf(p.Build, s, keeper, secure, link)
 	monitoring.start(o, counted, s.Serving(), logger)
 	reachable := othersReach(slices.Concat(bound, secure.bound, site.bound), len(o.web.urls)+len(o.proxies) > 0)
 	warn := func(all []rooms.Room) { warnOfKeys(p.warnings, all, reachable, logger) }
@@ -151,7 +161,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	operator := newOperator(&o, p, s, origins, open, reload, counted, logger)
 	u := &upgrader{
 		options: &o, process: p, server: s, ports: handed.ports, secure: secure, site: site, keeper: keeper, display: display, service: service, stopping: ending,
-		reload: reload, open: open, signals: signals, line: line, monitoring: monitoring, socket: socket, operator: operator, mentions: mentions, logger: logger,
+		reload: reload, open: open, signals: signals, line: line, monitoring: monitoring, socket: socket, operator: operator, mentions: mentions, cluster: link, logger: logger,
 	}
 	operator.upgrades = u
 	defer u.start()()
@@ -164,12 +174,16 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	if err := former.taken(service.notifier); err != nil {
 		logger.Warn("what the service manager keeps of the process before can't be closed", "error", err)
 	}
-	served := s.Serve(closeFirst(closeFirst(closeFirst(closeFirst(ctx, u.stop), ending), secure.stopAccepting), site.close))
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	link.start(fail, func() error { return open.reopen(ctx, reload) })
+	link.catchUp(ctx)
+	served := s.Serve(closeFirst(closeFirst(closeFirst(closeFirst(closeFirst(ctx, u.stop), ending), secure.stopAccepting), site.close), link.finish))
 	stopReloading() // before the history takes no more rooms
 	ending()
 	defer service.extend("ending, and writing what is left")()
 	secure.close()
-	err = errors.Join(served, keeper.wait())
+	err = errors.Join(served, link.failed(ctx), keeper.wait())
 	display.wait()
 	return err
 }

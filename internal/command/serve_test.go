@@ -48,6 +48,7 @@ func TestDefaults(t *testing.T) {
 		stallTimeout: 10 * time.Second,
 		origins:      originOptions{failures: 100, ban: 15 * time.Minute},
 		backlog:      automatic,
+		cluster:      clusterOptions{name: "sop-chat", replicas: 3, keep: 7 * 24 * time.Hour},
 		historySync:  200 * time.Millisecond,
 		certs:        certOptions{ca: certs.LetsEncrypt, folder: "auto", http: acmeHTTP{webAddress{"::", 80}, true}},
 		loops:        automatic,

@@ -45,6 +45,7 @@ type upgrader struct {
 	socket   adminSocket
 	operator *operator
 	mentions *mentionReader
+	cluster  *clusterLink
 	terminal bool // the process belongs to one, or did when it began
 	logger   *slog.Logger
 
@@ -156,6 +157,9 @@ func (u *upgrader) upgrade(ctx context.Context) error {
 		return err
 	}
 	if err := u.keeper.err(); err != nil { // or the members would wait for it
+		return err
+	}
+	if err := u.cluster.err(); err != nil { // and so would the next program
 		return err
 	}
 	defer u.hold(ctx)()

@@ -26,6 +26,7 @@ type store struct {
 
 	mu   sync.Mutex
 	kept []*os.File // guarded by mu; their names are those of the store
+	ends int        // how many processes have said that they end; guarded by mu
 }
 
 func newStore(t testing.TB, size int) *store {
@@ -86,6 +87,10 @@ func (s *store) receive(conn *net.UnixConn) bool {
 		return true
 	case slices.Contains(assignments, "FDSTOREREMOVE=1"):
 		s.drop(name)
+	case slices.Contains(assignments, "STOPPING=1"):
+		s.mu.Lock()
+		s.ends++
+		s.mu.Unlock()
 	}
 	for _, f := range files { // of a barrier
 		f.Close()
@@ -104,6 +109,18 @@ func (s *store) drop(name string) {
 		}
 		return is
 	})
+}
+
+// keepStray keeps a file under a name, as if a process had failed to have it closed.
+func (s *store) keepStray(name string) {
+	s.t.Helper()
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = append(s.kept, os.NewFile(uintptr(fd), name))
 }
 
 // count returns how many descriptors are kept.
@@ -142,6 +159,13 @@ func (s *store) restart(before *server, service setup, sockets []*os.File, names
 	s.t.Helper()
 	before.signal(restartSignal)
 	before.expectEnd(0)
+	s.mu.Lock()
+	ends := s.ends
+	s.ends = 0
+	s.mu.Unlock()
+	if ends != 1 { // a manager that is not told takes the end for a crash
+		s.t.Errorf("the process said %d times that it ends", ends)
+	}
 	return s.launch(service, sockets, names...)
 }
 
@@ -209,6 +233,7 @@ func TestRestartKeepsClients(t *testing.T) {
 		alice.write(said[:100])
 		before := quick.heard.Load()
 		eventually(t, "the talk goes on", func() bool { return quick.heard.Load() > before+50 })
+		m.keepStray("sop-chat-state")
 		srv = m.restart(srv, service, sockets, "plain")
 		m.expectRestarted(srv)
 		alice.write(said[100:])

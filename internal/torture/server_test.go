@@ -30,8 +30,12 @@ type address struct{ chat, page string }
 type chatServer struct {
 	*process
 	address
-	links []*link // to the nodes
+	folder string
+	links  []*link // to the nodes
 }
+
+// hostWord stands for a server's host in its flags.
+const hostWord = "HOST"
 
 // startServer runs a server at a host of its own, with flags.
 func startServer(t testing.TB, name, host string, flags ...string) *chatServer {
@@ -48,10 +52,13 @@ func startServer(t testing.TB, name, host string, flags ...string) *chatServer {
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &chatServer{address: address{net.JoinHostPort(host, "9000"), net.JoinHostPort(host, "8080")}}
+	s := &chatServer{folder: folder, address: address{net.JoinHostPort(host, "9000"), net.JoinHostPort(host, "8080")}}
 	args := append([]string{
 		"--bind", host, "--web", s.page, "--rooms", file, "--max-clients", "0", "--auth-failures", "0", "--console", "off",
 	}, flags...)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], hostWord, host)
+	}
 	s.process = newProcess(t, name, func() *exec.Cmd {
 		cmd := exec.Command(program, append(args, "9000")...)
 		cmd.Env, cmd.Dir = environment(), folder
@@ -74,21 +81,9 @@ func (s *chatServer) finish(t testing.TB) {
 	}
 }
 
-// canCluster reports whether the binary knows clusters.
-func canCluster(t testing.TB) bool {
-	program, err := builtServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	help, err := exec.Command(program, "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Contains(string(help), "--cluster ")
-}
-
-// startServers runs the servers of a cluster, each with a link of its own to each node.
-func startServers(t testing.TB, c *natsCluster) (started []*chatServer) {
+// startServers runs the servers of a cluster, each with a link of its own to each node, and
+// with flags.
+func startServers(t testing.TB, c *natsCluster, flags ...string) (started []*chatServer) {
 	for i := range servers {
 		host := c.network + fmt.Sprint(11+i)
 		var links []*link
@@ -98,8 +93,10 @@ func startServers(t testing.TB, c *natsCluster) (started []*chatServer) {
 			links = append(links, l)
 			urls = append(urls, "nats://"+l.address())
 		}
-		s := startServer(t, serverName(i), host, "--cluster", strings.Join(urls, ","), "--cluster-name", clusterName,
-			"--cluster-replicas", fmt.Sprint(nodes), "--cluster-server", serverName(i))
+		s := startServer(t, serverName(i), host, append([]string{
+			"--cluster", strings.Join(urls, ","), "--cluster-name", clusterName,
+			"--cluster-replicas", fmt.Sprint(nodes), "--cluster-server", serverName(i),
+		}, flags...)...)
 		s.links = links
 		started = append(started, s)
 	}

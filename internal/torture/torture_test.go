@@ -38,9 +38,6 @@ type cluster struct {
 // the end all recover.
 func TestTorture(t *testing.T) {
 	t.Parallel()
-	if !canCluster(t) {
-		t.Skip("the binary has no --cluster")
-	}
 	duration, err := time.ParseDuration(cmp.Or(os.Getenv(durationVariable), "8s"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,388 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sop-chat/internal/cluster"
+	"sop-chat/internal/english"
+	"sop-chat/internal/metrics"
+	"sop-chat/internal/server"
+)
+
+const (
+	// roomWait is how long the stream may take for what a room needs to know of it, before the
+	// room is not opened.
+	roomWait = 20 * time.Second
+	// catchUpLook is how often it is looked whether the rooms have all that was said before.
+	catchUpLook = 20 * time.Millisecond
+	// finishWait is how long the end of the server waits for what was said and has yet to come
+	// back from the stream.
+	finishWait = 5 * time.Second
+	// watchInterval is how often it is looked whether the stream does its part.
+	watchInterval = 2 * time.Second
+)
+
+// A clusterLink has the rooms of the server be those of a cluster, or does nothing without
+// --cluster. Its methods may be called by any goroutine, but those that start and end it by
+// one.
+type clusterLink struct {
+	options clusterOptions
+	stream  *cluster.NATS // nil: there is no cluster
+	server  *server.Server
+	logger  *slog.Logger
+	fail    context.CancelCauseFunc // ends the server
+
+	mu      sync.Mutex
+	link    *cluster.Link // the present one
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when the link does not run any more
+	replace func() error  // has the rooms be opened anew, with another link
+
+	closing atomic.Bool
+	helpers sync.WaitGroup // of Freed and of watch
+	done    context.CancelFunc
+}
+
+// openCluster finds the stream of the cluster, for which it waits until ctx is done, and makes
+// the server's name its own. former is what the program before has left.
+func openCluster(ctx context.Context, o serveOptions, s *server.Server, former *cluster.State, logger *slog.Logger) (*clusterLink, error) {
+	l := &clusterLink{options: o.cluster, server: s, logger: logger}
+	if !o.cluster.isOn() {
+		return l, nil
+	}
+	c := o.cluster
+	var err error
+	l.stream, err = cluster.OpenNATS(ctx, cluster.NATSConfig{
+		URLs: c.urls, Settings: c.settings(), Label: "sop-chat " + c.server,
+		Credentials: c.creds, NKey: c.nkey, CA: c.ca, Cert: c.cert, Key: c.key, Event: l.connection,
+	}, func(missing error) {
+		logger.Warn("the server waits for the stream of its cluster", "missing", c.explain(missing))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--cluster: %w", c.explain(err))
+	}
+	for _, d := range l.stream.Warnings() {
+		logger.Warn(d.String())
+	}
+	if err := l.renew(ctx, former); err != nil {
+		l.close()
+		return nil, fmt.Errorf("--cluster: %w", err)
+	}
+	return l, nil
+}
+
+// explain adds to an error of the stream which flag may be wrong.
+func (c *clusterOptions) explain(err error) error {
+	if errors.Is(err, cluster.ErrReplicas) {
+		return fmt.Errorf("%w; --cluster-replicas is %d, and 1 suits a single server of NATS", err, c.replicas)
+	}
+	return err
+}
+
+func (l *clusterLink) isOn() bool { return l.stream != nil }
+
+// connection logs that NATS is away, or there again.
+func (l *clusterLink) connection(e cluster.ConnEvent) {
+	switch {
+	case l.closing.Load():
+	case e.Connected && e.Err == nil:
+		l.logger.Info("the server is connected to NATS", "at", e.Server)
+	case e.Connected:
+		l.logger.Warn("NATS refuses something", "at", e.Server, "error", e.Err)
+	default:
+		l.logger.Warn("NATS can't be reached; what is said waits until it can", "error", e.Err)
+	}
+}
+
+// renew makes another link, which goes on with what a former one has left, if that is not nil.
+func (l *clusterLink) renew(ctx context.Context, former *cluster.State) error {
+	if l.link != nil { // it has the name
+		if err := l.link.Release(ctx); err != nil {
+			l.logger.Debug("the name of the server was not released", "error", err)
+		}
+	}
+	link := cluster.New(cluster.Config{
+		Stream: l.stream, Prefix: l.options.name, Server: l.options.server, State: former,
+		Report: func(err error) { l.logger.Error("the stream of the cluster is not as it should be", "error", err) },
+	})
+	if err := l.insist(ctx, func(ctx context.Context) error { return link.Open(ctx) }); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.link = link
+	l.mu.Unlock()
+	return nil
+}
+
+// insist tries something that needs the stream again until it succeeds, fails for good or ctx
+// is done.
+func (l *clusterLink) insist(ctx context.Context, try func(context.Context) error) error {
+	for shown := ""; ; {
+		err := try(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, cluster.ErrNameTaken) || errors.Is(err, cluster.ErrStreamReplaced) {
+			return err
+		}
+		if err.Error() != shown {
+			shown = err.Error()
+			l.logger.Warn("the stream of the cluster does not answer", "error", err)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// add has a room be one of the cluster's. A new one gets what the history has of it, and then
+// what the stream has and the history has not, at least the last replay messages. follow has
+// the readers follow its log between the two.
+func (l *clusterLink) add(room *server.Room, kept keptRoom, replay int, follow func() error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), roomWait)
+	defer cancel()
+	relayed := &relayedRoom{Room: room, kept: kept, follow: follow}
+	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay}
+	err := l.insist(ctx, func(ctx context.Context) error { return l.current().Add(ctx, config) })
+	if err = errors.Join(err, relayed.err); err != nil {
+		l.current().Remove(room.Name())
+		return fmt.Errorf("the cluster: %w", err)
+	}
+	return nil
+}
+
+func (l *clusterLink) current() *cluster.Link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.link
+}
+
+// remove has a room be none of the cluster's any more.
+func (l *clusterLink) remove(name string) {
+	if l.isOn() {
+		l.current().Remove(name)
+	}
+}
+
+// A relayedRoom is a room as the link knows it.
+type relayedRoom struct {
+	*server.Room
+	kept   keptRoom
+	follow func() error
+	err    error
+}
+
+var _ cluster.Room = (*relayedRoom)(nil)
+
+// BeginAt implements cluster.Room.
+func (r *relayedRoom) BeginAt(number, epoch uint64) {
+	last, err := r.kept.until(number)
+	r.Room.BeginAt(number-uint64(len(last)), epoch)
+	restore(r.Log(), last)
+	r.err = errors.Join(err, r.follow())
+}
+
+// start has the link run. fail ends the server, and replace opens the rooms anew.
+func (l *clusterLink) start(fail context.CancelCauseFunc, replace func() error) {
+	if !l.isOn() {
+		return
+	}
+	l.fail, l.replace = fail, replace
+	ctx, cancel := context.WithCancel(context.Background())
+	l.done = cancel
+	l.helpers.Go(func() {
+		for {
+			select {
+			case <-l.server.Freed():
+				l.current().Freed()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	l.helpers.Go(func() { l.watch(ctx) })
+	l.run()
+}
+
+// watch logs when the stream does not do its part although NATS can be reached, and when it
+// does again.
+func (l *clusterLink) watch(ctx context.Context) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	var fails, isSaid bool
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		err := l.err()
+		switch failed := fails; {
+		case err == nil:
+			if fails = false; isSaid {
+				isSaid = false
+				l.logger.Info("the cluster's stream takes messages again")
+			}
+		case !l.stream.State().Connected: // which is logged
+		default:
+			if fails = true; failed && !isSaid { // the second time in a row
+				isSaid = true
+				l.logger.Warn("what is said waits until the cluster's stream takes it", "error", err)
+			}
+		}
+	}
+}
+
+// run has the present link run.
+func (l *clusterLink) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	link, ended := l.link, make(chan struct{})
+	l.stop, l.ended = cancel, ended
+	go func() {
+		err := link.Run(ctx)
+		close(ended)
+		if ctx.Err() == nil {
+			l.broke(err)
+		}
+	}()
+}
+
+// broke deals with a link that can't go on.
+func (l *clusterLink) broke(err error) {
+	if errors.Is(err, cluster.ErrFenced) {
+		l.fail(linkError{err})
+		return
+	}
+	l.logger.Error("the server begins anew with what the cluster's stream has; its clients are disconnected, and come back", "reason", err)
+	if err := l.replace(); err != nil {
+		l.fail(linkError{err})
+	}
+}
+
+// A linkError is why a server that belongs to a cluster can't go on.
+type linkError struct{ error }
+
+// failed returns why the server ended, if it ended because of its cluster.
+func (l *clusterLink) failed(ctx context.Context) error {
+	if err, is := errors.AsType[linkError](context.Cause(ctx)); is {
+		return fmt.Errorf("the cluster: %w", err.error)
+	}
+	return nil
+}
+
+// catchUp waits until the rooms have what was said before the server started.
+func (l *clusterLink) catchUp(ctx context.Context) {
+	if !l.isOn() {
+		return
+	}
+	l.mu.Lock()
+	ended := l.ended
+	l.mu.Unlock()
+	ticker := time.NewTicker(catchUpLook)
+	defer ticker.Stop()
+	for {
+		if l.current().Stats().IsCaughtUp {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ended:
+			return // why is said elsewhere
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish waits until what was said at this server has come back, before it ends.
+func (l *clusterLink) finish() {
+	if !l.isOn() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), finishWait)
+	defer cancel()
+	if n := l.server.FinishRelays(ctx); n > 0 {
+		l.logger.Error("the cluster's stream did not take "+english.Count(n, "message")+" before the server ended", "unreturned", n)
+	}
+}
+
+// pause has the link do nothing until resume is called, and returns what another program needs
+// to go on.
+func (l *clusterLink) pause() *cluster.State {
+	if !l.isOn() {
+		return nil
+	}
+	l.mu.Lock()
+	stop, ended, link := l.stop, l.ended, l.link
+	l.mu.Unlock()
+	stop()
+	<-ended
+	return link.State()
+}
+
+// resume ends a pause.
+func (l *clusterLink) resume() {
+	if l.isOn() {
+		l.run()
+	}
+}
+
+// err returns why nothing can be said at present, or nil.
+func (l *clusterLink) err() error {
+	if !l.isOn() {
+		return nil
+	}
+	s := l.current().Stats()
+	switch state := l.stream.State(); {
+	case !state.Connected:
+		return fmt.Errorf("NATS can't be reached since %s", state.Since.Format(time.TimeOnly))
+	case s.Unpublished != nil:
+		return fmt.Errorf("the cluster's stream takes nothing: %w", s.Unpublished)
+	case s.Unread != nil:
+		return fmt.Errorf("the cluster's stream can't be read: %w", s.Unread)
+	}
+	return nil
+}
+
+// close ends the link when the server has ended.
+func (l *clusterLink) close() {
+	if !l.isOn() {
+		return
+	}
+	if l.done != nil {
+		l.done()
+		l.helpers.Wait()
+	}
+	if l.stop != nil {
+		l.pause()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := l.current().Release(ctx); err != nil {
+			l.logger.Debug("the name of the server was not released", "error", err)
+		}
+	}
+	l.closing.Store(true)
+	l.stream.Close()
+}
+
+var _ metrics.Cluster = (*clusterLink)(nil)
+
+// Stats implements metrics.Cluster.
+func (l *clusterLink) Stats() metrics.ClusterStats {
+	s := l.current().Stats()
+	stats := metrics.ClusterStats{Connected: l.stream.State().Connected, Delivered: s.Messages, Failures: s.Failures}
+	if err := l.err(); err != nil {
+		stats.Failure = err.Error()
+	}
+	for _, r := range l.server.Rooms() {
+		stats.Unreturned += r.Unreturned()
+	}
+	return stats
+}
