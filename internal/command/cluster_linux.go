@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sop-chat/internal/cluster"
@@ -24,6 +23,9 @@ const (
 	// finishWait is how long the end of the server waits for what was said and has yet to come
 	// back from the stream.
 	finishWait = 5 * time.Second
+	// releaseWait is how long it waits for its name to be given up; another server of that name
+	// waits for some seconds otherwise.
+	releaseWait = time.Second
 	// watchInterval is how often it is looked whether the stream does its part.
 	watchInterval = 2 * time.Second
 )
@@ -38,21 +40,24 @@ type clusterLink struct {
 	logger  *slog.Logger
 	fail    context.CancelCauseFunc // ends the server
 
+	ending context.Context // done when the server is to end
+
 	mu      sync.Mutex
 	link    *cluster.Link // the present one
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when the link does not run any more
+	broken  bool          // it ended by itself
+	closed  bool          // it runs no more
 	replace func() error  // has the rooms be opened anew, with another link
 
-	closing atomic.Bool
-	helpers sync.WaitGroup // of Freed and of watch
+	helpers sync.WaitGroup // all goroutines
 	done    context.CancelFunc
 }
 
 // openCluster finds the stream of the cluster, for which it waits until ctx is done, and makes
 // the server's name its own. former is what the program before has left.
 func openCluster(ctx context.Context, o serveOptions, s *server.Server, former *cluster.State, logger *slog.Logger) (*clusterLink, error) {
-	l := &clusterLink{options: o.cluster, server: s, logger: logger}
+	l := &clusterLink{options: o.cluster, server: s, ending: ctx, logger: logger}
 	if !o.cluster.isOn() {
 		return l, nil
 	}
@@ -90,7 +95,6 @@ func (l *clusterLink) isOn() bool { return l.stream != nil }
 // connection logs that NATS is away, or there again.
 func (l *clusterLink) connection(e cluster.ConnEvent) {
 	switch {
-	case l.closing.Load():
 	case e.Connected && e.Err == nil:
 		l.logger.Info("the server is connected to NATS", "at", e.Server)
 	case e.Connected:
@@ -144,7 +148,7 @@ func (l *clusterLink) insist(ctx context.Context, try func(context.Context) erro
 // what the stream has and the history has not, at least the last replay messages. follow has
 // the readers follow its log between the two.
 func (l *clusterLink) add(room *server.Room, kept keptRoom, replay int, follow func() error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), roomWait)
+	ctx, cancel := context.WithTimeout(l.ending, roomWait)
 	defer cancel()
 	relayed := &relayedRoom{Room: room, kept: kept, follow: follow}
 	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay}
@@ -240,18 +244,25 @@ func (l *clusterLink) watch(ctx context.Context) {
 
 // run has the present link run.
 func (l *clusterLink) run() {
-	ctx, cancel := context.WithCancel(context.Background())
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
 	link, ended := l.link, make(chan struct{})
-	l.stop, l.ended = cancel, ended
-	go func() {
+	l.stop, l.ended, l.broken = cancel, ended, false
+	l.helpers.Go(func() {
 		err := link.Run(ctx)
+		isBroken := ctx.Err() == nil
+		l.mu.Lock()
+		l.broken = isBroken
+		l.mu.Unlock()
 		close(ended)
-		if ctx.Err() == nil {
+		if isBroken {
 			l.broke(err)
 		}
-	}()
+	})
 }
 
 // broke deals with a link that can't go on.
@@ -313,18 +324,26 @@ func (l *clusterLink) finish() {
 	}
 }
 
+// errBroken says that the link can't be paused.
+var errBroken = errors.New("the server is about to begin anew with what its cluster's stream has; try again after that")
+
 // pause has the link do nothing until resume is called, and returns what another program needs
 // to go on.
-func (l *clusterLink) pause() *cluster.State {
+func (l *clusterLink) pause() (*cluster.State, error) {
 	if !l.isOn() {
-		return nil
+		return nil, nil
 	}
 	l.mu.Lock()
 	stop, ended, link := l.stop, l.ended, l.link
 	l.mu.Unlock()
 	stop()
 	<-ended
-	return link.State()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken {
+		return nil, errBroken
+	}
+	return link.State(), nil
 }
 
 // resume ends a pause.
@@ -358,17 +377,17 @@ func (l *clusterLink) close() {
 	}
 	if l.done != nil {
 		l.done()
-		l.helpers.Wait()
-	}
-	if l.stop != nil {
+		l.mu.Lock()
+		l.closed = true
+		l.mu.Unlock()
 		l.pause()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		l.helpers.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), releaseWait)
 		defer cancel()
 		if err := l.current().Release(ctx); err != nil {
 			l.logger.Debug("the name of the server was not released", "error", err)
 		}
 	}
-	l.closing.Store(true)
 	l.stream.Close()
 }
 

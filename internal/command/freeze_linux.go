@@ -53,8 +53,12 @@ func (u *upgrader) freeze(ctx context.Context, leave func(*handover.State) error
 	defer u.reload.mu.Unlock()
 	rekeyed, unlock := u.open.rekeyed.hold(u.open.configuredKey)
 	defer unlock()
-	leaves := left{Since: time.Now().UnixNano(), Rekeyed: rekeyed, Cluster: u.cluster.pause()}
+	link, err := u.cluster.pause()
+	if err != nil {
+		return err
+	}
 	defer u.cluster.resume()
+	leaves := left{Since: time.Now().UnixNano(), Rekeyed: rekeyed, Cluster: link}
 	state, err := u.server.Freeze(func() error { return u.flush(ctx, &leaves) })
 	if err != nil {
 		return err
