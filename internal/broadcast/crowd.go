@@ -21,19 +21,21 @@ const (
 	floodTime     = time.Second
 )
 
-// An inflow is how fast a log grows. It is measured while something is appended.
+// An inflow is how fast a log grows. It is measured while something is appended. Each room
+// has one, so it is small, and of its numbers the upper bits are left out.
 type inflow struct {
+	since   uint32 // when the measurement began, in milliseconds since 1970
+	from    uint32 // and how many messages the log had
 	isFlood bool
-	since   int64  // when the measurement began, in nanoseconds since 1970
-	from    uint64 // and at which end of the log
 }
 
 // update measures how fast the log has grown to its end, now and then.
 func (f *inflow) update(end uint64, now int64) {
-	took := now - f.since
-	if took < 0 || took >= int64(floodTime) {
-		f.isFlood = float64(end-f.from)*float64(floodTime) >= floodMessages*wire.Size*float64(took) && took > 0
-		f.since, f.from = now, end
+	at, messages := uint32(now/int64(time.Millisecond)), uint32(end/wire.Size)
+	took := at - f.since // is large if the clock was set back
+	if took >= uint32(floodTime/time.Millisecond) {
+		f.isFlood = float64(messages-f.from)/floodMessages >= float64(took)/float64(floodTime/time.Millisecond)
+		f.since, f.from = at, messages
 	}
 }
 

@@ -69,9 +69,9 @@ type Log struct {
 	packed    *packed // what is retained and in no segment; nil: nothing
 	settled   bool    // uses no memory, see Pool
 	used      bool    // was used since Pool.Settle looked
-	forgotten uint64  // nothing before it is retained, see Forget
-	keepFrom  uint64  // what follows it is retained, see KeepFrom
 	inflow    inflow
+	forgotten uint64 // nothing before it is retained, see Forget
+	keepFrom  uint64 // what follows it is retained, see KeepFrom
 	notices   noticeRing
 	waiting   []*Follower // were restored, and wait for their groups
 }
