@@ -19,6 +19,8 @@ const (
 	// anybody reads.
 	floodMessages = 128
 	floodTime     = time.Second
+
+	millisecond = 1_000_000 // in nanoseconds
 )
 
 // An inflow is how fast a log grows. It is measured while something is appended. Each room
@@ -31,10 +33,10 @@ type inflow struct {
 
 // update measures how fast the log has grown to its end, now and then.
 func (f *inflow) update(end uint64, now int64) {
-	at, messages := uint32(now/int64(time.Millisecond)), uint32(end/wire.Size)
+	at, messages := uint32(now/millisecond), uint32(end/wire.Size)
 	took := at - f.since // is large if the clock was set back
-	if took >= uint32(floodTime/time.Millisecond) {
-		f.isFlood = float64(messages-f.from)/floodMessages >= float64(took)/float64(floodTime/time.Millisecond)
+	if took >= uint32(floodTime/millisecond) {
+		f.isFlood = float64(messages-f.from)/floodMessages >= float64(took)/float64(floodTime/millisecond)
 		f.since, f.from = at, messages
 	}
 }

@@ -44,6 +44,10 @@ func (m *machine) HandOver(t *rapid.T) {
 	if err := m.log.Restore(saved, senders, func(number int) []byte { return file[number] }); err != nil {
 		t.Fatal(err)
 	}
+	m.segments = Segments(int(m.backlog), slack)
+	if n := len(saved.Pieces); n > int(m.backlog)/SegmentSize { // the backlog may have been greater
+		m.segments += n
+	}
 	m.log.Retain(former.Retained())
 	m.isFlood, m.measured, m.counted = false, time.Unix(0, 0), 0 // that begins anew
 	for _, l := range m.loops {
