@@ -25,6 +25,12 @@ var (
 // before no more is read. While one room's readers are slow, the others go on.
 const maxWaiting = 64 << 20
 
+// maxDoubt is for how long a stream must appear to have lost messages to be taken for another.
+// A leader of NATS that is cut off from the others notices after 10 to 20 s, until when it
+// answers with what it has (lostQuorumInterval, lostQuorumCheck in raft.go), while another one
+// leads after 4 s.
+const maxDoubt = 30 * time.Second
+
 // A core is a link without goroutines, clock and I/O. What it wants done it puts into
 // actions; what came of them it is told. Its methods belong to one goroutine. After an error
 // it is of no use any more.
@@ -53,7 +59,7 @@ type core struct {
 	contested   uint64 // another's claim to the name, which has yet to be rejected
 	isClaiming  bool
 	nextRefresh time.Time
-	doubts      int // how often in a row the stream seemed to be shorter than it was
+	doubted     time.Time // since when the stream has seemed to be shorter than it was; zero: it does not
 
 	stats Stats
 }
@@ -114,14 +120,18 @@ func (c *core) opened(info Info, created time.Time, at Message) (ok bool, err er
 		return false, ErrTooFarBehind
 	case info.Last < c.position, c.position > 0 && !c.mark.IsZero() && at.Seq != c.position:
 		// A leader that was replaced may say so for a while.
-		if c.doubts++; c.doubts > maxSuspicions {
+		if c.doubted.IsZero() {
+			c.doubted = c.now
+		}
+		if c.now.Sub(c.doubted) >= maxDoubt {
 			return false, ErrStreamReplaced
 		}
 		return false, nil
 	case !c.mark.IsZero() && !at.Time.Equal(c.mark):
 		return false, ErrStreamReplaced
 	}
-	if c.doubts, c.wasOpened, c.isReading = 0, true, true; at.Seq == c.position {
+	c.doubted, c.wasOpened, c.isReading = time.Time{}, true, true
+	if at.Seq == c.position {
 		c.mark = at.Time
 	}
 	for _, r := range c.rooms {

@@ -94,13 +94,35 @@ func TestOpened(t *testing.T) {
 			c.closed()
 			var err error
 			isOK := false
-			for tries := 0; tries <= maxSuspicions && err == nil && !isOK; tries++ {
+			for ; err == nil && !isOK && c.now.Sub(noon) <= maxDoubt; c.now = c.now.Add(maxRetry) {
 				isOK, err = c.opened(m.info(m.last()), created, at(m, c.position))
 			}
 			if !errors.Is(err, test.want) || isOK != (test.want == nil) {
 				t.Errorf("%v, %v; want %v", isOK, err, test.want)
 			}
 		})
+	}
+}
+
+// A leader that is cut off from the others may answer for 20 s with what it had, while another
+// one leads. A server that has read from that one goes on when it reaches it again.
+func TestOpenedByFormerLeader(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	c, _, _ := newTestCore(t, m, "a")
+	last := uint64(0)
+	for range 3 {
+		former := m.last()
+		last, _ = m.append("chat.x.y", last, nil)
+		run(t, c, m)
+		c.closed()
+		for until := c.now.Add(20 * time.Second); c.now.Before(until); c.now = c.now.Add(minBackoff) {
+			if ok, err := c.opened(m.info(former), m.created, Message{}); ok || err != nil {
+				t.Fatalf("after %v: %v, %v", c.now.Sub(noon), ok, err)
+			}
+		}
+	}
+	if ok, err := c.opened(m.info(m.last()), m.created, at(m, c.position)); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
 	}
 }
 

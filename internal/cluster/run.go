@@ -101,6 +101,7 @@ func (u *runner) loop() error {
 			err = u.core.freed()
 		case now := <-ticker.C:
 			if now.Sub(u.now) > callTimeout { // the process was stopped
+				u.doubted = time.Time{} // for how long is not known
 				u.open()
 			}
 			if err = u.tick(now); !u.reading.retry.IsZero() && now.After(u.reading.retry) {
@@ -228,10 +229,7 @@ func (u *runner) reopen(err error) {
 	u.closed()
 	u.core.stats.Failures++
 	u.core.stats.Unread = err
-	u.reading.retry = u.now.Add(backoff(u.reading.tries))
-	if u.doubts == 0 { // or else the stream is given time, before it is taken for another
-		u.reading.retry = u.now.Add(min(backoff(u.reading.tries), maxRetry))
-	}
+	u.reading.retry = u.now.Add(min(backoff(u.reading.tries), maxRetry))
 	u.reading.tries++
 }
 
