@@ -37,6 +37,9 @@ type PeersConfig struct {
 	// Ban is told each ban that there is, when Run has begun, and what changes then. It may be told the same
 	// again. It is called by the goroutine of Run.
 	Ban func(Ban)
+	// Known is told that Ban has been told all bans that there are, and that Run does what it is to do, each time
+	// that it has begun, again also. It is called by the goroutine of Run; it may be nil.
+	Known func()
 	// Failed is told why nothing can be told or heard for a while; it may be nil.
 	Failed func(error)
 }

@@ -20,6 +20,7 @@ type testPeer struct {
 	*Peers
 	mu   sync.Mutex
 	bans map[string]Ban
+	told int // how many bans there were when all were known
 	stop func()
 }
 
@@ -39,6 +40,11 @@ func startPeer(t *testing.T, url, name string) *testPeer {
 			} else {
 				p.bans[b.Key] = b
 			}
+		},
+		Known: func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.told = len(p.bans)
 		},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -124,6 +130,12 @@ func TestPeersBans(t *testing.T) {
 	for _, p := range []*testPeer{one, two, three} {
 		eventually(t, p.config.Server+" knows the bans", func() bool { return slices.Equal(p.banned(), want) })
 	}
+	four := startPeer(t, url, "four")
+	eventually(t, "four knows all bans", func() bool {
+		four.mu.Lock()
+		defer four.mu.Unlock()
+		return four.told == len(want)
+	})
 	three.mu.Lock()
 	defer three.mu.Unlock()
 	if b := three.bans["192.0.2.1"]; !bytes.Equal(b.Data, []byte("why")) || !b.Until.Equal(until) || !three.bans["2001:db8::/48"].Until.IsZero() {

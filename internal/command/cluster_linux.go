@@ -36,6 +36,7 @@ const (
 type clusterLink struct {
 	options clusterOptions
 	stream  *cluster.NATS // nil: there is no cluster
+	peers   *clusterPeers // nil: there is no cluster
 	server  *server.Server
 	logger  *slog.Logger
 	fail    context.CancelCauseFunc // ends the server
@@ -79,6 +80,7 @@ func openCluster(ctx context.Context, o serveOptions, s *server.Server, former *
 		l.close()
 		return nil, fmt.Errorf("--cluster: %w", err)
 	}
+	l.peers = newClusterPeers(c.server, l.stream, s, logger)
 	return l, nil
 }
 
@@ -210,6 +212,7 @@ func (l *clusterLink) start(fail context.CancelCauseFunc, replace func() error) 
 		}
 	})
 	l.helpers.Go(func() { l.watch(ctx) })
+	l.peers.start()
 	l.run()
 }
 
@@ -288,11 +291,13 @@ func (l *clusterLink) failed(ctx context.Context) error {
 	return nil
 }
 
-// catchUp waits until the rooms have what was said before the server started.
+// catchUp waits until the rooms have what was said before the server started, and the bans of
+// the cluster are in force.
 func (l *clusterLink) catchUp(ctx context.Context) {
 	if !l.isOn() {
 		return
 	}
+	l.peers.waitKnown(ctx)
 	l.mu.Lock()
 	ended := l.ended
 	l.mu.Unlock()
@@ -387,6 +392,9 @@ func (l *clusterLink) close() {
 		if err := l.current().Release(ctx); err != nil {
 			l.logger.Debug("the name of the server was not released", "error", err)
 		}
+	}
+	if l.peers != nil {
+		l.peers.close()
 	}
 	l.stream.Close()
 }

@@ -37,9 +37,10 @@ type emptying struct {
 // connections that the acceptor assigns to it, the rooms that have something new,
 // those that are to be emptied, what operators ask for, and questions for its numbers.
 type inbox struct {
-	loop     int          // its index
-	assigned atomic.Int32 // members of the loop, and connections that are to be
-	wake     func()       // wakes the loop
+	loop     int           // its index
+	assigned atomic.Int32  // members of the loop, and connections that are to be
+	wake     func()        // wakes the loop
+	changes  atomic.Uint64 // how often count was called
 
 	hasRequests atomic.Bool
 	hasAskers   atomic.Bool
@@ -105,6 +106,7 @@ func (b *inbox) takeEmptying() []emptying {
 // count counts a connection as one of a room at the loop, or no more.
 func (b *inbox) count(room *Room, by int32) {
 	b.assigned.Add(by)
+	b.changes.Add(1)
 	room.at[b.loop].members.Add(by)
 }
 

@@ -56,6 +56,17 @@ func (s *Server) Members(ctx context.Context, who Who) ([]Member, error) {
 	return s.ask(ctx, who, cause{})
 }
 
+// MemberChanges returns a number that grows whenever a client comes into a room or leaves one,
+// so that Members need not be asked as long as it stays the same.
+func (s *Server) MemberChanges() (n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.loops {
+		n += l.inbox.changes.Load()
+	}
+	return n
+}
+
 // MaxReason is how many bytes the reason may have that is given to clients.
 const MaxReason = 90
 

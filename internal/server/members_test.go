@@ -52,9 +52,16 @@ func TestMembers(t *testing.T) {
 			if got := members(t, s, server.Who{Room: s.Room("2")}); got != "" {
 				t.Errorf("there are %s", got)
 			}
-			s.JoinRoom(t, "bob", "2")
-			s.JoinRoom(t, "carol", "2")
+			before := s.MemberChanges()
 			s.Connect(t) // no member
+			if got := members(t, s, server.Who{}); got != "a/alice" || s.MemberChanges() != before {
+				t.Errorf("there are %s, and %d changes after %d", got, s.MemberChanges(), before)
+			}
+			s.JoinRoom(t, "bob", "2")
+			if joined := s.MemberChanges(); joined == before {
+				t.Error("that bob has joined is no change")
+			}
+			s.JoinRoom(t, "carol", "2")
 			if got := members(t, s, server.Who{}); got != "a/alice b/bob b/carol" {
 				t.Errorf("there are %s", got)
 			}
@@ -92,6 +99,7 @@ func TestKick(t *testing.T) {
 			}
 			alice.Send("hello")
 			bob.Expect("alice", "hello")
+			changes := s.MemberChanges()
 			kicked, err := s.Kick(asked(t), server.Who{IDs: []uint64{id}}, "spam")
 			if err != nil || len(kicked) != 1 || kicked[0].Name != "eve" {
 				t.Fatalf("kicked %v: %v", kicked, err)
@@ -99,6 +107,9 @@ func TestKick(t *testing.T) {
 			eve.Expect("alice", "hello")
 			eve.ExpectEnd()
 			expectLeft(t, follower, "eve", "was disconnected by an operator: spam")
+			if s.MemberChanges() == changes {
+				t.Error("that eve has left is no change")
+			}
 			alice.Send("is she gone?")
 			bob.Expect("alice", "is she gone?")
 			if kicked, err := s.Kick(asked(t), server.Who{IDs: []uint64{id}}, ""); err != nil || len(kicked) != 0 {
