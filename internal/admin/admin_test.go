@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,16 +54,19 @@ const hostile = "\x1b[2J\u202eeve\xff\u200b\"\n\u0085"
 
 // Nothing in what people or programs read acts on a terminal, and exact names come through.
 func TestHostileNames(t *testing.T) {
-	c := Client{ID: 1, Room: hostile, Address: hostile, Connection: hostile, Label: hostile}
+	c := Client{Server: hostile, ID: 1, Room: hostile, Address: hostile, Connection: hostile, Label: hostile}
 	c.SetName(hostile)
 	until := time.Unix(1_800_000_000, 0)
-	ban := Ban{Network: hostile, Reason: hostile, By: hostile, Until: &until}
+	ban := Ban{Network: hostile, Reason: hostile, By: hostile, Until: &until, Server: hostile}
+	notes := []string{hostile}
 	for _, r := range []Result{
-		&Clients{Clients: []Client{c}},
-		&Kicked{Clients: []Client{c}},
-		&Bans{Bans: []Ban{ban}},
-		&Unbanned{Bans: []Ban{ban}},
-		&Banned{Ban: ban, Clients: []Client{c}},
+		&Clients{Clients: []Client{c}, Notes: notes},
+		&Clients{Notes: notes},
+		&Kicked{Clients: []Client{c}, Notes: notes},
+		&Bans{Bans: []Ban{ban, {Keys: 1, Server: hostile}}, Notes: notes},
+		&Bans{Notes: notes},
+		&Unbanned{Bans: []Ban{ban}, Notes: notes},
+		&Banned{Ban: ban, Clients: []Client{c}, Cluster: true, Notes: notes},
 		&Said{Rooms: []string{hostile}, Messages: 2},
 		&Rooms{Rooms: []Room{{Name: hostile, State: hostile}}},
 		&Rekeyed{Room: hostile, Notes: []string{hostile}},
@@ -124,12 +128,21 @@ func TestTables(t *testing.T) {
 	clients.Clients[0].SetName("")
 	clients.Clients[1].SetName("日本 é")
 	until := time.Date(2026, 11, 27, 12, 0, 0, 0, time.Local)
+	everywhere := int64(7)
+	cluster := &Clients{Clients: slices.Clone(clients.Clients), Notes: []string{"two has not answered in time"}}
+	cluster.Clients[0].Server, cluster.Clients[1].Server = "one", "three:9000"
 	got := string(clients.AppendText(nil)) + "\n" +
+		string(cluster.AppendText(nil)) + "\n" +
+		string((*Kicked)(cluster).AppendText(nil)) + "\n" +
 		string((&Clients{}).AppendText(nil)) + "\n" +
 		string((&Bans{Bans: []Ban{
 			{Network: "192.0.2.66", Until: &until, Keys: 100},
 			{Network: "10.0.0.0/8", By: "root (uid 0), pid 1", Reason: "spam"},
+			{Network: "192.0.2.77", Keys: 100, Server: "two"},
 		}}).AppendText(nil)) + "\n" +
+		string((&Unbanned{Bans: []Ban{{Network: "10.0.0.0/8"}, {Network: "192.0.2.77", Keys: 100, Server: "two"}}}).AppendText(nil)) + "\n" +
+		string((&Banned{Ban: Ban{Network: "10.0.0.0/8"}, Cluster: true}).AppendText(nil)) + "\n" +
+		string((&Rooms{Rooms: []Room{{Name: "main", Clients: 3, MaxClients: 4, State: "open", ClusterClients: &everywhere}}}).AppendText(nil)) + "\n" +
 		string((&Rooms{Rooms: []Room{{Name: "main", Clients: 3, MaxClients: 4, Messages: 12345, State: "open"}, {Name: "maths", State: "held"}}}).AppendText(nil)) + "\n" +
 		string((&Stats{Stats: []byte(`{"clients":3,"loop":{"busy_ratio":0.25},"draining":false,"version":"v1"}`)}).AppendText(nil))
 	golden := filepath.Join("testdata", "tables.txt")

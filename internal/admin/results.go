@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sop-chat/internal/console"
 	"sop-chat/internal/english"
@@ -16,41 +15,6 @@ import (
 // The results of the commands. Their JSON is documented in docs/admin.md, and stays
 // compatible: fields may be added.
 
-// A Client is a client in a room.
-type Client struct {
-	ID         uint64 `json:"id"`
-	Name       string `json:"name"`
-	NameBytes  []byte `json:"name_base64,omitempty"` // if the name is not UTF-8
-	Room       string `json:"room"`
-	Address    string `json:"address"`
-	Connection string `json:"connection"` // tcp or websocket
-	Label      string `json:"label,omitempty"`
-	Unsent     int    `json:"unsent"`
-}
-
-// SetName sets the name, which may be any bytes.
-func (c *Client) SetName(name string) {
-	if c.Name = name; !utf8.ValidString(name) {
-		c.NameBytes = []byte(name)
-	}
-}
-
-// ExactName returns the name that was set.
-func (c *Client) ExactName() string {
-	if c.NameBytes != nil {
-		return string(c.NameBytes)
-	}
-	return c.Name
-}
-
-// Clients is the result of who.
-type Clients struct {
-	Clients []Client `json:"clients"`
-}
-
-// Kicked is the result of kick: those that were disconnected.
-type Kicked Clients
-
 // A Ban is a ban that is in force.
 type Ban struct {
 	Network string     `json:"network"`
@@ -58,11 +22,13 @@ type Ban struct {
 	Keys    int        `json:"wrong_keys,omitempty"`
 	Reason  string     `json:"reason,omitempty"`
 	By      string     `json:"by,omitempty"`
+	Server  string     `json:"server,omitempty"` // of a cluster, if it is banned for wrong keys there
 }
 
 // Bans is the result of bans.
 type Bans struct {
-	Bans []Ban `json:"bans"`
+	Bans  []Ban    `json:"bans"`
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Unbanned is the result of unban: the bans that were removed.
@@ -71,7 +37,9 @@ type Unbanned Bans
 // Banned is the result of ban.
 type Banned struct {
 	Ban     Ban      `json:"ban"`
-	Clients []Client `json:"clients"` // that were disconnected
+	Clients []Client `json:"clients"`           // that were disconnected
+	Cluster bool     `json:"cluster,omitempty"` // it is one of all servers of a cluster
+	Notes   []string `json:"notes,omitempty"`
 }
 
 // Said is the result of say.
@@ -87,6 +55,9 @@ type Room struct {
 	MaxClients int64  `json:"max_clients"` // 0: no limit
 	Messages   uint64 `json:"messages"`    // the number of the last
 	State      string `json:"state"`       // open, pressed or held
+	// ClusterClients is how many clients there are at all servers of a cluster; nil if there
+	// is none.
+	ClusterClients *int64 `json:"cluster_clients,omitempty"`
 }
 
 // Rooms is the result of rooms.
@@ -161,61 +132,35 @@ func NewResult(command string) Result {
 	return nil
 }
 
-// AppendText appends a table of the clients.
-func (c *Clients) AppendText(dst []byte) []byte {
-	if len(c.Clients) == 0 {
-		return append(dst, "nobody is here\n"...)
-	}
-	hasLabels := slices.ContainsFunc(c.Clients, func(c Client) bool { return c.Label != "" })
-	t := newTable(">ID", "NAME", "ROOM", "ADDRESS", "CONNECTION", ">UNSENT")
-	if hasLabels {
-		t = newTable(">ID", "NAME", "ROOM", "ADDRESS", "CONNECTION", ">UNSENT", "LABEL")
-	}
-	for i := range c.Clients {
-		c := &c.Clients[i]
-		row := []string{fmt.Sprint(c.ID), shownName(c.ExactName()), shownName(c.Room), safe(c.Address), safe(c.Connection), fmt.Sprint(c.Unsent)}
-		if hasLabels {
-			row = append(row, safe(c.Label))
-		}
-		t.add(row...)
-	}
-	return t.append(dst)
-}
-
-// AppendText appends who was disconnected.
-func (k *Kicked) AppendText(dst []byte) []byte { return appendDisconnected(dst, k.Clients) }
-
-// appendDisconnected says who was disconnected.
-func appendDisconnected(dst []byte, clients []Client) []byte {
-	for i := range clients {
-		c := &clients[i]
-		dst = fmt.Appendf(dst, "disconnected %d, %s, from %s in %s\n", c.ID, shownName(c.ExactName()), safe(c.Address), shownName(c.Room))
-	}
-	return dst
-}
-
 // AppendText appends what was banned.
 func (b *Banned) AppendText(dst []byte) []byte {
-	until := "until it is removed by unban, or the server ends; --deny is for good"
+	until, where := "until it is removed by unban, or the server ends; --deny is for good", ""
+	if b.Cluster {
+		until, where = "until it is removed by unban", " at all servers"
+	}
 	if b.Ban.Until != nil {
 		until = "until " + shownTime(*b.Ban.Until)
 	}
-	dst = fmt.Appendf(dst, "banned %s %s\n", safe(b.Ban.Network), until)
-	return appendDisconnected(dst, b.Clients)
+	dst = fmt.Appendf(dst, "banned %s%s %s\n", safe(b.Ban.Network), where, until)
+	return appendNotes(appendDisconnected(dst, b.Clients), b.Notes)
 }
 
 // AppendText appends who is not banned any more.
 func (b *Unbanned) AppendText(dst []byte) []byte {
 	for _, ban := range b.Bans {
-		dst = fmt.Appendf(dst, "%s is not banned any more\n", safe(ban.Network))
+		dst = fmt.Appendf(dst, "%s is not banned any more", safe(ban.Network))
+		if ban.Server != "" {
+			dst = append(append(dst, " at "...), safe(ban.Server)...)
+		}
+		dst = append(dst, '\n')
 	}
-	return dst
+	return appendNotes(dst, b.Notes)
 }
 
 // AppendText appends a table of the bans.
 func (b *Bans) AppendText(dst []byte) []byte {
 	if len(b.Bans) == 0 {
-		return append(dst, "nobody is banned\n"...)
+		return appendNotes(append(dst, "nobody is banned\n"...), b.Notes)
 	}
 	t := newTable("NETWORK", "UNTIL", "BY", "REASON")
 	for _, ban := range b.Bans {
@@ -224,11 +169,11 @@ func (b *Bans) AppendText(dst []byte) []byte {
 			until = shownTime(*ban.Until)
 		}
 		if ban.Keys > 0 {
-			by, reason = "the server", english.Count(ban.Keys, "wrong key")
+			by, reason = strings.TrimSpace("the server "+ban.Server), english.Count(ban.Keys, "wrong key")
 		}
 		t.add(safe(ban.Network), until, safe(by), safe(reason))
 	}
-	return t.append(dst)
+	return appendNotes(t.append(dst), b.Notes)
 }
 
 // AppendText appends where something was said.
@@ -249,13 +194,26 @@ func (s *Said) AppendText(dst []byte) []byte {
 
 // AppendText appends a table of the rooms.
 func (r *Rooms) AppendText(dst []byte) []byte {
-	t := newTable("ROOM", ">CLIENTS", ">LIMIT", ">MESSAGES", "STATE")
+	headings := []string{"ROOM", ">CLIENTS", ">LIMIT", ">MESSAGES", "STATE"}
+	isCluster := slices.ContainsFunc(r.Rooms, func(r Room) bool { return r.ClusterClients != nil })
+	if isCluster {
+		headings = slices.Insert(headings, 2, ">AT ALL SERVERS")
+	}
+	t := newTable(headings...)
 	for _, room := range r.Rooms {
 		limit := "none"
 		if room.MaxClients > 0 {
 			limit = fmt.Sprint(room.MaxClients)
 		}
-		t.add(shownName(room.Name), fmt.Sprint(room.Clients), limit, fmt.Sprint(room.Messages), safe(room.State))
+		row := []string{shownName(room.Name), fmt.Sprint(room.Clients), limit, fmt.Sprint(room.Messages), safe(room.State)}
+		if isCluster {
+			everywhere := ""
+			if room.ClusterClients != nil {
+				everywhere = fmt.Sprint(*room.ClusterClients)
+			}
+			row = slices.Insert(row, 2, everywhere)
+		}
+		t.add(row...)
 	}
 	return t.append(dst)
 }
@@ -267,10 +225,7 @@ func (r *Rekeyed) AppendText(dst []byte) []byte {
 		what = "its clients were disconnected"
 	}
 	dst = fmt.Appendf(dst, "%s has the new key; %s\n", shownName(r.Room), what)
-	for _, note := range r.Notes {
-		dst = append(append(dst, safe(note)...), '\n')
-	}
-	return dst
+	return appendNotes(dst, r.Notes)
 }
 
 // AppendText appends that all was read again.
@@ -331,6 +286,14 @@ func (l *Level) AppendText(dst []byte) []byte {
 // AppendText appends that the server goes on as another program.
 func (*Upgraded) AppendText(dst []byte) []byte {
 	return append(dst, "the server has been upgraded\n"...)
+}
+
+// appendNotes appends notes, in a line each.
+func appendNotes(dst []byte, notes []string) []byte {
+	for _, note := range notes {
+		dst = append(append(dst, safe(note)...), '\n')
+	}
+	return dst
 }
 
 // shownName returns the name of a client or a room as the console shows it.

@@ -22,6 +22,13 @@ type Listed struct {
 	By      string       `json:"by,omitempty"`     // which operator
 }
 
+// is reports whether a ban is the same as another.
+func (l Listed) is(other Listed) bool {
+	until, otherUntil := l.Until, other.Until
+	l.Until, other.Until = time.Time{}, time.Time{}
+	return l == other && until.Equal(otherUntil)
+}
+
 // manual are the bans of operators. It does not change; another takes its place.
 type manual struct {
 	all      []Listed // in order
@@ -52,37 +59,79 @@ var errTooManyBans = errors.New("there are too many bans; --deny takes a file of
 // Ban bans a network, until a time unless that is zero, for an operator. A ban that there
 // is of the same network is replaced.
 func (t *Table) Ban(b Listed, now time.Time) error {
-	for _, proxy := range t.config.Trusted {
-		if b.Network.Bits() >= proxy.Bits() && proxy.Contains(b.Network.Addr()) {
-			return &TrustedError{b.Network, proxy}
-		}
-	}
+	_, err := t.BanAll([]Listed{b}, now)
+	return err
+}
+
+// BanAll bans networks as Ban does, and returns those whose bans are new or other ones than
+// before. What can't be banned is left out, and that is the error.
+func (t *Table) BanAll(bans []Listed, now time.Time) (changed []Listed, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := t.manualBans(now)
-	all = slices.DeleteFunc(all, func(other Listed) bool { return other.Network == b.Network })
-	if len(all) >= MaxManual {
-		return errTooManyBans
+	at := make(map[netip.Prefix]int, len(all))
+	for i, b := range all {
+		at[b.Network] = i
 	}
-	t.setManual(append(all, b))
+	var errs []error
+	for _, b := range bans {
+		i, has := at[b.Network]
+		switch err := t.checkTrusted(b.Network); {
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case has && all[i].is(b):
+			continue
+		case has:
+			all[i] = b
+		case len(all) >= MaxManual:
+			return changed, errors.Join(append(errs, errTooManyBans)...)
+		default:
+			at[b.Network] = len(all)
+			all = append(all, b)
+		}
+		changed = append(changed, b)
+	}
+	if len(changed) > 0 {
+		t.setManual(all)
+	}
+	return changed, errors.Join(errs...)
+}
+
+// checkTrusted returns an error if a network can't be banned, because of a trusted proxy.
+func (t *Table) checkTrusted(network netip.Prefix) error {
+	for _, proxy := range t.config.Trusted {
+		if network.Bits() >= proxy.Bits() && proxy.Contains(network.Addr()) {
+			return &TrustedError{network, proxy}
+		}
+	}
 	return nil
+}
+
+// Lift removes the bans that operators have made of networks, and returns them.
+func (t *Table) Lift(networks []netip.Prefix, now time.Time) (lifted []Listed) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	to := make(map[netip.Prefix]bool, len(networks))
+	for _, n := range networks {
+		to[n] = true
+	}
+	all := slices.DeleteFunc(t.manualBans(now), func(b Listed) bool {
+		if to[b.Network] {
+			lifted = append(lifted, b)
+		}
+		return to[b.Network]
+	})
+	if len(lifted) > 0 {
+		t.setManual(all)
+	}
+	return lifted
 }
 
 // Unban removes the bans of a network, and of all origins in it that are banned for wrong
 // keys, which are forgotten. It returns those that it has removed.
 func (t *Table) Unban(network netip.Prefix, now time.Time) []Listed {
-	t.mu.Lock()
-	all := t.manualBans(now)
-	removed := make([]Listed, 0, 1)
-	all = slices.DeleteFunc(all, func(b Listed) bool {
-		is := b.Network == network
-		if is {
-			removed = append(removed, b)
-		}
-		return is
-	})
-	t.setManual(all)
-	t.mu.Unlock()
+	removed := t.Lift([]netip.Prefix{network}, now)
 	t.eachBanned(now, func(r *record, b Listed) {
 		if network.Overlaps(b.Network) {
 			removed = append(removed, b)

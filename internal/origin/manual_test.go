@@ -85,6 +85,49 @@ func TestManualBans(t *testing.T) {
 	}
 }
 
+// Several bans at once are those that they are one by one; what changes is told. Lift ends the
+// bans of operators, and forgets no wrong keys.
+func TestBanAll(t *testing.T) {
+	proxy := netip.MustParsePrefix("10.0.0.1/32")
+	table := NewTable(Config{Failures: 1, Ban: time.Hour, Trusted: []netip.Prefix{proxy}})
+	networks := func(all []Listed) (texts []string) {
+		for _, b := range all {
+			texts = append(texts, b.Network.String())
+		}
+		return texts
+	}
+	one := Listed{Network: network("192.0.2.1"), Until: start.Add(time.Hour), Reason: "spam"}
+	two, three := Listed{Network: network("192.0.2.2")}, Listed{Network: network("192.0.2.3")}
+	for _, step := range []struct {
+		bans    []Listed
+		changed string
+		errs    int
+	}{
+		{[]Listed{one, two}, "[192.0.2.1/32 192.0.2.2/32]", 0},
+		{[]Listed{two, {Network: one.Network, Until: one.Until.UTC(), Reason: "spam"}}, "[]", 0},
+		{[]Listed{{Network: one.Network, Until: one.Until, Reason: "noise"}, three, three, {Network: proxy}}, "[192.0.2.1/32 192.0.2.3/32]", 1},
+	} {
+		changed, err := table.BanAll(step.bans, start)
+		if got := fmt.Sprint(networks(changed)); got != step.changed || (err != nil) != (step.errs > 0) {
+			t.Errorf("of %v %s changed: %v; want %s", step.bans, got, err, step.changed)
+		}
+	}
+	if got := fmt.Sprint(networks(table.Bans(start))); got != "[192.0.2.1/32 192.0.2.2/32 192.0.2.3/32]" {
+		t.Errorf("the bans are %s", got)
+	}
+	guess(t, table, eve, "1", start)
+	lifted := table.Lift([]netip.Prefix{two.Network, one.Network, network("192.0.2.9"), network(eve.String())}, start)
+	if got := fmt.Sprint(networks(lifted)); got != "[192.0.2.1/32 192.0.2.2/32]" || lifted[0].Reason != "noise" {
+		t.Errorf("lifted %v", lifted)
+	}
+	if v, _ := table.Banned(eve, start); v != Banned {
+		t.Errorf("eve %v", v)
+	}
+	if v, _ := table.Banned(three.Network.Addr(), start); v != Barred {
+		t.Errorf("what is still banned %v", v)
+	}
+}
+
 // Bans shows those of operators and those for wrong keys, in order, and Unban removes both.
 func TestListOfBans(t *testing.T) {
 	table := NewTable(Config{Failures: 2, Ban: time.Hour})
