@@ -31,13 +31,32 @@ type Answer struct {
 	Data   []byte
 }
 
-// Broadcast has all other servers do something, and returns their answers. If some that are known
-// have not answered when ctx ends, the error names them, and the other answers are returned all the same.
-func (p *Peers) Broadcast(ctx context.Context, kind string, data []byte) ([]Answer, error) {
+// An UnansweredError says which servers have not answered to a command, and why not.
+type UnansweredError struct {
+	Servers []string
+	Err     error
+}
+
+func (e *UnansweredError) Error() string {
+	return fmt.Sprintf("no answer from %s: %v", strings.Join(e.Servers, ", "), e.Err)
+}
+
+// Unwrap returns why they have not.
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
+var errNobodyListens = errors.New("no other server listens")
+
+// Broadcast has all other servers do something, and returns their answers, one of each. It waits
+// for those in from, or if there are none for all that are known. If some of them have not answered
+// when ctx ends, the error is an UnansweredError, and the other answers are returned all the same.
+func (p *Peers) Broadcast(ctx context.Context, kind string, data []byte, from ...string) ([]Answer, error) {
 	if !isSimple(kind) {
 		return nil, fmt.Errorf("%q is no kind of a command", kind)
 	}
-	waiting := p.Servers()
+	waiting := slices.Clone(from)
+	if len(from) == 0 {
+		waiting = p.Servers()
+	}
 	inbox := p.n.conn.NewInbox()
 	sub, err := p.n.conn.SubscribeSync(inbox)
 	if err != nil {
@@ -54,18 +73,21 @@ func (p *Peers) Broadcast(ctx context.Context, kind string, data []byte) ([]Answ
 	var answers []Answer
 	for len(waiting) > 0 {
 		m, err := sub.NextMsgWithContext(ctx)
-		if errors.Is(err, nats.ErrNoResponders) {
-			return answers, fmt.Errorf("no other server listens; %s should", strings.Join(waiting, ", "))
+		switch {
+		case errors.Is(err, nats.ErrNoResponders):
+			err = errNobodyListens
+		case err != nil:
+			err = readable(err)
 		}
 		if err != nil {
-			return answers, fmt.Errorf("no answer from %s: %w", strings.Join(waiting, ", "), readable(err))
+			return answers, &UnansweredError{waiting, err}
 		}
-		from, err := nameOf(m.Header.Get(headerFrom))
-		if err != nil {
+		server, err := nameOf(m.Header.Get(headerFrom))
+		if err != nil || slices.ContainsFunc(answers, func(a Answer) bool { return a.Server == server }) {
 			continue
 		}
-		answers = append(answers, Answer{from, m.Data})
-		waiting = slices.DeleteFunc(waiting, func(name string) bool { return name == from })
+		answers = append(answers, Answer{server, m.Data})
+		waiting = slices.DeleteFunc(waiting, func(name string) bool { return name == server })
 	}
 	return answers, nil
 }

@@ -33,6 +33,9 @@ server runs, it is found by itself; otherwise --socket says which.
 
 A server that is started with --commands takes the same commands at its terminal.
 
+In a cluster, any of its servers can be asked: who, kick, ban, unban, bans and say are about
+all of them, and the other commands about the one that is asked.
+
 The exit status is 1 if the server refuses, with the reason on standard error. Whatever
 changes something is logged by the server, with who did it.`
 
@@ -158,7 +161,7 @@ func adminCommands() []*adminCommand {
 			Command: cobra.Command{
 				Use:     "who [flags] [ROOM]",
 				Short:   "Shows the clients in all rooms, or in one.",
-				Long:    "\nUNSENT is how many messages a client has yet to be sent. LABEL is whose key it gave,\nif that is one of --keys.",
+				Long:    "\nUNSENT is how many messages a client has yet to be sent. LABEL is whose key it gave,\nif that is one of --keys. In a cluster, SERVER is where the client is, which has an ID there.",
 				Example: "  sop-chat admin who\n      shows all of them",
 			},
 			arguments: func(r *admin.Request, args []string, _ Process) error {
@@ -172,7 +175,8 @@ func adminCommands() []*adminCommand {
 				Short: "Disconnects clients.",
 				Long: "\nCLIENT is an ID or a name, as 'who' shows them, or an address, whose clients are all\n" +
 					"disconnected. A browser and 'sop-chat join' through the page do not come back by\nthemselves. " +
-					"Over plain TCP nobody can be told; 'ban' keeps them out.",
+					"Over plain TCP nobody can be told; 'ban' keeps them out. In a cluster, a\nname or an address is that of clients at all servers, " +
+					"and an ID is one of the server that is\nasked; SERVER/ID is one of another.",
 				Example: "  sop-chat admin kick eve\n      disconnects the client with that name",
 			},
 			flags: func(flags *pflag.FlagSet, r *admin.Request) {
@@ -191,12 +195,12 @@ func adminCommands() []*adminCommand {
 				Short: "Bans an address or a network, and disconnects its clients.",
 				Long: "\nNETWORK is an address, such as 192.0.2.66, or a network, such as 192.0.2.0/24. An\n" +
 					"address of IPv6 stands for its network of 64 bits, in which one machine can have every\n" +
-					"address. Bans are gone when the server ends; --deny is for good.",
+					"address. Bans are gone when the server ends, but not those of a cluster, which hold at all\nits servers; --deny is for good.",
 				Example: "  sop-chat admin ban 192.0.2.66 --for 1h --reason spam\n      bans an address for an hour",
 			},
 			flags: func(flags *pflag.FlagSet, r *admin.Request) {
 				define(flags, &r.For, "for", "D", "", banTime,
-					`For how long: 30m, 12h, 7d. Without it, until 'unban', or until the server ends.`)
+					`For how long: 30m, 12h, 7d. Without it, until 'unban', or until the server ends, if that is in no cluster.`)
 				reason(flags, r)
 			},
 			arguments: network,
@@ -205,7 +209,7 @@ func adminCommands() []*adminCommand {
 			Command: cobra.Command{
 				Use:     "unban [flags] NETWORK",
 				Short:   "Removes bans, those for wrong keys too.",
-				Long:    "\nNETWORK is the address or the network that 'bans' shows. Of a network, the addresses\nin it that the server has banned for wrong keys are let in again, too.",
+				Long:    "\nNETWORK is the address or the network that 'bans' shows. Of a network, the addresses\nin it that the server has banned for wrong keys are let in again, too. In a cluster, this is\nso at all servers.",
 				Example: "  sop-chat admin unban 192.0.2.66\n      lets an address in again",
 			},
 			arguments: network,
@@ -239,7 +243,7 @@ func adminCommands() []*adminCommand {
 			Command: cobra.Command{
 				Use:     "rooms [flags]",
 				Short:   "Shows the rooms.",
-				Long:    "\nSTATE is open, pressed if floods are slowed down because a reader lags, or held if\nnobody's messages are taken until it goes on.",
+				Long:    "\nIn a cluster, CLIENTS are those of the server that is asked.\nSTATE is open, pressed if floods are slowed down because a reader lags, or held if\nnobody's messages are taken until it goes on.",
 				Example: "  sop-chat admin rooms\n      shows all rooms",
 			},
 		},
@@ -250,7 +254,7 @@ func adminCommands() []*adminCommand {
 				Long: "\nThe key is asked for, or read from standard input: on the command line all users of\n" +
 					"the machine could see it. Where commands are typed at the server, KEY follows ROOM. The\n" +
 					"key is in force until the server ends, or until SIGHUP or 'reload' has the file of the\n" +
-					"rooms read again. The only room without a name is called main.",
+					"rooms read again. The only room without a name is called main. In a cluster, each server\nneeds the new key.",
 				Example: "  openssl rand -hex 8 | tee key.txt | sop-chat admin rekey main\n      gives the room a random key, and keeps that in a file",
 			},
 			flags: func(flags *pflag.FlagSet, r *admin.Request) {

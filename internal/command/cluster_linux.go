@@ -56,8 +56,9 @@ type clusterLink struct {
 }
 
 // openCluster finds the stream of the cluster, for which it waits until ctx is done, and makes
-// the server's name its own. former is what the program before has left.
-func openCluster(ctx context.Context, o serveOptions, s *server.Server, former *cluster.State, logger *slog.Logger) (*clusterLink, error) {
+// the server's name its own. former is what the link of the program before has left, and bans
+// what that had yet to tell NATS.
+func openCluster(ctx context.Context, o serveOptions, s *server.Server, former *cluster.State, bans []cluster.Ban, logger *slog.Logger) (*clusterLink, error) {
 	l := &clusterLink{options: o.cluster, server: s, ending: ctx, logger: logger}
 	if !o.cluster.isOn() {
 		return l, nil
@@ -80,7 +81,7 @@ func openCluster(ctx context.Context, o serveOptions, s *server.Server, former *
 		l.close()
 		return nil, fmt.Errorf("--cluster: %w", err)
 	}
-	l.peers = newClusterPeers(c.server, l.stream, s, logger)
+	l.peers = newClusterPeers(c.server, l.stream, s, bans, logger)
 	return l, nil
 }
 
@@ -193,8 +194,8 @@ func (r *relayedRoom) BeginAt(number, epoch uint64) {
 	r.err = errors.Join(err, r.follow())
 }
 
-// start has the link run. fail ends the server, and replace opens the rooms anew.
-func (l *clusterLink) start(fail context.CancelCauseFunc, replace func() error) {
+// start has the link run. The operator does what those of other servers ask for, fail ends the server, and replace opens the rooms anew.
+func (l *clusterLink) start(a *operator, fail context.CancelCauseFunc, replace func() error) {
 	if !l.isOn() {
 		return
 	}
@@ -212,7 +213,7 @@ func (l *clusterLink) start(fail context.CancelCauseFunc, replace func() error) 
 		}
 	})
 	l.helpers.Go(func() { l.watch(ctx) })
-	l.peers.start()
+	l.peers.start(a)
 	l.run()
 }
 
@@ -349,6 +350,14 @@ func (l *clusterLink) pause() (*cluster.State, error) {
 		return nil, errBroken
 	}
 	return link.State(), nil
+}
+
+// bansToTell returns what NATS has yet to be told of bans.
+func (l *clusterLink) bansToTell() []cluster.Ban {
+	if !l.isOn() {
+		return nil
+	}
+	return l.peers.leftToTell()
 }
 
 // resume ends a pause.

@@ -455,7 +455,7 @@ func (c *commandLine) arguments(command, before string) (all []string) {
 			all = append(all, string(console.EscapeName(nil, []byte(m.Name))), strconv.FormatUint(m.ID, 10))
 		}
 	case command == "unban":
-		for _, ban := range bansOf(c.operator.origins.Bans(time.Now())) {
+		for _, ban := range c.operator.bansOf(c.operator.origins.Bans(time.Now())) {
 			all = append(all, ban.Network)
 		}
 	case command == "loglevel":

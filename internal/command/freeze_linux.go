@@ -58,7 +58,7 @@ func (u *upgrader) freeze(ctx context.Context, leave func(*handover.State) error
 		return err
 	}
 	defer u.cluster.resume()
-	leaves := left{Since: time.Now().UnixNano(), Rekeyed: rekeyed, Cluster: link}
+	leaves := left{Since: time.Now().UnixNano(), Rekeyed: rekeyed, Cluster: link, Bans: u.cluster.bansToTell()}
 	state, err := u.server.Freeze(func() error { return u.flush(ctx, &leaves) })
 	if err != nil {
 		return err

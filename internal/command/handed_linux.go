@@ -43,6 +43,7 @@ type left struct {
 	Console  console.Former  `json:"console"`
 	Rekeyed  []rekeyedRoom   `json:"rekeyed,omitempty"`
 	Cluster  *cluster.State  `json:"cluster,omitempty"`
+	Bans     []cluster.Ban   `json:"bans,omitempty"` // that NATS has yet to be told
 }
 
 // A fixedOption is one that takes a restart to change.
@@ -226,6 +227,14 @@ func (i *inheritance) cluster() *cluster.State {
 		return nil
 	}
 	return i.Cluster
+}
+
+// bans returns what NATS has yet to be told of bans.
+func (i *inheritance) bans() []cluster.Ban {
+	if i == nil {
+		return nil
+	}
+	return i.Bans
 }
 
 // mentions returns those that have yet to be posted.

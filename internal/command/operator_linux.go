@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -15,12 +14,9 @@ import (
 	"time"
 
 	"sop-chat/internal/admin"
-	"sop-chat/internal/console"
-	"sop-chat/internal/english"
 	"sop-chat/internal/limit"
 	"sop-chat/internal/metrics"
 	"sop-chat/internal/origin"
-	"sop-chat/internal/repeat"
 	"sop-chat/internal/server"
 	"sop-chat/internal/wire"
 )
@@ -31,8 +27,9 @@ type operator struct {
 	server   *server.Server
 	origins  *origin.Table
 	level    *slog.LevelVar
-	reloads  reloads  // nil: there is nothing to be read again
-	upgrades upgrades // nil: the server can't be upgraded
+	reloads  reloads       // nil: there is nothing to be read again
+	upgrades upgrades      // nil: the server can't be upgraded
+	peers    *clusterPeers // the other servers; nil: there is no cluster
 	rekeyed  *rekeyedRooms
 	rereads  bool // the file of the rooms, which has their keys
 	counted  metrics.Config
@@ -57,7 +54,7 @@ type upgrades interface {
 // newOperator returns an operator of a server.
 func newOperator(o *serveOptions, p Process, s *server.Server, origins *origin.Table, open *openRooms, reload *reloader, counted metrics.Config, logger *slog.Logger) *operator {
 	a := &operator{
-		server: s, origins: origins, level: o.logged, rekeyed: open.rekeyed, rereads: open.rereads, counted: counted,
+		server: s, origins: origins, level: o.logged, peers: open.cluster.peers, rekeyed: open.rekeyed, rereads: open.rereads, counted: counted,
 		began: time.Now(), build: p.Build, logger: logger,
 	}
 	if o.rereads(p) {
@@ -72,16 +69,9 @@ var questions = []string{"who", "bans", "rooms", "stats"}
 // do does what an operator asks for, and logs it. What changes something is logged whatever
 // the level is.
 func (a *operator) do(ctx context.Context, by admin.Actor, r admin.Request) (admin.Result, error) {
-	attrs := append([]slog.Attr{slog.String("command", r.Command), slog.String(actorKey, by.String())}, about(r)...)
-	log := func() {
-		level := max(slog.LevelInfo, a.level.Level())
-		if slices.Contains(questions, r.Command) || r.Command == "loglevel" && r.Level == "" {
-			level = slog.LevelDebug
-		}
-		a.logger.LogAttrs(ctx, level, "an operator acts", attrs...)
-	}
+	isQuestion := slices.Contains(questions, r.Command) || r.Command == "loglevel" && r.Level == ""
 	if r.Command == "upgrade" {
-		log() // if it succeeds, nobody is there to do so
+		a.log(ctx, by.String(), r, isQuestion, nil) // if it succeeds, nobody is there to do so
 		return a.act(ctx, by, r)
 	}
 	select { // who asks while the program is replaced does not notice
@@ -90,11 +80,21 @@ func (a *operator) do(ctx context.Context, by admin.Actor, r admin.Request) (adm
 	}
 	defer a.requests.Begin()()
 	result, err := a.act(ctx, by, r)
-	if err != nil {
-		attrs = append(attrs, slog.Any("refused", err))
-	}
-	log()
+	a.log(ctx, by.String(), r, isQuestion, err)
 	return result, err
+}
+
+// log logs what an operator asked for, and why it was refused if it was.
+func (a *operator) log(ctx context.Context, by string, r admin.Request, isQuestion bool, refused error) {
+	attrs := append([]slog.Attr{slog.String("command", r.Command), slog.String(actorKey, by)}, about(r)...)
+	if refused != nil {
+		attrs = append(attrs, slog.Any("refused", refused))
+	}
+	level := max(slog.LevelInfo, a.level.Level())
+	if isQuestion {
+		level = slog.LevelDebug
+	}
+	a.logger.LogAttrs(ctx, level, "an operator acts", attrs...)
 }
 
 // about returns what the log says of a request: all but a key.
@@ -125,15 +125,15 @@ func about(r admin.Request) (attrs []slog.Attr) {
 func (a *operator) act(ctx context.Context, by admin.Actor, r admin.Request) (admin.Result, error) {
 	switch r.Command {
 	case "who":
-		return a.who(ctx, r)
+		return a.who(ctx, by, r)
 	case "kick":
-		return a.kick(ctx, r)
+		return a.kick(ctx, by, r)
 	case "ban":
 		return a.ban(ctx, by, r)
 	case "unban":
-		return a.unban(r)
+		return a.unban(ctx, by, r)
 	case "bans":
-		return a.bans(), nil
+		return a.bans(ctx, by), nil
 	case "say":
 		return a.say(ctx, r)
 	case "rooms":
@@ -158,33 +158,6 @@ func (a *operator) act(ctx context.Context, by admin.Actor, r admin.Request) (ad
 	return nil, fmt.Errorf("there is no command %q", r.Command)
 }
 
-func (a *operator) who(ctx context.Context, r admin.Request) (admin.Result, error) {
-	who := server.Who{}
-	if r.Room != "" {
-		var err error
-		if who.Room, err = a.room(r.Room); err != nil {
-			return nil, err
-		}
-	}
-	members, err := a.server.Members(ctx, who)
-	return &admin.Clients{Clients: clientsOf(members)}, err
-}
-
-// clientsOf returns members as they are shown, in the order of their IDs.
-func clientsOf(members []server.Member) []admin.Client {
-	slices.SortFunc(members, func(a, b server.Member) int { return cmp.Compare(a.ID, b.ID) })
-	clients := make([]admin.Client, len(members))
-	for i, m := range members {
-		c := &clients[i]
-		*c = admin.Client{ID: m.ID, Room: shownRoomName(m.Room), Address: m.Addr.String(), Connection: "tcp", Label: m.Label, Unsent: m.Unsent}
-		c.SetName(m.Name)
-		if m.WebSocket {
-			c.Connection = "websocket"
-		}
-	}
-	return clients
-}
-
 // shownRoomName returns the name of a room as operators know it.
 func shownRoomName(name string) string { return cmp.Or(name, roomName) }
 
@@ -205,145 +178,6 @@ func (a *operator) room(name string) (*server.Room, error) {
 		return nil, fmt.Errorf("there is no room %q; 'rooms' shows those that there are", name)
 	}
 	return nil, fmt.Errorf("there is no room %q; there is %s", name, strings.Join(names, ", "))
-}
-
-func (a *operator) kick(ctx context.Context, r admin.Request) (admin.Result, error) {
-	if r.Target == "" { // perhaps of a variable that is not set
-		return nil, errors.New("the client is missing: give its ID, its name or its address; one without a name has an ID")
-	}
-	who := server.Who{}
-	if r.Room != "" {
-		var err error
-		if who.Room, err = a.room(r.Room); err != nil {
-			return nil, err
-		}
-	}
-	all, err := a.server.Members(ctx, who)
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := choose(all, r.Target, r.All)
-	if err != nil {
-		return nil, err
-	}
-	who.IDs = make([]uint64, len(chosen))
-	for i, m := range chosen {
-		who.IDs[i] = m.ID
-	}
-	slices.Sort(who.IDs)
-	kicked, err := a.server.Kick(ctx, who, r.Reason)
-	if err == nil && len(kicked) == 0 {
-		err = fmt.Errorf("%q has left", r.Target)
-	}
-	return &admin.Kicked{Clients: clientsOf(kicked)}, err
-}
-
-// choose returns the members that an operator means.
-func choose(members []server.Member, target string, all bool) ([]server.Member, error) {
-	having := func(has func(*server.Member) bool) (some []server.Member) {
-		for i := range members {
-			if has(&members[i]) {
-				some = append(some, members[i])
-			}
-		}
-		return some
-	}
-	if id, err := strconv.ParseUint(target, 10, 64); err == nil {
-		if some := having(func(m *server.Member) bool { return m.ID == id }); len(some) > 0 {
-			return some, nil
-		}
-	}
-	if at, err := netip.ParseAddrPort(target); err == nil {
-		if some := having(func(m *server.Member) bool { return m.Addr == at }); len(some) > 0 {
-			return some, nil
-		}
-	}
-	if addr, err := netip.ParseAddr(target); err == nil {
-		addr = addr.Unmap()
-		if some := having(func(m *server.Member) bool { return m.Addr.Addr().Unmap() == addr }); len(some) > 0 {
-			return some, nil
-		}
-	}
-	named := having(func(m *server.Member) bool {
-		return m.Name == target || string(console.EscapeName(nil, []byte(m.Name))) == target
-	})
-	switch {
-	case len(named) == 0:
-		return nil, fmt.Errorf("there is no client %q; 'who' shows those that there are", target)
-	case len(named) > 1 && !all:
-		var ids []string
-		for _, c := range clientsOf(named) {
-			ids = append(ids, fmt.Sprintf("%d (%s in %s)", c.ID, c.Address, c.Room))
-		}
-		const few = 5
-		if len(ids) > few {
-			ids = append(ids[:few], "…")
-		}
-		return nil, fmt.Errorf("%s have the name %q: %s; give one's ID, or --all", english.Count(len(named), "client"), target, strings.Join(ids, ", "))
-	}
-	return named, nil
-}
-
-func (a *operator) ban(ctx context.Context, by admin.Actor, r admin.Request) (admin.Result, error) {
-	network, err := origin.ParseNetwork(r.Network)
-	if err != nil {
-		return nil, err
-	}
-	if err := server.CheckReason(r.Reason); err != nil {
-		return nil, err
-	}
-	listed := origin.Listed{Network: network, Reason: r.Reason, By: by.String()}
-	if r.For != "" {
-		for_, err := age(r.For)
-		if err != nil {
-			return nil, err
-		}
-		listed.Until = time.Now().Add(for_)
-	}
-	if err := a.origins.Ban(listed, time.Now()); err != nil {
-		return nil, err
-	}
-	members, err := a.server.KickBanned(ctx, network, r.Reason)
-	return &admin.Banned{Ban: banOf(listed), Clients: clientsOf(members)}, err
-}
-
-// banOf returns a ban as it is shown.
-func banOf(l origin.Listed) admin.Ban {
-	b := admin.Ban{Network: repeat.Name(l.Network), Keys: l.Keys, Reason: l.Reason, By: l.By}
-	if !l.Until.IsZero() {
-		until := l.Until.Round(0).UTC()
-		b.Until = &until
-	}
-	return b
-}
-
-func bansOf(all []origin.Listed) []admin.Ban {
-	bans := make([]admin.Ban, len(all))
-	for i, l := range all {
-		bans[i] = banOf(l)
-	}
-	return bans
-}
-
-func (a *operator) bans() admin.Result {
-	return &admin.Bans{Bans: bansOf(a.origins.Bans(time.Now()))}
-}
-
-func (a *operator) unban(r admin.Request) (admin.Result, error) {
-	network, err := origin.ParseNetwork(r.Network)
-	if err != nil {
-		return nil, err
-	}
-	removed := a.origins.Unban(network, time.Now())
-	if len(removed) == 0 {
-		for _, l := range a.origins.Bans(time.Now()) {
-			if l.Network.Overlaps(network) {
-				return nil, fmt.Errorf("%s is not banned, but %s is", repeat.Name(network), repeat.Name(l.Network))
-			}
-		}
-		return nil, fmt.Errorf("%s is not banned; 'bans' shows what is", repeat.Name(network))
-	}
-	return &admin.Unbanned{Bans: bansOf(removed)}, nil
 }
 
 func (a *operator) say(ctx context.Context, r admin.Request) (admin.Result, error) {
@@ -419,10 +253,15 @@ func (a *operator) rooms() admin.Result {
 		case log.Pressed():
 			state = "pressed"
 		}
-		rooms.Rooms = append(rooms.Rooms, admin.Room{
+		shown := admin.Room{
 			Name: shownRoomName(room.Name()), Clients: room.Clients(), MaxClients: room.MaxClients(),
 			Messages: log.Number(log.Head()) - 1, State: state,
-		})
+		}
+		if a.peers != nil {
+			everywhere := shown.Clients + int64(a.peers.Clients(room.Name()))
+			shown.ClusterClients = &everywhere
+		}
+		rooms.Rooms = append(rooms.Rooms, shown)
 	}
 	return rooms
 }
@@ -453,6 +292,9 @@ func (a *operator) rekey(r admin.Request) (admin.Result, error) {
 		return nil, err
 	}
 	result := &admin.Rekeyed{Room: shownRoomName(room.Name()), Disconnected: r.Disconnect, Notes: []string{notes}}
+	if a.peers != nil {
+		result.Notes = append(result.Notes, "the key is another one at this server only; the other servers of the cluster have the former one until it is changed at each of them")
+	}
 	if r.Disconnect {
 		a.server.Disconnect(room)
 	}

@@ -3,74 +3,17 @@ package command
 import (
 	"errors"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"sop-chat/internal/admin"
-	"sop-chat/internal/broadcast"
 	"sop-chat/internal/chattest"
 	"sop-chat/internal/metrics"
 	"sop-chat/internal/origin"
 	"sop-chat/internal/rooms"
 	"sop-chat/internal/server"
 )
-
-// member returns a member with a number, a name and an address.
-func memberOf(id uint64, name, at string) server.Member {
-	return server.Member{Sender: broadcast.Sender{ID: id, Name: name, Addr: netip.MustParseAddrPort(at)}, Room: "a"}
-}
-
-// An operator means one client by its ID, its name as it is or as it is shown, or its
-// address; and several only if all of them are meant for certain.
-func TestChoose(t *testing.T) {
-	members := []server.Member{
-		memberOf(1, "alice", "192.0.2.1:1000"),
-		memberOf(2, "eve", "192.0.2.66:1000"),
-		memberOf(3, "eve", "192.0.2.66:2000"),
-		memberOf(4, "1", "192.0.2.4:1000"),
-		memberOf(5, "\x1b[2J", "[2001:db8::1]:1000"),
-		memberOf(6, "", "[::ffff:192.0.2.6]:1000"),
-		memberOf(7, "192.0.2.1", "192.0.2.7:1000"),
-		memberOf(8, "77", "192.0.2.8:1000"),
-	}
-	for _, test := range []struct {
-		target string
-		all    bool
-		want   string // IDs, or the beginning of an error
-	}{
-		{"alice", false, "1"},
-		{"1", false, "1"},
-		{"77", false, "8"},
-		{"3", false, "3"},
-		{"eve", false, `2 clients have the name "eve": 2 (192.0.2.66:1000 in a), 3 (192.0.2.66:2000 in a); give one's ID, or --all`},
-		{"eve", true, "2 3"},
-		{"192.0.2.66", false, "2 3"},
-		{"192.0.2.66:2000", false, "3"},
-		{"192.0.2.6", false, "6"},
-		{"2001:db8::1", false, "5"},
-		{`\x1b[2J`, false, "5"},
-		{"\x1b[2J", false, "5"},
-		{`""`, false, "6"},
-		{"192.0.2.1", false, "1"},
-		{"Alice", false, `there is no client "Alice"; 'who' shows those that there are`},
-		{"9", false, `there is no client "9"`},
-		{"192.0.2.99", false, `there is no client "192.0.2.99"`},
-	} {
-		chosen, err := choose(members, test.target, test.all)
-		var got []string
-		for _, c := range clientsOf(chosen) {
-			got = append(got, string(rune('0'+c.ID)))
-		}
-		if err != nil {
-			got = []string{err.Error()}
-		}
-		if shown := strings.Join(got, " "); shown != test.want && (err == nil || !strings.HasPrefix(shown, test.want)) {
-			t.Errorf("%q, all %v: %s; want %s", test.target, test.all, shown, test.want)
-		}
-	}
-}
 
 // A reloads that is a function.
 type reloadFunc func() error

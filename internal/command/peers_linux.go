@@ -3,10 +3,13 @@ package command
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"sop-chat/internal/cluster"
+	"sop-chat/internal/origin"
 	"sop-chat/internal/server"
 )
 
@@ -18,48 +21,94 @@ const (
 	knownWait = 10 * time.Second
 )
 
+// A peerNetwork is how the servers of a cluster reach each other.
+type peerNetwork interface {
+	Run(ctx context.Context)
+	SetMembers(rooms map[string][]cluster.Member)
+	Clients(room string) int
+	Broadcast(ctx context.Context, kind string, data []byte, from ...string) ([]cluster.Answer, error)
+	SetBan(ctx context.Context, ban cluster.Ban) error
+	RemoveBan(ctx context.Context, key string) error
+}
+
+var _ peerNetwork = (*cluster.Peers)(nil)
+
 // clusterPeers is what a server of a cluster tells the others beside what is said, and hears
 // of them. Its methods may be called by any goroutine, but start and close by one.
 type clusterPeers struct {
-	*cluster.Peers
+	peerNetwork
+	name      string // this server's
 	server    *server.Server
+	operator  *operator   // set by start
 	connected func() bool // to NATS
 	logger    *slog.Logger
 
 	known     chan struct{} // closed when all bans are known
 	knownOnce sync.Once
+	hearing   map[string]cluster.Ban // those that NATS has, by their keys, until all are known; nil after that
 
 	mu     sync.Mutex
-	failed string // why nothing can be told or heard; "": it can
+	failed string                  // guarded by mu; why nothing can be told or heard; "": it can
+	toTell map[string]*cluster.Ban // guarded by mu; what NATS has yet to be told, by their keys
+	toEnd  []origin.Listed         // guarded by mu; of which there may be connections
 
-	since map[uint64]time.Time // when members were first seen, by their IDs; tellMembers has it
+	telling sync.Mutex           // held while NATS is told of bans
+	wake    chan struct{}        // has space; there is something in toEnd
+	since   map[uint64]time.Time // when members were first seen, by their IDs; tellMembers has it
 
 	running sync.WaitGroup
 	cancel  context.CancelFunc // nil: they do not run
 }
 
-// newClusterPeers returns the peers of a server with a name in the cluster of a stream.
-func newClusterPeers(name string, stream *cluster.NATS, s *server.Server, logger *slog.Logger) *clusterPeers {
-	p := &clusterPeers{server: s, connected: func() bool { return stream.State().Connected }, known: make(chan struct{}), logger: logger}
-	p.Peers = stream.Peers(cluster.PeersConfig{
-		Server: name, Failed: p.fails, Known: p.works,
+// newClusterPeers returns the peers of a server with a name in the cluster of a stream. toTell
+// is what the program before has not told NATS.
+func newClusterPeers(name string, stream *cluster.NATS, s *server.Server, toTell []cluster.Ban, logger *slog.Logger) *clusterPeers {
+	p := newPeers(name, s, func() bool { return stream.State().Connected }, toTell, logger)
+	p.peerNetwork = stream.Peers(cluster.PeersConfig{
+		Server: name, Do: p.do, Ban: p.hearBan, Known: p.works, Failed: p.fails,
 	})
 	return p
 }
 
-// start begins to tell and to hear, until close.
-func (p *clusterPeers) start() {
+// newPeers returns peers without a network.
+func newPeers(name string, s *server.Server, connected func() bool, toTell []cluster.Ban, logger *slog.Logger) *clusterPeers {
+	p := &clusterPeers{
+		name: name, server: s, connected: connected, logger: logger,
+		known: make(chan struct{}), hearing: make(map[string]cluster.Ban), toTell: make(map[string]*cluster.Ban), wake: make(chan struct{}, 1),
+	}
+	for _, b := range toTell {
+		p.leaveToTell(b)
+	}
+	return p
+}
+
+// serverName returns the name of this server in its cluster; "" if there is none.
+func (p *clusterPeers) serverName() string {
+	if p == nil {
+		return ""
+	}
+	return p.name
+}
+
+// start begins to tell and to hear, until close. An operator does what others ask for.
+func (p *clusterPeers) start(a *operator) {
+	p.operator = a
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	p.running.Go(func() { p.Run(ctx) })
 	p.running.Go(func() { p.tellMembers(ctx) })
+	p.running.Go(func() { p.tendBans(ctx) })
 }
 
 // close ends that. The others are told that nobody is here any more.
 func (p *clusterPeers) close() {
-	if p.cancel != nil {
-		p.cancel()
-		p.running.Wait()
+	if p.cancel == nil {
+		return
+	}
+	p.cancel()
+	p.running.Wait()
+	if n := len(p.leftToTell()); n > 0 {
+		p.logger.Error("NATS was not told of bans that were made or removed here, so they do not hold at other servers", "count", n)
 	}
 }
 
@@ -73,8 +122,16 @@ func (p *clusterPeers) waitKnown(ctx context.Context) {
 	}
 }
 
-// works is told that the others are told and heard.
+// works is told that the others are told and heard, and that all bans are known.
 func (p *clusterPeers) works() {
+	isFirst := false
+	select {
+	case <-p.known:
+	default:
+		isFirst = true
+	}
+	p.apply(slices.Collect(maps.Values(p.hearing)), isFirst)
+	p.hearing = nil
 	p.knownOnce.Do(func() { close(p.known) })
 	p.mu.Lock()
 	failed := p.failed != ""
@@ -88,6 +145,7 @@ func (p *clusterPeers) works() {
 // fails is told why they are not. It is logged once while that is so, and not at all while
 // NATS is away, which is logged elsewhere.
 func (p *clusterPeers) fails(err error) {
+	p.hearing = make(map[string]cluster.Ban) // all are told again
 	if !p.connected() {
 		return
 	}

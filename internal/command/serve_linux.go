@@ -90,7 +90,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	handed.closeOthers(logger)
 	service := newService(p, logger)
 	waited := service.extend("waiting for the cluster's stream")
-	link, err := openCluster(ctx, o, s, former.cluster(), logger)
+	link, err := openCluster(ctx, o, s, former.cluster(), former.bans(), logger)
 	waited()
 	if err != nil {
 		if ctx.Err() != nil { // while it waited
@@ -176,7 +176,7 @@ func serve(ctx context.Context, o serveOptions, p Process, reread <-chan struct{
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	link.start(fail, func() error { return open.reopen(ctx, reload) })
+	link.start(operator, fail, func() error { return open.reopen(ctx, reload) })
 	link.catchUp(ctx)
 	served := s.Serve(closeFirst(closeFirst(closeFirst(closeFirst(closeFirst(ctx, u.stop), ending), secure.stopAccepting), site.close), link.finish))
 	stopReloading() // before the history takes no more rooms

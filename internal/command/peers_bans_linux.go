@@ -1,0 +1,267 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"sop-chat/internal/cluster"
+	"sop-chat/internal/english"
+	"sop-chat/internal/origin"
+	"sop-chat/internal/repeat"
+	"sop-chat/internal/server"
+)
+
+// The bans of operators are kept by NATS, so that they hold at all servers of a cluster, those
+// that start later too. What NATS has yet to be told, because it is away, is kept here until
+// then, and what NATS says of the same networks does not count meanwhile.
+
+const (
+	// bansInterval is how often it is tried to tell what NATS has yet to be told.
+	bansInterval = time.Second
+	// bansWait is how long NATS may take to answer.
+	bansWait = 2 * time.Second
+	// mostLogged is how many bans that change at the same time are logged one by one.
+	mostLogged = 20
+)
+
+// A keptBan is what is kept with a ban.
+type keptBan struct {
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by"` // the operator
+	Server string `json:"server"`
+}
+
+// keptOf returns a ban as NATS keeps it.
+func (p *clusterPeers) keptOf(l origin.Listed) cluster.Ban {
+	data, err := json.Marshal(keptBan{l.Reason, l.By, p.name})
+	if err != nil { // strings can be encoded
+		panic(err)
+	}
+	return cluster.Ban{Key: l.Network.String(), Data: data, Until: l.Until}
+}
+
+// listedOf returns a ban that NATS keeps. One that was removed has no more than its network.
+func (p *clusterPeers) listedOf(b cluster.Ban) (l origin.Listed, err error) {
+	if l.Network, err = netip.ParsePrefix(b.Key); err != nil || l.Network != l.Network.Masked() {
+		return l, fmt.Errorf("%q is not a network", b.Key)
+	}
+	if b.Removed {
+		return l, nil
+	}
+	var kept keptBan
+	if err := json.Unmarshal(b.Data, &kept); err != nil {
+		return l, fmt.Errorf("what is kept of the ban of %s can't be understood: %w", l.Network, err)
+	}
+	if len(kept.By) > mostOfActor || server.CheckReason(kept.Reason) != nil {
+		return l, fmt.Errorf("the ban of %s has a reason or a name that is too long", l.Network)
+	}
+	l.Until, l.Reason, l.By = b.Until, kept.Reason, kept.By
+	if kept.Server != p.name {
+		l.By = actorAt(kept.By, kept.Server)
+	}
+	return l, nil
+}
+
+// keep has NATS be told of a ban that holds here.
+func (p *clusterPeers) keep(l origin.Listed) { p.leaveToTell(p.keptOf(l)) }
+
+// lift has NATS be told that a ban was removed here.
+func (p *clusterPeers) lift(network netip.Prefix) {
+	p.leaveToTell(cluster.Ban{Key: network.String(), Removed: true})
+}
+
+func (p *clusterPeers) leaveToTell(b cluster.Ban) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.toTell[b.Key] = &b
+}
+
+// leftToTell returns what NATS has yet to be told.
+func (p *clusterPeers) leftToTell() []cluster.Ban {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []cluster.Ban
+	for _, key := range slices.Sorted(maps.Keys(p.toTell)) {
+		all = append(all, *p.toTell[key])
+	}
+	return all
+}
+
+// tell tells NATS what it has yet to be told, until an error.
+func (p *clusterPeers) tell(ctx context.Context) error {
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	for _, b := range p.leftToTell() {
+		var err error
+		switch {
+		case !p.connected():
+			err = cluster.ErrAway
+		case b.Removed:
+			err = p.RemoveBan(ctx, b.Key)
+		case b.Until.IsZero() || time.Now().Before(b.Until):
+			err = p.SetBan(ctx, b)
+		}
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		if now := p.toTell[b.Key]; now != nil && isSame(*now, b) { // and not another one meanwhile
+			delete(p.toTell, b.Key)
+		}
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+func isSame(a, b cluster.Ban) bool {
+	return a.Key == b.Key && a.Removed == b.Removed && a.Until.Equal(b.Until) && string(a.Data) == string(b.Data)
+}
+
+// tellNow tells NATS what it has yet to be told. If that is not possible, it returns a note
+// that this holds here only for now.
+func (p *clusterPeers) tellNow(ctx context.Context, what string) (notes []string) {
+	ctx, cancel := context.WithTimeout(ctx, bansWait)
+	defer cancel()
+	if err := p.tell(ctx); err != nil {
+		notes = append(notes, fmt.Sprintf("%s, and at other servers that do not know yet as soon as NATS takes it: %v", what, err))
+	}
+	return notes
+}
+
+// untold returns a note on what NATS has yet to be told, if there is any.
+func (p *clusterPeers) untold() (notes []string) {
+	if n := len(p.leftToTell()); n > 0 {
+		notes = append(notes, english.Count(n, "change")+" made here has yet to reach NATS, and servers that start")
+	}
+	return notes
+}
+
+// hearBan is told of a ban that NATS keeps. It and works are called by one goroutine.
+func (p *clusterPeers) hearBan(b cluster.Ban) {
+	if p.hearing != nil { // all come that there are
+		p.hearing[b.Key] = b
+		return
+	}
+	p.apply([]cluster.Ban{b}, false)
+}
+
+// apply has bans hold here that NATS keeps, or not any more.
+func (p *clusterPeers) apply(bans []cluster.Ban, isFirst bool) {
+	var set []origin.Listed
+	var lift []netip.Prefix
+	p.mu.Lock()
+	bans = slices.DeleteFunc(bans, func(b cluster.Ban) bool { return p.toTell[b.Key] != nil })
+	p.mu.Unlock()
+	for _, b := range bans {
+		switch l, err := p.listedOf(b); {
+		case err != nil:
+			p.logger.Warn("a ban of the cluster does not hold here", "error", err)
+		case b.Removed:
+			lift = append(lift, l.Network)
+		default:
+			set = append(set, l)
+		}
+	}
+	now := time.Now()
+	lifted := p.operator.origins.Lift(lift, now)
+	changed, err := p.operator.origins.BanAll(set, now)
+	if err != nil {
+		p.logger.Warn("some bans of the cluster do not hold here", "error", err)
+	}
+	switch {
+	case isFirst || len(changed)+len(lifted) > mostLogged:
+		if len(changed)+len(lifted) > 0 {
+			p.logger.Info("bans of the cluster hold here", "new", len(changed), "removed", len(lifted))
+		}
+	default:
+		for _, l := range changed {
+			p.logger.Info("a ban of the cluster holds here", "network", repeat.Name(l.Network), actorKey, l.By, "reason", l.Reason)
+		}
+		for _, l := range lifted {
+			p.logger.Info("a ban of the cluster is removed", "network", repeat.Name(l.Network))
+		}
+	}
+	if len(changed) > 0 {
+		p.mu.Lock()
+		p.toEnd = append(p.toEnd, changed...)
+		p.mu.Unlock()
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// tendBans tells NATS what it has yet to be told, and ends the connections from networks that
+// are banned elsewhere.
+func (p *clusterPeers) tendBans(ctx context.Context) {
+	ticker := time.NewTicker(bansInterval)
+	defer ticker.Stop()
+	select {
+	case <-p.server.Serving():
+	case <-ctx.Done():
+		return
+	}
+	for {
+		p.endBanned(ctx)
+		if p.connected() {
+			asked, cancel := context.WithTimeout(ctx, bansWait)
+			if err := p.tell(asked); err != nil && ctx.Err() == nil {
+				p.logger.Log(ctx, slog.LevelDebug, "NATS does not take the bans of operators", "error", err)
+			}
+			cancel()
+		}
+		select {
+		case <-p.wake:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// endBanned ends the connections from networks that are banned elsewhere.
+func (p *clusterPeers) endBanned(ctx context.Context) {
+	p.mu.Lock()
+	all := p.toEnd
+	p.toEnd = nil
+	p.mu.Unlock()
+	if len(all) > mostLogged { // as after a start, or a long time without NATS
+		all = p.withMembers(ctx, all)
+	}
+	for _, l := range all {
+		if _, err := p.server.KickBanned(ctx, l.Network, l.Reason); err != nil && ctx.Err() == nil {
+			p.logger.Warn("clients that are banned are not disconnected", "network", repeat.Name(l.Network), "error", err)
+		}
+	}
+}
+
+// withMembers returns those bans of which there are members. A connection that is none yet is
+// refused when it gives its key.
+func (p *clusterPeers) withMembers(ctx context.Context, bans []origin.Listed) []origin.Listed {
+	members, err := p.server.Members(ctx, server.Who{})
+	if err != nil {
+		return nil
+	}
+	banned := make(map[netip.Addr]bool)
+	for _, m := range members {
+		addr := m.Addr.Addr().Unmap().WithZone("")
+		if v, _ := p.operator.origins.Banned(addr, time.Now()); v == origin.Barred {
+			banned[addr] = true
+		}
+	}
+	return slices.DeleteFunc(bans, func(l origin.Listed) bool {
+		for addr := range banned {
+			if l.Network.Contains(addr) {
+				return false
+			}
+		}
+		return true
+	})
+}
