@@ -129,6 +129,7 @@ type Conn struct {
 	Client         uint64  `json:"client,omitempty"` // which one it says it is; 0: it does not
 	Pass           *Pass   `json:"pass,omitempty"`   // the key of a person by which it came
 	HasName        bool    `json:"has_name,omitempty"`
+	NamedSince     int64   `json:"named_since,omitempty"` // ms since 1970; 0: it was not kept
 }
 
 // Frames are what is kept of a WebSocket while something is incomplete.

@@ -50,7 +50,7 @@ func example() *State {
 	outgoing.First = 1
 	conn := Conn{
 		FD: 12, Sender: 1, Framing: 2, Message: []byte("part\x00"), Greeting: []byte("welcome"), UserTimeoutOff: true, Client: 99,
-		Pass: &Pass{Label: []byte("ann"), Room: "main", ID: []byte("id")}, HasName: true,
+		Pass: &Pass{Label: []byte("ann"), Room: "main", ID: []byte("id")}, HasName: true, NamedSince: 1_700_000_000_123,
 		Frames: &Frames{
 			Decoder:  websocket.SavedDecoder{Key: 1, Left: 2, Before: 3, Header: []byte{0x89, 0x85, 1, 2, 3, 4}, Fragmented: true, PongDue: true, HasControl: true, Control: []byte("abc")},
 			Received: []byte("r"), Out: []byte("o"), End: 3 * wire.Size, Unanswered: 1, Target: 1, Ended: true, Status: 1000, Violation: "rule",
@@ -101,6 +101,7 @@ func example() *State {
 func firstExample() *State {
 	s := example()
 	s.Rooms[0].Outgoing, s.Rooms[0].Returned, s.Rooms[0].Left, s.Members[0].Said = nil, 0, nil, 0
+	s.Members[0].NamedSince = 0
 	return s
 }
 

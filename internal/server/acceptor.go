@@ -236,10 +236,10 @@ func (a *acceptor) add(from Adopted) {
 }
 
 // isFullFor reports whether no client with what it has of a room could be let in: all
-// rooms are full, and it has no former connection whose slot it takes.
+// rooms are full, and it has no former connection whose slot it takes, here or elsewhere.
 func (a *acceptor) isFullFor(has Since) bool {
 	only, isFull := a.rooms.full()
-	return isFull && !(has.Client != 0 && a.identities.has(only, has.Client))
+	return isFull && !(has.Client != 0 && (a.identities.has(only, has.Client) || only.hasElsewhere(has.Client)))
 }
 
 // end has a connection closed that is no member yet, and returns its state.

@@ -63,6 +63,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		return c.state
 	}
 	a.judge(p, m.Text())
+	token := clientToken(p.has.Client)
 	switch {
 	case p.room == nil && !c.isWebSocket() && looksLikeTLS(m):
 		return a.refuse(p, m, causeTLS)
@@ -72,12 +73,13 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 		return a.refuse(p, m, causeDraining)
 	case !a.takeOver(p):
 		return c.state
-	case !p.room.enter():
+	case !p.room.enter(token):
 		return a.waitOrRefuse(p, m, causeFull)
-	case p.room.isServers(c.Name) || !p.room.names.take(c):
+	case p.room.isServers(c.Name) || !p.room.names.take(c, claim{a.wall.UnixMilli(), token}, p.room.others):
 		p.room.leave(c)
 		return a.waitOrRefuse(p, m, causeName)
 	}
+	p.room.elsewhere.Load().arrive(c, token)
 	a.inbox.count(p.room, 1)
 	a.counts.accepted++
 	a.announceAccepted(p, m)

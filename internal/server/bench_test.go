@@ -105,7 +105,7 @@ func (f *fanOut) join(framing framing) receiver {
 	if errno := f.loop.table.register(f.loop.kernel, c, netpoll.Readable); errno != 0 {
 		f.t.Fatal(errno)
 	}
-	f.room.enter()
+	f.room.enter(0)
 	f.loop.inbox.count(f.room, 1)
 	f.loop.admit(assignment{conn: c, room: f.room, join: f.room.log.Join(func() {})})
 	f.loop.audiences.settle()

@@ -46,6 +46,7 @@ var (
 	causeTLS        = cause{words: "speaks TLS, and this port does not", reason: unexpectedTLS, level: slog.LevelInfo, complete: true}
 	causeFull       = cause{words: "the room is full", reason: roomIsFull, level: slog.LevelInfo, complete: true}.telling(roomFull)
 	causeName       = cause{words: "somebody with this name, or one that looks like it, is in the room", reason: nameIsTaken, level: slog.LevelInfo, complete: true}.telling(nameTaken)
+	causeNameLost   = cause{words: "somebody with this name, or one that looks like it, was in the room before, at another server", reason: nameIsTaken, level: slog.LevelInfo, complete: true}.telling(nameTaken)
 	causeTimeout    = cause{words: "did not authenticate in time", reason: tooLate, level: slog.LevelInfo}
 	causeDelayed    = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", reason: tooLate, level: slog.LevelInfo}
 	causeDenied     = cause{words: "its address is not allowed any more", reason: addressDenied, level: slog.LevelInfo, reset: true}

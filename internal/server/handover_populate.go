@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -68,7 +69,7 @@ func (s *restoring) populate(r *running) (others []int) {
 // addMember adds a member to the loop that the acceptor chooses.
 func (s *restoring) addMember(r *running, m *restoredMember, room *Room) {
 	a, c := r.loops[0].acceptor, m.conn
-	s.enter(room, c, &m.Conn, a.inbox)
+	s.enter(r, room, c, &m.Conn)
 	to := a.choose(room)
 	if to != a.inbox {
 		a.inbox.count(room, -1)
@@ -84,12 +85,13 @@ func (s *restoring) addMember(r *running, m *restoredMember, room *Room) {
 }
 
 // enter has a connection take its slot and its name again, however many there may be now.
-func (s *restoring) enter(room *Room, c *conn, from *handover.Conn, at *inbox) {
+func (s *restoring) enter(r *running, room *Room, c *conn, from *handover.Conn) {
 	room.taken.Add(1)
 	if from.HasName {
-		room.names.take(c)
+		since := cmp.Or(from.NamedSince, r.loops[0].wall.UnixMilli())
+		room.names.take(c, claim{since, clientToken(from.Client)}, func() *otherClients { return nil }) // see Server.SettleNames
 	}
-	at.count(room, 1)
+	r.loops[0].inbox.count(room, 1)
 }
 
 // identify notes which client a connection is of, and by which pass it came.
@@ -214,7 +216,7 @@ func (s *restoring) addPending(r *running, a *acceptor, from *restoredPending) b
 	case e != nil:
 		p.room = s.rooms[e.Room]
 		p.join = s.join(p.room, e.Cursor)
-		s.enter(p.room, c, &from.Conn, a.inbox)
+		s.enter(r, p.room, c, &from.Conn)
 		s.identify(r, p.room, c, &from.Conn, nil)
 		c.state = echoing
 	case from.IsDelayed:

@@ -155,7 +155,9 @@ func (s *saver) conn(c *conn, room *Room) handover.Conn {
 	s.passes.mu.Unlock()
 	if room != nil {
 		room.names.mu.Lock()
-		_, saved.HasName = room.names.byConn[c]
+		var name takenName
+		name, saved.HasName = room.names.byConn[c]
+		saved.NamedSince = name.claim.since
 		room.names.mu.Unlock()
 	}
 	return saved

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"sop-chat/internal/broadcast"
@@ -24,6 +25,12 @@ type Member struct {
 	Label     string // of the pass by which it came; "" if it came by the key of the room
 	WebSocket bool
 	Unsent    int // messages that it has yet to be sent
+
+	// In a room that relays, Client is a number by which other servers know the client again
+	// if it comes to them, and 0 if there is none; and NamedSince is since when it has its
+	// name for itself, which is zero if others may have it, too.
+	Client     uint64
+	NamedSince time.Time
 }
 
 // A Who selects clients. All that is set has to fit; the zero Who selects all.

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -18,9 +19,24 @@ type takenNames struct {
 	by atomic.Pointer[Skeletons] // RoomConfig.UniqueNames; nil: any name may be taken
 
 	mu     sync.Mutex
-	byConn map[*conn][]string
+	byConn map[*conn]takenName
 	taken  map[string]struct{}
 }
+
+// A takenName is a name that a client has for itself.
+type takenName struct {
+	skeletons []string
+	claim
+}
+
+// A claim is which client has a name, and since when.
+type claim struct {
+	since  int64  // ms since 1970
+	client uint64 // see clientToken; 0: it does not say
+}
+
+// latest is since when a client has its name that has yet to get it: after all others.
+const latest = math.MaxInt64
 
 // lookBy sets what names look like; nil permits all.
 func (n *takenNames) lookBy(by Skeletons) {
@@ -32,8 +48,8 @@ func (n *takenNames) lookBy(by Skeletons) {
 }
 
 // take takes the name of a connection. It reports false if another has a name that looks
-// like it.
-func (n *takenNames) take(c *conn) bool {
+// like it, here or elsewhere.
+func (n *takenNames) take(c *conn, as claim, elsewhere func() *otherClients) bool {
 	by := n.by.Load()
 	if by == nil {
 		return true
@@ -46,10 +62,17 @@ func (n *takenNames) take(c *conn) bool {
 			return false
 		}
 	}
-	if n.taken == nil {
-		n.byConn, n.taken = make(map[*conn][]string), make(map[string]struct{})
+	// It is looked there under the lock: so what becomes known later is compared with this name, see Room.losers.
+	if e := elsewhere(); e != nil {
+		if e.isTaken(skeletons, claim{latest, as.client}) {
+			return false
+		}
+		as.since = min(as.since, e.since(skeletons, as.client))
 	}
-	n.byConn[c] = skeletons
+	if n.taken == nil {
+		n.byConn, n.taken = make(map[*conn]takenName), make(map[string]struct{})
+	}
+	n.byConn[c] = takenName{skeletons, as}
 	for _, s := range skeletons {
 		n.taken[s] = struct{}{}
 	}
@@ -60,8 +83,34 @@ func (n *takenNames) take(c *conn) bool {
 func (n *takenNames) free(c *conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, s := range n.byConn[c] {
+	for _, s := range n.byConn[c].skeletons {
 		delete(n.taken, s)
 	}
 	delete(n.byConn, c)
+}
+
+// since returns since when a connection has its name for itself, in milliseconds; 0 if it has
+// not.
+func (n *takenNames) since(c *conn) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.byConn[c].claim.since
+}
+
+// eachRun is how many names are looked at before others may take the lock.
+const eachRun = 256
+
+// each calls f with the names that are taken. Those that are taken or given back meanwhile may
+// be among them.
+func (n *takenNames) each(f func(*conn, *takenName)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	run := 0
+	for c, name := range n.byConn {
+		f(c, &name)
+		if run++; run%eachRun == 0 {
+			n.mu.Unlock()
+			n.mu.Lock()
+		}
+	}
 }

@@ -24,7 +24,7 @@ func TestTakenNames(t *testing.T) {
 				c := new(conn)
 				c.Name = rapid.SampledFrom([]string{"", "ian", "Ian", "lan", "IAN", "bob"}).Draw(t, "name")
 				isTaken := slices.ContainsFunc(in, func(other *conn) bool { return lookAlike(c.Name, other.Name) })
-				if got := names.take(c); got == isTaken {
+				if got := names.take(c, claim{}, nowhere); got == isTaken {
 					t.Fatalf("%q is taken: %v; among %v", c.Name, got, names.taken)
 				} else if got {
 					in = append(in, c)
@@ -82,3 +82,5 @@ func TestVerifyingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for %d messages", n, len(messages)/wire.Size)
 	}
 }
+
+func nowhere() *otherClients { return nil }

@@ -2,7 +2,11 @@
 
 package server
 
-import "sop-chat/internal/wire"
+import (
+	"time"
+
+	"sop-chat/internal/wire"
+)
 
 // A request asks a loop for its members, and to disconnect clients. It goes to the
 // acceptor's loop first, which hands it on when it has looked at all its connections. So
@@ -103,6 +107,12 @@ func (l *loop) memberOf(a *audience, c *conn) Member {
 	m := Member{Sender: c.Sender, Room: a.room.name, Label: l.passes.label(c), WebSocket: c.isWebSocket()}
 	if head := a.room.log.Head(); c.state == member && c.cursor < head {
 		m.Unsent = int((head - c.cursor + wire.Size - 1) / wire.Size)
+	}
+	if a.room.relay != nil {
+		m.Client = clientToken(l.identities.clientOf(c))
+		if since := a.room.names.since(c); since > 0 {
+			m.NamedSince = time.UnixMilli(since)
+		}
 	}
 	return m
 }

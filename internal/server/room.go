@@ -17,7 +17,8 @@ type RoomConfig struct {
 	// Key is what a client must give to get in, see wire.CheckKey. No other room has
 	// it.
 	Key string
-	// MaxClients is how many slots for clients the room has; 0 is no limit.
+	// MaxClients is how many slots for clients the room has; 0 is no limit. Clients at
+	// other servers take slots, too, see Server.SetElsewhere.
 	MaxClients int
 	// Backlog is how many bytes of messages the room keeps for clients that lag
 	// before its senders have to wait.
@@ -33,7 +34,7 @@ type RoomConfig struct {
 	// sender put there. That of a client that joined by a pass is its label.
 	VerifyNames bool
 	// UniqueNames says which names look alike. A client is refused whose name looks like
-	// that of one in the room; nil refuses none for its name.
+	// that of one in the room, at whichever server; nil refuses none for its name.
 	UniqueNames Skeletons
 	// Announce has the server say in the room who joins and who leaves.
 	Announce bool
@@ -61,18 +62,19 @@ type Epochs interface {
 // A Room is a key, a number of slots for clients, and the log of what is said in it.
 // Its methods may be called by any goroutine.
 type Room struct {
-	name   string
-	key    string // guarded by the rooms' lock
-	epochs Epochs
-	replay atomic.Int64
-	verify atomic.Bool // RoomConfig.VerifyNames
-	names  takenNames
-	slots  atomic.Int64 // 0: no limit
-	taken  atomic.Int64
-	rate   atomic.Pointer[rateLimit] // nil: there is none
-	at     []roomAt                  // by loop
-	log    *broadcast.Log
-	relay  *relay // nil: what is said is appended to log
+	name      string
+	key       string // guarded by the rooms' lock
+	epochs    Epochs
+	replay    atomic.Int64
+	verify    atomic.Bool // RoomConfig.VerifyNames
+	names     takenNames
+	slots     atomic.Int64 // 0: no limit
+	taken     atomic.Int64
+	rate      atomic.Pointer[rateLimit] // nil: there is none
+	elsewhere atomic.Pointer[elsewhere] // nil: there is no other server
+	at        []roomAt                  // by loop
+	log       *broadcast.Log
+	relay     *relay // nil: what is said is appended to log
 
 	arrivals  atomic.Pointer[arrivals]  // nil: nothing was ever to be announced
 	restraint atomic.Pointer[restraint] // nil: it was never pressed
@@ -122,7 +124,7 @@ func (r *Room) Restored() bool { return r.isRestored }
 // Replay returns how many of the last messages a client is sent when it joins.
 func (r *Room) Replay() int { return int(r.replay.Load()) }
 
-// Clients returns how many clients are in the room, or about to be.
+// Clients returns how many clients are in the room, or about to be, at this server.
 func (r *Room) Clients() int64 { return r.taken.Load() }
 
 // MaxClients returns how many may be; 0 is no limit.
@@ -135,10 +137,11 @@ func (r *Room) VerifiesNames() bool { return r.verify.Load() }
 // and its last client is gone, or when the server ends.
 func (r *Room) Log() *broadcast.Log { return r.log }
 
-// enter takes a slot and reports whether there was one.
-func (r *Room) enter() bool {
+// enter takes a slot for a client and reports whether there was one. The client is a
+// clientToken.
+func (r *Room) enter(client uint64) bool {
 	slots := r.slots.Load()
-	if taken := r.taken.Add(1); slots > 0 && taken > slots {
+	if taken := r.taken.Add(1); slots > 0 && taken+r.elsewhere.Load().count(client) > slots {
 		r.taken.Add(-1)
 		return false
 	}
@@ -149,6 +152,7 @@ func (r *Room) enter() bool {
 // about the connection.
 func (r *Room) leave(c *conn) {
 	r.names.free(c)
+	r.elsewhere.Load().leave(c)
 	r.taken.Add(-1)
 	r.closeLog()
 }
@@ -156,7 +160,7 @@ func (r *Room) leave(c *conn) {
 // full reports whether no slot is left.
 func (r *Room) full() bool {
 	slots := r.slots.Load()
-	return slots > 0 && r.taken.Load() >= slots
+	return slots > 0 && r.taken.Load()+r.elsewhere.Load().count(0) >= slots
 }
 
 // closeAt is called by each loop when it has nobody in a closing room and lets nobody in

@@ -24,7 +24,7 @@ func TestLogEndsLast(t *testing.T) {
 		_, err := follower.Next(asked, make([]broadcast.Entry, 1))
 		return errors.Is(err, io.EOF)
 	}
-	room.enter()
+	room.enter(0)
 	room.closeAt()
 	room.closeAt()
 	if hasEnded() {

@@ -60,7 +60,7 @@ func heapOf(t *testing.T, rooms, clients int) int {
 			t.Fatal(err)
 		}
 		for j := range clients {
-			room.enter()
+			room.enter(0)
 			l.inbox.count(room, 1)
 			c := &conn{fd: int32(i*clients + j), audience: -1, index: -1}
 			l.admit(assignment{conn: c, room: room, join: room.log.Join(func() {})})

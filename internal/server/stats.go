@@ -39,8 +39,8 @@ type Stats struct {
 	Rooms      int
 	// RoomsPressed and RoomsHeld are how many rooms are. One that is held is pressed, too.
 	RoomsPressed, RoomsHeld int
-	// Fullest is which share of its slots the fullest room has taken; 0 if none has a
-	// limit.
+	// Fullest is which share of its slots the fullest room has taken, with what it has at
+	// other servers; 0 if none has a limit.
 	Fullest float64
 	// SendsByReference says that large batches are sent by reference for now.
 	SendsByReference bool
@@ -161,7 +161,7 @@ func (s *Stats) addRoom(r *Room) {
 		s.RoomsHeld++
 	}
 	if slots := r.slots.Load(); slots > 0 {
-		s.Fullest = max(s.Fullest, float64(r.taken.Load())/float64(slots))
+		s.Fullest = max(s.Fullest, float64(r.taken.Load()+r.elsewhere.Load().count(0))/float64(slots))
 	}
 }
 

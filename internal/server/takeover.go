@@ -88,6 +88,19 @@ func (s *identities) has(room *Room, number uint64) bool {
 	return s.byID[identityID{room, number}] != nil
 }
 
+// clientOf returns the number of the client that has a connection; 0 if it has none.
+func (s *identities) clientOf(c *conn) uint64 {
+	if c.framing != numbered {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.byConn[c]; i != nil {
+		return i.id.id
+	}
+	return 0
+}
+
 // assign notes to which loop a connection was assigned.
 func (s *identities) assign(c *conn, to *inbox) {
 	s.mu.Lock()

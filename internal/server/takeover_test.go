@@ -54,7 +54,7 @@ func TestIdentityComesLast(t *testing.T) {
 	f := newFanOut(t, 0, raw)
 	f.room.names.lookBy(simSkeletons)
 	former, later := f.join(numbered).conn, new(conn)
-	f.room.names.take(former)
+	f.room.names.take(former, claim{}, nowhere)
 	f.loop.identities.claim(f.room, 7, former)
 	f.loop.identities.claim(f.room, 7, later)
 	taken, isWoken := f.room.taken.Load(), false
