@@ -1,9 +1,12 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"hash/maphash"
+	"maps"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -12,29 +15,40 @@ type Member struct {
 	ID    uint64    // of its connection, at its server
 	Name  string    // any bytes
 	Since time.Time // when it joined
+	// NamedSince is since when it has its name for itself; zero if others may have it, too.
+	NamedSince time.Time
+	// Client is a number by which other servers know it again if it comes to them; 0: there is none.
+	Client uint64
+}
+
+// isSame reports whether two are the same, to the millisecond.
+func (m Member) isSame(o Member) bool {
+	return m.ID == o.ID && m.Name == o.Name && m.Client == o.Client &&
+		m.Since.UnixMilli() == o.Since.UnixMilli() && m.NamedSince.UnixMilli() == o.NamedSince.UnixMilli()
 }
 
 // A ServerMembers is what one server has in a room.
 type ServerMembers struct {
 	Server  string
-	Members []Member // in the order in which the server gave them
+	Members []Member // by their IDs
 }
 
-// How servers tell each other who is there. A server says it again each membersEvery, and what it said
-// counts for membersKept.
+// What a server has lies in the bucket in pieces, each under a key of its own. A member is in the
+// piece of its ID. So a server that has thousands puts one piece anew when one of them comes or
+// leaves. Their number is doubled or halved when they are too large or too small; until all
+// pieces of the new division are there, the former one counts.
 const (
-	membersEvery = 10 * time.Second
-	membersKept  = 3 * membersEvery
-	pieceSize    = 48 << 10 // bytes of a piece, about
-	maxPieces    = 10_000
+	membersEvery = 10 * time.Second // how often it is looked whether the bucket is still the same
+	membersKept  = 5 * time.Minute  // how long a piece stays that is not put again
+	pieceSize    = 32 << 10         // bytes of a piece at most, on average
+	maxPieces    = 1 << 13
 )
 
-// A piece is a part of what a server has. The pieces of a version are complete when there are
-// Of of them; until then the version before counts.
+// A piece is a part of what a server has.
 type piece struct {
-	Version uint64      `json:"version"`
-	Of      int         `json:"of"`
-	Rooms   []pieceRoom `json:"rooms"`
+	Start uint64      `json:"start"` // of the division; a later one is greater
+	Of    int         `json:"of"`    // how many there are
+	Rooms []pieceRoom `json:"rooms"`
 }
 
 type pieceRoom struct {
@@ -43,137 +57,116 @@ type pieceRoom struct {
 }
 
 type pieceMember struct {
-	ID    uint64 `json:"id"`
-	Name  []byte `json:"name"`
-	Since int64  `json:"since"` // ms
+	ID     uint64 `json:"id"`
+	Name   []byte `json:"name"`
+	Since  int64  `json:"since"`           // ms
+	Named  int64  `json:"named,omitempty"` // ms
+	Client uint64 `json:"client,omitempty"`
 }
 
-// cutMembers returns what a server has in pieces of a bounded size, at least one.
-func cutMembers(version uint64, rooms map[string][]Member) ([][]byte, error) {
-	pieces := []piece{{Version: version}}
-	size := 0
-	for room, members := range rooms {
-		for i, m := range members {
-			last := &pieces[len(pieces)-1]
-			if size > pieceSize {
-				pieces = append(pieces, piece{Version: version})
-				last, size = &pieces[len(pieces)-1], 0
-			}
-			if i == 0 || len(last.Rooms) == 0 {
-				last.Rooms = append(last.Rooms, pieceRoom{Name: []byte(room)})
-				size += 40 + 4*len(room)/3
-			}
-			r := &last.Rooms[len(last.Rooms)-1]
-			r.Members = append(r.Members, pieceMember{m.ID, []byte(m.Name), m.Since.UnixMilli()})
-			size += 60 + 4*len(m.Name)/3
+func (m Member) stored() pieceMember {
+	s := pieceMember{ID: m.ID, Name: []byte(m.Name), Since: m.Since.UnixMilli(), Client: m.Client}
+	if !m.NamedSince.IsZero() {
+		s.Named = m.NamedSince.UnixMilli()
+	}
+	return s
+}
+
+func (s pieceMember) member() Member {
+	m := Member{ID: s.ID, Name: string(s.Name), Since: time.UnixMilli(s.Since), Client: s.Client}
+	if s.Named != 0 {
+		m.NamedSince = time.UnixMilli(s.Named)
+	}
+	return m
+}
+
+// decodePiece decodes a piece with a number. It reports false for what is none.
+func decodePiece(number int, text []byte) (p piece, rooms map[string][]Member, ok bool) {
+	if err := json.Unmarshal(text, &p); err != nil || p.Start == 0 || p.Of < 1 || p.Of > maxPieces || number < 0 || number >= p.Of {
+		return p, nil, false
+	}
+	rooms = make(map[string][]Member)
+	for _, room := range p.Rooms {
+		name := string(room.Name)
+		for _, m := range room.Members {
+			rooms[name] = append(rooms[name], m.member())
 		}
 	}
-	var texts [][]byte
-	for i := range pieces {
-		pieces[i].Of = len(pieces)
-		text, err := json.Marshal(pieces[i])
-		if err != nil {
-			return nil, err
+	return p, rooms, true
+}
+
+// A division is how what this server has is divided into pieces, and what the bucket has of them.
+type division struct {
+	start uint64
+	told  []toldPiece
+	seed  maphash.Seed
+}
+
+// A toldPiece is what was put into the bucket.
+type toldPiece struct {
+	sum uint64    // of the text
+	at  time.Time // zero: nothing was
+}
+
+// cut returns all pieces of what the server has.
+func (d *division) cut(rooms map[string][]Member, now time.Time) ([][]byte, error) {
+	size := 0
+	for room, members := range rooms {
+		size += 40 + 4*len(room)/3
+		for i := range members {
+			size += 120 + 4*len(members[i].Name)/3
 		}
-		texts = append(texts, text)
+	}
+	of := max(len(d.told), 1)
+	for size/of > pieceSize && of < maxPieces {
+		of *= 2
+	}
+	for size/of < pieceSize/8 && of > 1 {
+		of /= 2
+	}
+	if of != len(d.told) {
+		d.begin(of, now)
+	}
+	pieces := make([]piece, of)
+	for _, room := range slices.Sorted(maps.Keys(rooms)) {
+		members := slices.Clone(rooms[room])
+		slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+		for _, m := range members {
+			p := &pieces[m.ID%uint64(of)]
+			if last := len(p.Rooms) - 1; last < 0 || string(p.Rooms[last].Name) != room {
+				p.Rooms = append(p.Rooms, pieceRoom{Name: []byte(room)})
+			}
+			r := &p.Rooms[len(p.Rooms)-1]
+			r.Members = append(r.Members, m.stored())
+		}
+	}
+	texts := make([][]byte, of)
+	for i := range pieces {
+		pieces[i].Start, pieces[i].Of = d.start, of
+		var err error
+		if texts[i], err = json.Marshal(pieces[i]); err != nil {
+			return nil, fmt.Errorf("who is here: %w", err)
+		}
 	}
 	return texts, nil
 }
 
-// A view is what is known of the members of all other servers. Its methods may be called by any
-// number of goroutines.
-type view struct {
-	mu      sync.Mutex
-	servers map[string]*serverView
+// begin begins another division, later than the one before.
+func (d *division) begin(of int, now time.Time) {
+	d.start = max(d.start+1, uint64(now.UnixNano()))
+	d.told = make([]toldPiece, of)
 }
 
-type serverView struct {
-	heard   time.Time // when it last said what it has
-	rooms   map[string][]Member
-	version uint64 // of rooms
-	coming  uint64 // the version whose pieces are coming
-	pieces  map[int]piece
+// forget has all be put anew.
+func (d *division) forget() { clear(d.told) }
+
+// isDue reports whether a piece has to be put.
+func (d *division) isDue(i int, text []byte, now time.Time) bool {
+	t := d.told[i]
+	return t.at.IsZero() || now.Sub(t.at) >= membersKept/3 || maphash.Bytes(d.seed, text) != t.sum
 }
 
-// take takes a piece of a server, with its number. What is no piece is ignored.
-func (v *view) take(server string, number int, text []byte, now time.Time) {
-	var p piece
-	if err := json.Unmarshal(text, &p); err != nil || p.Of < 1 || p.Of > maxPieces || number < 0 || number >= p.Of {
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.servers == nil {
-		v.servers = make(map[string]*serverView)
-	}
-	s := v.servers[server]
-	if s == nil {
-		s = &serverView{}
-		v.servers[server] = s
-	}
-	switch {
-	case p.Version == s.version:
-		s.heard = now
-		return
-	case p.Version < s.coming || p.Version < s.version:
-		return
-	case p.Version > s.coming:
-		s.coming, s.pieces = p.Version, make(map[int]piece)
-	}
-	s.pieces[number] = p
-	if len(s.pieces) < p.Of {
-		return
-	}
-	s.version, s.heard, s.rooms = p.Version, now, make(map[string][]Member)
-	for i := range p.Of {
-		for _, room := range s.pieces[i].Rooms {
-			for _, m := range room.Members {
-				s.rooms[string(room.Name)] = append(s.rooms[string(room.Name)], Member{m.ID, string(m.Name), time.UnixMilli(m.Since)})
-			}
-		}
-	}
-	s.pieces = nil
-}
-
-// current returns the servers that have been heard lately, by their names. The lock is held.
-func (v *view) current(now time.Time) []string {
-	var names []string
-	for name, s := range v.servers {
-		switch {
-		case now.Sub(s.heard) < membersKept:
-			names = append(names, name)
-		case s.pieces == nil:
-			delete(v.servers, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (v *view) members(room string, now time.Time) []ServerMembers {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var all []ServerMembers
-	for _, name := range v.current(now) {
-		if members := v.servers[name].rooms[room]; len(members) > 0 {
-			all = append(all, ServerMembers{name, slices.Clone(members)})
-		}
-	}
-	return all
-}
-
-func (v *view) count(room string, now time.Time) int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	n := 0
-	for _, name := range v.current(now) {
-		n += len(v.servers[name].rooms[room])
-	}
-	return n
-}
-
-func (v *view) names(now time.Time) []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.current(now)
+// put notes that a piece was put.
+func (d *division) put(i int, text []byte, now time.Time) {
+	d.told[i] = toldPiece{maphash.Bytes(d.seed, text), now}
 }

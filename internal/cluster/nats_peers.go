@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,15 +18,15 @@ import (
 // banned, and what an operator asks all of them to do. Its methods may be called by any number
 // of goroutines.
 type Peers struct {
-	n      *NATS
-	config PeersConfig
-	view   view
+	n        *NATS
+	config   PeersConfig
+	view     *view
+	division division      // of the goroutine of Run
+	changed  chan struct{} // has space for one
 
-	mu      sync.Mutex
-	rooms   map[string][]Member
-	version uint64
-	changed chan struct{} // has space for one
-	bans    jetstream.KeyValue
+	mu    sync.Mutex
+	rooms map[string][]Member
+	bans  jetstream.KeyValue
 }
 
 // A PeersConfig says who a server is, and what it does for others.
@@ -46,18 +47,16 @@ type PeersConfig struct {
 
 // Peers returns what the server says to others and hears of them, as long as Run runs.
 func (n *NATS) Peers(config PeersConfig) *Peers {
-	p := &Peers{n: n, config: config, changed: make(chan struct{}, 1)}
-	p.SetMembers(nil)
-	return p
+	return &Peers{
+		n: n, config: config, view: newView(time.Now()), division: division{seed: maphash.MakeSeed()}, changed: make(chan struct{}, 1),
+	}
 }
 
-// SetMembers says who is in the rooms of this server now. Others know it soon, and call it complete
-// or not at all. All of it is sent, so it should not be called more than once a second. rooms must not
-// be changed any more.
+// SetMembers says who is in the rooms of this server now. Others know it soon. It takes a millisecond
+// for a thousand members, so it should not be called more than once a second. rooms must not be changed any more.
 func (p *Peers) SetMembers(rooms map[string][]Member) {
 	p.mu.Lock()
 	p.rooms = rooms
-	p.version = max(p.version+1, uint64(time.Now().UnixNano())) // newer than what this server said before it was restarted
 	p.mu.Unlock()
 	select {
 	case p.changed <- struct{}{}:
@@ -65,9 +64,13 @@ func (p *Peers) SetMembers(rooms map[string][]Member) {
 	}
 }
 
-// Members returns who is in a room at the other servers, of which nothing is known that have been silent
-// for half a minute.
+// Members returns who is in a room at the other servers. What servers had that are silent is forgotten after
+// seven seconds, and all when this server has been cut off from NATS for half a minute.
 func (p *Peers) Members(room string) []ServerMembers { return p.view.members(room, time.Now()) }
+
+// Changes returns the rooms in which the result of Members or Clients may be another one than when Changes was last
+// called. It is for one caller.
+func (p *Peers) Changes() []string { return p.view.changes(time.Now()) }
 
 // Clients returns how many members a room has at the other servers.
 func (p *Peers) Clients(room string) int { return p.view.count(room, time.Now()) }
@@ -124,13 +127,22 @@ func (p *Peers) run(ctx context.Context) error {
 	p.mu.Lock()
 	p.bans = bans
 	p.mu.Unlock()
+	beating, err := p.beat(ctx)
+	if err != nil {
+		return err
+	}
 	defer func() {
+		beating()
 		if whole.Err() != nil { // or else it goes on, with the same members
 			p.leave(members)
 		}
 	}()
 	tick := time.NewTicker(membersEvery)
 	defer tick.Stop()
+	if err := p.follow(ctx, members); err != nil {
+		return err
+	}
+	p.division.forget() // the bucket may be another one
 	if err := p.tell(ctx, members); err != nil {
 		return err
 	}
@@ -161,78 +173,31 @@ func (p *Peers) run(ctx context.Context) error {
 	}
 }
 
-// open makes the buckets, or finds them.
-func (p *Peers) open(ctx context.Context) (members, bans jetstream.KeyValue, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	settings := p.n.config.Settings
-	members, err = p.n.bucket(ctx, jetstream.KeyValueConfig{
-		Bucket: settings.Name + "-members", Description: "Who is in the rooms of sop-chat's cluster " + settings.Name,
-		TTL: membersKept, Storage: jetstream.MemoryStorage, Replicas: settings.Replicas,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	bans, err = p.n.bucket(ctx, jetstream.KeyValueConfig{
-		Bucket: settings.Name + "-bans", Description: "Who may not join sop-chat's cluster " + settings.Name,
-		Storage: jetstream.FileStorage, Replicas: settings.Replicas,
-	})
-	return members, bans, err
-}
-
-// bucket returns a bucket as it is, or makes it.
-func (n *NATS) bucket(ctx context.Context, config jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
-	found, err := n.js.KeyValue(ctx, config.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		found, err = n.js.CreateKeyValue(ctx, config)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the bucket %s: %w", config.Bucket, err)
-	}
-	return found, nil
-}
-
-// madeAt returns when a bucket was made, which tells it from another of the same name.
-func madeAt(ctx context.Context, bucket jetstream.KeyValue) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	status, err := bucket.Status(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if s, ok := status.(*jetstream.KeyValueBucketStatus); ok {
-		return s.StreamInfo().Created, nil
-	}
-	return time.Time{}, nil
-}
-
-// unchanged returns an error if another bucket is in the place of one that was made at a time. It is in
-// memory, and gone when most servers of NATS were restarted; then another server may have made the next.
-func unchanged(ctx context.Context, bucket jetstream.KeyValue, made time.Time) error {
-	at, err := madeAt(ctx, bucket)
-	if err == nil && !at.Equal(made) {
-		err = errors.New("NATS has forgotten who is in the rooms")
-	}
-	return err
-}
-
-// tell says what this server has.
+// tell says what this server has, as far as that has not been said or was said long ago.
 func (p *Peers) tell(ctx context.Context, members jetstream.KeyValue) error {
 	p.mu.Lock()
-	rooms, version := p.rooms, p.version
+	rooms := p.rooms
 	p.mu.Unlock()
-	texts, err := cutMembers(version, rooms)
+	texts, err := p.division.cut(rooms, time.Now())
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
 	for i, text := range texts {
-		if _, err := members.Put(ctx, token(p.config.Server)+"."+strconv.Itoa(i), text); err != nil {
-			return fmt.Errorf("telling who is here: %w", err)
+		if now := time.Now(); p.division.isDue(i, text, now) {
+			if err := put(ctx, members, p.key(i), text); err != nil {
+				return fmt.Errorf("telling who is here: %w", err)
+			}
+			p.division.put(i, text, now)
 		}
 	}
 	return nil
+}
+
+func put(ctx context.Context, bucket jetstream.KeyValue, key string, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	_, err := bucket.Put(ctx, key, value)
+	return err
 }
 
 // leave says that this server has nobody any more, so that others need not find out.
@@ -242,6 +207,7 @@ func (p *Peers) leave(members jetstream.KeyValue) {
 	defer cancel()
 	if p.n.State().Connected {
 		_ = p.tell(ctx, members)
+		_ = p.sayAlive(kindLeft)
 	}
 }
 
@@ -252,12 +218,31 @@ func (p *Peers) hear(entry jetstream.KeyValueEntry) {
 	}
 	tok, digits, _ := strings.Cut(entry.Key(), ".")
 	server, err := nameOf(tok)
-	number, wrong := strconv.Atoi(digits)
-	if err != nil || wrong != nil || server == p.config.Server || time.Since(entry.Created()) > membersKept {
-		return
+	if number, wrong := strconv.Atoi(digits); err == nil && wrong == nil && server != p.config.Server {
+		p.view.take(server, number, entry.Value(), time.Now())
 	}
-	p.view.take(server, number, entry.Value(), time.Now())
 }
+
+// follow has what this server tells be newer than what it has told before it was restarted, even if its clock
+// was set back since.
+func (p *Peers) follow(ctx context.Context, members jetstream.KeyValue) error {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	entry, err := members.Get(ctx, p.key(0))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if former, _, ok := decodePiece(0, entry.Value()); ok && former.Start > p.division.start {
+		p.division.start, p.division.told = former.Start, nil // so that another one begins
+	}
+	return nil
+}
+
+// key returns the key of a piece of this server.
+func (p *Peers) key(number int) string { return token(p.config.Server) + "." + strconv.Itoa(number) }
 
 // subject is that of commands. It is none of the stream's.
 func (p *Peers) subject() string { return p.n.config.Settings.Name + "-commands" }

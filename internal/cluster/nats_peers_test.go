@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"pgregory.net/rapid"
 )
 
 // A testPeer is a server of a test.
@@ -66,12 +65,11 @@ func TestPeersMembers(t *testing.T) {
 	url := startNATS(t, natsOptions(t)).ClientURL()
 	one, two := startPeer(t, url, "one"), startPeer(t, url, "two:9000")
 	at := time.UnixMilli(1_700_000_000_123)
-	one.SetMembers(map[string][]Member{"": {{7, "Ann\xff", at}, {8, "Bob", at}}, "ro om": {{9, "Cy", at}}})
+	ann, bob := Member{ID: 7, Name: "Ann\xff", Since: at}, Member{ID: 8, Name: "Bob", Since: at, NamedSince: at, Client: 1 << 63}
+	one.SetMembers(map[string][]Member{"": {ann, bob}, "ro om": {{ID: 9, Name: "Cy", Since: at}}})
 	eventually(t, "two knows whom one has", func() bool { return two.Clients("") == 2 })
 	got := two.Members("")
-	if len(got) != 1 || got[0].Server != "one" || !slices.EqualFunc(got[0].Members, []Member{{7, "Ann\xff", at}, {8, "Bob", at}}, func(a, b Member) bool {
-		return a.ID == b.ID && a.Name == b.Name && a.Since.Equal(b.Since)
-	}) {
+	if len(got) != 1 || got[0].Server != "one" || !slices.EqualFunc(got[0].Members, []Member{ann, bob}, Member.isSame) {
 		t.Errorf("two knows %v", got)
 	}
 	if two.Clients("ro om") != 1 || two.Clients("other") != 0 || one.Clients("") != 0 {
@@ -81,10 +79,20 @@ func TestPeersMembers(t *testing.T) {
 	eventually(t, "three knows both", func() bool {
 		return slices.Equal(three.Servers(), []string{"one", "two:9000"}) && three.Clients("") == 2
 	})
-	one.SetMembers(map[string][]Member{"": {{8, "Bob", at}}})
+	if got := two.Changes(); !slices.Equal(got, []string{"", "ro om"}) || len(two.Changes()) > 0 {
+		t.Errorf("the members of %q have changed", got)
+	}
+	one.SetMembers(map[string][]Member{"": {bob}})
 	eventually(t, "both know the change", func() bool { return two.Clients("") == 1 && three.Clients("") == 1 && two.Clients("ro om") == 0 })
 	one.stop()
-	eventually(t, "one has left", func() bool { return two.Clients("") == 0 })
+	eventually(t, "one has left", func() bool { return two.Clients("") == 0 && slices.Equal(two.Servers(), []string{"three"}) })
+	for _, p := range []*testPeer{two, three} {
+		p.view.mu.Lock()
+		if p.view.own.Equal(p.view.since) {
+			t.Errorf("%s does not hear itself", p.config.Server)
+		}
+		p.view.mu.Unlock()
+	}
 }
 
 // A command is done by all others and answered, and a server that does not answer is named.
@@ -143,78 +151,6 @@ func TestPeersBans(t *testing.T) {
 	}
 }
 
-// Members in pieces are whole again, whatever the order of the pieces, and never a mixture of two
-// versions; what a server said long ago counts no more.
-func TestMembersPieces(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		now := time.UnixMilli(1_000_000)
-		var v view
-		version := uint64(0)
-		var told map[string][]Member
-		for range rapid.IntRange(1, 4).Draw(t, "versions") {
-			version++
-			rooms := make(map[string][]Member)
-			for i := range rapid.IntRange(0, 3).Draw(t, "rooms") {
-				for j := range rapid.SampledFrom([]int{1, 3, 1500}).Draw(t, "members") {
-					rooms[fmt.Sprint("r\xff", i)] = append(rooms[fmt.Sprint("r\xff", i)], Member{uint64(j), fmt.Sprint("n\xfe", j), now})
-				}
-			}
-			texts, err := cutMembers(version, rooms)
-			if err != nil {
-				t.Fatal(err)
-			}
-			order := rapid.Permutation(numbers(len(texts))).Draw(t, "order")
-			whole := rapid.Bool().Draw(t, "whole")
-			if !whole {
-				order = order[:len(order)-1]
-			} else {
-				told = rooms
-			}
-			for _, i := range order {
-				if len(texts[i]) > 2*pieceSize {
-					t.Fatalf("a piece has %d", len(texts[i]))
-				}
-				v.take("s", i, texts[i], now)
-			}
-			for i := range 3 {
-				room := fmt.Sprint("r\xff", i)
-				var got []Member
-				for _, s := range v.members(room, now) {
-					got = append(got, s.Members...)
-				}
-				if !slices.EqualFunc(got, told[room], func(a, b Member) bool { return a.ID == b.ID && a.Name == b.Name }) {
-					t.Fatalf("%d of %d members are known", len(got), len(told[room]))
-				}
-				v.take("s", 0, []byte("{}"), now)
-			}
-		}
-		for room := range told {
-			if n := v.count(room, now.Add(membersKept)); n != 0 {
-				t.Fatalf("%d count that were told of long ago", n)
-			}
-		}
-	})
-}
-
-// numbers returns those from 0 below n.
-func numbers(n int) []int {
-	var all []int
-	for i := range n {
-		all = append(all, i)
-	}
-	return all
-}
-
-// What is no piece changes nothing.
-func FuzzMembersPiece(f *testing.F) {
-	f.Add(0, []byte(`{"version":1,"of":1,"rooms":[{"room":"YQ==","members":[{"id":1,"name":"YQ=="}]}]}`))
-	f.Fuzz(func(t *testing.T, number int, text []byte) {
-		var v view
-		v.take("s", number, text, time.Now())
-		v.members("a", time.Now())
-	})
-}
-
 // When NATS was away and has forgotten who is in, the servers tell it again; it has the bans.
 func TestPeersAway(t *testing.T) {
 	options := natsOptions(t)
@@ -243,8 +179,8 @@ func TestNATSPermissions(t *testing.T) {
 	allow := func(subjects ...string) *server.SubjectPermission { return &server.SubjectPermission{Allow: subjects} }
 	options := natsOptions(t)
 	options.Users = []*server.User{{Username: "a", Password: "b", Permissions: &server.Permissions{
-		Publish:   allow("$JS.API.>", "$JS.FC.>", "chat.*.*", "$KV.chat-members.>", "$KV.chat-bans.>", "chat-commands", "_INBOX.>"),
-		Subscribe: allow("_INBOX.>", "chat-commands"),
+		Publish:   allow("$JS.API.>", "$JS.FC.>", "chat.*.*", "$KV.chat-members.>", "$KV.chat-bans.>", "chat-commands", "chat-alive", "_INBOX.>"),
+		Subscribe: allow("_INBOX.>", "chat-commands", "chat-alive"),
 	}}}
 	url := strings.Replace(startNATS(t, options).ClientURL(), "://", "://a:b@", 1)
 	one, two := startPeer(t, url, "one"), startPeer(t, url, "two")
