@@ -202,7 +202,7 @@ func TestOperatorOfCluster(t *testing.T) {
 		`{"result":{"clients":1}}`:                 "two: its answer can't be understood, perhaps because",
 		`{}`:                                       "two: its answer can't be understood, perhaps because",
 		"\xff":                                     "two: its answer can't be understood, perhaps because",
-		`{"result":"` + strings.Repeat("x", mostOfPeer) + `"}`:         "two: its answer has ",
+		`{"result":"` + strings.Repeat("x", mostOfPeer) + `"}`:         "two: its answer is too long",
 		`{"result":{"clients":[{"server":"one","name":"\u001b[2J"}]}}`: `two      0  \x1b[2J`,
 	} {
 		two.answers = func(string, []byte) []byte { return []byte(answer) }
@@ -335,7 +335,7 @@ func TestLongAnswers(t *testing.T) {
 	}
 	data := encodeAnswer(long, nil)
 	got, err := decodeAnswer[admin.Clients](data)
-	if err != nil || len(data) < mostOfPeer*9/10 || len(got.Clients) < 5000 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "of its 20000 clients are shown") {
+	if err != nil || len(data) < mostOfPeer*9/10 || len(got.Clients) < 5000 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "it has 20000 clients, of which only the first ") {
 		t.Errorf("of %d bytes, %d clients and %q: %v", len(data), len(got.Clients), got.Notes, err)
 	}
 	if _, err := decodeAnswer[admin.Clients](encodeAnswer(nil, errors.New("no"))); err == nil || err.Error() != "no" {

@@ -13,6 +13,7 @@ import (
 
 	"sop-chat/internal/admin"
 	"sop-chat/internal/cluster"
+	"sop-chat/internal/english"
 )
 
 // What servers of a cluster ask of each other for operators:
@@ -113,7 +114,7 @@ func (p *clusterPeers) unanswered(err error) (notes []string) {
 // decodeAnswer returns what another server answered, or its error.
 func decodeAnswer[R any](data []byte) (result R, err error) {
 	if len(data) > mostOfPeer {
-		return result, fmt.Errorf("its answer has %d bytes; at most %d may be", len(data), mostOfPeer)
+		return result, fmt.Errorf("its answer is too long: %s", english.Count(len(data), "byte"))
 	}
 	var a peerAnswer
 	err = json.Unmarshal(data, &a)
@@ -134,7 +135,7 @@ func decodeAnswer[R any](data []byte) (result R, err error) {
 // decodeRequest returns what another server asks for.
 func decodeRequest(data []byte) (r peerRequest, err error) {
 	if len(data) > mostOfPeer {
-		return r, fmt.Errorf("the request has %d bytes; at most %d may be", len(data), mostOfPeer)
+		return r, fmt.Errorf("the request is too long: %s", english.Count(len(data), "byte"))
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -194,7 +195,7 @@ func cutTo[T any](all []T, notes []string, what string) ([]T, []string) {
 	for i := range all {
 		text, err := json.Marshal(all[i])
 		if size += len(text) + 1; err != nil || size > mostOfPeer {
-			return all[:i], append(notes, fmt.Sprintf("only %d of its %d %ss are shown", i, len(all), what))
+			return all[:i], append(notes, fmt.Sprintf("it has %s, of which only the first %d are shown", english.Count(len(all), what), i))
 		}
 	}
 	return all, notes
