@@ -40,6 +40,9 @@ type Config struct {
 	// Servers is the server, or those of a cluster: then the clients are spread over
 	// them in turns, and what all of them deliver must have one order.
 	Servers []Server
+	// Beside are other processes whose CPU time is counted, such as the servers of
+	// NATS behind a cluster.
+	Beside []int
 	// Dialect is how the server is spoken to.
 	Dialect Dialect
 	// Rooms, if there are any, are how the server lets clients into each of its
@@ -141,7 +144,7 @@ func run(ctx context.Context, c Config, t transport, seed uint64) (*Report, erro
 
 // measure is run over what carries bytes.
 func measure(ctx context.Context, c *Config, t transport, seed uint64) (*Report, error) {
-	servers := c.processes()
+	servers, beside := c.processes()
 	before, err := servers.memory()
 	if err != nil {
 		return nil, err
@@ -155,7 +158,7 @@ func measure(ctx context.Context, c *Config, t transport, seed uint64) (*Report,
 	}
 	d := newDriver(c, t, seed)
 	defer d.recorder.close()
-	way, err := drive(ctx, c, d, servers)
+	way, err := drive(ctx, c, d, servers, beside)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 type measurement struct {
 	*driver
 	servers  processes
+	beside   processes
 	self     process
 	reporter reporter
 	reported mark
@@ -28,13 +29,13 @@ type mark struct {
 	at                   time.Duration
 	composed, deliveries int64
 	delivered            []int64         // by each server
-	servers              []time.Duration // CPU time of each
+	servers, beside      []time.Duration // CPU time of each
 	self                 time.Duration   // the generator's own
 }
 
 // drive keeps a driver going until all it is to send has been received.
-func drive(ctx context.Context, c *Config, d *driver, servers processes) (*measurement, error) {
-	way := &measurement{driver: d, servers: servers, self: thisProcess(), reporter: reporter{to: c.Progress}}
+func drive(ctx context.Context, c *Config, d *driver, servers, beside processes) (*measurement, error) {
+	way := &measurement{driver: d, servers: servers, beside: beside, self: thisProcess(), reporter: reporter{to: c.Progress}}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -89,10 +90,14 @@ func (c *measurement) mark(now time.Duration) (*mark, error) {
 	if err != nil {
 		return nil, err
 	}
+	beside, err := c.beside.cpu()
+	if err != nil {
+		return nil, err
+	}
 	self, _ := c.self.cpu() // not known on every system
 	return &mark{
 		at: now, composed: c.composed, deliveries: c.deliveries, delivered: slices.Clone(c.delivered),
-		servers: servers, self: self,
+		servers: servers, beside: beside, self: self,
 	}, nil
 }
 

@@ -33,8 +33,10 @@ type Report struct {
 	// Server is missing if its process is not known. It is of all servers together.
 	Server *ServerCost `json:"server,omitempty"`
 	// Servers are those of a cluster; it is missing if there is one server.
-	Servers   []ServerReport `json:"servers,omitempty"`
-	Generator GeneratorCost  `json:"generator"`
+	Servers []ServerReport `json:"servers,omitempty"`
+	// Beside are the costs of the other processes that were looked at.
+	Beside    []BesideCost  `json:"beside,omitempty"`
+	Generator GeneratorCost `json:"generator"`
 	// Warnings say why figures may not be the server's.
 	Warnings []string `json:"warnings"`
 	// Timeline is the measured time, second by second.
@@ -72,6 +74,12 @@ type ServerCost struct {
 	CPUPerDelivery float64 `json:"cpu_ns_per_delivery"` // 0 if nothing was delivered
 	CPU            float64 `json:"cpu"`                 // cores that were busy
 	BytesPerClient float64 `json:"bytes_per_client"`
+}
+
+// A BesideCost is what another process than the servers needed.
+type BesideCost struct {
+	CPUPerDelivery float64 `json:"cpu_ns_per_delivery"` // over the deliveries of all servers
+	CPU            float64 `json:"cpu"`                 // cores that were busy
 }
 
 // A GeneratorCost is what this process needed, to see whether it is the limit.
@@ -118,6 +126,10 @@ func newReport(c *Config, way *measurement, memory []int64) *Report {
 		r.Latency = newLatency(total, since)
 	}
 	r.setServers(c, way, memory)
+	for i, end := range way.end.beside {
+		used := end - way.begin.beside[i]
+		r.Beside = append(r.Beside, BesideCost{ratio(float64(used), deliveries), perSecond(used.Seconds())})
+	}
 	self := way.end.self - way.begin.self
 	r.Generator = GeneratorCost{
 		CPUPerDelivery: ratio(float64(self), deliveries),

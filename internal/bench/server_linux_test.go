@@ -55,6 +55,8 @@ func TestServer(t *testing.T) {
 			c := against(chattest.Start(t, server.Config{}), test.Config)
 			if c.Senders == 0 {
 				c.Servers[0].PID = os.Getpid()
+			} else {
+				c.Beside = []int{os.Getpid()}
 			}
 			r, err := run(t.Context(), c, over, 1)
 			if err != nil {
@@ -63,8 +65,8 @@ func TestServer(t *testing.T) {
 			if test.Senders > 0 && (r.Verified == 0 || r.Latency == nil) {
 				t.Errorf("nothing was measured: %+v", r)
 			}
-			if (test.Senders == 0) != (r.Server != nil) {
-				t.Errorf("the server's cost is %+v", r.Server)
+			if (test.Senders == 0) != (r.Server != nil) || (test.Senders > 0) != (len(r.Beside) == 1 && r.Beside[0].CPU > 0) {
+				t.Errorf("the server's cost is %+v, that of what is beside it %+v", r.Server, r.Beside)
 			}
 		})
 	}

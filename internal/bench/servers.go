@@ -59,13 +59,15 @@ func (c *Config) checkServers() error {
 	return nil
 }
 
-// processes returns the servers' processes, one for each.
-func (c *Config) processes() processes {
-	all := make(processes, len(c.Servers))
-	for i, s := range c.Servers {
-		all[i] = process(s.PID)
+// processes returns the servers' processes, one for each, and those beside them.
+func (c *Config) processes() (servers, beside processes) {
+	for _, s := range c.Servers {
+		servers = append(servers, process(s.PID))
 	}
-	return all
+	for _, pid := range c.Beside {
+		beside = append(beside, process(pid))
+	}
+	return servers, beside
 }
 
 // processes are those of all servers.

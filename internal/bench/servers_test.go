@@ -213,15 +213,20 @@ func TestCheckServers(t *testing.T) {
 func TestCostOfServers(t *testing.T) {
 	c := atServers(2, 10, 1)
 	c.Servers[0].PID, c.Servers[1].PID = 7, 8
+	c.Beside = []int{9}
 	d := newDriver(&c, sink{}, 1)
-	begin := &mark{delivered: []int64{5, 5}, servers: []time.Duration{time.Second, 0}}
+	begin := &mark{delivered: []int64{5, 5}, servers: []time.Duration{time.Second, 0}, beside: []time.Duration{time.Hour}}
 	end := &mark{
 		at: 2 * time.Second, deliveries: 1000, delivered: []int64{755, 255},
 		servers: []time.Duration{time.Second + 1500*time.Microsecond, 500 * time.Microsecond},
+		beside:  []time.Duration{time.Hour + 4*time.Millisecond},
 	}
 	r := newReport(&c, &measurement{driver: d, begin: begin, end: end}, []int64{5000, 1000})
 	if want := (ServerCost{CPUPerDelivery: 2000, CPU: 0.001, BytesPerClient: 600}); *r.Server != want {
 		t.Errorf("together %+v, want %+v", *r.Server, want)
+	}
+	if want := (BesideCost{CPUPerDelivery: 4000, CPU: 0.002}); len(r.Beside) != 1 || r.Beside[0] != want {
+		t.Errorf("beside them %+v, want %+v", r.Beside, want)
 	}
 	for i, want := range []ServerReport{
 		{Address: "127.0.0.1:9000", Clients: 5, DeliveriesPerSecond: 375, ServerCost: &ServerCost{CPUPerDelivery: 2000, CPU: 0.00075, BytesPerClient: 1000}},
