@@ -61,7 +61,7 @@ func TestNATS(t *testing.T) {
 	if !s.ReadyForConnections(startTimeout) {
 		t.Fatal("it does not listen")
 	}
-	runSmallLoad(t, s.Addr().(*net.TCPAddr).AddrPort(), nats)
+	runSmallLoad(t, s.Addr().(*net.TCPAddr).AddrPort(), natsDialect)
 }
 
 // Its WebSockets carry the same stream.
@@ -164,6 +164,9 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--server", "mine=server 9000"}, "want 'name=command line with {port} and {key}'"},
 		{[]string{"--server", "mine=/no/such/server {port}"}, "no such file"},
 		{[]string{"--web", "--growth", "."}, "--growth is measured over TCP"},
+		{[]string{"--web", "--cluster"}, "--cluster has servers of its own"},
+		{[]string{"--cluster", "--only", "none"}, "there is no setup"},
+		{[]string{"--ingest", "--only", "none"}, "there is no setup"},
 		{[]string{"--only", "none"}, `there is no server "sop-chat" to compare with`},
 	} {
 		err := run(t.Context(), test.args, io.Discard, io.Discard)

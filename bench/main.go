@@ -28,9 +28,10 @@ type options struct {
 	rounds           int
 	reference        string
 	only             string
-	sopChat          string
+	sopChat, sopNATS string
 	growth           string
 	web              bool
+	cluster, ingest  bool
 	others           others
 }
 
@@ -56,6 +57,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
+	if o.ingest {
+		return measureIngest(ctx, o, folder, stdout, stderr)
+	}
+	if o.cluster {
+		return measureCluster(ctx, o, folder, stdout, stderr)
+	}
 	servers, err := prepare(ctx, o, folder, stderr)
 	if err != nil {
 		return err
@@ -85,9 +92,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.reference, "reference", "sop-chat", "the server that the others are compared with")
 	flags.StringVar(&o.only, "only", "", "names of the servers to compare, with commas between them; all if empty")
 	flags.StringVar(&o.sopChat, "sop-chat", "", "the sop-chat to run; built from .. if empty")
+	flags.StringVar(&o.sopNATS, "sop-nats", "", "with --cluster or --ingest: the sop-nats to run; built from .. if empty")
 	flags.StringVar(&o.growth, "growth", "", "instead of the table: measures what a delivery and an idle client cost, "+
 		"from 10 clients to as many thousands as the limit on open files allows, and draws it into this folder")
 	flags.BoolVar(&o.web, "web", false, "over WebSockets instead of TCP")
+	flags.BoolVar(&o.cluster, "cluster", false, "instead of the table: one to three sop-chat servers as one chat on one or three of NATS, "+
+		"beside one alone and beside NATS doing the fan-out itself")
+	flags.BoolVar(&o.ingest, "ingest", false, "instead of the table: two ways to publish to a stream of NATS, that of a cluster and fast ingest")
 	flags.Var(&o.others, "server", "another server that speaks sop-chat's protocol on 127.0.0.1, as "+
 		"'name=command line with {port} and {key}'; can be given several times. With --web, {port} is that of the "+
 		"WebSocket at /ws, and {other} one more that is free")
@@ -99,6 +110,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("%q is one argument too many", flags.Arg(0))
 	case o.rounds < 1 || o.rate < 1 || o.senders < 1:
 		return o, errors.New("--rounds, --rate and --senders must be at least 1")
+	case o.cluster && (o.web || o.growth != "" || len(o.others) > 0):
+		return o, errors.New("--cluster has servers of its own; leave out --web, --growth and --server")
 	case o.web && o.growth != "":
 		return o, errors.New("--growth is measured over TCP; leave out --web")
 	}

@@ -20,7 +20,7 @@ func natsServer(ctx context.Context, o options, folder string) (server, error) {
 	}
 	// After its first PING, which is not answered, it should not ask again.
 	text := `ping_interval: "1h"` + "\n"
-	dialect := nats
+	dialect := natsDialect
 	if o.web {
 		text += natsWebSocket
 		dialect = overNATSWebSocket()
@@ -49,13 +49,13 @@ const natsWebSocket = "websocket { host: 127.0.0.1, port: $WEB_PORT, no_tls: tru
 // overNATSWebSocket returns the same dialect through WebSockets, whose frames are
 // pieces of a stream.
 func overNATSWebSocket() bench.Dialect {
-	d := nats
+	d := natsDialect
 	d.WebSocket = &bench.WebSocket{Path: "/"}
 	return d
 }
 
 // With protocol 0 it sends INFO only once.
-var nats = bench.Dialect{
+var natsDialect = bench.Dialect{
 	Hello: func(string, bool) []byte {
 		return []byte(`CONNECT {"verbose":false,"pedantic":false,"protocol":0,"echo":false}` + "\r\nSUB room 1\r\nPING\r\n")
 	},

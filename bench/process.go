@@ -33,7 +33,11 @@ func start(ctx context.Context, s server) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := s.command(int(addr.Port()), int(other.Port()))
+	return launch(ctx, addr, startTimeout, s.command(int(addr.Port()), int(other.Port())))
+}
+
+// launch starts a program and waits until it listens on an address.
+func launch(ctx context.Context, addr netip.AddrPort, timeout time.Duration, words []string) (*process, error) {
 	p := &process{addr: addr, cmd: exec.Command(words[0], words[1:]...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	if err := p.cmd.Start(); err != nil {
@@ -43,15 +47,15 @@ func start(ctx context.Context, s server) (*process, error) {
 		p.cmd.Wait()
 		close(p.ended)
 	}()
-	if err := p.waitUntilItListens(ctx); err != nil {
+	if err := p.waitUntilItListens(ctx, timeout); err != nil {
 		p.stop()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *process) waitUntilItListens(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+func (p *process) waitUntilItListens(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -68,6 +72,9 @@ func (p *process) waitUntilItListens(ctx context.Context) error {
 		}
 	}
 }
+
+// pid returns the process's number.
+func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // stop ends the server, and kills it if it does not end.
 func (p *process) stop() {
