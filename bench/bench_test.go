@@ -165,6 +165,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--server", "mine=/no/such/server {port}"}, "no such file"},
 		{[]string{"--web", "--growth", "."}, "--growth is measured over TCP"},
 		{[]string{"--web", "--cluster"}, "--cluster has servers of its own"},
+		{[]string{"--rooms", "2"}, "--rooms is at least 1"},
 		{[]string{"--cluster", "--only", "none"}, "there is no setup"},
 		{[]string{"--ingest", "--only", "none"}, "there is no setup"},
 		{[]string{"--only", "none"}, `there is no server "sop-chat" to compare with`},

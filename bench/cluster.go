@@ -24,7 +24,9 @@ type fleetResult struct {
 func measureCluster(ctx context.Context, o options, folder string, stdout, stderr io.Writer) error {
 	var results []fleetResult
 	for _, s := range o.chosenOf(setups) {
-		results = append(results, fleetResult{setup: s})
+		if s.rooms = o.rooms; s.chat > 0 || s.rooms == 1 {
+			results = append(results, fleetResult{setup: s})
+		}
 	}
 	if len(results) == 0 {
 		return errNoSetup
@@ -38,11 +40,12 @@ func measureCluster(ctx context.Context, o options, folder string, stdout, stder
 			if results[i].failed != nil {
 				continue
 			}
-			results[i].failed = results[i].runRound(ctx, o, binaries, folder)
+			opened, err := results[i].runRound(ctx, o, binaries, folder)
+			results[i].failed = err
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			fmt.Fprintf(stderr, "round %d of %d: %s\n", round+1, o.rounds, results[i].last())
+			fmt.Fprintf(stderr, "round %d of %d: %s\n", round+1, o.rounds, results[i].last(opened))
 		}
 	}
 	disk, err := syncTime(folder)
@@ -85,13 +88,15 @@ func (o *options) buildNATS(ctx context.Context, folder string) (binary string, 
 	return binary, build(ctx, "..", binary, "./cmd/sop-nats")
 }
 
-// runRound starts the setup's servers and puts them under one load after the other.
-func (r *fleetResult) runRound(ctx context.Context, o options, binaries programs, folder string) error {
+// runRound starts the setup's servers and puts them under one load after the other. It returns
+// how long the chat servers took until they let clients in.
+func (r *fleetResult) runRound(ctx context.Context, o options, binaries programs, folder string) (opened time.Duration, err error) {
 	f, err := r.muster(ctx, binaries, folder)
 	if err != nil {
-		return err
+		return opened, err
 	}
 	defer f.stop()
+	opened = f.opened
 	flatOut := bench.Config{
 		Clients: o.clients, Senders: o.senders, Window: o.window, Warmup: o.warmup, Duration: o.duration,
 	}
@@ -103,20 +108,20 @@ func (r *fleetResult) runRound(ctx context.Context, o options, binaries programs
 	}{{paced, &r.paced}, {flatOut, &r.flatOut}} {
 		report, err := bench.Run(ctx, f.config(work.load))
 		if err != nil {
-			return err
+			return opened, err
 		}
 		*work.reports = append(*work.reports, report)
 	}
-	return nil
+	return opened, nil
 }
 
 // last says what the last round was like.
-func (r *fleetResult) last() string {
+func (r *fleetResult) last(opened time.Duration) string {
 	if r.failed != nil {
 		return fmt.Sprintf("%s failed: %v", r.name, r.failed)
 	}
 	one := fleetResult{setup: r.setup, flatOut: r.flatOut[len(r.flatOut)-1:], paced: r.paced[len(r.paced)-1:]}
-	text := r.name
+	text := fmt.Sprintf("%s, open in %.1f s", r.name, opened.Seconds())
 	for _, c := range fleetColumns(0) {
 		text += fmt.Sprintf(", %s %s", c.unit, c.text(&one, nil))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sop-chat/internal/bench"
+	"sop-chat/internal/english"
 )
 
 // A fleetColumn is one figure of a setup.
@@ -86,8 +87,8 @@ func printFleets(out io.Writer, o options, results []fleetResult, disk time.Dura
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d clients over TCP, %d senders, 512 bytes; medians of %d rounds of %v; 4 KiB are on this disk in %v\n",
-		o.clients, o.senders, o.rounds, o.duration, disk.Round(10*time.Microsecond))
+	fmt.Fprintf(out, "\n%s in %s over TCP, %s, 512 bytes; medians of %d rounds of %v; 4 KiB are on this disk in %v\n",
+		english.Count(o.clients, "client"), english.Count(max(o.rooms, 1), "room"), english.Count(o.senders, "sender"), o.rounds, o.duration, disk.Round(10*time.Microsecond))
 	for _, r := range results {
 		if r.failed != nil {
 			fmt.Fprintf(out, "%s failed: %v\n", r.name, r.failed)

@@ -36,6 +36,12 @@ func testCluster(t *testing.T, binaries ...string) {
 	), &out, &progress); err != nil {
 		t.Fatal(err)
 	}
+	if err := run(t.Context(), append(binaries,
+		"--cluster", "--only", "chat", "--rooms", "2", "--clients", "8", "--senders", "2", "--rate", "100", "--rounds", "1", "--warmup", "0",
+		"--duration", "100ms",
+	), &out, &progress); err != nil {
+		t.Fatal(err)
+	}
 	if text := progress.String() + out.String(); strings.Contains(text, "failed") || strings.Contains(text, " - ") {
 		t.Error(text)
 	}

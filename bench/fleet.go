@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"sop-chat/internal/bench"
+	"sop-chat/internal/wire"
 )
 
 // A setup is servers that are put under load together.
@@ -27,6 +30,7 @@ type setup struct {
 	// only passes on.
 	replicas int
 	always   bool // its sync_interval
+	rooms    int  // of the chat servers; up to 1 is the one that a key alone makes
 }
 
 // setups are those that are compared. The first is the reference.
@@ -49,17 +53,19 @@ var setups = []setup{
 }
 
 // fleetTimeout is how long a server of a cluster may take to let clients in: NATS chooses
-// leaders, and a chat server waits for three seconds for another of its name.
-const fleetTimeout = time.Minute
+// leaders, and a chat server looks for each of its rooms in the stream.
+const fleetTimeout = 5 * time.Minute
 
 // A fleet is the processes of a setup.
 type fleet struct {
 	dialect bench.Dialect
-	servers []*process // those that have clients
-	beside  []*process // the others
-	chat    int        // how many of all, in that order, are sop-chat's
+	rooms   []bench.Hello // if there are several
+	servers []*process    // those that have clients
+	beside  []*process    // the others
+	chat    int           // how many of all, in that order, are sop-chat's
 	all     []*process
-	folder  string // of what NATS stores
+	opened  time.Duration // how long the chat servers took from listening to letting clients in
+	folder  string        // of what they read and store
 }
 
 // programs are the binaries that fleets run.
@@ -87,6 +93,9 @@ func (s *setup) muster(ctx context.Context, binaries programs, folder string) (_
 	chats, err := f.startChat(ctx, s, binaries.chat, brokers)
 	if err != nil {
 		return nil, fmt.Errorf("sop-chat: %w", err)
+	}
+	if err := f.waitUntilLetIn(ctx, chats); err != nil {
+		return nil, err
 	}
 	with := s.chat - s.away
 	f.servers, f.beside, f.chat = chats[:with], slices.Concat(chats[with:], brokers), s.chat
@@ -127,6 +136,10 @@ func (f *fleet) startNATS(ctx context.Context, s *setup, binary string) ([]*proc
 // startChat starts the servers of sop-chat, each of which begins with another server of
 // NATS.
 func (f *fleet) startChat(ctx context.Context, s *setup, binary string, brokers []*process) ([]*process, error) {
+	last, err := f.makeRooms(s.rooms)
+	if err != nil {
+		return nil, err
+	}
 	var at []netip.AddrPort
 	var commands [][]string
 	for i := range s.chat {
@@ -139,9 +152,24 @@ func (f *fleet) startChat(ctx context.Context, s *setup, binary string, brokers 
 			words = append(words, "--cluster", urls(brokers, i), "--cluster-replicas", strconv.Itoa(s.replicas),
 				"--cluster-server", fmt.Sprintf("c%d", i+1))
 		}
-		at, commands = append(at, one), append(commands, append(words, strconv.Itoa(int(one.Port())), key))
+		at, commands = append(at, one), append(commands, slices.Concat(words, last(int(one.Port()))))
 	}
 	return f.launch(ctx, at, commands)
+}
+
+// makeRooms returns the last words of a command that gives its server so many rooms.
+func (f *fleet) makeRooms(rooms int) (last func(port int) []string, err error) {
+	if rooms <= 1 {
+		return func(port int) []string { return []string{strconv.Itoa(port), key} }, nil
+	}
+	var text strings.Builder
+	for i := range rooms {
+		one := fmt.Sprintf("%s-%d", key, i)
+		fmt.Fprintf(&text, "[[room]]\nname = %q\nkey = %q\n", one, one)
+		f.rooms = append(f.rooms, bench.Chat(one).Hello)
+	}
+	file, err := writeConfig(f.folder, "rooms.toml", text.String())
+	return func(port int) []string { return []string{"--rooms", file, strconv.Itoa(port)} }, err
 }
 
 // launch starts programs at the same time, and waits until each listens on its address.
@@ -160,6 +188,36 @@ func (f *fleet) launch(ctx context.Context, at []netip.AddrPort, commands [][]st
 	return started, errors.Join(failures...)
 }
 
+// waitUntilLetIn waits until each chat server lets a client in. One that belongs to a cluster
+// listens before it has looked for all of its rooms in the stream.
+func (f *fleet) waitUntilLetIn(ctx context.Context, chats []*process) error {
+	begun := time.Now()
+	hello := f.dialect.Hello
+	if len(f.rooms) > 0 {
+		hello = f.rooms[len(f.rooms)-1]
+	}
+	var dialer net.Dialer
+	for _, p := range chats {
+		conn, err := dialer.DialContext(ctx, "tcp", p.addr.String())
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
+		if err := conn.SetDeadline(begun.Add(fleetTimeout)); err != nil {
+			return err
+		}
+		if _, err := conn.Write(hello("first", true)); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(conn, make([]byte, wire.Size)); err != nil {
+			return fmt.Errorf("it lets nobody in: %w", err)
+		}
+	}
+	f.opened = time.Since(begun)
+	return nil
+}
+
 // urls returns where servers of NATS are, from one of them on.
 func urls(brokers []*process, from int) string {
 	var all []string
@@ -171,7 +229,7 @@ func urls(brokers []*process, from int) string {
 
 // config returns a load that is to be put on the fleet.
 func (f *fleet) config(load bench.Config) bench.Config {
-	load.Dialect = f.dialect
+	load.Dialect, load.Rooms = f.dialect, f.rooms
 	for _, p := range f.servers {
 		load.Servers = append(load.Servers, bench.Server{Addrs: []netip.AddrPort{p.addr}, PID: p.pid()})
 	}

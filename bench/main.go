@@ -32,6 +32,7 @@ type options struct {
 	growth           string
 	web              bool
 	cluster, ingest  bool
+	rooms            int
 	others           others
 }
 
@@ -98,6 +99,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.web, "web", false, "over WebSockets instead of TCP")
 	flags.BoolVar(&o.cluster, "cluster", false, "instead of the table: one to three sop-chat servers as one chat on one or three of NATS, "+
 		"beside one alone and beside NATS doing the fan-out itself")
+	flags.IntVar(&o.rooms, "rooms", 1, "with --cluster: how many rooms the clients are spread over; of NATS itself nothing is measured then")
 	flags.BoolVar(&o.ingest, "ingest", false, "instead of the table: two ways to publish to a stream of NATS, that of a cluster and fast ingest")
 	flags.Var(&o.others, "server", "another server that speaks sop-chat's protocol on 127.0.0.1, as "+
 		"'name=command line with {port} and {key}'; can be given several times. With --web, {port} is that of the "+
@@ -110,6 +112,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("%q is one argument too many", flags.Arg(0))
 	case o.rounds < 1 || o.rate < 1 || o.senders < 1:
 		return o, errors.New("--rounds, --rate and --senders must be at least 1")
+	case o.rooms < 1 || o.rooms > 1 && !o.cluster:
+		return o, errors.New("--rooms is at least 1, and needs --cluster if it is more")
 	case o.cluster && (o.web || o.growth != "" || len(o.others) > 0):
 		return o, errors.New("--cluster has servers of its own; leave out --web, --growth and --server")
 	case o.web && o.growth != "":
