@@ -267,7 +267,7 @@ func TestPendingBehindProxy(t *testing.T) {
 	for _, address := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::3"} {
 		stay = append(stay, via(address))
 	}
-	oldest.expectClose(websocket.StatusNormalClosure)
+	oldest.expectClose(websocket.StatusTryAgainLater)
 	for _, b := range stay {
 		m := message("in", chattest.Key)
 		b.send(m[:])

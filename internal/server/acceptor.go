@@ -125,7 +125,7 @@ func (a *acceptor) handle(c *conn) {
 func (a *acceptor) accept(listener, i int) (more bool) {
 	if i == 0 {
 		a.failures = 0
-	} else if _, isFull := a.rooms.full(); isFull {
+	} else if a.rooms.full() {
 		// The next client may have seen another leave before the loop has.
 		// The next wait reports both.
 		return false
@@ -204,12 +204,8 @@ func (a *acceptor) add(from Adopted) {
 	if len(from.Received) > 0 {
 		c.makePartial(a.system).frames.received = from.Received
 	}
-	if !from.proxied && a.rooms.draining.Load() {
-		a.end(c, causeDraining)
-		return
-	}
-	if !from.proxied && a.isFullFor(from.Has) {
-		a.end(c, causeFull)
+	if why, isKnown := a.refusesAll(); isKnown && !from.proxied && !from.WebSocket {
+		a.end(c, why)
 		return
 	}
 	if errno := a.table.register(a.kernel, c, netpoll.Readable); errno != 0 {
@@ -235,11 +231,18 @@ func (a *acceptor) add(from Adopted) {
 	a.makeSpace(from.FD)
 }
 
-// isFullFor reports whether no client with what it has of a room could be let in: all
-// rooms are full, and it has no former connection whose slot it takes, here or elsewhere.
-func (a *acceptor) isFullFor(has Since) bool {
-	only, isFull := a.rooms.full()
-	return isFull && !(has.Client != 0 && (a.identities.has(only, has.Client) || only.hasElsewhere(has.Client)))
+// refusesAll returns why a connection is refused whatever its client sends, if it is. A
+// WebSocket is refused later, when its message was read: a message that comes after the
+// close frame has the kernel reset the connection, and the browser may drop the frame that
+// says why. Its client may also have a former connection whose slot it takes.
+func (a *acceptor) refusesAll() (why cause, ok bool) {
+	switch {
+	case a.rooms.draining.Load():
+		return causeDraining, true
+	case a.rooms.full():
+		return causeFull, true
+	}
+	return cause{}, false
 }
 
 // end has a connection closed that is no member yet, and returns its state.

@@ -42,20 +42,20 @@ var (
 	causeRekeyed    = cause{words: "the key of the room was changed", reason: keyChanged, level: slog.LevelDebug, complete: true}.telling(websocket.NormalClosure)
 	causeKey        = cause{words: "wrong key", reason: wrongKeyGiven, level: slog.LevelInfo, complete: true}.telling(wrongKey)
 	causeRevoked    = cause{words: "its key was removed", reason: keyRevoked, level: slog.LevelInfo, complete: true}.telling(wrongKey)
-	causeTooMany    = cause{words: "too many keys wait to be checked", reason: keyUnchecked, level: slog.LevelInfo, complete: true}.telling(websocket.NormalClosure)
+	causeTooMany    = cause{words: "too many keys wait to be checked", reason: keyUnchecked, level: slog.LevelInfo, complete: true}.telling(websocket.TryAgainLater)
 	causeTLS        = cause{words: "speaks TLS, and this port does not", reason: unexpectedTLS, level: slog.LevelInfo, complete: true}
 	causeFull       = cause{words: "the room is full", reason: roomIsFull, level: slog.LevelInfo, complete: true}.telling(roomFull)
 	causeName       = cause{words: "somebody with this name, or one that looks like it, is in the room", reason: nameIsTaken, level: slog.LevelInfo, complete: true}.telling(nameTaken)
 	causeNameLost   = cause{words: "somebody with this name, or one that looks like it, was in the room before, at another server", reason: nameIsTaken, level: slog.LevelInfo, complete: true}.telling(nameTaken)
-	causeTimeout    = cause{words: "did not authenticate in time", reason: tooLate, level: slog.LevelInfo}
-	causeDelayed    = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", reason: tooLate, level: slog.LevelInfo}
+	causeTimeout    = cause{words: "did not authenticate in time", reason: tooLate, level: slog.LevelInfo}.telling(websocket.TryAgainLater)
+	causeDelayed    = cause{words: "its key had to wait, after wrong ones from its address, until its time was over", reason: tooLate, level: slog.LevelInfo}.telling(websocket.TryAgainLater)
 	causeDenied     = cause{words: "its address is not allowed any more", reason: addressDenied, level: slog.LevelInfo, reset: true}
 	causeNoPong     = cause{words: "answers no pings", reason: noPong, level: slog.LevelInfo}
 	causeRestart    = cause{words: "the server was restarted, and its TLS could not be handed over", reason: serverRestart, level: slog.LevelDebug, complete: true}.telling(websocket.ServiceRestart)
 	causeReplaced   = cause{words: "came back over a new connection", reason: replacedByClient, level: slog.LevelInfo, reset: true}
 	causeInHeader   = cause{words: "closed the connection within its PROXY header", reason: badProxyHeader, level: slog.LevelInfo}
 	causeDescriptor = cause{words: "its descriptor was not handed over", reason: serverRestart, level: slog.LevelWarn}
-	causeEvicted    = cause{words: "was evicted for a newer connection before it authenticated", reason: evicted, level: slog.LevelInfo}
+	causeEvicted    = cause{words: "was evicted for a newer connection before it authenticated", reason: evicted, level: slog.LevelInfo}.telling(websocket.TryAgainLater)
 )
 
 // telling returns the cause for which a WebSocket is closed with a status, and told the words.

@@ -49,6 +49,52 @@ func TestRefusalIsAnEnd(t *testing.T) {
 	}
 }
 
+// A WebSocket that is refused, whatever its client sends, is closed when its message was
+// read: before, nothing that the client does can lose the frame that says why.
+func TestRefusedWebSocketIsToldWhy(t *testing.T) {
+	for _, test := range []struct {
+		what   string
+		slots  int
+		status int
+		why    string
+	}{
+		{"draining", 0, 1013, "the server lets nobody in for now"},
+		{"full", 1, 4503, "the room is full"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			s := chattest.Start(t, server.Config{}, server.RoomConfig{MaxClients: test.slots})
+			s.Join(t, "alice")
+			s.SetDraining(test.what == "draining")
+			conn, fd := far(t)
+			s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr(), WebSocket: true})
+			chattest.Eventually(t, "it is taken in", chattest.Patience, func() bool { return s.Stats().Connections == 2 })
+			m := mustMessage(t, "late", chattest.Key)
+			if _, err := conn.Write(append([]byte{0x82, 0xfe, 2, 0, 0, 0, 0, 0}, m[:]...)); err != nil {
+				t.Fatalf("the connection was closed before: %v", err)
+			}
+			expectClose(t, conn, test.status, test.why)
+		})
+	}
+}
+
+// A WebSocket whose client sends no key in time is told to try again.
+func TestLateWebSocketIsToldWhy(t *testing.T) {
+	s := chattest.Start(t, server.Config{AuthTimeout: time.Millisecond})
+	conn, fd := far(t)
+	s.Adopt(server.Adopted{FD: fd, Peer: peer, Remote: peer.Addr(), WebSocket: true})
+	expectClose(t, conn, 1013, "did not authenticate in time")
+}
+
+// expectClose expects a WebSocket to end with a close frame, and nothing before it.
+func expectClose(t *testing.T, conn net.Conn, status int, why string) {
+	t.Helper()
+	got, err := io.ReadAll(conn)
+	want := string([]byte{0x88, byte(2 + len(why)), byte(status >> 8), byte(status)}) + why
+	if err != nil || string(got) != want {
+		t.Errorf("received %q, %v; want %q", got, err, want)
+	}
+}
+
 // When the server stops, it resets no client whose messages it has not read: all
 // that was sent to the client arrives.
 func TestShutdownIsAnEnd(t *testing.T) {

@@ -202,12 +202,6 @@ func (e *elsewhere) leave(c *conn) {
 // others returns what is known of the room's clients at other servers, or nil.
 func (r *Room) others() *otherClients { return r.elsewhere.Load().current() }
 
-// hasElsewhere reports whether a client that gives a number is in the room at another server.
-func (r *Room) hasElsewhere(client uint64) bool {
-	o := r.others()
-	return o != nil && o.tokens[clientToken(client)] > 0
-}
-
 // SetElsewhere says which clients a room has at other servers of a cluster, in which this one
 // has the name self. From then on, a client is refused for which there is no slot then, or whose
 // name one of them has. A client that has come from there to here counts once. others must

@@ -55,8 +55,8 @@ func (a *acceptor) readHeader(p *pendingConn) (now state, ok bool) {
 		if !a.mayConnect(c) {
 			return closed, false
 		}
-		if a.isFullFor(p.has) {
-			return a.end(c, causeFull), false
+		if why, isKnown := a.refusesAll(); isKnown {
+			return a.end(c, why), false
 		}
 		return pending, true
 	}

@@ -94,9 +94,9 @@ func (s *rooms) only() *Room {
 
 // full reports whether nobody can get in, whatever the key: there is but one room, and
 // that is full.
-func (s *rooms) full() (room *Room, isFull bool) {
-	room = s.only()
-	return room, room != nil && room.full()
+func (s *rooms) full() bool {
+	room := s.only()
+	return room != nil && room.full()
 }
 
 // refusals returns the log in which refusals are announced.

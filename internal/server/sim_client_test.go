@@ -192,17 +192,17 @@ func (w *world) connect() {
 // identify returns which client this one says it is, which may be one that there is.
 func (c *simClient) identify() uint64 {
 	w := c.world
-	if w.chance(3) {
-		return 0
-	}
-	c.identity = uint64(c.number) + 1
 	for _, other := range w.clients {
 		if other.identity == 0 || other == c || other.room != c.room {
 			continue
 		}
-		if isUnder := other.left && other.room.link != nil && other.room.link.has(other); isUnder && w.chance(2) || !other.over() && w.chance(3) {
+		isUnder := other.left && other.room.link != nil && other.room.link.has(other)
+		if isUnder || !other.over() && w.chance(4) {
 			c.identity = other.identity
 		}
+	}
+	if c.identity == 0 && !w.chance(3) {
+		c.identity = uint64(c.number) + 1
 	}
 	return c.identity
 }

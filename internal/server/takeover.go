@@ -81,13 +81,6 @@ func (s *identities) claim(room *Room, number uint64, c *conn) (before claimed) 
 	return before
 }
 
-// has reports whether a connection has an identity.
-func (s *identities) has(room *Room, number uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.byID[identityID{room, number}] != nil
-}
-
 // clientOf returns the number of the client that has a connection; 0 if it has none.
 func (s *identities) clientOf(c *conn) uint64 {
 	if c.framing != numbered {

@@ -35,8 +35,8 @@ func TestIdentities(t *testing.T) {
 		t.Errorf("after the first has left, %v are ready, and the loop was woken %d times", ready, woken)
 	}
 	expect(third, nil, nil, nil) // it has it
-	if !s.has(nil, 7) {
-		t.Error("nobody has the identity")
+	if i := s.byID[identityID{nil, 7}]; i == nil || i.conn != third {
+		t.Error("the third does not have the identity")
 	}
 	expect(second, third, nil, nil)
 	s.leave(second) // while it waits
