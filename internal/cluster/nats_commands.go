@@ -147,12 +147,6 @@ func (p *Peers) bucketOfBans() (jetstream.KeyValue, error) {
 
 // ban tells of a ban what the bucket has. One that ended is told as removed.
 func (p *Peers) ban(entry jetstream.KeyValueEntry) {
-	if entry == nil { // that is all there was before
-		if p.config.Known != nil {
-			p.config.Known()
-		}
-		return
-	}
 	if p.config.Ban == nil {
 		return
 	}

@@ -38,8 +38,8 @@ type PeersConfig struct {
 	// Ban is told each ban that there is, when Run has begun, and what changes then. It may be told the same
 	// again. It is called by the goroutine of Run.
 	Ban func(Ban)
-	// Known is told that Ban has been told all bans that there are, and that Run does what it is to do, each time
-	// that it has begun, again also. It is called by the goroutine of Run; it may be nil.
+	// Known is told that Ban has been told all bans that there are, that Members returns all members, and that Run
+	// does what it is to do, each time that it has begun, again also. It is called by the goroutine of Run; it may be nil.
 	Known func()
 	// Failed is told why nothing can be told or heard for a while; it may be nil.
 	Failed func(error)
@@ -65,7 +65,7 @@ func (p *Peers) SetMembers(rooms map[string][]Member) {
 }
 
 // Members returns who is in a room at the other servers. What servers had that are silent is forgotten after
-// seven seconds, and all when this server has been cut off from NATS for half a minute.
+// six seconds, and all when this server has been cut off from NATS for half a minute.
 func (p *Peers) Members(room string) []ServerMembers { return p.view.members(room, time.Now()) }
 
 // Changes returns the rooms in which the result of Members or Clients may be another one than when Changes was last
@@ -137,14 +137,25 @@ func (p *Peers) run(ctx context.Context) error {
 			p.leave(members)
 		}
 	}()
-	tick := time.NewTicker(membersEvery)
-	defer tick.Stop()
 	if err := p.follow(ctx, members); err != nil {
 		return err
 	}
 	p.division.forget() // the bucket may be another one
 	if err := p.tell(ctx, members); err != nil {
 		return err
+	}
+	return p.attend(ctx, members, made, heard.Updates(), banned.Updates())
+}
+
+// attend tells what this server has and takes what others have, until ctx ends or something fails.
+func (p *Peers) attend(ctx context.Context, members jetstream.KeyValue, made time.Time, heard, banned <-chan jetstream.KeyValueEntry) (err error) {
+	tick := time.NewTicker(membersEvery)
+	defer tick.Stop()
+	unknown := 2 // of the buckets, of how many not all is known that they had
+	know := func() {
+		if unknown--; unknown == 0 && p.config.Known != nil {
+			p.config.Known()
+		}
 	}
 	for {
 		select {
@@ -156,16 +167,24 @@ func (p *Peers) run(ctx context.Context) error {
 			if err = unchanged(ctx, members, made); err == nil {
 				err = p.tell(ctx, members)
 			}
-		case entry, ok := <-heard.Updates():
-			if !ok {
+		case entry, ok := <-heard:
+			switch {
+			case !ok:
 				return errors.New("what others have is not told any more")
+			case entry == nil: // that is all there was before
+				know()
+			default:
+				p.hear(entry)
 			}
-			p.hear(entry)
-		case entry, ok := <-banned.Updates():
-			if !ok {
+		case entry, ok := <-banned:
+			switch {
+			case !ok:
 				return errors.New("bans are not told any more")
+			case entry == nil:
+				know()
+			default:
+				p.ban(entry)
 			}
-			p.ban(entry)
 		}
 		if err != nil {
 			return err
@@ -213,7 +232,7 @@ func (p *Peers) leave(members jetstream.KeyValue) {
 
 // hear takes what another server has.
 func (p *Peers) hear(entry jetstream.KeyValueEntry) {
-	if entry == nil || entry.Operation() != jetstream.KeyValuePut { // nil: that is all there was before
+	if entry.Operation() != jetstream.KeyValuePut {
 		return
 	}
 	tok, digits, _ := strings.Cut(entry.Key(), ".")

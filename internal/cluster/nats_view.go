@@ -8,12 +8,14 @@ import (
 	"time"
 )
 
-// Servers say that they are there, over a subject that nothing stores. One that has not been heard
-// for goneAfter is gone, and what it had does not count. But a server can only tell so while it hears
-// what it says itself: otherwise it is cut off, and the others are what they were, for up to cutAfter.
+// Servers say each beatEvery that they are there, over a subject that nothing stores. One that has not
+// been heard for goneAfter is gone, and what it had does not count. But a server can only tell so while it
+// hears what it says itself. If it has not for deafAfter, it may be cut off, and the others stay what they were,
+// for up to cutAfter.
 const (
 	beatEvery = 2 * time.Second
-	goneAfter = 7 * time.Second
+	deafAfter = 3 * time.Second
+	goneAfter = 6 * time.Second
 	cutAfter  = 30 * time.Second
 )
 
@@ -23,7 +25,7 @@ type view struct {
 	mu      sync.Mutex
 	servers map[string]*serverView
 	own     time.Time           // when this server heard itself
-	since   time.Time           // since when it has, without a break of goneAfter
+	since   time.Time           // since when it has, without a break of deafAfter
 	isCut   bool                // it has not for cutAfter
 	changed map[string]struct{} // rooms, since they were asked for
 }
@@ -49,7 +51,7 @@ func (v *view) hearOwn(now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sweep(now)
-	if now.Sub(v.own) >= goneAfter {
+	if now.Sub(v.own) >= deafAfter {
 		v.since = now
 	}
 	v.own = now
@@ -149,7 +151,7 @@ func (v *view) sweep(now time.Time) {
 			}
 		}
 	}
-	if now.Sub(v.own) >= goneAfter {
+	if now.Sub(v.own) >= deafAfter {
 		return
 	}
 	for name, s := range v.servers {
@@ -162,7 +164,7 @@ func (v *view) sweep(now time.Time) {
 			if now.Sub(s.gone) > membersKept { // as has the bucket
 				delete(v.servers, name)
 			}
-		case v.own.Sub(heard) >= goneAfter:
+		case now.Sub(heard) >= goneAfter:
 			s.gone = now
 			v.changeAll(s)
 		}

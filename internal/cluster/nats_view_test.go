@@ -124,62 +124,53 @@ func FuzzMembersPiece(f *testing.F) {
 // A server that is silent does not count, until it is heard again. One that hears itself no more
 // is cut off: then the others count for some time, and when it is back they have time to be heard.
 func TestViewSilence(t *testing.T) {
-	at := time.UnixMilli(1_000_000)
-	v, s := newView(at), newTestTeller()
+	at := func(second int) time.Time { return time.UnixMilli(1_000_000).Add(time.Duration(second) * time.Second) }
+	v, s := newView(at(0)), newTestTeller()
 	s.rooms = map[string][]Member{"room": {{ID: 1}, {ID: 2}}, "empty": nil}
-	for _, p := range s.tell(t, at) {
-		v.take("s", p.number, p.text, at)
-	}
-	isThere := true
-	v.changes(at)
-	for _, test := range []struct {
-		after          float64 // seconds
-		own, s, isLeft bool    // who is heard
-		want           bool    // s counts
-	}{
-		{after: 2, own: true, want: true},
-		{after: 6.9, own: true, want: true},
-		{after: 7, own: true}, // it was never heard
-		{after: 8, own: true},
-		{after: 9, own: true, s: true, want: true},
-		{after: 15, own: true, want: true},
-		{after: 17, own: true},
-		{after: 18, own: true, s: true, want: true},
-		{after: 44, s: false, want: true}, // cut off for 26 s
-		{after: 47.9, want: true},
-		{after: 48}, // for 30 s
-		{after: 60, own: true, want: true},
-		{after: 66, own: true, want: true},
-		{after: 67, own: true}, // time to be heard is over
-		{after: 68, own: true, s: true, want: true},
-		{after: 74, own: true, s: true, want: true},
-		{after: 75, own: true, isLeft: true},
-		{after: 76, own: true, isLeft: true},
-		{after: 77, own: true, s: true, want: true},
-		{after: 83, own: true, want: true},
-		{after: 90, own: true, want: true}, // 7 s without hearing itself: the break begins anew
-		{after: 96, own: true, want: true},
-		{after: 97, own: true},
-		{after: 98 + membersKept.Seconds(), own: true},
-		{after: 99 + membersKept.Seconds(), own: true, s: true}, // it is there, and all that it had is forgotten
-	} {
-		now := at.Add(time.Duration(test.after * float64(time.Second)))
-		if test.s || test.isLeft {
-			v.hear("s", test.s, now)
+	tell := func(second int) {
+		s.forget()
+		for _, p := range s.tell(t, at(second)) {
+			v.take("s", p.number, p.text, at(second))
 		}
-		if test.own {
+	}
+	tell(0)
+	v.changes(at(0))
+	type span struct{ from, to int } // the last second is one of it
+	in := func(second int, spans ...span) bool {
+		return slices.ContainsFunc(spans, func(s span) bool { return s.from <= second && second <= s.to })
+	}
+	counted := true
+	for second := 1; second <= 120; second++ {
+		now := at(second)
+		if isLeft := second == 106; isLeft || in(second, span{10, 20}, span{31, 40}, span{93, 105}, span{110, 110}) {
+			v.hear("s", !isLeft, now)
+		}
+		if in(second, span{1, 40}, span{81, 120}) {
 			v.hearOwn(now)
 		}
+		if second == 29 {
+			tell(second) // what NATS has kept says nothing of whether it is there
+		}
+		want := in(second,
+			span{1, 5},    // it is known, and not heard
+			span{10, 25},  // it is heard, and then for 6 s not
+			span{31, 69},  // it is heard, and then nothing is for 30 s
+			span{81, 86},  // this server is back, and has yet to hear it
+			span{93, 105}, // it is heard, and leaves
+			span{110, 115})
 		changes := v.changes(now)
-		if got := v.count("room", now) == 2; got != test.want || len(v.members("room", now)) > 0 != test.want {
-			t.Errorf("after %v s it counts: %v, want %v", test.after, got, test.want)
+		if got := v.count("room", now) == 2; got != want || len(v.members("room", now)) > 0 != want {
+			t.Errorf("after %d s it counts: %v, want %v", second, got, want)
 		}
-		if hasChanged := slices.Equal(changes, []string{"room"}); hasChanged != (isThere != test.want) {
-			t.Errorf("after %v s %q have changed, counted %v, %v", test.after, changes, isThere, test.want)
+		if hasChanged := slices.Equal(changes, []string{"room"}); hasChanged != (counted != want) {
+			t.Errorf("after %d s %q have changed, it counted: %v, and does: %v", second, changes, counted, want)
 		}
-		isThere = test.want
+		counted = want
 	}
-	if got := v.names(at.Add(100*time.Second + membersKept)); !slices.Equal(got, []string{"s"}) {
-		t.Errorf("there are %q", got)
+	for second := 121; second <= 121+int(membersKept/time.Second); second++ {
+		v.hearOwn(at(second))
+	}
+	if len(v.servers) > 0 {
+		t.Error("a server is kept that has been gone for long")
 	}
 }

@@ -37,7 +37,8 @@ var _ peerNetwork = (*cluster.Peers)(nil)
 // of them. Its methods may be called by any goroutine, but start and close by one.
 type clusterPeers struct {
 	peerNetwork
-	name      string // this server's
+	view      peerView // nil: nothing is known of others' members
+	name      string   // this server's
 	server    *server.Server
 	operator  *operator   // set by start
 	connected func() bool // to NATS
@@ -52,9 +53,13 @@ type clusterPeers struct {
 	toTell map[string]*cluster.Ban // guarded by mu; what NATS has yet to be told, by their keys
 	toEnd  []origin.Listed         // guarded by mu; of which there may be connections
 
-	telling sync.Mutex           // held while NATS is told of bans
-	wake    chan struct{}        // has space; there is something in toEnd
-	since   map[uint64]time.Time // when members were first seen, by their IDs; tellMembers has it
+	telling sync.Mutex    // held while NATS is told of bans
+	wake    chan struct{} // has space; there is something in toEnd
+
+	// Of the goroutine of tellMembers.
+	since    map[uint64]time.Time    // when members were first seen, by their IDs
+	looked   map[string]*server.Room // those that were told who is elsewhere
+	lookedAt chan struct{}           // closed when those are known that were elsewhere at the start
 
 	running sync.WaitGroup
 	cancel  context.CancelFunc // nil: they do not run
@@ -64,9 +69,10 @@ type clusterPeers struct {
 // is what the program before has not told NATS.
 func newClusterPeers(name string, stream *cluster.NATS, s *server.Server, toTell []cluster.Ban, logger *slog.Logger) *clusterPeers {
 	p := newPeers(name, s, func() bool { return stream.State().Connected }, toTell, logger)
-	p.peerNetwork = stream.Peers(cluster.PeersConfig{
+	peers := stream.Peers(cluster.PeersConfig{
 		Server: name, Do: p.do, Ban: p.hearBan, Known: p.works, Failed: p.fails,
 	})
+	p.peerNetwork, p.view = peers, peers
 	return p
 }
 
@@ -74,7 +80,7 @@ func newClusterPeers(name string, stream *cluster.NATS, s *server.Server, toTell
 func newPeers(name string, s *server.Server, connected func() bool, toTell []cluster.Ban, logger *slog.Logger) *clusterPeers {
 	p := &clusterPeers{
 		name: name, server: s, connected: connected, logger: logger,
-		known: make(chan struct{}), hearing: make(map[string]cluster.Ban), toTell: make(map[string]*cluster.Ban), wake: make(chan struct{}, 1),
+		known: make(chan struct{}), lookedAt: make(chan struct{}), hearing: make(map[string]cluster.Ban), toTell: make(map[string]*cluster.Ban), wake: make(chan struct{}, 1),
 	}
 	for _, b := range toTell {
 		p.leaveToTell(b)
@@ -112,13 +118,16 @@ func (p *clusterPeers) close() {
 	}
 }
 
-// waitKnown waits until the bans of the cluster are in force, but not for ever.
+// waitKnown waits until the bans of the cluster are in force and the rooms know who is
+// elsewhere, but not for ever.
 func (p *clusterPeers) waitKnown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, knownWait)
 	defer cancel()
-	select {
-	case <-p.known:
-	case <-ctx.Done():
+	for _, is := range []chan struct{}{p.known, p.lookedAt} {
+		select {
+		case <-is:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -158,11 +167,14 @@ func (p *clusterPeers) fails(err error) {
 	}
 }
 
-// tellMembers tells the others who is in the rooms, when that has changed.
+// tellMembers tells the others who is in the rooms, when that has changed, and the rooms who is
+// in them elsewhere.
 func (p *clusterPeers) tellMembers(ctx context.Context) {
 	ticker := time.NewTicker(membersInterval)
 	defer ticker.Stop()
-	for told := uint64(0); ; {
+	known, told := p.known, uint64(0)
+	for {
+		p.lookElsewhere(ctx)
 		if now := p.server.MemberChanges(); now != told {
 			if members, err := p.server.Members(ctx, server.Who{}); err == nil { // or it does not serve yet
 				p.SetMembers(p.byRoom(members, time.Now()))
@@ -171,6 +183,10 @@ func (p *clusterPeers) tellMembers(ctx context.Context) {
 		}
 		select {
 		case <-ticker.C:
+		case <-known:
+			known = nil
+			p.lookElsewhere(ctx)
+			close(p.lookedAt)
 		case <-ctx.Done():
 			return
 		}
@@ -186,7 +202,7 @@ func (p *clusterPeers) byRoom(members []server.Member, now time.Time) map[string
 			at = now
 		}
 		since[m.ID] = at
-		rooms[m.Room] = append(rooms[m.Room], cluster.Member{ID: m.ID, Name: m.Name, Since: at})
+		rooms[m.Room] = append(rooms[m.Room], cluster.Member{ID: m.ID, Name: m.Name, Since: at, NamedSince: m.NamedSince, Client: m.Client})
 	}
 	p.since = since
 	return rooms

@@ -60,8 +60,11 @@ type otherClients struct {
 type link struct{ client, next int32 } // next is -1 for the last
 
 func newOtherClients(self string, all []OtherClient, by *Skeletons) *otherClients {
-	o := &otherClients{self: self, all: all, tokens: make(map[uint64]int), by: by}
-	if by != nil {
+	o := &otherClients{self: self, all: all, by: by}
+	if len(all) > 0 {
+		o.tokens = make(map[uint64]int)
+	}
+	if len(all) > 0 && by != nil {
 		o.first = make(map[string]int32, len(all))
 	}
 	for i := range all {
@@ -211,11 +214,12 @@ func (s *Server) SetElsewhere(room *Room, self string, others []OtherClient) {
 }
 
 func (r *Room) setElsewhere(view *otherClients) {
-	if e := r.elsewhere.Load(); e != nil {
+	switch e := r.elsewhere.Load(); {
+	case e != nil:
 		e.set(view)
-		return
+	case len(view.all) > 0: // nothing is kept for a room that is at no other server
+		r.elsewhere.Store(&elsewhere{view: view})
 	}
-	r.elsewhere.Store(&elsewhere{view: view})
 }
 
 // SettleNames disconnects the members whose names others have had for longer at other servers,
