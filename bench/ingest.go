@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// Two ways to publish what is said in a room are compared, without chat servers around them:
+// Three ways to publish what is said in a room are compared, without chat servers around them:
 //
 //   - link: as internal/cluster does. One batch of a room is under way, with the last sequence
 //     that is expected of its subject, until it has come back.
 //   - fast: the fast ingest of NATS 2.14 (ADR-50), gap "fail". What is said is published at once,
 //     and up to two acknowledgements' worth is under way.
+//   - atomic: as link, but what was said in all rooms is one atomic batch of NATS 2.12.
 
 // An ingestLoad is what is published.
 type ingestLoad struct {
@@ -51,8 +52,9 @@ var ingestSetups = []setup{
 
 // The ways.
 const (
-	asLink = "link"
-	asFast = "fast"
+	asLink   = "link"
+	asFast   = "fast"
+	asAtomic = "atomic" // of more than one room
 )
 
 // An ingestResult is what a way did with a load.
@@ -63,7 +65,7 @@ type ingestResult struct {
 	cpu      time.Duration // of all servers of NATS, a message
 }
 
-// measureIngest compares both ways, round by round, and prints a table for each setup.
+// measureIngest compares the ways, round by round, and prints a table for each setup.
 func measureIngest(ctx context.Context, o options, folder string, stdout, stderr io.Writer) error {
 	chosen := o.chosenOf(ingestSetups)
 	if len(chosen) == 0 {
@@ -94,10 +96,14 @@ func measureIngestAt(
 	results := make(map[ingestLoad]map[string][]ingestResult)
 	for round := range o.rounds {
 		for _, load := range ingestLoads {
+			ways := []string{asLink, asFast}
+			if load.rooms > 1 {
+				ways = append(ways, asAtomic)
+			}
 			if results[load] == nil {
 				results[load] = make(map[string][]ingestResult)
 			}
-			for _, way := range []string{asLink, asFast} {
+			for _, way := range ways {
 				r, err := ingest(ctx, f.servers, s.replicas, load, way, o.warmup, o.duration)
 				if ctx.Err() != nil {
 					return ctx.Err()
@@ -118,12 +124,18 @@ func measureIngestAt(
 // printIngest prints the medians at one setup.
 func printIngest(out io.Writer, name string, results map[ingestLoad]map[string][]ingestResult) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "NATS %s\tlink\tin\t\t\tCPU\tfast\tin\t\t\tCPU\t\n", name)
-	const units = "\tmessages/s\tone\tp50 ms\tp99 ms\tµs each"
-	fmt.Fprint(w, units, units, "\t\n")
+	titles, units := "NATS "+name, ""
+	for _, way := range []string{asLink, asFast, asAtomic} {
+		titles += "\t" + way + "\tin\t\t\tCPU"
+		units += "\tmessages/s\tone\tp50 ms\tp99 ms\tµs each"
+	}
+	fmt.Fprint(w, titles, "\t\n", units, "\t\n")
 	for _, load := range ingestLoads {
-		link, fast := medianIngest(results[load][asLink]), medianIngest(results[load][asFast])
-		fmt.Fprint(w, load, link.cells(), fast.cells(), "\t\n")
+		line := load.String()
+		for _, way := range []string{asLink, asFast, asAtomic} {
+			line += medianIngest(results[load][way]).cells()
+		}
+		fmt.Fprint(w, line, "\t\n")
 	}
 	fmt.Fprintln(w)
 	return w.Flush()

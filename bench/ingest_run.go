@@ -59,7 +59,7 @@ func ingest(
 	}
 	defer conn.Close()
 	stream, err := makeStream(ctx, js, jetstream.StreamConfig{
-		Name: "ingest", Subjects: []string{"ingest.*"}, Replicas: replicas, AllowBatchPublish: true,
+		Name: "ingest", Subjects: []string{"ingest.*"}, Replicas: replicas, AllowBatchPublish: true, AllowAtomicPublish: true,
 	})
 	if err != nil {
 		return ingestResult{}, err
@@ -80,14 +80,10 @@ func ingest(
 	}
 	defer read.Stop()
 	var publishers sync.WaitGroup
-	for _, room := range r.rooms {
+	for _, publish := range r.publishers(way) {
 		publishers.Go(func() {
-			publish := room.publishAsLink
-			if way == asFast {
-				publish = room.publishFast
-			}
 			if err := publish(); err != nil {
-				cancel(fmt.Errorf("%s: %w", room.subject, err))
+				cancel(err)
 			}
 		})
 	}
@@ -107,9 +103,29 @@ func ingest(
 	return result, nil
 }
 
+// publishers returns what publishes: one function for each room, or one for all.
+func (r *ingestRun) publishers(way string) (all []func() error) {
+	if way == asAtomic {
+		return append(all, r.publishAtomic)
+	}
+	for _, room := range r.rooms {
+		publish := room.publishAsLink
+		if way == asFast {
+			publish = room.publishFast
+		}
+		all = append(all, func() error {
+			if err := publish(); err != nil {
+				return fmt.Errorf("%s: %w", room.subject, err)
+			}
+			return nil
+		})
+	}
+	return all
+}
+
 // measure waits for the time, and returns the CPU time of the servers in it.
 func (r *ingestRun) measure(servers []*process, warmup, duration time.Duration) (result ingestResult, err error) {
-	if err := r.wait(warmup); err != nil {
+	if err := r.pass(warmup); err != nil {
 		return result, err
 	}
 	before, err := cpuOf(servers)
@@ -117,14 +133,14 @@ func (r *ingestRun) measure(servers []*process, warmup, duration time.Duration) 
 		return result, err
 	}
 	r.measuring.Store(true)
-	err = r.wait(duration)
+	err = r.pass(duration)
 	r.measuring.Store(false)
 	after, failed := cpuOf(servers)
 	result.cpu = after - before
 	return result, errors.Join(err, failed)
 }
 
-func (r *ingestRun) wait(d time.Duration) error {
+func (r *ingestRun) pass(d time.Duration) error {
 	select {
 	case <-r.ctx.Done():
 		return context.Cause(r.ctx)
@@ -184,27 +200,19 @@ func (r *ingestRun) take(m jetstream.Msg) error {
 // so many, each with that time. With a rate, it waits until there is one; it returns nil when
 // nothing is to be said any more.
 func (r *ingestRoom) fill(most int) []byte {
+	if wait := r.wait(); wait > 0 {
+		time.Sleep(wait)
+	}
 	if r.stopping.Load() || r.ctx.Err() != nil {
 		return nil
 	}
 	now := time.Since(r.epoch)
-	every := time.Duration(0)
-	if r.load.rate > 0 {
-		every = time.Second / time.Duration(r.load.rate)
-		if r.due == 0 { // rooms do not speak at the same time
-			r.due = now + every*time.Duration(r.number%100)/100
-		}
-		if r.due > now {
-			time.Sleep(r.due - now)
-			now = time.Since(r.epoch)
-		}
-	}
 	r.buffer = r.buffer[:0]
 	for n := 0; n < most && r.due <= now; n++ {
 		said := now
-		if every > 0 {
+		if r.load.rate > 0 {
 			said = r.due
-			r.due += every
+			r.due += r.every()
 		}
 		at := len(r.buffer)
 		r.buffer = append(r.buffer, make([]byte, wire.Size)...)
@@ -214,4 +222,40 @@ func (r *ingestRoom) fill(most int) []byte {
 	binary.LittleEndian.PutUint64(r.buffer[16:], r.sent)
 	r.sent++
 	return r.buffer
+}
+
+// wait returns how long it takes until something is said.
+func (r *ingestRoom) wait() time.Duration {
+	if r.load.rate == 0 {
+		return 0
+	}
+	now := time.Since(r.epoch)
+	if r.due == 0 { // rooms do not speak at the same time
+		r.due = now + r.every()*time.Duration(r.number%100)/100
+	}
+	return r.due - now
+}
+
+// every returns how long it is from one message to the next.
+func (r *ingestRoom) every() time.Duration { return time.Second / time.Duration(r.load.rate) }
+
+// most returns how many messages may be in one of NATS, if those that were said meanwhile are put
+// together.
+func (l ingestLoad) most() int {
+	if l.rate > 0 {
+		return mostMessages
+	}
+	return l.batch
+}
+
+// comeBack waits until a message has come back, and returns its sequence.
+func (r *ingestRoom) comeBack() (seq uint64, err error) {
+	select {
+	case seq = <-r.returned:
+		return seq, nil
+	case <-r.ctx.Done():
+		return 0, context.Cause(r.ctx)
+	case <-time.After(ingestPatience):
+		return 0, fmt.Errorf("%s: a batch does not come back", r.subject)
+	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Both ways publish to a real server, and all comes back in order.
+// All ways publish to a real server, and all comes back in order.
 func testIngest(t *testing.T, binaries ...string) {
 	defer func(loads []ingestLoad) { ingestLoads = loads }(ingestLoads)
 	ingestLoads = []ingestLoad{{rooms: 1, batch: 50}, {rooms: 3, rate: 100}}
@@ -23,7 +23,7 @@ func testIngest(t *testing.T, binaries ...string) {
 	), &out, &progress); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(progress.String(), "failed") || strings.Contains(out.String(), " - ") {
+	if strings.Contains(progress.String(), "failed") || strings.Count(out.String(), " - ") > 1 {
 		t.Error(progress.String(), out.String())
 	}
 	for _, want := range []string{"a room, batches of 50", "3 rooms, 100/s each"} {

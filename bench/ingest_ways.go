@@ -17,10 +17,6 @@ const mostMessages = 1900
 
 // publishAsLink publishes the next batch when the one before has come back.
 func (r *ingestRoom) publishAsLink() error {
-	most := r.load.batch
-	if r.load.rate > 0 {
-		most = mostMessages
-	}
 	inbox := nats.NewInbox()
 	acks, err := r.conn.SubscribeSync(inbox)
 	if err != nil {
@@ -28,13 +24,11 @@ func (r *ingestRoom) publishAsLink() error {
 	}
 	defer func() { _ = acks.Unsubscribe() }()
 	for last := uint64(0); ; {
-		data := r.fill(most)
+		data := r.fill(r.load.most())
 		if data == nil {
 			return nil
 		}
-		m := &nats.Msg{Subject: r.subject, Reply: inbox, Data: data, Header: nats.Header{
-			jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(last, 10)},
-		}}
+		m := &nats.Msg{Subject: r.subject, Reply: inbox, Data: data, Header: expecting(last)}
 		if err := r.conn.PublishMsg(m); err != nil {
 			return err
 		}
@@ -45,14 +39,16 @@ func (r *ingestRoom) publishAsLink() error {
 		if _, err := understand(answer.Data); err != nil {
 			return err
 		}
-		select {
-		case last = <-r.returned:
-		case <-r.ctx.Done():
-			return nil
-		case <-time.After(ingestPatience):
-			return errors.New("a batch does not come back")
+		if last, err = r.comeBack(); err != nil {
+			return err
 		}
 	}
+}
+
+// expecting returns headers with the sequence that the last message of the subject is expected to
+// have.
+func expecting(last uint64) nats.Header {
+	return nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(last, 10)}}
 }
 
 // The operations of fast ingest, in the reply subject of what is published:

@@ -100,7 +100,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.cluster, "cluster", false, "instead of the table: one to three sop-chat servers as one chat on one or three of NATS, "+
 		"beside one alone and beside NATS doing the fan-out itself")
 	flags.IntVar(&o.rooms, "rooms", 1, "with --cluster: how many rooms the clients are spread over; of NATS itself nothing is measured then")
-	flags.BoolVar(&o.ingest, "ingest", false, "instead of the table: two ways to publish to a stream of NATS, that of a cluster and fast ingest")
+	flags.BoolVar(&o.ingest, "ingest", false, "instead of the table: ways to publish to a stream of NATS: that of a cluster, fast ingest, and atomic batches")
 	flags.Var(&o.others, "server", "another server that speaks sop-chat's protocol on 127.0.0.1, as "+
 		"'name=command line with {port} and {key}'; can be given several times. With --web, {port} is that of the "+
 		"WebSocket at /ws, and {other} one more that is free")
