@@ -98,27 +98,44 @@ func (u *upgrader) store(state *handover.State, size int) error {
 	if err := handover.Write(file, state); err != nil {
 		return err
 	}
-	manager := u.service.notifier
-	if err := emptyStore(manager); err != nil { // there is nothing, unless that failed before
-		return err
-	}
-	err = manager.Store(storedName, fds)
-	if err == nil {
+	err = fill(u.service.notifier, fds, int(file.Fd()), func() (undo func()) {
 		u.logger.Info("the server ends, and leaves its clients to the next process", "clients", len(state.Members))
-		defer u.part()()
-		err = manager.Store(stateName, []int{int(file.Fd())}) // last: without it the others are of no use
-	}
+		return u.part()
+	})
 	if err != nil {
-		emptyStore(manager)
 		return err
 	}
 	os.Exit(statusOK) // as execve: what is deferred would end connections
 	return nil
 }
 
-// emptyStore has the manager close what it keeps.
-func emptyStore(manager *systemd.Notifier) error {
-	return errors.Join(manager.Unstore(stateName), manager.Unstore(storedName))
+// A descriptorStore keeps descriptors for the next process; *systemd.Notifier has one.
+type descriptorStore interface {
+	Store(name string, fds []int) error
+	Unstore(name string) error
+}
+
+// fill puts the descriptors of a state into a store, and the file of the state, before which
+// it calls last. If that fails, it leaves the store empty, and undoes what last did.
+func fill(s descriptorStore, fds []int, state int, last func() (undo func())) error {
+	if err := emptyStore(s); err != nil { // there is nothing, unless that failed before
+		return err
+	}
+	err := s.Store(storedName, fds)
+	if err == nil {
+		undo := last()
+		if err = s.Store(stateName, []int{state}); err == nil { // without it the others are of no use
+			return nil
+		}
+		undo()
+	}
+	emptyStore(s)
+	return err
+}
+
+// emptyStore has a store close what it keeps.
+func emptyStore(s descriptorStore) error {
+	return errors.Join(s.Unstore(stateName), s.Unstore(storedName))
 }
 
 // detachedName is the name of what a detached state has about its descriptors.

@@ -10,10 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -204,64 +202,23 @@ func TestRestartKeepsClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	service := setup{port: port, stdout: out, flags: []string{
-		"--max-clients", "0", "--room", "side=" + sideKey, "--history", file, "--console", "json", "--auth-timeout", "10m",
-		"--web", fmt.Sprintf("127.0.0.1:%d", webPort),
-	}}
+	service := setup{port: port, stdout: out, flags: loaded(file, webPort)}
 	m := newStore(t, 1000)
 	sockets := []*os.File{socket}
 	srv := m.launch(service, sockets, "plain")
-	srv.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/", webPort))
-
-	var ended atomic.Int64 // visits of pages
-	pages := &crowd{webPort: webPort, pause: func(int, int) time.Duration { ended.Add(1); return time.Second }}
-	pages.isServed.Store(true)
-	pages.enter(t, 3, func(int) *tab { return &tab{crowd: pages, from: loopback} })
-	speaker := join(t, srv, "speaker")
-	quick, slow := &listener{client: join(t, srv, "quick")}, &listener{client: joinNotReading(t, srv, "slow")}
-	slow.restoreBuffer()
-	alice, bob := dial(t, srv, "alice", sideKey), dial(t, srv, "bob", sideKey)
-	talk, stop := new(counting), make(chan struct{})
-	talk.last.Store(^uint64(0))
-	talking := beside(t, func() error { return talk.run(speaker, stop) })
-	hearing := beside(t, func() error { return quick.hear(talk.last.Load) })
-
+	load := startLoad(t, srv, file, webPort, 3)
 	for i := range 3 {
-		said, auth := message("alice", fmt.Sprint("said over restart ", i)), message(fmt.Sprint("late ", i), sideKey)
-		late := connect(t, srv)
-		late.write(auth[:100])
-		alice.write(said[:100])
-		before := quick.heard.Load()
-		eventually(t, "the talk goes on", func() bool { return quick.heard.Load() > before+50 })
-		m.keepStray("sop-chat-state")
-		srv = m.restart(srv, service, sockets, "plain")
-		m.expectRestarted(srv)
-		alice.write(said[100:])
-		bob.expect(said)
-		late.write(auth[100:])
-		if in, err := late.gotEcho(auth); err != nil || !in {
-			t.Fatalf("a connection that had given half of its key was not let in: %v", err)
-		}
-		late.Close()
-		upTo := talk.sent.Load()
-		if err := slow.hear(func() uint64 { return upTo }); err != nil {
-			t.Fatal(err)
-		}
+		load.across(srv, i, func() {
+			m.keepStray("sop-chat-state")
+			srv = m.restart(srv, service, sockets, "plain")
+			m.expectRestarted(srv)
+		})
 		if printed := srv.stderr.String(); strings.Contains(printed, "is for nothing") {
 			t.Errorf("a socket was left over:\n%s", excerpt(printed))
 		}
 	}
 	join(t, srv, "new").Close()
-	close(stop)
-	wait(talking, hearing)
-	if err := slow.hear(talk.last.Load); err != nil {
-		t.Error(err)
-	}
-	pages.said.Store(talk.last.Load())
-	pages.waitHave(t)
-	if n := ended.Load(); n > 0 {
-		t.Errorf("pages were disconnected %d times", n)
-	}
+	load.end()
 	srv.signal(syscall.SIGTERM)
 	srv.expectEnd(0)
 	if n := m.count(); n > 0 {
@@ -271,15 +228,23 @@ func TestRestartKeepsClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expectCounted(t, "the console", printedTexts(t, strings.Split(strings.TrimSpace(string(printed)), "\n")), talk.last.Load())
-	var kept []string
-	for _, m := range readHistory(t, file, 0) {
-		if m.Room == "main" {
-			kept = append(kept, string(m.Wire.Text()))
-		}
-	}
-	expectCounted(t, "the history", kept, talk.last.Load())
-	checkHistory(t, file)
+	load.expectKept(strings.Split(strings.TrimSpace(string(printed)), "\n"))
+}
+
+// Clients over TLS are told when the server is restarted, and the others stay.
+func TestRestartTLS(t *testing.T) {
+	t.Parallel()
+	s, m := secured(t), newStore(t, 100)
+	s.port = freePort(t)
+	srv := m.launch(s.setup, nil)
+	s.waitServed(t, srv)
+	plain := dial(t, srv, "plain", key)
+	told := s.join(t, "secure").expectRestart()
+	srv = m.restart(srv, s.setup, nil)
+	wait(told)
+	m.expectRestarted(srv)
+	again := s.join(t, "again")
+	again.expect(plain.say("still here"))
 }
 
 // A restart that can't keep the clients says why, and ends the server in order.

@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,8 +16,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"sop-chat/internal/wire"
 )
@@ -174,71 +169,16 @@ const sideKey = "the-other-room"
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	file, webPort := historyFile(t), freePort(t)
-	srv := setup{flags: []string{
-		"--max-clients", "0", "--room", "side=" + sideKey, "--history", file, "--console", "json", "--auth-timeout", "10m",
-		"--web", fmt.Sprintf("127.0.0.1:%d", webPort),
-	}}.startUpgradable(t)
-	srv.stderr.waitForLine(t, fmt.Sprintf("http://127.0.0.1:%d/", webPort))
-
-	var ended atomic.Int64 // visits of pages
-	pages := &crowd{webPort: webPort, pause: func(int, int) time.Duration { ended.Add(1); return time.Second }}
-	pages.isServed.Store(true)
-	const tabs = 20
-	pages.enter(t, tabs, func(int) *tab { return &tab{crowd: pages, from: loopback} })
-
-	speaker := join(t, srv.server, "speaker")
-	quick, slow := &listener{client: join(t, srv.server, "quick")}, &listener{client: joinNotReading(t, srv.server, "slow")}
-	slow.restoreBuffer()
-	alice, bob := dial(t, srv.server, "alice", sideKey), dial(t, srv.server, "bob", sideKey)
-	talk, stop := new(counting), make(chan struct{})
-	talk.last.Store(^uint64(0))
-	talking := beside(t, func() error { return talk.run(speaker, stop) })
-	hearing := beside(t, func() error { return quick.hear(talk.last.Load) })
-
+	srv := setup{flags: loaded(file, webPort)}.startUpgradable(t)
+	l := startLoad(t, srv.server, file, webPort, 20)
 	for i := range scaled(3, 100) {
-		said, auth := message("alice", fmt.Sprint("said over upgrade ", i)), message(fmt.Sprint("late ", i), sideKey)
-		late := connect(t, srv.server)
-		late.write(auth[:100])
-		alice.write(said[:100])
-		before := quick.heard.Load()
-		eventually(t, "the talk goes on", func() bool { return quick.heard.Load() > before+50 })
-		srv.upgrade(t)
-		alice.write(said[100:])
-		bob.expect(said)
-		late.write(auth[100:])
-		if in, err := late.gotEcho(auth); err != nil || !in {
-			t.Fatalf("a connection that had given half of its key was not let in: %v", err)
-		}
-		late.Close()
-		upTo := talk.sent.Load()
-		if err := slow.hear(func() uint64 { return upTo }); err != nil {
-			t.Fatal(err)
-		}
+		l.across(srv.server, i, func() { srv.upgrade(t) })
 	}
-	close(stop)
-	wait(talking, hearing)
-	if err := slow.hear(talk.last.Load); err != nil {
-		t.Error(err)
-	}
-	pages.said.Store(talk.last.Load())
-	pages.waitHave(t)
-	if n := ended.Load(); n > 0 {
-		t.Errorf("pages were disconnected %d times", n)
-	}
+	l.end()
 	t.Logf("the pauses were %v", srv.pauses(t))
 	srv.signal(syscall.SIGTERM)
 	srv.expectEnd(0)
-	expectCounted(t, "the console", printedTexts(t, srv.stdout.lines()), talk.last.Load())
-	var kept []string
-	for _, m := range readHistory(t, file, 0) {
-		if m.Room == "main" {
-			if kept = append(kept, string(m.Wire.Text())); m.Number != int64(len(kept)) {
-				t.Fatalf("message %d of the history has the number %d", len(kept), m.Number)
-			}
-		}
-	}
-	expectCounted(t, "the history", kept, talk.last.Load())
-	checkHistory(t, file)
+	l.expectKept(srv.stdout.lines())
 }
 
 // write writes bytes of a message.
@@ -468,61 +408,15 @@ func TestUpgradeNumbers(t *testing.T) {
 // Clients over TLS are told, and may come back at once.
 func TestUpgradeTLS(t *testing.T) {
 	t.Parallel()
-	certFile, keyFile, trusting := certificateFiles(t)
-	tlsPort, webPort := freePort(t), freePort(t)
-	srv := setup{flags: []string{
-		"--tls", fmt.Sprintf("127.0.0.1:%d", tlsPort), "--web", fmt.Sprintf("127.0.0.1:%d", webPort),
-		"--tls-cert", certFile, "--tls-key", keyFile,
-	}}.startUpgradable(t)
-	srv.stderr.waitForLine(t, fmt.Sprintf("https://127.0.0.1:%d/", webPort))
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting}}
-	defer browser.CloseIdleConnections()
-	join := func(name string) (net.Conn, *websocket.Conn) {
-		t.Helper()
-		secure, err := (&tls.Dialer{Config: trusting}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", tlsPort))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { secure.Close() })
-		secure.SetDeadline(time.Now().Add(testTimeout))
-		web, _, err := websocket.Dial(ctx, fmt.Sprintf("wss://127.0.0.1:%d/ws", webPort), &websocket.DialOptions{HTTPClient: browser})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { web.CloseNow() })
-		auth := message(name, key)
-		var echo wire.Message
-		secure.Write(auth[:])
-		if _, err := io.ReadFull(secure, echo[:]); err != nil || echo != auth {
-			t.Fatalf("over TLS: %v", err)
-		}
-		web.Write(ctx, websocket.MessageBinary, auth[:])
-		if _, got, err := web.Read(ctx); err != nil || !bytes.Equal(got, auth[:]) {
-			t.Fatalf("over https: %v", err)
-		}
-		return secure, web
-	}
+	s := secured(t)
+	srv := s.startUpgradable(t)
+	s.waitServed(t, srv.server)
 	plain := dial(t, srv.server, "plain", key)
-	secure, web := join("secure")
-	ends := beside(t, func() error {
-		if rest, err := io.ReadAll(secure); err != nil || len(rest) > 0 { // an end without that of TLS is an error
-			return fmt.Errorf("over TLS came %d bytes, and %w", len(rest), err)
-		}
-		if _, _, err := web.Read(ctx); websocket.CloseStatus(err) != websocket.StatusServiceRestart {
-			return fmt.Errorf("over https: %w, want the code %d", err, websocket.StatusServiceRestart)
-		}
-		return nil
-	})
+	told := s.join(t, "secure").expectRestart()
 	srv.upgrade(t)
-	wait(ends)
-	again, _ := join("again")
-	m := plain.say("still here")
-	var got wire.Message
-	if _, err := io.ReadFull(again, got[:]); err != nil || got != m {
-		t.Errorf("over TLS came %q, %v", got.Text(), err)
-	}
+	wait(told)
+	again := s.join(t, "again")
+	again.expect(plain.say("still here"))
 }
 
 // A signal that comes during an upgrade is not lost, whenever that is. In the moment in which
