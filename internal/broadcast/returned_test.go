@@ -40,7 +40,7 @@ func TestReturned(t *testing.T) {
 				batch.Add(said[back], wire.Size)
 				back++
 			}
-			to := l.Returned(cursor.Position(), batch)
+			to := l.Returned(cursor.Position(), batch, nil)
 			if int(to) != back*wire.Size {
 				t.Fatalf("%d messages are back, and %d are found to be", back, to/wire.Size)
 			}
@@ -53,7 +53,7 @@ func TestReturned(t *testing.T) {
 // checkUnreturned checks the messages that have not come back.
 func checkUnreturned(t *rapid.T, l *broadcast.Log, from broadcast.Position, said []*broadcast.Sender, back int) {
 	entries := make([]broadcast.Entry, rapid.IntRange(0, 300).Draw(t, "space"))
-	n := l.Copy(entries, from)
+	n := l.Copy(entries, from, 0, nil)
 	if want := min(len(entries), len(said)-back); n != want {
 		t.Fatalf("%d messages are copied, want %d", n, want)
 	}

@@ -18,7 +18,10 @@ import (
 //
 //	sender │ length │ name │ length │ text
 //
-// An instance has 16 bytes, kind and version have one each, all other numbers are varints.
+// An instance has 16 bytes, kind and version have one each, all other numbers are varints. In a
+// record of a recall, the counter is a random number, and behind the count are the clients, each
+// in 8 bytes. Of a kind that this version does not know, only what is before the count is
+// understood, by which messages are numbered; the rest is left to later versions.
 // Addresses of clients are not in it: they concern nobody at another server.
 
 // version is what the data is understood by. A server reads no other.
@@ -30,14 +33,14 @@ const (
 	kindClaim   // the server asks whether another has its name, see claim
 	kindOwn     // the name is the instance's
 	kindRelease // the instance has ended
-	kindEnd     // no kind
+	kindRecall  // clients of the subject's server have gone to the instance, see recall.go
+	kindEnd     // none yet
 )
 
 // An instance is a process and those that have gone on in its place at upgrades.
 type instance [16]byte
 
-// A batch is the data of a message of the stream. Those that are no kindBatch have nothing but an
-// instance.
+// A batch is the data of a message of the stream. Claims have nothing but an instance.
 type batch struct {
 	kind     byte
 	instance instance
@@ -50,6 +53,10 @@ type batch struct {
 	hint   uint64
 	count  int
 	packed []byte // the messages
+
+	// Of a kindRecall: a random number by which it is known, and the clients.
+	nonce   uint64
+	clients []uint64
 }
 
 // A fact is what a server knew when it published: after the message of the stream with the
@@ -73,6 +80,15 @@ func appendHeader(b []byte, from *batch) []byte {
 	b = append(b, from.instance[:]...)
 	for _, v := range [...]uint64{from.counter, from.fact.seen, max(from.fact.number, from.hint), uint64(from.count)} {
 		b = binary.AppendUvarint(b, v)
+	}
+	return b
+}
+
+// appendRecall appends a record of a recall to b.
+func appendRecall(b []byte, from *batch) []byte {
+	b = appendHeader(b, &batch{kind: kindRecall, instance: from.instance, counter: from.nonce, fact: from.fact, count: len(from.clients)})
+	for _, client := range from.clients {
+		b = binary.BigEndian.AppendUint64(b, client)
 	}
 	return b
 }
@@ -105,8 +121,8 @@ func parse(data []byte) (batch, error) {
 		return b, errors.New("the data is not from a server of this program")
 	case data[3] != version:
 		return b, fmt.Errorf("the data has version %d; this program understands %d", data[3], version)
-	case data[4] == 0 || data[4] >= kindEnd:
-		return b, fmt.Errorf("the data is of kind %d, which there is not", data[4])
+	case data[4] == 0:
+		return b, errors.New("the data is of no kind")
 	}
 	b.kind = data[4]
 	copy(b.instance[:], data[5:])
@@ -118,14 +134,19 @@ func parse(data []byte) (batch, error) {
 			return b, err
 		}
 	}
+	if b.fact.seen == 0 {
+		b.fact.number, b.hint = 0, b.fact.number
+	}
 	switch {
+	case b.kind >= kindEnd:
+		b.counter = 0
+		return b, nil
+	case b.kind == kindRecall:
+		return b, b.cutClients(count, rest)
 	case count > uint64(maxMessages):
 		return b, errors.New("the data has too many messages")
 	case count > 0 && (b.kind != kindBatch || b.counter == 0), count == 0 && b.counter > 0:
 		return b, errors.New("the data has messages where there can be none, or none where there have to be some")
-	}
-	if b.fact.seen == 0 {
-		b.fact.number, b.hint = 0, b.fact.number
 	}
 	b.count, b.packed = int(count), rest
 	for range b.count {
@@ -138,6 +159,18 @@ func parse(data []byte) (batch, error) {
 		return b, errors.New("the data goes on behind its messages")
 	}
 	return b, nil
+}
+
+// cutClients sets what a record of a recall has behind its header.
+func (b *batch) cutClients(count uint64, rest []byte) error {
+	if b.counter == 0 || count == 0 || count > maxRecalled || uint64(len(rest)) != 8*count {
+		return errors.New("the data recalls no clients, or too many")
+	}
+	b.nonce, b.counter = b.counter, 0
+	for ; len(rest) > 0; rest = rest[8:] {
+		b.clients = append(b.clients, binary.BigEndian.Uint64(rest))
+	}
+	return nil
 }
 
 // cutMessage writes the message at the beginning of b to dst, if that is not nil, and

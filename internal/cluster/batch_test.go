@@ -64,6 +64,15 @@ func TestBatchOfLongest(t *testing.T) {
 	}
 }
 
+// Of data of a later version's kind it is known up to which number a room was counted, and nothing else.
+func TestLaterKind(t *testing.T) {
+	data := append(appendHeader(nil, &batch{kind: kindEnd, counter: 3, fact: fact{300, 70}, count: 5}), "whatever"...)
+	b, err := parse(data)
+	if err != nil || b.fact != (fact{300, 70}) || b.count+len(b.packed)+int(b.counter) > 0 {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
 // Whatever bytes are in the stream, they are a batch, of which the same bytes are made, or an
 // error.
 func FuzzParse(f *testing.F) {
@@ -74,13 +83,21 @@ func FuzzParse(f *testing.F) {
 	f.Add(append(bytes.Clone(good), 0))
 	f.Add(appendHeader(nil, &batch{kind: kindOwn}))
 	f.Add(appendHeader(nil, &batch{kind: kindOwn, count: 1}))
-	f.Add(appendHeader(nil, &batch{kind: kindEnd}))
+	f.Add(append(appendHeader(nil, &batch{kind: kindEnd, fact: fact{300, 1}}), "later"...))
+	f.Add(appendRecall(nil, &batch{nonce: 9, fact: fact{300, 1}, clients: []uint64{7, 1 << 63}}))
+	f.Add(appendRecall(nil, &batch{nonce: 9}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := parse(data)
 		if err != nil {
 			return
 		}
+		if b.kind >= kindEnd {
+			return // nobody makes it
+		}
 		again := appendHeader(nil, &b)
+		if b.kind == kindRecall {
+			again = appendRecall(nil, &b)
+		}
 		for rest := b.packed; len(rest) > 0; {
 			var m wire.Message
 			sender, r, err := cutMessage(rest, m[:])

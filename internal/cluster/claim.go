@@ -22,6 +22,9 @@ import (
 // goes on, and the former reads so as soon as it can read anything, and ends. If none had the
 // name, or it was released, there is no need to wait.
 
+// claimRenewal is how many times a server says that it has its name while the stream keeps that once.
+const claimRenewal = 8
+
 // claimWait is how long a server waits for another to say that it has its name, and
 // claimLooks how often it looks meanwhile.
 const (
@@ -101,7 +104,7 @@ func (c *core) claimed(m *Message, server string) error {
 	}
 	switch b, _ := parse(m.Data); {
 	case b.instance == c.instance, b.kind == kindRelease:
-		c.contested = 0
+		c.contested, c.claimSeq, c.claimedAt = 0, m.Seq, m.Time
 	case b.kind == kindOwn:
 		return ErrFenced
 	case b.kind == kindClaim:
@@ -117,6 +120,15 @@ func (c *core) reclaim() {
 		c.isClaiming = true
 		own := appendHeader(nil, &batch{kind: kindOwn, instance: c.instance})
 		c.do(claimAction{claimSubject(c.prefix, c.server), c.contested, own})
+	}
+}
+
+// renewClaim says it again before the stream drops it: servers are found by it, see core.look.
+func (c *core) renewClaim() {
+	if c.claimSeq > 0 && c.contested == 0 && !c.isClaiming && c.isReading && c.now.Sub(c.claimedAt) > c.keep/claimRenewal {
+		c.isClaiming = true
+		own := appendHeader(nil, &batch{kind: kindOwn, instance: c.instance})
+		c.do(claimAction{claimSubject(c.prefix, c.server), c.claimSeq, own})
 	}
 }
 

@@ -55,8 +55,17 @@ type core struct {
 	batch      *broadcast.Batch
 	entries    []broadcast.Entry
 
-	ownSince    uint64 // claims up to that message of the stream are older than its own
-	contested   uint64 // another's claim to the name, which has yet to be rejected
+	met       map[string]struct{} // the tokens of all servers that are known
+	servers   map[uint64]string   // the same, by their IDs
+	recalls   map[*room]struct{}  // those that recall clients
+	recalling int                 // clients
+	isLooking bool                // for servers
+	nextLook  time.Time
+
+	ownSince    uint64    // claims up to that message of the stream are older than its own
+	claimSeq    uint64    // its own claim; 0: it is not known
+	claimedAt   time.Time // when the stream took that
+	contested   uint64    // another's claim to the name, which has yet to be rejected
 	isClaiming  bool
 	nextRefresh time.Time
 	doubted     time.Time // since when the stream has seemed to be shorter than it was; zero: it does not
@@ -98,6 +107,7 @@ func newCore(prefix, server string, id instance, report func(error)) *core {
 	return &core{
 		prefix: prefix, server: token(server), instance: id, report: report,
 		rooms: make(map[string]*room), refused: make(map[*room]struct{}), pending: make(map[*room]struct{}),
+		met: make(map[string]struct{}), servers: make(map[uint64]string), recalls: make(map[*room]struct{}),
 		foreigners: make(foreigners), batch: newDelivery(), entries: make([]broadcast.Entry, maxMessages),
 	}
 }
@@ -141,6 +151,7 @@ func (c *core) opened(info Info, created time.Time, at Message) (ok bool, err er
 			o.retry = time.Time{}
 		}
 	}
+	c.retryRecalls()
 	return true, nil
 }
 
@@ -167,6 +178,9 @@ func (c *core) receive(m Message) (isNext bool, err error) {
 	}
 	c.position, c.mark = m.Seq, m.Time
 	name, server, ok := split(c.prefix, m.Subject)
+	if ok {
+		c.meet(server)
+	}
 	if ok && name == serversToken {
 		return true, c.claimed(&m, server)
 	}
@@ -209,6 +223,7 @@ func (c *core) remove(name string) *room {
 	delete(c.rooms, token(name))
 	delete(c.refused, r)
 	delete(c.pending, r)
+	c.dropRecalls(r)
 	for _, queue := range [...][]Message{r.queue, r.live} {
 		for i := range queue {
 			c.waiting -= len(queue[i].Data)

@@ -47,6 +47,16 @@ func run(t *testing.T, c *core, m *model) {
 			case publishAction:
 				_, err := m.append(a.subject, a.last, a.data)
 				c.published(a, err)
+			case catchAction:
+				next, err := m.Next(context.Background(), c.prefix+"."+token(a.room.name)+".*", a.from)
+				if err := c.caught(a.room, next, m.first, err); err != nil {
+					t.Fatal(err)
+				}
+			case recallAction:
+				_, err := m.append(a.subject, AnyLast, a.data)
+				c.recalled(a, err)
+			case lookAction:
+				c.looked(m.Subjects(context.Background(), c.prefix+"."+serversToken+".*"))
 			case askAction:
 				last, _ := m.lastOf(a.subject, m.last())
 				if err := c.answered(a.room, last.Seq, m.info(m.last()), nil); err != nil {

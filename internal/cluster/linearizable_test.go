@@ -24,7 +24,7 @@ func TestLinearizable(t *testing.T) {
 	for range 30 {
 		seed := rand.Uint64()
 		w := newWorld(t, seed)
-		w.model.keep = 0
+		w.model.keep, w.clients = 0, nil
 		w.said = make(map[string]map[string]*statement)
 		for _, name := range simRooms {
 			w.said[name] = make(map[string]*statement)

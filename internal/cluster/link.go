@@ -75,6 +75,7 @@ func (l *Link) Open(ctx context.Context) error {
 			return ErrStreamReplaced
 		}
 		c.position, c.mark, c.wasOpened = s.Position, s.Mark, true
+		c.claimSeq, c.claimedAt = s.Claim, s.ClaimedAt
 	} else {
 		// What comes after this is read. So another's claim of the name is not missed.
 		if err := claim(ctx, l.config.Stream, claimSubject(c.prefix, c.server), c.instance, waitForClaim); err != nil {
@@ -144,6 +145,16 @@ func (l *Link) Remove(name string) {
 	})
 }
 
+// Recall has what a client said in a room at another server, of which from is the ServerID,
+// and what is not in the stream yet, not arrive any more. It returns at once. When all that has
+// arrived is delivered to the room, done is called, or at once if there is no such server. That
+// may take until the stream can be reached, and never happens if the room is removed meanwhile
+// or too many clients are recalled. done is called by one goroutine at a time, and must not block
+// nor call the link.
+func (l *Link) Recall(room string, client, from uint64, done func()) {
+	l.wakes.recall(moved{room, client, from, done})
+}
+
 // Freed has the link deliver again what rooms have refused.
 func (l *Link) Freed() {
 	select {
@@ -173,11 +184,20 @@ func (l *Link) call(f func()) {
 	}
 }
 
-// wakes are the rooms in which something was said since somebody looked.
+// wakes are the rooms in which something was said since somebody looked, and the clients that
+// are to be recalled.
 type wakes struct {
-	mu    sync.Mutex
-	rooms []*room
-	some  chan struct{}
+	mu      sync.Mutex
+	rooms   []*room
+	recalls []moved
+	some    chan struct{}
+}
+
+// A moved is a client that was at another server, see Recall.
+type moved struct {
+	room         string
+	client, from uint64
+	done         func()
 }
 
 func (w *wakes) add(r *room) {
@@ -189,20 +209,33 @@ func (w *wakes) add(r *room) {
 	}
 	w.mu.Unlock()
 	if isFirst {
-		select {
-		case w.some <- struct{}{}:
-		default:
-		}
+		w.wake()
 	}
 }
 
-func (w *wakes) take() []*room {
+func (w *wakes) recall(m moved) {
+	w.mu.Lock()
+	if len(w.recalls) < maxRecalling {
+		w.recalls = append(w.recalls, m)
+	}
+	w.mu.Unlock()
+	w.wake()
+}
+
+func (w *wakes) wake() {
+	select {
+	case w.some <- struct{}{}:
+	default:
+	}
+}
+
+func (w *wakes) take() (rooms []*room, recalls []moved) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	rooms := w.rooms
-	w.rooms = nil
+	rooms, recalls = w.rooms, w.recalls
+	w.rooms, w.recalls = nil, nil
 	for _, r := range rooms {
 		r.isWoken = false
 	}
-	return rooms
+	return rooms, recalls
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +42,7 @@ func (m *model) append(subject string, last uint64, data []byte) (uint64, error)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, _ := m.lastOf(subject, m.last())
-	if at.Seq != last {
+	if at.Seq != last && last != AnyLast {
 		return 0, ErrWrongLast
 	}
 	m.all = append(m.all, Message{subject, m.last() + 1, m.now(), bytes.Clone(data)})
@@ -100,6 +101,20 @@ func (m *model) Next(_ context.Context, subject string, from uint64) (Message, e
 		}
 	}
 	return Message{}, ErrNoMessage
+}
+
+func (m *model) Subjects(_ context.Context, pattern string) (all []string, _ error) {
+	if err := m.before(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for seq := m.first; seq <= m.last(); seq++ {
+		if subject := m.all[seq-1].Subject; matches(pattern, subject) && !slices.Contains(all, subject) {
+			all = append(all, subject)
+		}
+	}
+	return all, nil
 }
 
 func (m *model) Info(context.Context) (Info, error) {

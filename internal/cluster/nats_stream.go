@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,13 +19,12 @@ var _ Stream = (*NATS)(nil)
 func (n *NATS) Publish(ctx context.Context, subject string, last uint64, data []byte) (uint64, error) {
 	ctx, cancel := n.within(ctx)
 	defer cancel()
+	options := []jetstream.PublishOpt{jetstream.WithExpectStream(n.config.Settings.Name), jetstream.WithRetryAttempts(0)}
+	if last != AnyLast {
+		options = append(options, jetstream.WithExpectLastSequencePerSubject(last))
+	}
 	call := n.wait(ctx, publishing)
-	ack, err := n.js.PublishMsg(
-		ctx, &nats.Msg{Subject: subject, Data: data},
-		jetstream.WithExpectStream(n.config.Settings.Name),
-		jetstream.WithExpectLastSequencePerSubject(last),
-		jetstream.WithRetryAttempts(0),
-	)
+	ack, err := n.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, options...)
 	var api *jetstream.APIError
 	failed := call.done(err)
 	switch {
@@ -64,6 +65,24 @@ func (n *NATS) get(ctx context.Context, ask func(context.Context) (*jetstream.Ra
 		return Message{}, ErrNoMessage
 	}
 	return Message{}, failed
+}
+
+// Subjects implements Stream.
+func (n *NATS) Subjects(ctx context.Context, pattern string) ([]string, error) {
+	ctx, end := context.WithTimeout(ctx, infoWait)
+	defer end()
+	ctx, cancel := n.within(ctx)
+	defer cancel()
+	call := n.wait(ctx, asking)
+	var found *jetstream.StreamInfo
+	s, err := n.js.Stream(ctx, n.config.Settings.Name)
+	if err == nil {
+		found, err = s.Info(ctx, jetstream.WithSubjectFilter(pattern))
+	}
+	if failed := call.done(err); err != nil {
+		return nil, failed
+	}
+	return slices.Collect(maps.Keys(found.State.Subjects)), nil
 }
 
 // infoWait is how long it may take until a server says what the stream is, or what is last there, for

@@ -53,7 +53,7 @@ func (r roomReader) next(ctx context.Context, from uint64) (Message, batch, erro
 		return m, batch{}, err
 	}
 	b, err := parse(m.Data)
-	if err != nil || b.kind != kindBatch {
+	if err != nil || b.kind != kindBatch && b.kind < kindRecall {
 		b = batch{}
 	}
 	return m, b, nil

@@ -175,10 +175,11 @@ func (c *core) answered(r *room, last uint64, info Info, err error) error {
 		return nil
 	case last >= r.expected: // if it is more, it comes back from the stream, if it has not yet
 		r.suspicions = 0
-		switch isRead := last <= c.position && len(r.queue) == 0 && r.until == 0; {
-		case !r.isKnown:
+		switch isRead := last <= max(c.position, r.at.seq) && len(r.queue) == 0 && r.until == 0; {
+		case !r.isKnown && isRead:
 			r.isKnown, r.expected = true, last
 			c.publish(r)
+		case !r.isKnown: // it may be a record by which something is void, see recall.go
 		case last > r.expected && isRead: // it is older than the link, and the answer before was old
 			if r.expected = last; r.out != nil && !r.out.isTried {
 				c.try(r)
@@ -245,11 +246,15 @@ func (c *core) tick(now time.Time) error {
 			c.try(r)
 		}
 	}
+	if len(c.recalls) > 0 {
+		c.tickRecalls()
+	}
 	if c.contested > 0 {
 		c.reclaim()
 	}
 	if c.keep > 0 && now.After(c.nextRefresh) {
 		c.nextRefresh = now.Add(c.keep / 64)
+		c.renewClaim()
 		for _, r := range c.rooms {
 			if c.isStale(r) {
 				c.publish(r)

@@ -26,6 +26,11 @@ type Room interface {
 	// there. If it returns false, it has taken nothing, and Link.Freed has to be called when
 	// it may.
 	Deliver(b *broadcast.Batch, at time.Time) bool
+	// Void has what a client has said here, and what has not been delivered, not count any more:
+	// CopyUnreturned leaves it out, and what is read from the client's connection later, too. The
+	// client has gone to another server, and sends it again. If its connection is still open, it
+	// is ended, so that a client that is here all the same knows.
+	Void(client uint64)
 }
 
 // A room is what the core knows of a room.
@@ -44,6 +49,8 @@ type room struct {
 	until   uint64    // it catches up to there; 0: it does not
 	asked   bool      // for what it has to catch up on
 	peers   map[string]peer
+	recalls map[uint64]*recall  // by the IDs of the servers that clients come from
+	nonces  map[uint64]struct{} // of records that recalled clients from this server
 	isGone  bool
 	isWoken bool // guarded by the lock of the link's wakes
 
@@ -80,14 +87,14 @@ var errNotOurs = fmt.Errorf("%w: it said something that this one did not", ErrFe
 func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 	_, server, _ := split(c.prefix, m.Subject)
 	b, err := parse(m.Data)
-	if err == nil && b.kind != kindBatch {
+	if err == nil && b.kind != kindBatch && b.kind < kindRecall {
 		err = errors.New("it is no batch")
 	}
 	if err != nil { // it is the same to all servers
 		c.report(fmt.Errorf("the message %d of the stream, on %s, is left out: %w", m.Seq, m.Subject, err))
 		b = batch{}
 	}
-	isMine := server == c.server && b.instance == c.instance
+	isMine := b.kind == kindBatch && server == c.server && b.instance == c.instance
 	known := r.peers[server]
 	switch {
 	case b.count == 0:
@@ -137,6 +144,9 @@ func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 	r.spoken = m.Time
 	if server == c.server {
 		r.returned(m.Seq, isMine, b.counter)
+	}
+	if b.kind == kindRecall {
+		c.readRecall(r, server, &b)
 	}
 	return true, nil
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,10 @@ type fakeRoom struct {
 	batch      *broadcast.Batch
 	first      uint64 // the number of the first message that was delivered
 	texts      []string
+	clients    map[uint64]*simConn // that say which one they are
+	conns      map[*broadcast.Sender]*simConn
+	void       map[*broadcast.Sender]bool
+	voided     int // messages
 	refuses    bool
 	begun      bool
 }
@@ -28,7 +33,7 @@ func newFakeRoom(t testing.TB) *fakeRoom {
 	own := broadcast.New(4<<20, 4<<20)
 	return &fakeRoom{
 		t: t, outgoing: broadcast.New(4<<20, 4<<20), own: own, follower: own.FollowLossless(),
-		batch: broadcast.NewBatch(wire.Size),
+		batch: broadcast.NewBatch(wire.Size), clients: make(map[uint64]*simConn), conns: make(map[*broadcast.Sender]*simConn), void: make(map[*broadcast.Sender]bool),
 	}
 }
 
@@ -38,7 +43,11 @@ func (r *fakeRoom) say(from *broadcast.Sender, text string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.unreturned = append(r.unreturned, broadcast.Entry{From: from, Message: m})
+	if r.void[from] {
+		r.voided++
+	} else {
+		r.unreturned = append(r.unreturned, broadcast.Entry{From: from, Message: m})
+	}
 	copy(r.batch.Free(), m[:])
 	r.batch.Add(from, wire.Size)
 	r.outgoing.Append(r.batch, time.Unix(0, 0))
@@ -49,6 +58,24 @@ func (r *fakeRoom) Outgoing() *broadcast.Log { return r.outgoing }
 
 func (r *fakeRoom) CopyUnreturned(dst []broadcast.Entry, skip int) int {
 	return copy(dst, r.unreturned[min(skip, len(r.unreturned)):])
+}
+
+// enter has a client be in the room by a connection.
+func (r *fakeRoom) enter(client uint64, n *simConn) { r.clients[client], r.conns[n.sender] = n, n }
+
+func (r *fakeRoom) Void(client uint64) {
+	n := r.clients[client]
+	if n == nil {
+		return
+	}
+	n.ended, r.void[n.sender] = true, true
+	before := len(r.unreturned)
+	r.unreturned = slices.DeleteFunc(r.unreturned, func(e broadcast.Entry) bool { return e.From == n.sender })
+	r.voided += before - len(r.unreturned)
+}
+
+func (r *fakeRoom) hasUnreturned(from *broadcast.Sender) bool {
+	return slices.ContainsFunc(r.unreturned, func(e broadcast.Entry) bool { return e.From == from })
 }
 
 func (r *fakeRoom) BeginAt(number, epoch uint64) {
@@ -79,6 +106,9 @@ func (r *fakeRoom) Deliver(b *broadcast.Batch, at time.Time) bool {
 					r.t.Fatalf("%q of %v came back, but is not the next that is unreturned", e.Message.Text(), e.From)
 				}
 				r.unreturned = r.unreturned[1:]
+				if n := r.conns[e.From]; n != nil {
+					n.returned(r.t, string(e.Message.Text()))
+				}
 			} else if e.From.Name != string(e.Message.TrimmedName()) {
 				r.t.Fatalf("%q has the name %q", e.Message.Text(), e.From.Name)
 			}

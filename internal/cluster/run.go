@@ -94,8 +94,12 @@ func (u *runner) loop() error {
 		case call := <-u.calls:
 			call()
 		case <-u.wakes.some:
-			for _, r := range u.wakes.take() {
+			rooms, recalls := u.wakes.take()
+			for _, r := range rooms {
 				u.publish(r)
+			}
+			for _, q := range recalls {
+				u.recall(q.room, q.client, q.from, q.done)
 			}
 		case <-u.Link.freed:
 			err = u.core.freed()
@@ -135,6 +139,16 @@ func (u *runner) act() {
 			u.call(func(ctx context.Context) func() error {
 				m, first, err := u.next(ctx, u.prefix+"."+token(a.room.name)+".*", a.from)
 				return func() error { return u.caught(a.room, m, first, err) }
+			})
+		case recallAction:
+			u.call(func(ctx context.Context) func() error {
+				_, err := u.config.Stream.Publish(ctx, a.subject, AnyLast, a.data)
+				return func() error { u.recalled(a, err); return nil }
+			})
+		case lookAction:
+			u.call(func(ctx context.Context) func() error {
+				subjects, err := u.config.Stream.Subjects(ctx, u.prefix+"."+serversToken+".*")
+				return func() error { u.looked(subjects, err); return nil }
 			})
 		case claimAction:
 			u.call(func(ctx context.Context) func() error {

@@ -20,7 +20,9 @@ type simServer struct {
 	checked map[string]int
 	said    map[string]int
 	members []*broadcast.Sender
+	conns   []*simConn // of clients that say which one they are
 	stopped bool
+	isDead  bool
 	created time.Time
 }
 
@@ -73,6 +75,13 @@ func (w *world) count(name string) (n int) {
 }
 
 func (w *world) kill(s *simServer) {
+	s.isDead = true
+	for _, n := range s.conns {
+		n.ended = true
+	}
+	for _, r := range s.rooms {
+		w.counts["void"] += r.voided
+	}
 	w.servers = slices.DeleteFunc(w.servers, func(other *simServer) bool { return other == s })
 	for i := range w.flights {
 		if w.flights[i].server == s {
@@ -187,6 +196,7 @@ func (w *world) upgrade(s *simServer) {
 	}
 	c := newCore("chat", s.name, state.Instance, s.report)
 	c.position, c.mark, c.wasOpened, c.keep, c.now = state.Position, state.Mark, true, s.keep, w.now
+	c.claimSeq, c.claimedAt = state.Claim, state.ClaimedAt
 	for _, name := range simRooms {
 		r := &room{name: name, sink: s.rooms[name]}
 		if err := r.restore(state.room(name), c.server, c.instance); err != nil {
@@ -197,6 +207,11 @@ func (w *world) upgrade(s *simServer) {
 		}
 	}
 	s.core = c
+	for _, client := range w.clients { // the server asks again for those that wait
+		if v := client.waits; v != nil && v.server == s && !v.recalled {
+			w.visit(client, s)
+		}
+	}
 	c.resume()
 	w.counts["upgraded"]++
 }

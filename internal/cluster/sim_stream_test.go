@@ -10,7 +10,17 @@ import (
 type flight struct {
 	server *simServer // nil if it does not wait for an answer any more
 	publishAction
-	since time.Time
+	recall *recall // whose record it is, or nil
+	since  time.Time
+}
+
+// answer tells the server of an attempt what came of it.
+func (f *flight) answer(err error) {
+	if f.recall != nil {
+		f.server.recalled(recallAction{f.room, f.recall, f.subject, f.data, f.attempt}, err)
+	} else {
+		f.server.published(f.publishAction, err)
+	}
 }
 
 // act does what the cores want done.
@@ -21,13 +31,17 @@ func (w *world) act() {
 			s.actions = s.actions[1:]
 			switch a := action.(type) {
 			case publishAction:
-				w.flights = append(w.flights, flight{s, a, w.now})
+				w.flights = append(w.flights, flight{s, a, nil, w.now})
 			case askAction:
 				last, info, err := w.ask(a.subject)
 				w.check(s, s.answered(a.room, last, info, err))
 			case catchAction:
 				m, err := w.model.Next(context.Background(), s.prefix+"."+token(a.room.name)+".*", a.from)
 				w.check(s, s.caught(a.room, m, w.model.first, err))
+			case recallAction:
+				w.flights = append(w.flights, flight{s, publishAction{room: a.room, subject: a.subject, last: AnyLast, data: a.data, attempt: a.attempt}, a.recall, w.now})
+			case lookAction:
+				s.looked(w.model.Subjects(context.Background(), s.prefix+"."+serversToken+".*"))
 			case claimAction:
 				_, _ = w.model.Publish(context.Background(), a.subject, a.last, a.data)
 				s.reclaimed()
@@ -83,11 +97,11 @@ func (w *world) fly() {
 		}
 		if w.chance(0.1) {
 			isAnswered = false // or it is told later, after it has come back
-			w.flights[i].last = ^uint64(0)
+			w.flights[i].last = ^uint64(0) - 1
 		}
 	}
 	if isAnswered && f.server != nil && slices.Contains(w.servers, f.server) {
-		f.server.published(f.publishAction, err)
+		f.answer(err)
 	}
 	if f.server == nil || isAnswered {
 		w.flights[i].server = nil

@@ -24,6 +24,7 @@ const (
 	simKeep    = 10 * time.Minute
 	simLatest  = time.Minute // nothing is under way for longer
 	simServers = 3
+	simClients = 6
 )
 
 var simRooms = []string{"lobby", "a room", "third"}
@@ -51,6 +52,11 @@ func TestSimulation(t *testing.T) {
 		w.step()
 	}
 	w.settle()
+	for _, s := range w.servers {
+		for _, r := range s.rooms {
+			w.counts["void"] += r.voided
+		}
+	}
 	t.Logf("%d steps: %v", w.steps, w.counts)
 	if steps < 200_000 { // not all happens in each short run
 		return
@@ -58,6 +64,7 @@ func TestSimulation(t *testing.T) {
 	for _, what := range []string{
 		"said", "published", "lost", "late", "unacknowledged", "wrong last", "gap", "twice", "reopened", "refused", "killed", "upgraded",
 		"stopped", "dropped", "fenced", "name taken", "renewed", "rewound", "too far behind",
+		"moved", "recalled", "void", "sent again", "admitted in vain",
 	} {
 		if w.counts[what] == 0 {
 			t.Errorf("nothing was %s", what)
@@ -71,6 +78,7 @@ type world struct {
 	model   *model
 	now     time.Time
 	servers []*simServer
+	clients []*simClient
 	flights []flight
 	canons  map[string]*canon
 	read    uint64 // of the stream, by the canons
@@ -94,7 +102,10 @@ func newWorld(t testing.TB, seed uint64) *world {
 	}
 	w.model.before, w.model.after = fault, fault
 	for _, name := range simRooms {
-		w.canons[name] = &canon{counters: make(map[string]int)}
+		w.canons[name] = &canon{counters: make(map[string]int), numbers: make(map[string]uint64)}
+	}
+	for i := range simClients {
+		w.clients = append(w.clients, &simClient{id: uint64(100 + i), room: simRooms[i%2]})
 	}
 	return w
 }
@@ -107,6 +118,12 @@ func (w *world) step() {
 	w.now = w.now.Add(time.Duration(w.rng.IntN(200)) * time.Millisecond)
 	w.act()
 	switch n := w.rng.IntN(1000); {
+	case n < 50 && len(w.clients) > 0:
+		w.actClient(w.clients[w.rng.IntN(len(w.clients))])
+	case n < 80 && len(w.clients) > 0:
+		if s := w.any(); s != nil {
+			w.readConn(s)
+		}
 	case n < 350:
 		if s := w.any(); s != nil {
 			w.deliverNext(s)
@@ -169,7 +186,7 @@ func (w *world) step() {
 			w.now = w.now.Add(simKeep + time.Minute)
 			for _, f := range w.flights {
 				if f.server != nil {
-					f.server.published(f.publishAction, errNetwork)
+					f.answer(errNetwork)
 				}
 			}
 			w.flights = nil

@@ -14,7 +14,10 @@ type State struct {
 	Created  time.Time // of the stream
 	Position uint64
 	Mark     time.Time
-	Rooms    []RoomState `json:",omitempty"`
+	// Claim is the server's claim of its name in the stream, and ClaimedAt when that took it.
+	Claim     uint64      `json:",omitempty"`
+	ClaimedAt time.Time   `json:",omitzero"`
+	Rooms     []RoomState `json:",omitempty"`
 }
 
 // A RoomState is what a link leaves of a room. What is under way is the first Count
@@ -38,7 +41,7 @@ func (l *Link) State() *State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.core
-	s := &State{Instance: c.instance, Created: l.info.Created, Position: c.position, Mark: c.mark}
+	s := &State{Instance: c.instance, Created: l.info.Created, Position: c.position, Mark: c.mark, Claim: c.claimSeq, ClaimedAt: c.claimedAt}
 	for _, r := range c.rooms {
 		saved := RoomState{
 			Name: []byte(r.name), Seq: r.at.seq, Number: r.at.number, From: r.from, Spoken: r.spoken,
@@ -101,6 +104,7 @@ func (c *core) resume() {
 	c.actions = nil
 	c.closed()
 	c.isClaiming = false
+	c.resumeRecalls()
 	for _, r := range c.rooms {
 		r.isAsking, r.asked = false, false
 		if r.out != nil {

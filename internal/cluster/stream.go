@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -15,7 +16,7 @@ import (
 // later, or never. The calls return when their context ends, at the latest.
 type Stream interface {
 	// Publish appends a message if the last one of its subject has the sequence last, or if
-	// there is none and last is 0. It returns the sequence of the new message, once it is on
+	// there is none and last is 0, or if last is AnyLast. It returns the sequence of the new message, once it is on
 	// the disks of a majority of the replicas. If the stream says that another message is the
 	// last one, the error is ErrWrongLast (see errors.Is), and this call appends nothing.
 	// After any other error the message may turn up in the stream, even minutes later, or
@@ -33,6 +34,10 @@ type Stream interface {
 	// Next returns the first message of a subject whose sequence is at least from, or
 	// ErrNoMessage. It is like Last otherwise.
 	Next(ctx context.Context, subject string, from uint64) (Message, error)
+
+	// Subjects returns those of the messages that match a pattern, in which a token may be the
+	// wildcard "*". The answer may be an old one, as that of Last.
+	Subjects(ctx context.Context, pattern string) ([]string, error)
 
 	// Info returns what the stream has. The answer may be an old one, as that of Last.
 	Info(ctx context.Context) (Info, error)
@@ -80,6 +85,9 @@ var (
 	// ErrNoMessage is the error of Stream.Last and Stream.Next if there is no such message.
 	ErrNoMessage = errors.New("the stream has no such message")
 )
+
+// AnyLast is for Stream.Publish: it does not matter which message is the last of its subject.
+const AnyLast = math.MaxUint64
 
 // MaxBatch is how many bytes the data of a message may have: what NATS allows by default
 // (max_payload), without 4 KiB for headers and subject.

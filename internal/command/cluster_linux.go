@@ -194,6 +194,22 @@ func (r *relayedRoom) BeginAt(number, epoch uint64) {
 	r.err = errors.Join(err, r.follow())
 }
 
+// recaller returns what recalls clients from the other servers; nil if there are none.
+func (l *clusterLink) recaller() server.Recaller {
+	if !l.isOn() {
+		return nil
+	}
+	return l
+}
+
+// ID implements server.Recaller.
+func (l *clusterLink) ID() uint64 { return cluster.ServerID(l.options.server) }
+
+// Recall implements server.Recaller.
+func (l *clusterLink) Recall(room string, client, from uint64, done func()) {
+	l.current().Recall(room, client, from, done)
+}
+
 // start has the link run. The operator does what those of other servers ask for, fail ends the server, and replace opens the rooms anew.
 func (l *clusterLink) start(a *operator, fail context.CancelCauseFunc, replace func() error) {
 	if !l.isOn() {

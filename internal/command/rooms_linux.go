@@ -95,6 +95,7 @@ func (r *openRooms) openRoom(c rooms.Room) error {
 		Announce:    c.Announce,
 		Epochs:      kept.epochs(),
 		Relay:       r.cluster.isOn(),
+		Recaller:    r.cluster.recaller(),
 	}, func(room *server.Room) error { return r.prepare(room, kept, c) })
 	if err == nil {
 		r.byName[c.Name] = openRoom{room, kept, c.Key, c}

@@ -10,15 +10,17 @@ import (
 )
 
 // A Since is what a client says it has of a room: all messages of an epoch up to a
-// number; which client it is, by a random number; and whether it takes messages that are
-// not said in the room, such as that of the day. The zero value is nothing.
+// number; which client it is, by a random number; at which server it was that may have yet to
+// deliver something of it, and that it wants to know the number of this one; and whether it
+// takes messages that are not said in the room, such as that of the day. The zero value is
+// nothing.
 type Since struct {
-	Epoch, Number, Client uint64
-	Motd                  bool
+	Epoch, Number, Client, From uint64
+	Roams, Motd                 bool
 }
 
 // sinceOf returns what a request says in its query: epoch and after, or neither, client,
-// and motd. The epoch and the client are in hexadecimal.
+// from, and motd. The epoch, the client and the server are in hexadecimal.
 func sinceOf(r *http.Request) (s Since, err error) {
 	query := r.URL.Query()
 	if query.Has("epoch") || query.Has("after") {
@@ -31,6 +33,11 @@ func sinceOf(r *http.Request) (s Since, err error) {
 	}
 	if query.Has("client") {
 		if s.Client, err = hexadecimal(query, "client"); err != nil {
+			return Since{}, err
+		}
+	}
+	if s.Roams = query.Has("from"); s.Roams {
+		if s.From, err = hexadecimal(query, "from"); err != nil {
 			return Since{}, err
 		}
 	}

@@ -90,12 +90,17 @@ type Room struct {
 	Outgoing *broadcast.SavedLog `json:"outgoing,omitempty"`
 	Returned uint64              `json:"returned,omitempty"`
 	Left     []LeftClient        `json:"left,omitempty"`
+	// Voids are the senders, of State.Senders, whose messages in the outgoing log from Returned
+	// on are void.
+	Voids []uint32 `json:"voids,omitempty"`
 }
 
 // A LeftClient is a client that said which one it is.
 type LeftClient struct {
 	Client uint64 `json:"client"`
 	Said   uint64 `json:"said"` // all it has said is before that, in the outgoing log
+	// Sender is that of what it has said, of State.Senders; 0: it is not known.
+	Sender uint32 `json:"sender,omitempty"`
 }
 
 // Arrivals are clients of which it has yet to be announced that they have joined, or left.
@@ -207,6 +212,8 @@ type Since struct {
 	Epoch  uint64 `json:"epoch,omitempty"`
 	Number uint64 `json:"number,omitempty"`
 	Client uint64 `json:"client,omitempty"`
+	From   uint64 `json:"from,omitempty"`
+	Roams  bool   `json:"roams,omitempty"`
 	Motd   bool   `json:"motd,omitempty"`
 }
 

@@ -69,19 +69,19 @@ func example() *State {
 		Rooms: []Room{{
 			Name: "main", Epoch: 1 << 63, Log: log,
 			Arrivals: &Arrivals{Joined: 1, Left: 2, Names: []Arrival{{[]byte("ann\xff"), true}}, Away: [][]byte{[]byte("bob\xff")}},
-			Outgoing: &outgoing, Returned: 3 * wire.Size, Left: []LeftClient{{Client: 5, Said: 4 * wire.Size}},
+			Outgoing: &outgoing, Returned: 3 * wire.Size, Left: []LeftClient{{Client: 5, Said: 4 * wire.Size, Sender: 2}}, Voids: []uint32{1},
 		}},
 		Members: []Member{
 			{Conn: conn, Room: 0, Cursor: 2 * wire.Size, LastOwn: wire.Size, Said: 4 * wire.Size, IsNew: true, FullIn: time.Second, Draining: &Cause{"words", 4, true, true, true}},
 			{Conn: Conn{FD: -1, Sender: 2}, Ended: "TLS"},
 		},
 		Pending: []Pending{{
-			Conn: second, Age: time.Minute, Remote: netip.MustParseAddr("192.0.2.8"), Has: Since{1, 2, 3, true}, Proxied: true, Header: []byte("PROXY"),
+			Conn: second, Age: time.Minute, Remote: netip.MustParseAddr("192.0.2.8"), Has: Since{1, 2, 3, 4, true, true}, Proxied: true, Header: []byte("PROXY"),
 			IsWhole: true, IsDelayed: true, Waited: true, Looked: true, Judged: true, Echoing: &EchoingMember{Room: 0, Cursor: 3 * wire.Size},
 		}},
 		Adopted: []Adopted{{
 			FD: 14, Peer: netip.MustParseAddrPort("192.0.2.9:1"), Remote: netip.MustParseAddr("127.0.0.1"), WebSocket: true, Numbered: true,
-			Has: Since{4, 5, 6, true}, Screened: true, Received: []byte("early"),
+			Has: Since{4, 5, 6, 7, true, true}, Screened: true, Received: []byte("early"),
 		}},
 		Origins: &origin.Saved{At: time.Hour, Secret: bytes.Repeat([]byte{7}, 32), Records: []origin.SavedRecord{{
 			Origin: netip.MustParsePrefix("192.0.2.7/32"), ChangedAt: 1, Wrong: 2, Keys: []uint32{3}, WrongAt: 4, Looks: 5, LookedAt: 6, Next: 7,
@@ -102,6 +102,10 @@ func firstExample() *State {
 	s := example()
 	s.Rooms[0].Outgoing, s.Rooms[0].Returned, s.Rooms[0].Left, s.Members[0].Said = nil, 0, nil, 0
 	s.Members[0].NamedSince = 0
+	s.Rooms[0].Voids = nil
+	for _, has := range []*Since{&s.Pending[0].Has, &s.Adopted[0].Has} {
+		has.From, has.Roams = 0, false
+	}
 	return s
 }
 

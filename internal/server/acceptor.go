@@ -86,21 +86,22 @@ const minMembers = 64
 // A pendingConn is what the acceptor keeps for a connection until it is a
 // member: while it is pending, and while it is echoing.
 type pendingConn struct {
-	conn     *conn
-	since    time.Time
-	remote   netip.Addr         // at the far end of its socket
-	has      Since              // what it says it has of the room; see Adopted
-	proxied  bool               // a proxy's header may yet come, so its client is not known
-	header   []byte             // what came of that
-	room     *Room              // whose key it gave; nil before that
-	checked  *Checked           // what came of checking the key that it gave; nil before that
-	waited   bool               // a wake-up, for a slot in the room or its name
-	until    broadcast.Position // what has to come back before it is admitted, see Room.hasReturned
-	isBehind bool               // it waits for that, or for more of the room's log
-	looked   bool               // its key may be looked at
-	judged   bool               // the origins know whether its key is right
-	join     *broadcast.Cursor  // its join cursor, while it is echoing
-	element  *list.Element      // of the acceptor's conns
+	conn      *conn
+	since     time.Time
+	remote    netip.Addr         // at the far end of its socket
+	has       Since              // what it says it has of the room; see Adopted
+	proxied   bool               // a proxy's header may yet come, so its client is not known
+	header    []byte             // what came of that
+	room      *Room              // whose key it gave; nil before that
+	checked   *Checked           // what came of checking the key that it gave; nil before that
+	waited    bool               // a wake-up, for a slot in the room or its name
+	until     broadcast.Position // what has to come back before it is admitted, see Room.hasReturned
+	recalling *recalling         // its client has to be recalled from another server; nil: it has not
+	isBehind  bool               // it waits for that, or for more of the room's log
+	looked    bool               // its key may be looked at
+	judged    bool               // the origins know whether its key is right
+	join      *broadcast.Cursor  // its join cursor, while it is echoing
+	element   *list.Element      // of the acceptor's conns
 
 	inAll, inLate *list.Element // of the acceptor's sets; nil if it is not in them
 	delay         *list.Element // of the acceptor's delays; nil if it is not in them

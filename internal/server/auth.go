@@ -88,7 +88,7 @@ func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	a.removeFromSets(p)
 	number, epoch, known := a.joinLog(p)
 	if c.isWebSocket() {
-		c.beginEcho(a.system, number, epoch, known)
+		c.beginEcho(a.system, number, epoch, known, p.serverID())
 	}
 	a.greet(p)
 	return a.sendEcho(c, m[:])
@@ -199,10 +199,12 @@ func (a *acceptor) assign(p *pendingConn) state {
 		a.inbox.count(p.room, -1)
 		to.count(p.room, 1)
 	}
+	put := func() { a.put(to, assignment{conn: c, room: p.room, join: p.join}) }
 	if c.framing == numbered {
-		a.identities.assign(c, to)
+		a.identities.assign(c, to, put)
+	} else {
+		put()
 	}
-	a.put(to, assignment{conn: c, room: p.room, join: p.join})
 	a.passes.assign(c, to)
 	a.remove(p)
 	return echoing

@@ -12,7 +12,7 @@ import (
 
 // In a room that relays, a client that comes back may be ahead of the room's log: what it
 // said over its former connection has not come back, or it was sent messages by another
-// server that have yet to be delivered to this one. If it were admitted, it would take for
+// server that have yet to be delivered to this one, or it has to be recalled from there. If it were admitted, it would take for
 // lost what is not, or receive messages twice. So it waits, for as long as connections may
 // take to be admitted, and is then told to try again, here or at another server.
 
@@ -24,9 +24,10 @@ var causeBehind = cause{
 	words: "the room does not have all that the client has, or has said", reason: roomIsBehind, level: slog.LevelInfo, complete: true,
 }.telling(websocket.TryAgainLater)
 
-// isAhead reports whether the client has, or has said, what its room's log does not have yet.
+// isAhead reports whether the client has, or may have said, what its room's log does not have
+// yet.
 func (p *pendingConn) isAhead() bool {
-	return !p.room.hasReturned(p.until) || p.room.lacks(p.has.Epoch, p.has.Number)
+	return !p.room.hasReturned(p.until) || p.room.lacks(p.has.Epoch, p.has.Number) || p.isRecalling()
 }
 
 // waitIfBehind has a connection wait, without being read, while its client is ahead of the

@@ -109,12 +109,13 @@ func (c *conn) sendControl(s *system) outcome {
 }
 
 // beginEcho adds what comes before a client's echo to what is to be sent: a pong if one
-// is due, and the header. The client's messages begin with a number.
-func (c *conn) beginEcho(s *system, number, epoch, known uint64) {
+// is due, and the header. The client's messages begin with a number. It is told by which number
+// it is to know this server, unless that is 0.
+func (c *conn) beginEcho(s *system, number, epoch, known, server uint64) {
 	f := &c.makePartial(s).frames
 	b := f.decoder.AppendPong(f.out[:f.outLen], &s.controls)
 	if c.framing == numbered {
-		b = appendWelcome(b, number, s.wall, epoch, known)
+		b = appendWelcome(b, number, s.wall, epoch, known, server)
 	} else {
 		b = websocket.AppendHeader(b, wire.Size)
 	}

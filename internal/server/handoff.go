@@ -35,11 +35,13 @@ type Adopted struct {
 
 // A Since is what a client says it has of a room: all messages of an epoch up to a
 // number, which is 0 if it was there before the first. Client is a random number by which
-// it says which one it is, see takeover.go; 0 if it does not. Motd says that it takes the
-// message of the day, see motd.
+// it says which one it is, see takeover.go; 0 if it does not. From is the number of the
+// server at which it has said something last that may not have arrived, 0 if there is none;
+// and Roams says that it wants to know that of this server, see recall.go. Motd says that it
+// takes the message of the day, see motd.
 type Since struct {
-	Epoch, Number, Client uint64
-	Motd                  bool
+	Epoch, Number, Client, From uint64
+	Roams, Motd                 bool
 }
 
 func (c *Adopted) framing() framing {

@@ -22,9 +22,9 @@ func (s *restoring) populate(r *running) (others []int) {
 	r.loops[0].restoreCounts(s.state.Counts)
 	r.rooms.draining.Store(s.state.Drains)
 	for i, room := range s.rooms {
-		if room != nil && room.relay != nil {
+		if room != nil && room.relay != nil && s.state.Rooms[i].Outgoing != nil {
 			for _, c := range s.state.Rooms[i].Left {
-				r.identities.restoreLeft(room, c)
+				r.identities.restoreLeft(room, c, s.senders[c.Sender])
 			}
 		}
 	}

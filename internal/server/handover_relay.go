@@ -20,24 +20,28 @@ var errRelay = errors.New("what is said in the room has yet to come back from ot
 
 // saveLeft returns the clients of a room that have left, and of which something has yet to
 // come back.
-func (s *identities) saveLeft(room *Room) (saved []handover.LeftClient) {
+func (s *identities) saveLeft(room *Room, senders *broadcast.SenderTable) (saved []handover.LeftClient) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, i := range s.left {
 		if i.id.room == room && i.conn == nil && !room.hasReturned(i.until) {
-			saved = append(saved, handover.LeftClient{Client: i.id.id, Said: uint64(i.until &^ inOutgoing)})
+			left := handover.LeftClient{Client: i.id.id, Said: uint64(i.until &^ inOutgoing)}
+			if i.sender != nil {
+				left.Sender = senders.Index(i.sender)
+			}
+			saved = append(saved, left)
 		}
 	}
 	return saved
 }
 
 // restoreLeft gives its identity back to such a client.
-func (s *identities) restoreLeft(room *Room, c handover.LeftClient) {
+func (s *identities) restoreLeft(room *Room, c handover.LeftClient, sender *broadcast.Sender) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := identityID{room, c.Client}
 	if s.byID[id] == nil {
-		i := &identity{id: id, until: broadcast.Position(c.Said) | inOutgoing}
+		i := &identity{id: id, sender: sender, until: broadcast.Position(c.Said) | inOutgoing}
 		s.byID[id], s.left = i, append(s.left, i)
 	}
 }
@@ -46,7 +50,7 @@ func (s *identities) restoreLeft(room *Room, c handover.LeftClient) {
 // back.
 func (s *restoring) leave(r *running, m *restoredMember, room *Room) {
 	if m.Client != 0 && m.Said > 0 && room.relay != nil {
-		r.identities.restoreLeft(room, handover.LeftClient{Client: m.Client, Said: m.Said})
+		r.identities.restoreLeft(room, handover.LeftClient{Client: m.Client, Said: m.Said}, s.senders[m.Sender])
 	}
 }
 
@@ -73,6 +77,7 @@ func (s *restoring) restoreRelay(room *Room, saved *handover.Room) error {
 		return err
 	}
 	y.returned = returned
+	y.restoreVoids(saved, s.senders)
 	room.epochs = start(saved.Epoch)
 	return nil
 }
@@ -93,6 +98,14 @@ func checkRelay(r *handover.Room, senders []*broadcast.Sender) error {
 	for _, c := range r.Left {
 		if c.Said > r.Outgoing.End {
 			return fmt.Errorf("the state is invalid: a client of %q has said something at %d of the outgoing log", r.Name, c.Said)
+		}
+		if int64(c.Sender) >= int64(len(senders)) {
+			return fmt.Errorf("the state is invalid: a client of %q that has left is sender %d", r.Name, c.Sender)
+		}
+	}
+	for _, index := range r.Voids {
+		if index == 0 || int64(index) >= int64(len(senders)) {
+			return fmt.Errorf("the state is invalid: sender %d of %q is void", index, r.Name)
 		}
 	}
 	return nil

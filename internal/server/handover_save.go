@@ -77,7 +77,7 @@ func (s *saver) saveLogs() {
 		}
 		if room.relay != nil {
 			saved.Outgoing, saved.Returned = room.relay.outgoing.Save(&s.senders, piece), uint64(room.relay.returned.Position())
-			saved.Left = s.identities.saveLeft(room)
+			saved.Left, saved.Voids = s.identities.saveLeft(room, &s.senders), room.relay.saveVoids(&s.senders)
 		}
 		s.state.Rooms = append(s.state.Rooms, saved)
 	}

@@ -19,6 +19,7 @@ import (
 //	number 8 │ time 8 │ name 64 │ message          if its sender joined with another name
 //	number 8 │ time 8                              nothing else is new
 //	number 8 │ time 8 │ epoch 8 │ known 8 │ echo   the first frame
+//	number 8 │ time 8 │ epoch 8 │ known 8 │ server 8 │ echo
 //
 // The number is that of the first message, or of the next, see broadcast.Log.Number;
 // the time is when it was received, in milliseconds since 1970 (UTC). Messages of one
@@ -26,7 +27,8 @@ import (
 // frames are of the client's own messages, which it is not sent, and acknowledge them.
 //
 // In the first frame, the number and the time are those of the admission. What is
-// between known and the number, the client has to get elsewhere. After it, and after
+// between known and the number, the client has to get elsewhere. The server is in it in a
+// cluster, for a client that asks for it, see recall.go. After it, and after
 // what was in the log already, comes a frame without messages. One comes also in answer
 // to a frame without messages of the client, which finds out whether its connection works.
 const Subprotocol = "sop-chat.v2"
@@ -45,12 +47,21 @@ func appendNumber(b []byte, number uint64, at time.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(at.UnixMilli()))
 }
 
-// appendWelcome appends what comes before the echo in the first frame.
-func appendWelcome(b []byte, number uint64, at time.Time, epoch, known uint64) []byte {
-	b = websocket.AppendHeader(b, welcomeSize+wire.Size)
+// appendWelcome appends what comes before the echo in the first frame, without the server if
+// that is 0.
+func appendWelcome(b []byte, number uint64, at time.Time, epoch, known, server uint64) []byte {
+	size := welcomeSize
+	if server != 0 {
+		size += 8
+	}
+	b = websocket.AppendHeader(b, size+wire.Size)
 	b = appendNumber(b, number, at)
 	b = binary.BigEndian.AppendUint64(b, epoch)
-	return binary.BigEndian.AppendUint64(b, known)
+	b = binary.BigEndian.AppendUint64(b, known)
+	if server != 0 {
+		b = binary.BigEndian.AppendUint64(b, server)
+	}
+	return b
 }
 
 // appendPreamble appends what comes in a frame before the bytes of the log from

@@ -33,21 +33,24 @@ const MaxDelivery = 1 << 20
 
 // A relay is what a room has that relays.
 type relay struct {
-	outgoing *broadcast.Log
-	returned *broadcast.Cursor    // in the outgoing log: what is before it has come back; moves with mu held
-	watchers []*broadcast.Watcher // of the outgoing log, by loop; each is the loop's alone
-	finishes atomic.Bool          // nothing more may be said, see FinishRelays
-	refused  atomic.Bool          // Deliver has refused something since it was last said that it need not
-	freed    chan<- struct{}      // Server.Freed
+	outgoing   *broadcast.Log
+	returned   *broadcast.Cursor    // in the outgoing log: what is before it has come back; moves with mu held
+	watchers   []*broadcast.Watcher // of the outgoing log, by loop; each is the loop's alone
+	finishes   atomic.Bool          // nothing more may be said, see FinishRelays
+	refused    atomic.Bool          // Deliver has refused something since it was last said that it need not
+	freed      chan<- struct{}      // Server.Freed
+	recaller   Recaller             // nil: no client comes from another server
+	identities *identities          // the server's
 
-	mu       sync.Mutex  // of Deliver
-	isFrozen bool        // guarded by mu
-	isClosed atomic.Bool // set with mu held
+	mu       sync.Mutex      // of Deliver; taken behind that of the identities
+	isFrozen bool            // guarded by mu
+	voids    broadcast.Voids // guarded by mu; see recall.go
+	isClosed atomic.Bool     // set with mu held
 }
 
 // newRelay returns what a room needs to relay. Its own log is given.
 func newRelay(c RoomConfig, loops int, pool *broadcast.Pool, own *broadcast.Log) *relay {
-	y := &relay{outgoing: pool.NewLog(c.Backlog, loops*batchSize), watchers: make([]*broadcast.Watcher, loops)}
+	y := &relay{outgoing: pool.NewLog(c.Backlog, loops*batchSize), watchers: make([]*broadcast.Watcher, loops), recaller: c.Recaller}
 	y.returned = y.outgoing.Join(func() {})
 	own.Watch(y.free)
 	return y
@@ -112,7 +115,7 @@ func (r *Room) Deliver(b *broadcast.Batch, at time.Time) bool {
 		y.refused.Store(false)
 	}
 	before := y.returned.Position()
-	after := y.outgoing.Returned(before, b)
+	after := y.outgoing.Returned(before, b, y.voids)
 	r.log.Append(b, at)
 	r.log.Wake(nil)
 	if after > before { // now that it is in the room's log
@@ -121,15 +124,16 @@ func (r *Room) Deliver(b *broadcast.Batch, at time.Time) bool {
 	return true
 }
 
-// Unreturned returns how many messages of the outgoing log have not come back.
+// Unreturned returns how many messages of the outgoing log have not come back, and some that
+// are void and have yet to be passed.
 func (r *Room) Unreturned() int {
 	at := r.relay.returned.Position() // first, or the end might be before it
 	return int(r.relay.outgoing.End()-at) / wire.Size
 }
 
-// CopyUnreturned copies the messages that have not come back but for the first skip of them,
-// as many as there are and dst takes, and returns how many. The next to come back is the
-// first. So a link finds the senders of what comes back, and in another process what the
+// CopyUnreturned copies the messages that have not come back but for those that are void and
+// the first skip of the others, as many as there are and dst takes, and returns how many. The
+// next to come back is the first. So a link finds the senders of what comes back, and in another process what the
 // one before it had taken.
 func (r *Room) CopyUnreturned(dst []broadcast.Entry, skip int) int {
 	y := r.relay
@@ -138,7 +142,8 @@ func (r *Room) CopyUnreturned(dst []broadcast.Entry, skip int) int {
 	if y.isClosed.Load() {
 		return 0
 	}
-	return y.outgoing.Copy(dst, y.returned.Position()+broadcast.Position(skip)*wire.Size)
+	y.pass()
+	return y.outgoing.Copy(dst, y.returned.Position(), skip, y.voids)
 }
 
 // BeginAt has the room's messages begin with a number, 1 or greater, in an epoch that is the same at all

@@ -42,6 +42,9 @@ type RoomConfig struct {
 	// else: it is appended to the log that Room.Outgoing returns, and Room.Deliver brings
 	// it back.
 	Relay bool
+	// Recaller has the clients of a room that relays be recalled from other servers; nil if
+	// they come from none.
+	Recaller Recaller
 	// Epochs say what the numbers are worth that clients have; nil is a new epoch.
 	Epochs Epochs
 }

@@ -145,7 +145,7 @@ func (s *Server) Open(c RoomConfig, prepare func(*Room) error) (*Room, error) {
 	room := newRoom(c, s.config.Loops, s.pool)
 	room.speaker = s.speaker
 	if room.relay != nil {
-		room.relay.freed = s.freed
+		room.relay.freed, room.relay.identities = s.freed, s.identities
 	}
 	err := s.restoreRoom(room, hasEpochs)
 	if err == nil && prepare != nil {

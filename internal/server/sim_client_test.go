@@ -176,7 +176,7 @@ func (w *world) connect() {
 	c.socket.isPipe = w.chance(8)
 	adopted := Adopted{FD: c.socket.fd, Peer: c.socket.addr, Remote: c.socket.addr.Addr(), WebSocket: c.web != nil}
 	if c.web != nil && c.web.numbers != nil {
-		adopted.Numbered, adopted.Has = true, Since{simEpoch, c.web.numbers.known, c.identify(), c.web.numbers.takesMotd}
+		adopted.Numbered, adopted.Has = true, Since{Epoch: simEpoch, Number: c.web.numbers.known, Client: c.identify(), Motd: c.web.numbers.takesMotd}
 		if c.web.numbers.known == 0 {
 			adopted.Has.Epoch = 0
 		}

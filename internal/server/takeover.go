@@ -35,11 +35,12 @@ type identityID struct {
 
 // An identity is a client's number, and the connection that has it.
 type identity struct {
-	id    identityID
-	conn  *conn              // nil if it has ended, and what it had sent has not come back
-	until broadcast.Position // then all that is before has to, see Room.hasReturned
-	loop  *inbox             // of the loop of conn; nil until it is a member
-	next  *conn              // waits for the end of conn, or for what that had sent
+	id     identityID
+	conn   *conn              // nil if it has ended, and what it had sent has not come back
+	sender *broadcast.Sender  // then that of what it had sent; nil: it is not known
+	until  broadcast.Position // then all that is before has to, see Room.hasReturned
+	loop   *inbox             // of the loop of conn; nil until it is a member
+	next   *conn              // waits for the end of conn, or for what that had sent
 }
 
 func newIdentities() *identities {
@@ -52,6 +53,7 @@ type claimed struct {
 	of      *inbox             // of the loop of former; nil if that is no member yet
 	waiting *conn              // waited for the same, and is to be ended
 	until   broadcast.Position // what has to come back; 0: nothing
+	isKnown bool               // the identity was another connection's
 }
 
 // claim gives an identity to a connection, or has it wait for that.
@@ -60,6 +62,7 @@ func (s *identities) claim(room *Room, number uint64, c *conn) (before claimed) 
 	defer s.mu.Unlock()
 	id := identityID{room, number}
 	i := s.byID[id]
+	before.isKnown = i != nil && i.conn != c
 	switch {
 	case i == nil:
 		i = &identity{id: id, conn: c}
@@ -67,9 +70,10 @@ func (s *identities) claim(room *Room, number uint64, c *conn) (before claimed) 
 	case i.conn == c:
 	case i.conn == nil && room.hasReturned(i.until):
 		before.waiting = i.next
-		i.conn, i.next = c, nil
+		room.forget(i.sender)
+		i.conn, i.sender, i.next = c, nil, nil
 	default:
-		before = claimed{former: i.conn, of: i.loop, waiting: i.next}
+		before.former, before.of, before.waiting = i.conn, i.loop, i.next
 		if i.next = c; i.conn == nil {
 			before.until = i.until
 		}
@@ -94,13 +98,15 @@ func (s *identities) clientOf(c *conn) uint64 {
 	return 0
 }
 
-// assign notes to which loop a connection was assigned.
-func (s *identities) assign(c *conn, to *inbox) {
+// assign notes to which loop a connection is assigned, and has that be done by put: what is
+// put there for the connection comes after it.
+func (s *identities) assign(c *conn, to *inbox, put func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := s.byConn[c]; i != nil {
 		i.loop = to
 	}
+	put()
 }
 
 // leave takes its identity from a connection that is closed. Any loop may call it.
@@ -114,7 +120,7 @@ func (s *identities) leave(c *conn) {
 	case i.next == c:
 		i.next = nil
 	case i.conn == c && !i.id.room.hasReturned(c.lastOwn):
-		i.conn, i.loop, i.until = nil, nil, c.lastOwn
+		i.conn, i.loop, i.until, i.sender = nil, nil, c.lastOwn, &c.Sender
 		s.left = append(s.left, i)
 		if i.next != nil { // it goes on waiting, for that
 			s.ready = append(s.ready, i.next)
@@ -126,6 +132,9 @@ func (s *identities) leave(c *conn) {
 		i.conn, i.loop, i.next = i.next, nil, nil
 		s.ready = append(s.ready, i.conn)
 		s.wake()
+	}
+	if i != nil && i.sender != &c.Sender {
+		i.id.room.forget(&c.Sender)
 	}
 	s.forget()
 }
@@ -140,6 +149,7 @@ func (s *identities) forget() {
 		}
 		if i.conn == nil && s.byID[i.id] == i {
 			delete(s.byID, i.id)
+			i.id.room.forget(i.sender)
 		}
 		s.left[0] = nil
 		s.left = s.left[1:]
@@ -178,6 +188,7 @@ func (a *acceptor) takeOver(p *pendingConn) bool {
 	if before.waiting != nil {
 		a.end(before.waiting, causeReplaced)
 	}
+	p.recallClient(before.isKnown)
 	switch p.until = before.until; {
 	case before.former == nil:
 		return !a.waitIfBehind(p)

@@ -16,13 +16,13 @@ func TestIdentities(t *testing.T) {
 	of := new(inbox)
 	expect := func(c *conn, wantFormer *conn, wantOf *inbox, wantWaiting *conn) {
 		t.Helper()
-		if got, want := s.claim(nil, 7, c), (claimed{former: wantFormer, of: wantOf, waiting: wantWaiting}); got != want {
+		if got, want := s.claim(nil, 7, c), (claimed{former: wantFormer, of: wantOf, waiting: wantWaiting, isKnown: wantFormer != nil}); got != want {
 			t.Errorf("%+v is in its way, want %+v", got, want)
 		}
 	}
 	expect(first, nil, nil, nil)
-	s.assign(first, of)
-	s.assign(other, of) // has no identity
+	s.assign(first, of, func() {})
+	s.assign(other, of, func() {}) // has no identity
 	s.claim(nil, 8, other)
 	expect(second, first, of, nil)
 	expect(third, first, of, second)

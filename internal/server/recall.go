@@ -1,0 +1,136 @@
+//go:build linux
+
+package server
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"sop-chat/internal/broadcast"
+	"sop-chat/internal/handover"
+)
+
+// A client that comes back may have been at another server, and have said something there
+// that is under way, or that this other server has yet to read. It is told by numbers what
+// has arrived, and sends the rest again; so nothing of the rest may arrive any more. So it
+// says at which server it was (Since.From), and is recalled from there before it is admitted:
+//
+//   - Here it waits, see behind.go, until the link says that the room has all that arrived
+//     from there, and that nothing more will.
+//   - There the link says that what the client has said and what has not come back is void
+//     (Room.Void). It is never taken by the link, and passed as if it had come back; and so is
+//     what is read from the client's connection later.
+//
+// A client that was at this server is recalled, too, if the server knows no former connection
+// of it: it may have been that of a process which has ended, with something under way.
+
+// A Recaller has clients be recalled from other servers. Its methods may be called by any
+// goroutine, and do not block.
+type Recaller interface {
+	// ID returns the number by which clients know this server. It is not 0.
+	ID() uint64
+	// Recall has nothing more arrive of what a client of a room has said at a server, by the
+	// number of that, but what has been delivered here when done is called. That is called
+	// by any goroutine, once or never.
+	Recall(room string, client, from uint64, done func())
+}
+
+// causeRecalled is for the connection of a client that has gone to another server.
+var causeRecalled = cause{words: "went to another server", reason: replacedByClient, level: slog.LevelInfo, reset: true}
+
+// A recalling is what a connection waits for whose client is being recalled.
+type recalling struct{ done atomic.Bool }
+
+// recallClient has a client be recalled, if it comes from somewhere and has to be. isKnown says that
+// this server knows a former connection of it.
+func (p *pendingConn) recallClient(isKnown bool) {
+	y := p.room.relay
+	if p.recalling != nil || p.has.From == 0 || p.has.Client == 0 || y == nil || y.recaller == nil {
+		return
+	}
+	if isKnown && p.has.From == y.recaller.ID() {
+		return
+	}
+	r := new(recalling)
+	p.recalling = r
+	y.recaller.Recall(p.room.name, p.has.Client, p.has.From, func() { r.done.Store(true) })
+}
+
+// isRecalling reports whether the client has yet to be recalled.
+func (p *pendingConn) isRecalling() bool { return p.recalling != nil && !p.recalling.done.Load() }
+
+// serverID returns by which number the client is to know this server; 0: by none.
+func (p *pendingConn) serverID() uint64 {
+	if y := p.room.relay; p.has.Roams && y != nil && y.recaller != nil {
+		return y.recaller.ID()
+	}
+	return 0
+}
+
+// Void has what a client has said, and what has not come back, be void, as the client has gone
+// to another server, and its connection ended. Client is the number by which it says which
+// one it is; one that is about to join has said nothing yet, and is left alone. Like Deliver,
+// it is called by the goroutine of the link.
+func (r *Room) Void(client uint64) {
+	y, s := r.relay, r.relay.identities
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	y.mu.Lock()
+	defer y.mu.Unlock() // so that it wakes no loop that has been destroyed
+	switch i := s.byID[identityID{r, client}]; {
+	case i == nil || y.isClosed.Load():
+	case i.conn == nil && i.sender != nil:
+		y.void(i.sender)
+	case i.conn != nil && i.loop != nil:
+		y.void(&i.conn.Sender)
+		i.loop.put(assignment{conn: i.conn, cause: causeRecalled})
+		i.loop.wake()
+	}
+}
+
+// void has what a sender has said be void. The caller holds the lock.
+func (y *relay) void(from *broadcast.Sender) {
+	if y.voids == nil {
+		y.voids = make(broadcast.Voids)
+	}
+	y.voids[from] = struct{}{}
+	y.pass()
+}
+
+// pass passes what is void next. The caller holds the lock.
+func (y *relay) pass() {
+	before := y.returned.Position()
+	if after := y.outgoing.Pass(before, y.voids); after > before {
+		y.returned.Advance(after)
+	}
+}
+
+// forget forgets a sender whose connection has ended, and of which all has come back or was
+// passed.
+func (r *Room) forget(from *broadcast.Sender) {
+	if r == nil || r.relay == nil || from == nil {
+		return
+	}
+	r.relay.mu.Lock()
+	defer r.relay.mu.Unlock()
+	delete(r.relay.voids, from)
+}
+
+// saveVoids returns the senders whose messages are void.
+func (y *relay) saveVoids(senders *broadcast.SenderTable) (saved []uint32) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for from := range y.voids {
+		saved = append(saved, senders.Index(from))
+	}
+	return saved
+}
+
+// restoreVoids has the messages of senders be void again.
+func (y *relay) restoreVoids(saved *handover.Room, senders []*broadcast.Sender) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for _, index := range saved.Voids {
+		y.void(senders[index])
+	}
+}
