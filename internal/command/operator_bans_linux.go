@@ -15,7 +15,7 @@ import (
 
 // ban bans a network, at all servers of a cluster.
 func (a *operator) ban(ctx context.Context, by admin.Actor, r admin.Request) (admin.Result, error) {
-	ban := peerRequest{By: by.String(), Request: admin.Request{Network: r.Network, Reason: r.Reason}}
+	ban := peerRequest{By: by.String(), Request: admin.Request{Network: r.Network, For: r.For, Reason: r.Reason}} // of which For is for logs
 	if r.For != "" {
 		for_, err := age(r.For)
 		if err != nil {

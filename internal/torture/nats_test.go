@@ -51,18 +51,7 @@ func startNATS(t testing.TB) *natsCluster {
 		c.routes[[2]int{min(i, j), max(i, j)}] = l
 		routes := []string{"nats://" + l.address()}
 		name := nodeName(i)
-		config, err := json.Marshal(nodeConfig{Name: name, Host: c.host(i), Folder: folder + "/" + name, Routes: routes})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.nodes[i] = newProcess(t, name, func() *exec.Cmd {
-			cmd := exec.Command("/proc/self/exe")
-			cmd.Env = append(environment(), nodeVariable+"="+string(config))
-			return cmd
-		})
-		if err := c.nodes[i].start(); err != nil {
-			t.Fatal(err)
-		}
+		c.nodes[i] = startNode(t, nodeConfig{Name: name, Host: c.host(i), Folder: folder + "/" + name, Routes: routes})
 	}
 	var urls []string
 	for i := range nodes {
@@ -87,6 +76,23 @@ func startNATS(t testing.TB) *natsCluster {
 		t.Fatalf("in vain waited for JetStream: %v", err)
 	}
 	return c
+}
+
+// startNode runs a node.
+func startNode(t testing.TB, c nodeConfig) *process {
+	config, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := newProcess(t, c.Name, func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(environment(), nodeVariable+"="+string(config))
+		return cmd
+	})
+	if err := node.start(); err != nil {
+		t.Fatal(err)
+	}
+	return node
 }
 
 func nodeName(i int) string { return fmt.Sprint("n", i+1) }

@@ -25,7 +25,7 @@ type nodeConfig struct {
 	Name   string
 	Host   string
 	Folder string
-	Routes []string // URLs of other nodes
+	Routes []string // URLs of other nodes; without any, it is in no cluster
 }
 
 // runNode runs a node until the process ends.
@@ -37,13 +37,15 @@ func runNode(text string) error {
 	options := &server.Options{
 		ServerName: c.Name, Host: c.Host, Port: clientPort, NoSigs: true,
 		JetStream: true, StoreDir: c.Folder, NoSystemAccount: false,
-		Cluster: server.ClusterOpts{
+	}
+	if len(c.Routes) > 0 {
+		options.Cluster = server.ClusterOpts{
 			Name: "torture", Host: c.Host, Port: routePort,
 			// Neither clients nor nodes are to find a way around the links between them: what is
 			// told of a node to the others leads nowhere.
 			NoAdvertise: true, Advertise: "127.0.0.1:1",
 			PingInterval: time.Second, MaxPingsOut: 2,
-		},
+		}
 	}
 	for _, route := range c.Routes {
 		u, err := url.Parse(route)

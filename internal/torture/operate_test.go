@@ -76,14 +76,20 @@ func TestOperation(t *testing.T) {
 // upgrade has a server go on in its program, which is the same one.
 func (s *chatServer) upgrade(t *testing.T) {
 	t.Helper()
+	if out, err := s.admin(t, "upgrade"); err != nil {
+		t.Fatalf("%s is not upgraded: %v\n%s", s.name, err, out)
+	}
+}
+
+// admin has a server do what an operator asks for, and returns what that reads.
+func (s *chatServer) admin(t *testing.T, args ...string) (said string, err error) {
+	t.Helper()
 	program, err := builtServer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "admin", "--socket", filepath.Join(s.folder, "admin.sock"), "upgrade")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s is not upgraded: %v\n%s", s.name, err, out)
-	}
+	out, err := exec.Command(program, append([]string{"admin", "--socket", filepath.Join(s.folder, "admin.sock")}, args...)...).CombinedOutput()
+	return string(out), err
 }
 
 // restart ends a server in order, and starts it again.
