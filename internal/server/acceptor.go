@@ -98,6 +98,8 @@ type pendingConn struct {
 	until     broadcast.Position // what has to come back before it is admitted, see Room.hasReturned
 	recalling *recalling         // its client has to be recalled from another server; nil: it has not
 	isBehind  bool               // it waits for that, or for more of the room's log
+	isLost    bool               // what it has, and the room has not, will not come
+	isEarly   bool               // its key was not looked at, as the rooms are being opened anew
 	looked    bool               // its key may be looked at
 	judged    bool               // the origins know whether its key is right
 	join      *broadcast.Cursor  // its join cursor, while it is echoing
@@ -228,6 +230,10 @@ func (a *acceptor) add(from Adopted) {
 		return
 	case pending, delayed:
 		p.inAll = a.all.add(p)
+	case waiting:
+		if p.isEarly {
+			p.inAll = a.all.add(p)
+		}
 	}
 	a.makeSpace(from.FD)
 }
@@ -325,6 +331,8 @@ func (a *acceptor) expire() {
 			why = causeDelayed
 		case p.isBehind && p.conn.state == waiting:
 			why = causeBehind
+		case p.isEarly:
+			why = causeDraining
 		}
 		a.end(p.conn, why)
 	}

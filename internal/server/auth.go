@@ -56,7 +56,7 @@ func (a *acceptor) read(c *conn) state {
 func (a *acceptor) authenticate(c *conn, m *wire.Message) state {
 	c.Name = string(m.TrimmedName())
 	p := a.byConn[c]
-	if !a.mayLook(p) {
+	if !a.mayLook(p) || a.waitIfReopening(p) {
 		return c.state
 	}
 	if p.room = a.rooms.find(m.Text()); p.room == nil && a.check(p, m) {

@@ -77,7 +77,7 @@ func (a *acceptor) evict(p *pendingConn) bool {
 	if now == pending {
 		now = a.read(p.conn)
 	}
-	if now == pending || now == delayed {
+	if now == pending || now == delayed || p.isEarly {
 		now = a.end(p.conn, causeEvicted)
 	}
 	return now == closed

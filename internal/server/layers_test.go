@@ -27,7 +27,7 @@ var layers = []struct {
 	}},
 	{"conn", []string{"conn", "state", "lag"}},
 	{"room", []string{
-		"report", "Room", "relay", "Recaller", "recalling", "Rate", "rateLimit", "roomAt", "takenNames", "takenName", "claim", "elsewhere", "OtherClient", "otherClients", "link", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "claimed", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "request", "Who", "Member", "ending", "endings", "table", "speaker", "speech", "spoken", "announcer", "arrivals", "arrival", "absent",
+		"report", "Room", "relay", "missing", "Recaller", "recalling", "Rate", "rateLimit", "roomAt", "takenNames", "takenName", "claim", "elsewhere", "OtherClient", "otherClients", "link", "Skeletons", "RoomConfig", "Epochs", "start", "rooms", "digest", "identities", "identityID", "identity", "claimed", "passes", "passage", "Pass", "Keyring", "Checked", "Verdict", "inbox", "assignment", "emptying", "request", "Who", "Member", "ending", "endings", "table", "speaker", "speech", "spoken", "announcer", "arrivals", "arrival", "absent",
 	}},
 	{"audience", []string{"audience", "audiences", "common", "eventList", "work", "schedule", "limits", "rotation", "shares", "rates", "limited", "drainingConn"}},
 	{"acceptor", []string{

@@ -41,6 +41,7 @@ type relay struct {
 	freed      chan<- struct{}      // Server.Freed
 	recaller   Recaller             // nil: no client comes from another server
 	identities *identities          // the server's
+	missing    missing              // the acceptor's alone
 
 	mu       sync.Mutex      // of Deliver; taken behind that of the identities
 	isFrozen bool            // guarded by mu
@@ -76,9 +77,9 @@ func (r *Room) isPressed() bool { return r.log.Pressed() || r.input().Pressed() 
 func (r *Room) isHeld() bool { return r.log.Held() || r.input().Held() }
 
 // Outgoing returns the log of what is said in a room that relays; nil if the room does not.
-// A link follows it, as the only follower, and must not lose anything; it belongs to the
-// group "cluster", so that it goes on where it was when another process takes over. The log
-// ends when that of the room does, and the follower has to be closed then.
+// A link joins it to be woken, and advances its cursor to the head, since the room itself keeps
+// what has not come back: CopyUnreturned returns that, also what the process before had taken.
+// The log ends when that of the room does.
 func (r *Room) Outgoing() *broadcast.Log {
 	if r.relay == nil {
 		return nil

@@ -28,6 +28,8 @@ type rooms struct {
 	strangers *broadcast.Log
 	secret    [sha256.Size]byte // so that nobody can choose keys that are alike
 	draining  atomic.Bool       // nobody is let in, see SetDraining
+	reopening atomic.Bool       // those that come wait, see SetReopening
+	current   atomic.Bool       // see SetCurrent
 
 	mu     sync.RWMutex
 	byKey  map[digest]*Room

@@ -107,7 +107,7 @@ export class Numbers {
       this.#last = number - 1;
       return { valid: isNewEpoch ? 0 : Infinity, isNewEpoch, missed: null };
     }
-    this.#own.clip(isNewEpoch ? known : Infinity);
+    this.#own.clip(known);
     this.#last = known;
     return { valid: known, isNewEpoch, missed: known + 1 < number ? { after: known, before: number } : null };
   }
