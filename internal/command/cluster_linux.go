@@ -51,6 +51,10 @@ type clusterLink struct {
 	closed  bool          // it runs no more
 	replace func() error  // has the rooms be opened anew, with another link
 
+	// While the rooms are opened anew: the number that each one's next message had, or nil. The
+	// holder of the reloader's lock has it.
+	had map[string]uint64
+
 	helpers sync.WaitGroup // all goroutines
 	done    context.CancelFunc
 }
@@ -127,6 +131,15 @@ func (l *clusterLink) renew(ctx context.Context, former *cluster.State) error {
 	return nil
 }
 
+// remember keeps how far the rooms of the present link have come, which has ended by itself, for those
+// that are opened anew.
+func (l *clusterLink) remember() {
+	l.had = make(map[string]uint64)
+	for _, r := range l.link.State().Rooms {
+		l.had[string(r.Name)] = r.Number
+	}
+}
+
 // insist tries something that needs the stream again until it succeeds, fails for good or ctx
 // is done.
 func (l *clusterLink) insist(ctx context.Context, try func(context.Context) error) error {
@@ -151,10 +164,14 @@ func (l *clusterLink) insist(ctx context.Context, try func(context.Context) erro
 // what the stream has and the history has not, at least the last replay messages. follow has
 // the readers follow its log between the two.
 func (l *clusterLink) add(room *server.Room, kept keptRoom, replay int, follow func() error) error {
-	ctx, cancel := context.WithTimeout(l.ending, roomWait)
-	defer cancel()
+	ctx := l.ending
+	if l.had == nil { // or else clients wait for it
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, roomWait)
+		defer cancel()
+	}
 	relayed := &relayedRoom{Room: room, kept: kept, follow: follow}
-	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay}
+	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay, Had: l.had[room.Name()]}
 	err := l.insist(ctx, func(ctx context.Context) error { return l.current().Add(ctx, config) })
 	if err = errors.Join(err, relayed.err); err != nil {
 		l.current().Remove(room.Name())
@@ -246,6 +263,7 @@ func (l *clusterLink) watch(ctx context.Context) {
 			return
 		}
 		err := l.err()
+		l.server.SetCurrent(err == nil && l.current().Stats().IsCaughtUp)
 		switch failed := fails; {
 		case err == nil:
 			if fails = false; isSaid {
@@ -388,8 +406,12 @@ func (l *clusterLink) err() error {
 	if !l.isOn() {
 		return nil
 	}
-	s := l.current().Stats()
+	l.mu.Lock()
+	s, broken := l.link.Stats(), l.broken
+	l.mu.Unlock()
 	switch state := l.stream.State(); {
+	case broken:
+		return errBroken
 	case !state.Connected:
 		return fmt.Errorf("NATS can't be reached since %s", state.Since.Format(time.TimeOnly))
 	case s.Unpublished != nil:

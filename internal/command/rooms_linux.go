@@ -130,12 +130,16 @@ func (r *openRooms) prepare(room *server.Room, kept keptRoom, c rooms.Room) erro
 }
 
 // reopen opens all rooms anew, for a cluster that can't go on with them. Their clients are
-// disconnected.
+// disconnected, and those that come wait until that is done.
 func (r *openRooms) reopen(ctx context.Context, reload *reloader) error {
 	reload.mu.Lock()
 	defer reload.mu.Unlock()
 	rekeyed, unlock := r.rekeyed.hold(r.configuredKey)
 	unlock()
+	r.server.SetReopening(true)
+	defer r.server.SetReopening(false)
+	r.cluster.remember()
+	defer func() { r.cluster.had = nil }()
 	all := slices.Collect(maps.Values(r.byName))
 	for _, open := range all {
 		r.closeRoom(open.is)
