@@ -28,6 +28,10 @@ type RoomConfig struct {
 	// from then on.
 	Number uint64
 	Replay int
+	// Had is the number of the room's next message as another link of this process knew it
+	// when it ended; 0 if there was none. If the stream has less, as it has lost messages or was
+	// made anew, the room goes on behind that at all servers.
+	Had uint64
 }
 
 // A Link connects the rooms of a server with a stream. Its methods are called in this order:
@@ -114,7 +118,7 @@ func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 			return err
 		}
 	} else {
-		s, err := l.core.prepare(ctx, l.config.Stream, config.Name, config.Number, uint64(config.Replay))
+		s, err := l.core.prepare(ctx, l.config.Stream, config.Name, config.Number, uint64(config.Replay), config.Had)
 		if err != nil {
 			return err
 		}

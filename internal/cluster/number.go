@@ -18,6 +18,11 @@ import (
 // it does not matter how many servers do so at once, and numbers are never given again if all that a room had was
 // dropped by the stream meanwhile.
 
+// If the stream has lost messages that servers have delivered, or was made anew, numbers would be given again
+// nevertheless. So a server that has given greater ones than the stream has says, on a subject of the room for that
+// alone, from which number on the room goes on; far enough behind its own for those of other servers, too. Behind
+// that message the number is that one for everybody. A server that has another one there begins anew.
+
 // numbersPerSequence is more than the messages of a batch, so that a number that is made of a
 // sequence is larger than all of the room before.
 const numbersPerSequence = 1 << 12
@@ -39,10 +44,21 @@ func numberOf(seq uint64, b *batch) uint64 {
 // sequence, the next message of the room has that number.
 type place struct{ seq, number uint64 }
 
+// goOn returns the number from which on a room goes on in which a message has been before that
+// number: others may have been before some greater ones.
+func goOn(number uint64) uint64 { return (number/numbersPerSequence+2)*numbersPerSequence + 1 }
+
 // A roomReader reads one room's batches before the link does.
 type roomReader struct {
 	stream  Stream
 	subject string // of the room, at all servers
+	numbers string // subject of the room on which it is said from which number on it goes on
+}
+
+// readerOf returns a reader of a room of the cluster with a prefix.
+func readerOf(s Stream, prefix, room string) roomReader {
+	subject := prefix + "." + token(room) + "."
+	return roomReader{s, subject + "*", subject + numbersToken}
 }
 
 // next returns the first batch whose sequence is at least from. There may be others' messages
@@ -59,15 +75,42 @@ func (r roomReader) next(ctx context.Context, from uint64) (Message, batch, erro
 	return m, b, nil
 }
 
-// end returns the place after the room's last batch and that batch's message, or ErrNoMessage.
-func (r roomReader) end(ctx context.Context) (place, Message, error) {
-	last, err := r.stream.Last(ctx, r.subject)
-	if err != nil {
-		return place{}, last, err
+// anew returns the place at which it was last said from which number on the room goes on; the
+// zero value if that was not said.
+func (r roomReader) anew(ctx context.Context) (place, error) {
+	m, err := r.stream.Last(ctx, r.numbers)
+	if errors.Is(err, ErrNoMessage) {
+		return place{}, nil
 	}
+	if err != nil {
+		return place{}, err
+	}
+	b, err := parse(m.Data)
+	if err != nil || b.hint == 0 {
+		return place{}, nil // it is nothing that a server would have said
+	}
+	return place{m.Seq, b.hint}, nil
+}
+
+// end returns the place after the room's last batch and that batch's message, or ErrNoMessage; and
+// that from which the room's numbers go on, if they do.
+func (r roomReader) end(ctx context.Context) (end place, last Message, anew place, err error) {
+	if last, err = r.stream.Last(ctx, r.subject); err != nil {
+		return end, last, anew, err
+	}
+	if anew, err = r.anew(ctx); err != nil { // after the last one, so that none between the two is missed
+		return end, last, anew, err
+	}
+	end, last, err = r.endFrom(ctx, last, anew)
+	return end, last, anew, err
+}
+
+// endFrom returns the place after the room's last batch, counted from what that says, or from the place
+// from which the numbers go on if that is later.
+func (r roomReader) endFrom(ctx context.Context, last Message, anew place) (place, Message, error) {
 	b, err := parse(last.Data)
-	if err != nil || b.fact.number == 0 { // count from the oldest there is; few do so
-		return r.count(ctx, place{}, last)
+	if err != nil || b.fact.number == 0 || b.fact.seen < anew.seq { // if that is nothing, from the oldest there is; few do so
+		return r.count(ctx, anew, last)
 	}
 	info, err := r.stream.Info(ctx)
 	if err != nil {

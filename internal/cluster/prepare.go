@@ -16,14 +16,23 @@ type start struct {
 
 // prepare finds out where a room begins: at the message with a number, or as many before the
 // last one as are to be replayed if number is 0; or as close to that as the stream has it. If
-// the stream has nothing of the room, that is where the room begins. It may be called again
-// after an error.
-func (c *core) prepare(ctx context.Context, s Stream, name string, number, replay uint64) (start, error) {
-	all := roomReader{s, c.prefix + "." + token(name) + ".*"}
-	end, last, err := all.end(ctx)
-	if errors.Is(err, ErrNoMessage) {
+// the stream has nothing of the room, that is where the room begins. had is the number of the
+// next message as the server knew it before, or 0. If the stream has less, the numbers go on
+// behind that. It may be called again after an error.
+func (c *core) prepare(ctx context.Context, s Stream, name string, number, replay, had uint64) (start, error) {
+	all := readerOf(s, c.prefix, name)
+	end, last, anew, err := all.end(ctx)
+	switch isNew := errors.Is(err, ErrNoMessage); {
+	case isNew && had == 0:
 		if err = c.found(ctx, s, name, number); err == nil {
-			end, last, err = all.end(ctx)
+			end, last, anew, err = all.end(ctx)
+		}
+	case isNew, err == nil && end.number < had:
+		if err = c.goOn(ctx, s, all, had); err == nil {
+			end, last, anew, err = all.end(ctx)
+		}
+		if err == nil && end.number < had {
+			err = errOldAnswer
 		}
 	}
 	if err != nil {
@@ -38,7 +47,36 @@ func (c *core) prepare(ctx context.Context, s Stream, name string, number, repla
 		number = max(end.number, replay+1) - replay
 	}
 	at, err := all.before(ctx, number, info.First, end)
+	if at.seq < anew.seq {
+		at = anew
+	}
 	return start{at, max(at.number, min(number, end.number)), last.Time, !isReplay && at.number < end.number}, err
+}
+
+// errOldAnswer says that a leader of the stream was asked that was replaced.
+var errOldAnswer = errors.New("the stream does not have yet what it has acknowledged")
+
+// goOn says that a room's numbers go on behind a number, unless the stream has that: it was asked while
+// a leader answered that was replaced.
+func (c *core) goOn(ctx context.Context, s Stream, r roomReader, had uint64) error {
+	// A leader that has the claim of the name has all that was read before that.
+	_, claimed, err := lastClaim(ctx, s, claimSubject(c.prefix, c.server))
+	if err == nil && (claimed.instance != c.instance || claimed.kind != kindOwn) {
+		err = errOldAnswer
+	}
+	if err != nil {
+		return err
+	}
+	end, _, anew, err := r.end(ctx)
+	if err != nil && !errors.Is(err, ErrNoMessage) || end.number >= had {
+		return err
+	}
+	data := appendHeader(nil, &batch{kind: kindBatch, instance: c.instance, hint: goOn(had)})
+	_, err = s.Publish(ctx, r.numbers, anew.seq, data)
+	if errors.Is(err, ErrWrongLast) { // another server has said so meanwhile
+		err = nil
+	}
+	return err
 }
 
 // found publishes the first batch of a room, which gives its messages their numbers, not

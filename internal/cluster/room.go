@@ -107,6 +107,9 @@ func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 	}
 
 	number := r.at.number
+	if server == numbersToken && b.hint > 0 && b.hint != number {
+		return false, fmt.Errorf("%w: the room %q goes on from the number %d, which is %d here", ErrStreamReplaced, r.name, b.hint, number)
+	}
 	if f := b.fact; f.number > number && f.seen >= r.at.seq {
 		return false, fmt.Errorf("%w: the next message of the room %q is %d here and %d at another server", ErrTooFarBehind, r.name, number, f.number)
 	} else if f.number > 0 && f.number < number && f.seen >= r.at.seq {

@@ -17,6 +17,10 @@ var tokens = base32.StdEncoding.WithPadding(base32.NoPadding)
 // a name is theirs. No room has it, since it has small letters behind a '='.
 const serversToken = "=servers"
 
+// numbersToken stands in the place of a server's token in the subjects on which servers say that the
+// numbers of a room go on from another one.
+const numbersToken = "=numbers"
+
 // token returns the token of a name, which may be any bytes.
 func token(name string) string {
 	if isSimple(name) {
