@@ -47,7 +47,7 @@ func TestSlowAtTheEnd(t *testing.T) {
 		defer w.stop()
 		slow := func() error {
 			for range 100 {
-				time.Sleep(closeGrace / 2)
+				time.Sleep(slowAfter * 3 / 4)
 				a.progress.Add(1)
 			}
 			return nil
