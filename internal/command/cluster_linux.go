@@ -227,7 +227,8 @@ func (l *clusterLink) Recall(room string, client, from uint64, done func()) {
 	l.current().Recall(room, client, from, done)
 }
 
-// start has the link run. The operator does what those of other servers ask for, fail ends the server, and replace opens the rooms anew.
+// start has the link run. The operator does what those of other servers ask for, fail ends
+// the server, and replace opens the rooms anew.
 func (l *clusterLink) start(a *operator, fail context.CancelCauseFunc, replace func() error) {
 	if !l.isOn() {
 		return

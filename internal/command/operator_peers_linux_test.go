@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -146,6 +148,8 @@ func (f *fakePeer) RemoveBan(ctx context.Context, key string) error {
 	return f.SetBan(ctx, cluster.Ban{Key: key, Removed: true})
 }
 
+func (f *fakePeer) TidyBans(context.Context) error { return nil }
+
 // ask has the server's operator do something, and returns what is shown of it.
 func (f *fakePeer) ask(r admin.Request) string {
 	result, err := f.do(f.cluster.t.Context(), admin.Actor{UID: 1000, User: "anna", PID: 4711}, r)
@@ -278,6 +282,17 @@ func TestKeptBans(t *testing.T) {
 	p.name = "one"
 	if got, err := p.listedOf(kept); err != nil || got.By != "anna, at two" {
 		t.Errorf("%v comes back as %v: %v", l, got, err)
+	}
+	p.keep(l)
+	p.lift(netip.MustParsePrefix("10.0.0.0/8"))
+	text, err := json.Marshal(left{Bans: p.leftToTell()}) // as another program gets it
+	var passed left
+	if err = errors.Join(err, json.Unmarshal(text, &passed)); err != nil {
+		t.Fatal(err)
+	}
+	next := newPeers("one", nil, nil, passed.Bans, slog.New(slog.DiscardHandler))
+	if got, want := next.leftToTell(), p.leftToTell(); len(want) != 2 || !slices.EqualFunc(got, want, isSame) {
+		t.Errorf("%v is passed on as %v", want, got)
 	}
 	for _, b := range []cluster.Ban{
 		{Key: "eve", Removed: true},

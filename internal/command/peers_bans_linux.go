@@ -26,6 +26,10 @@ const (
 	bansInterval = time.Second
 	// bansWait is how long NATS may take to answer.
 	bansWait = 2 * time.Second
+	// tidyInterval is how often NATS is made to forget bans that are over, and tidyWait how
+	// long that may take.
+	tidyInterval = time.Hour
+	tidyWait     = time.Minute
 	// mostLogged is how many bans that change at the same time are logged one by one.
 	mostLogged = 20
 )
@@ -198,8 +202,8 @@ func (p *clusterPeers) apply(bans []cluster.Ban, isFirst bool) {
 	}
 }
 
-// tendBans tells NATS what it has yet to be told, and ends the connections from networks that
-// are banned elsewhere.
+// tendBans tells NATS what it has yet to be told, ends the connections from networks that are
+// banned elsewhere, and has NATS forget what is over.
 func (p *clusterPeers) tendBans(ctx context.Context) {
 	ticker := time.NewTicker(bansInterval)
 	defer ticker.Stop()
@@ -208,14 +212,21 @@ func (p *clusterPeers) tendBans(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	for {
+	within := func(wait time.Duration, what string, do func(context.Context) error) {
+		asked, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		if err := do(asked); err != nil && ctx.Err() == nil {
+			p.logger.Log(ctx, slog.LevelDebug, what, "error", err)
+		}
+	}
+	for tidied := time.Now(); ; {
 		p.endBanned(ctx)
 		if p.connected() {
-			asked, cancel := context.WithTimeout(ctx, bansWait)
-			if err := p.tell(asked); err != nil && ctx.Err() == nil {
-				p.logger.Log(ctx, slog.LevelDebug, "NATS does not take the bans of operators", "error", err)
+			within(bansWait, "NATS does not take the bans of operators", p.tell)
+			if time.Since(tidied) > tidyInterval {
+				tidied = time.Now()
+				within(tidyWait, "NATS does not forget bans that are over", p.TidyBans)
 			}
-			cancel()
 		}
 		select {
 		case <-p.wake:

@@ -29,6 +29,7 @@ type peerNetwork interface {
 	Broadcast(ctx context.Context, kind string, data []byte, from ...string) ([]cluster.Answer, error)
 	SetBan(ctx context.Context, ban cluster.Ban) error
 	RemoveBan(ctx context.Context, key string) error
+	TidyBans(ctx context.Context) error
 }
 
 var _ peerNetwork = (*cluster.Peers)(nil)
