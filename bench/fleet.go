@@ -44,7 +44,7 @@ var setups = []setup{
 	{name: "2-on-3", chat: 2, nats: 3, replicas: 3, always: true},
 	{name: "3-on-3", chat: 3, nats: 3, replicas: 3, always: true},
 	{name: "3-on-3-lazy", chat: 3, nats: 3, replicas: 3},
-	{name: "2-on-1-away", chat: 2, nats: 1, replicas: 1, always: true, away: 1},
+	{name: "2-on-1-away", chat: 2, nats: 1, replicas: 1, away: 1},
 	{name: "nats-1", nats: 1},
 	{name: "nats-3", nats: 3},
 	{name: "nats-stream-1", nats: 1, replicas: 1, always: true},
