@@ -55,6 +55,7 @@ func TestOperators(t *testing.T) {
 		enter(t, s, network+"66", room)
 		says(t, s, []string{"bans"}, "nobody is banned")
 	}
+	sharesNames(t, first, second, third)
 	for _, s := range []*chatServer{first, second, third} {
 		s.finish(t)
 	}
@@ -94,13 +95,16 @@ func enter(t *testing.T, s *chatServer, from, room string) (conn net.Conn) {
 }
 
 // try has a client try to join a room from an address.
-func try(s *chatServer, from, room string) (net.Conn, error) {
+func try(s *chatServer, from, room string) (net.Conn, error) { return tryAs(s, from, room, 1) }
+
+// tryAs is try for a client with a number.
+func tryAs(s *chatServer, from, room string, client int32) (net.Conn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	conn, err := dialer.Dial("tcp", s.chat)
 	if err != nil {
 		return nil, err
 	}
-	first, echo := firstMessage(1, room), make([]byte, wire.Size)
+	first, echo := firstMessage(client, room), make([]byte, wire.Size)
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	_, err = conn.Write(first[:])
 	if err == nil {

@@ -21,6 +21,9 @@ func serverName(i int) string { return fmt.Sprint("s", i+1) }
 // The rooms of each server, and their keys.
 var rooms = []string{"one", "two", "three"}
 
+// small is one more room, in which no two clients may have one name, and few may be.
+const small, smallSlots = "small", 3
+
 func keyOf(room string) string { return "key of " + room }
 
 // An address is where clients reach a server.
@@ -47,6 +50,7 @@ func startServer(t testing.TB, name, host string, flags ...string) *chatServer {
 	for _, room := range rooms {
 		fmt.Fprintf(&text, "[[room]]\nname = %q\nkey = %q\n", room, keyOf(room))
 	}
+	fmt.Fprintf(&text, "[[room]]\nname = %q\nkey = %q\nunique-names = true\nmax-clients = %d\n", small, keyOf(small), smallSlots)
 	folder := t.TempDir()
 	file := filepath.Join(folder, "rooms.toml")
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
