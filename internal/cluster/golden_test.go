@@ -32,6 +32,7 @@ var goldenData = map[string][]byte{
 	"a claim of a name":                         appendHeader(nil, &batch{kind: kindClaim, instance: goldenInstance}),
 	"a name that is an instance's":              appendHeader(nil, &batch{kind: kindOwn, instance: goldenInstance}),
 	"a name that is released":                   appendHeader(nil, &batch{kind: kindRelease, instance: goldenInstance}),
+	"clients that are recalled":                 appendRecall(nil, &batch{instance: goldenInstance, fact: fact{70_000, 4097}, nonce: 1 << 63, clients: []uint64{1, 1 << 63}}),
 }
 
 var goldenInstance = instance{0: 0xab, 15: 0xcd}
@@ -57,10 +58,13 @@ func describe(data []byte) string {
 	for _, f := range []struct {
 		name  string
 		value uint64
-	}{{"counter", b.counter}, {"seen", b.fact.seen}, {"number", b.fact.number}, {"hint", b.hint}} {
+	}{{"counter", b.counter}, {"seen", b.fact.seen}, {"number", b.fact.number}, {"hint", b.hint}, {"nonce", b.nonce}} {
 		if f.value > 0 {
 			fmt.Fprintf(&out, ", %s %d", f.name, f.value)
 		}
+	}
+	for _, client := range b.clients {
+		fmt.Fprintf(&out, ", client %x", client)
 	}
 	for rest := b.packed; len(rest) > 0; {
 		var m wire.Message
@@ -154,7 +158,7 @@ func TestLaterData(t *testing.T) {
 
 // What servers say of members and bans, beside the stream.
 const (
-	goldenMembers = `{"version":7,"of":1,"rooms":[{"room":"bG9iYnk=","members":[{"id":9,"name":"Qv8=","since":1700000000123}]}]}`
+	goldenMembers = `{"start":1700000000123000000,"of":1,"rooms":[{"room":"bG9iYnk=","members":[{"id":9,"name":"Qv8=","since":1700000000123,"named":1700000000456,"client":7}]}]}`
 	goldenBan     = `{"data":"d2h5","until":32503680000000}`
 )
 
@@ -167,8 +171,8 @@ func grown(object string) string {
 // a later one has added something.
 func TestGoldenPeers(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_123)
-	member := Member{ID: 9, Name: "B\xff", Since: at}
-	texts, err := cutMembers(7, map[string][]Member{"lobby": {member}})
+	member := Member{ID: 9, Name: "B\xff", Since: at, NamedSince: time.UnixMilli(1_700_000_000_456), Client: 7}
+	texts, err := new(division).cut(map[string][]Member{"lobby": {member}}, at)
 	if err != nil || len(texts) != 1 || string(texts[0]) != goldenMembers {
 		t.Errorf("members are %q, %v; want %s", texts, err, goldenMembers)
 	}
@@ -177,7 +181,7 @@ func TestGoldenPeers(t *testing.T) {
 		t.Errorf("a ban is %s, %v; want %s", got, err, goldenBan)
 	}
 	for _, grow := range []func(string) string{strings.Clone, grown} {
-		var v view
+		v := newView(at)
 		v.take("b", 0, []byte(grow(goldenMembers)), at)
 		if got := v.members("lobby", at); len(got) != 1 || got[0].Server != "b" || !slices.Equal(got[0].Members, []Member{member}) {
 			t.Errorf("of %s, the members are %v", grow(goldenMembers), got)
@@ -195,7 +199,7 @@ func TestGoldenPeers(t *testing.T) {
 func TestGoldenNames(t *testing.T) {
 	p := &Peers{n: &NATS{config: NATSConfig{Settings: Settings{Name: "chat"}}}}
 	for want, got := range map[string]string{
-		"chat.*.*": Subjects("chat"), "chat.=servers.a": claimSubject("chat", "a"), "chat-commands": p.subject(),
+		"chat.*.*": Subjects("chat"), "chat.=servers.a": claimSubject("chat", "a"), "chat-commands": p.subject(), "chat-alive": p.aliveSubject(),
 		"Sop-From": headerFrom, "Sop-Kind": headerKind,
 	} {
 		if got != want {
