@@ -97,6 +97,7 @@ type pendingConn struct {
 	waited    bool               // a wake-up, for a slot in the room or its name
 	until     broadcast.Position // what has to come back before it is admitted, see Room.hasReturned
 	recalling *recalling         // its client has to be recalled from another server; nil: it has not
+	isKnown   bool               // its client has a former connection here, or had one when it came
 	isBehind  bool               // it waits for that, or for more of the room's log
 	isLost    bool               // what it has, and the room has not, will not come
 	isEarly   bool               // its key was not looked at, as the rooms are being opened anew

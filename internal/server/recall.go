@@ -41,14 +41,15 @@ var causeRecalled = cause{words: "went to another server", reason: replacedByCli
 // A recalling is what a connection waits for whose client is being recalled.
 type recalling struct{ done atomic.Bool }
 
-// recallClient has a client be recalled, if it comes from somewhere and has to be. isKnown says that
-// this server knows a former connection of it.
+// recallClient has a client be recalled, if it comes from somewhere and has to be. isKnown says
+// that this server knows a former connection of it, or did when it was called before.
 func (p *pendingConn) recallClient(isKnown bool) {
+	p.isKnown = p.isKnown || isKnown
 	y := p.room.relay
 	if p.recalling != nil || p.has.From == 0 || p.has.Client == 0 || y == nil || y.recaller == nil {
 		return
 	}
-	if isKnown && p.has.From == y.recaller.ID() {
+	if p.isKnown && p.has.From == y.recaller.ID() {
 		return
 	}
 	r := new(recalling)

@@ -38,6 +38,7 @@ type simClient struct {
 	whole   int    // messages of which all bytes are
 	partial int    // bytes of the last one that are, if not all
 	closing bool   // nothing more will be sent
+	isVoid  bool   // what it said is void, as its client has gone to another server
 	gone    bool   // it closed its end in both directions
 
 	inbox    []byte

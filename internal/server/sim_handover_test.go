@@ -20,6 +20,7 @@ type simHandovers struct {
 	pending, whole, echoing, adopted          int
 	unpassed, bad                             int
 	under                                     int // messages that had yet to come back
+	voids                                     int // senders whose messages were void
 	uncounted                                 int // of those that were not passed, before they were counted
 }
 
@@ -38,6 +39,7 @@ func (a *simHandovers) add(b simHandovers) {
 	a.unpassed += b.unpassed
 	a.bad += b.bad
 	a.under += b.under
+	a.voids += b.voids
 	a.uncounted += b.uncounted
 }
 
@@ -236,10 +238,11 @@ func (r *simRoom) goOn(restoring *restoring) {
 	r.oracle = newOracle(r)
 	r.oracle.order = order
 	if r.link != nil {
-		if a, b := former.Unreturned(), r.room.Unreturned(); a != b || b != len(r.link.under) {
-			w.failf("in %s %d messages have yet to come back, and %d before; want %d", former.name, b, a, len(r.link.under))
+		if n := r.link.unreturned(); n != len(r.link.under) {
+			w.failf("in %s %d messages have yet to come back; want %d", former.name, n, len(r.link.under))
 		}
 		w.handed.under += len(r.link.under)
+		w.handed.voids += len(r.room.relay.voids)
 		r.link.follow()
 	}
 	if r.gate != nil {

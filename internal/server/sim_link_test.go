@@ -31,7 +31,7 @@ type simLink struct {
 	refused   bool      // a delivery was, and it was not said since that it would be taken
 	awayUntil time.Time
 
-	said, foreign, refusals, aways int // how often each was seen
+	said, foreign, refusals, aways, recalls, voids int // how often each was seen
 }
 
 // A simSaid is a message, and its sender as readers of the log know it.
@@ -52,7 +52,7 @@ func (l *simLink) follow() {
 	out := l.room.room.Outgoing()
 	l.seer = broadcast.NewGroup().Named("seer").FollowLossless(out, nil)
 	l.taker = broadcast.NewGroup().Named("cluster").FollowLossless(out, nil)
-	l.room.room.relay.freed = l.room.world.freed
+	l.room.room.relay.freed, l.room.room.relay.identities = l.room.world.freed, l.room.world.identities
 	l.refused = false
 }
 
@@ -81,8 +81,12 @@ func (l *simLink) seeOne(e *broadcast.Entry) {
 	} else {
 		r.checkRate(c)
 	}
-	l.under = append(l.under, simSaid{from: *e.From, message: e.Message})
 	l.said++
+	if l.isVoid(e.From) {
+		l.voids++
+		return
+	}
+	l.under = append(l.under, simSaid{from: *e.From, message: e.Message})
 }
 
 // has reports whether something that a client said has not come back.
@@ -138,12 +142,15 @@ func (l *simLink) end() bool {
 
 func (l *simLink) take(most int) bool {
 	n := l.taker.Take(l.entries[:most])
-	for i, e := range l.entries[:n] {
-		if want := &l.under[l.taken+i]; e.Message != want.message || *e.From != want.from || e.Notice != nil || e.Skipped > 0 {
+	for _, e := range l.entries[:n] {
+		if l.isVoid(e.From) {
+			continue
+		}
+		if want := &l.under[l.taken]; e.Message != want.message || *e.From != want.from || e.Notice != nil || e.Skipped > 0 {
 			l.room.world.failf("the link takes %q of %q, want %q", e.Message.Text(), e.From.Name, want.message.Text())
 		}
+		l.taken++
 	}
-	l.taken += n
 	return n > 0
 }
 
@@ -190,12 +197,11 @@ func (l *simLink) deliver(most int) bool {
 		next := &l.stream[i]
 		from := &next.from
 		if !next.isForeign {
-			from = l.unreturned(own, next).From
+			from = l.unreturnedAt(own, next).From
 			own++
 		}
 		l.batch.Add(from, copy(l.batch.Free(), next.message[:]))
 	}
-	before := r.room.Unreturned()
 	if !r.room.Deliver(l.batch, w.now) {
 		if !r.room.log.Held() || l.batch.Len() != n*wire.Size {
 			w.failf("a delivery to %s is refused, and it is not held; %d of %d messages are left", r.room.name, l.batch.Len()/wire.Size, n)
@@ -205,8 +211,8 @@ func (l *simLink) deliver(most int) bool {
 		l.refusals++
 		return false
 	}
-	if after := r.room.Unreturned(); after != before-own || l.batch.Len() != 0 {
-		w.failf("%d of %d messages have come back, and %d have yet to", own, before, after)
+	if after := l.unreturned(); after != len(l.under)-own || l.batch.Len() != 0 {
+		w.failf("%d of %d messages have come back, and %d have yet to", own, len(l.under), after)
 	}
 	l.delivered = append(l.delivered, l.stream[:n]...)
 	l.stream, l.under = l.stream[n:], l.under[own:]
@@ -216,8 +222,17 @@ func (l *simLink) deliver(most int) bool {
 	return true
 }
 
-// unreturned returns the i-th message that has not come back.
-func (l *simLink) unreturned(i int, want *simSaid) *broadcast.Entry {
+// unreturned returns how many messages have not come back, for the room.
+func (l *simLink) unreturned() int {
+	n := l.room.room.CopyUnreturned(make([]broadcast.Entry, len(l.under)+1), 0)
+	if left := l.room.room.Unreturned(); n == 0 && left > 0 {
+		l.room.world.failf("nothing has yet to come back, and %d messages are kept", left)
+	}
+	return n
+}
+
+// unreturnedAt returns the i-th message that has not come back.
+func (l *simLink) unreturnedAt(i int, want *simSaid) *broadcast.Entry {
 	e := &l.entries[0]
 	if n := l.room.room.CopyUnreturned(l.entries[:1], i); n != 1 || e.Message != want.message || *e.From != want.from {
 		l.room.world.failf("message %d that has not come back is %q of %v, want %q of %v", i, e.Message.Text(), e.From, want.message.Text(), want.from)
@@ -235,6 +250,58 @@ func (l *simLink) next(e *broadcast.Entry) simSaid {
 	return next
 }
 
+// isVoid reports whether what a sender says is void.
+func (l *simLink) isVoid(from *broadcast.Sender) bool {
+	return from.ID != 0 && l.room.oracle.client(from).isVoid
+}
+
+// recall has what a client has said be void, when what is in the order was delivered: its
+// client has gone to another server.
+func (l *simLink) recall() {
+	w := l.room.world
+	if l.isAway() || l.end() {
+		return
+	}
+	l.see()
+	for len(l.stream) > 0 && l.deliver(len(l.entries)) {
+	}
+	there := slices.DeleteFunc(slices.Clone(w.clients), func(c *simClient) bool {
+		return c.room != l.room || c.identity == 0 || !l.has(c) && !w.chance(10)
+	})
+	if len(l.stream) > 0 || len(there) == 0 {
+		return
+	}
+	c := there[w.rng.IntN(len(there))]
+	l.room.room.Void(c.identity)
+	for from := range l.room.room.relay.voids {
+		if void := l.room.oracle.client(from); !void.isVoid {
+			void.isVoid = true
+			l.recalls++
+		}
+	}
+	kept := l.under[:0:0]
+	taken := l.taken
+	for i, said := range l.under {
+		if !l.isVoid(&said.from) {
+			kept = append(kept, said)
+			continue
+		}
+		l.voids++
+		if i < taken {
+			l.taken--
+		}
+	}
+	l.under = kept
+	if n := l.unreturned(); n != len(l.under) {
+		w.failf("%d messages have yet to come back, want %d", n, len(l.under))
+	}
+	for _, same := range append(c.others(), c) {
+		if l.has(same) {
+			w.failf("%v has gone to another server, and something that it said may still come back", same)
+		}
+	}
+}
+
 // checkFreed checks that it is said when a delivery that was refused would be taken.
 func (l *simLink) checkFreed() {
 	if r := l.room.room; l.refused && !r.log.Held() && !r.relay.isClosed.Load() && len(l.room.world.freed) == 0 {
@@ -249,6 +316,8 @@ func (w *world) relay() {
 	case l == nil || r.closed:
 	case w.chance(10):
 		l.comeFrom(1 + w.rng.IntN(20))
+	case w.chance(3):
+		l.recall()
 	case w.chance(300):
 		l.awayUntil = w.now.Add(time.Duration(w.rng.Int64N(int64(20 * time.Second))))
 		l.aways++

@@ -100,7 +100,7 @@ func (w *world) checkReasons(stats *Stats, members map[string]uint64) {
 
 // reasonOf returns the reason that a cause in words is of.
 func reasonOf(words string) reason {
-	for _, c := range []cause{causeEnd, causeShutdown, causeRestart, causeDescriptor, causeClosed, causeRekeyed, causeRevoked, causeTimeout, causeDenied, causeNoPong, causeReplaced} {
+	for _, c := range []cause{causeEnd, causeShutdown, causeRestart, causeDescriptor, causeClosed, causeRekeyed, causeRevoked, causeTimeout, causeDenied, causeNoPong, causeReplaced, causeRecalled} {
 		if c.words == words {
 			return c.reason
 		}

@@ -51,7 +51,7 @@ func TestSimulation(t *testing.T) {
 		total.speeches == 0 || total.heldSpeeches == 0 || total.announced == 0 || total.summed == 0 || total.greeted == 0 ||
 		total.personal == 0 || total.revoked == 0 || total.unchecked == 0 ||
 		total.handed == (simHandovers{}) || total.handed.isTame() ||
-		total.relayed == 0 || total.foreign == 0 || total.refusals == 0 || total.aways == 0 || total.behind == 0 || total.left == 0 ||
+		total.relayed == 0 || total.foreign == 0 || total.refusals == 0 || total.aways == 0 || total.recalls == 0 || total.voids == 0 || total.handed.voids == 0 || total.behind == 0 || total.left == 0 ||
 		total.listed == 0 || total.kicked == 0 || total.drained == 0 ||
 		total.waits == 0 || total.bans == 0 || total.turnedAway == 0 || total.denied == 0) {
 		t.Errorf("the simulation is too tame: %+v", total)
@@ -71,7 +71,7 @@ type simCounts struct {
 	waits, bans, turnedAway, denied                                        int
 	handed                                                                 simHandovers
 	listed, kicked, drained                                                int
-	relayed, foreign, refusals, aways, behind, left                        int
+	relayed, foreign, refusals, aways, recalls, voids, behind, left        int
 	speeches, heldSpeeches, announced, summed, greeted                     int
 }
 
@@ -116,6 +116,8 @@ func (a *simCounts) add(b simCounts) {
 	a.foreign += b.foreign
 	a.refusals += b.refusals
 	a.aways += b.aways
+	a.recalls += b.recalls
+	a.voids += b.voids
 	a.behind += b.behind
 	a.left += b.left
 	a.listed += b.listed
@@ -174,6 +176,8 @@ func simulate(t *testing.T, seed uint64, steps int) (counts simCounts) {
 			counts.foreign += l.foreign
 			counts.refusals += l.refusals
 			counts.aways += l.aways
+			counts.recalls += l.recalls
+			counts.voids += l.voids
 		}
 		if r.config.verifies {
 			counts.verified += len(r.oracle.order)
@@ -663,7 +667,7 @@ func (c *simClient) checkEnded() {
 	if c.web != nil && (c.web.over || c.reason == causeNoPong.words && !c.eager && !c.steady) {
 		return
 	}
-	if c.reason == causeReplaced.words && c.mayBeReplaced() {
+	if c.reason == causeReplaced.words && c.mayBeReplaced() || c.reason == causeRecalled.words && c.isVoid {
 		return
 	}
 	if c.joined && !s.fin && !s.broken && !s.epollFailed && !c.evicted && !c.dismissed() {
@@ -693,7 +697,7 @@ func (c *simClient) checkReceived() {
 // connection failed.
 func (c *simClient) checkPublished() {
 	s := c.socket
-	if !c.joined || s.readError || s.epollFailed || c.evicted || c.dismissed() {
+	if !c.joined || s.readError || s.epollFailed || c.evicted || c.dismissed() || c.isVoid {
 		return
 	}
 	if sent := c.whole - 1; c.published != sent {
