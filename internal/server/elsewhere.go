@@ -50,8 +50,9 @@ type elsewhere struct {
 type otherClients struct {
 	self    string // the name of this server
 	all     []OtherClient
-	tokens  map[uint64]int // how often each OtherClient.Client is there that is not 0
-	by      *Skeletons     // nil: names are not looked at
+	tokens  map[uint64]int      // how often each OtherClient.Client is there that is not 0
+	by      *Skeletons          // nil: names are not looked at
+	looks   map[string][]string // the skeletons of names
 	first   map[string]int32
 	nameFor []link
 }
@@ -59,13 +60,15 @@ type otherClients struct {
 // A link is that a client has a name with a skeleton.
 type link struct{ client, next int32 } // next is -1 for the last
 
-func newOtherClients(self string, all []OtherClient, by *Skeletons) *otherClients {
+// newOtherClients returns clients of other servers, and what their names look like. What is
+// known of that from former clients is not found out again; those may be nil.
+func newOtherClients(self string, all []OtherClient, by *Skeletons, former *otherClients) *otherClients {
 	o := &otherClients{self: self, all: all, by: by}
 	if len(all) > 0 {
 		o.tokens = make(map[uint64]int)
 	}
 	if len(all) > 0 && by != nil {
-		o.first = make(map[string]int32, len(all))
+		o.first, o.looks = make(map[string]int32, len(all)), make(map[string][]string, len(all))
 	}
 	for i := range all {
 		if all[i].Client != 0 {
@@ -74,7 +77,7 @@ func newOtherClients(self string, all []OtherClient, by *Skeletons) *otherClient
 		if by == nil || all[i].NamedSince.IsZero() {
 			continue
 		}
-		for _, s := range (*by)(all[i].Name) {
+		for _, s := range o.look(all[i].Name, former) {
 			next, found := o.first[s]
 			if !found {
 				next = -1
@@ -84,6 +87,22 @@ func newOtherClients(self string, all []OtherClient, by *Skeletons) *otherClient
 		}
 	}
 	return o
+}
+
+// look returns what a name looks like.
+func (o *otherClients) look(name string, former *otherClients) []string {
+	if s, found := o.looks[name]; found {
+		return s
+	}
+	var s []string
+	if former != nil && former.by == o.by {
+		s = former.looks[name]
+	}
+	if s == nil {
+		s = (*o.by)(name)
+	}
+	o.looks[name] = s
+	return s
 }
 
 // isTaken reports whether another client has a name with one of these skeletons, and has had it
@@ -210,7 +229,7 @@ func (r *Room) others() *otherClients { return r.elsewhere.Load().current() }
 // name one of them has. A client that has come from there to here counts once. others must
 // not be changed any more. One goroutine at a time may call SetElsewhere and SettleNames.
 func (s *Server) SetElsewhere(room *Room, self string, others []OtherClient) {
-	room.setElsewhere(newOtherClients(self, others, room.names.by.Load()))
+	room.setElsewhere(newOtherClients(self, others, room.names.by.Load(), room.others()))
 }
 
 func (r *Room) setElsewhere(view *otherClients) {
@@ -249,7 +268,7 @@ func (r *Room) losers(now time.Time) (ids []uint64) {
 	}
 	view := e.current()
 	if by := r.names.by.Load(); by != view.by { // it was changed since
-		view = newOtherClients(view.self, view.all, by)
+		view = newOtherClients(view.self, view.all, by, nil)
 		e.set(view)
 	}
 	if e.checked == view && len(e.losing) == 0 { // clients that came since were compared with it

@@ -102,7 +102,7 @@ func (s *testMember) hear(from int) {
 }
 
 func (s *testMember) look() {
-	s.room.setElsewhere(newOtherClients(s.name, slices.Concat(s.heard...), s.room.names.by.Load()))
+	s.room.setElsewhere(newOtherClients(s.name, slices.Concat(s.heard...), s.room.names.by.Load(), s.room.others()))
 }
 
 // settle disconnects those that have no right to their names.
@@ -215,7 +215,7 @@ func TestSlotsOfCluster(t *testing.T) {
 	for i := range uint64(2 * each) {
 		others = append(others, OtherClient{Server: fmt.Sprint("server ", i%2), Client: i + 1})
 	}
-	view := func(clients []OtherClient) { room.setElsewhere(newOtherClients("here", clients, nil)) }
+	view := func(clients []OtherClient) { room.setElsewhere(newOtherClients("here", clients, nil, nil)) }
 	view(others)
 	var in []*conn
 	enter := func(token uint64, want bool) {
@@ -258,5 +258,52 @@ func TestSlotsOfCluster(t *testing.T) {
 func TestClientToken(t *testing.T) {
 	if a, b := clientToken(1), clientToken(2); a == b || a == 1 || a == 0 || clientToken(0) != 0 {
 		t.Errorf("the tokens are %x and %x, and %x", a, b, clientToken(0))
+	}
+}
+
+// A client that moves from one server to another keeps the right to its name as long as the
+// view has it there, so one that took the name between its coming and going does not.
+func TestNameMoves(t *testing.T) {
+	w := newTestCluster(nil, 3)
+	a, b, c := w.servers[0], w.servers[1], w.servers[2]
+	tell := func(from *testMember, to ...*testMember) {
+		from.tell()
+		for _, s := range to {
+			s.hear(slices.Index(w.servers, from))
+		}
+	}
+	a.join("ann", 7)
+	tell(a, b)
+	w.now = w.now.Add(time.Second)
+	c.join("Ann", 0) // it does not know of the other
+	w.now = w.now.Add(time.Second)
+	b.join("ann", 7)
+	a.leave(func(*testClient) bool { return true })
+	tell(a, b, c)
+	tell(b, a, c)
+	tell(c, a, b)
+	for range 2 {
+		w.now = w.now.Add(settleTime)
+		b.settle()
+		c.settle()
+	}
+	if len(b.in) != 1 || len(c.in) != 0 {
+		t.Errorf("%d have the name that the client had first, and %d that came later", len(b.in), len(c.in))
+	}
+}
+
+// What names look like is found out once for each, and anew when the rule has changed.
+func TestLooksAreKept(t *testing.T) {
+	asked := 0
+	by := Skeletons(func(name string) []string { asked++; return []string{name} })
+	clients := []OtherClient{{Name: "ann", NamedSince: time.Now()}, {Name: "ann", NamedSince: time.Now()}, {Name: "bob", NamedSince: time.Now()}}
+	o := newOtherClients("", clients, &by, nil)
+	o = newOtherClients("", append(clients, OtherClient{Name: "cy", NamedSince: time.Now()}), &by, o)
+	if asked != 3 || len(o.looks) != 3 {
+		t.Errorf("it was asked %d times what three names look like, and %d are kept", asked, len(o.looks))
+	}
+	other := Skeletons(func(string) []string { return []string{"all alike"} })
+	if o = newOtherClients("", clients, &other, o); len(o.first) != 1 {
+		t.Errorf("there are %d skeletons", len(o.first))
 	}
 }
