@@ -23,6 +23,7 @@ type pageClient struct {
 	*speaker
 	epoch uint64
 	after uint64 // the number of the last message that it has
+	from  uint64 // the server at which it last knew what had arrived
 
 	writing sync.Mutex // held while a message is sent, so that they stay in order
 	mu      sync.Mutex
@@ -54,7 +55,7 @@ var errAdmission = errors.New("the first frame is not as it should be")
 func (c *pageClient) join(server int) (*websocket.Conn, []byte, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, silence)
 	defer cancel()
-	url := fmt.Sprintf("ws://%s/ws?client=%016x", c.addresses[server].page, c.seed^uint64(c.id))
+	url := fmt.Sprintf("ws://%s/ws?client=%016x&from=%016x", c.addresses[server].page, c.seed^uint64(c.id), c.uncertain())
 	if c.epoch != 0 {
 		url += fmt.Sprintf("&epoch=%016x&after=%d", c.epoch, c.after)
 	}
@@ -69,7 +70,7 @@ func (c *pageClient) join(server int) (*websocket.Conn, []byte, error) {
 	if err == nil {
 		_, frame, err = conn.Read(ctx)
 	}
-	if err == nil && (len(frame) != 32+wire.Size || wire.Message(frame[32:]) != first) {
+	if n := len(frame) - wire.Size; err == nil && (n != 32 && n != 40 || wire.Message(frame[n:]) != first) { // of a cluster, or not
 		c.add(Event{Kind: Invented, Client: c.id})
 		err = errAdmission
 	}
@@ -77,6 +78,17 @@ func (c *pageClient) join(server int) (*websocket.Conn, []byte, error) {
 		conn.CloseNow()
 	}
 	return conn, frame, err
+}
+
+// uncertain returns the server that may have yet to deliver something that the client said; 0
+// if there is none.
+func (c *pageClient) uncertain() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.former) == 0 {
+		return 0
+	}
+	return c.from
 }
 
 // visit is a connection, until its end.
@@ -99,6 +111,9 @@ func (c *pageClient) visit(server int, conn *websocket.Conn, admission []byte) {
 		c.take(frame)
 		if len(frame) == 16 && !isSettled {
 			isSettled = true
+			if c.from = 0; len(admission) == 40+wire.Size {
+				c.from = binary.BigEndian.Uint64(admission[32:])
+			}
 			beside.Go(func() {
 				c.sendAgain(ctx, conn)
 				c.talk(c, ctx.Done(), nil)

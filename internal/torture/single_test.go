@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// judge settles a load, and fails the test for each fault, the first ones of each class. What
-// a page has sent twice, since its server was stopped, is only shown.
+// judge settles a load, and fails the test for each fault, the first ones of each class.
 func judge(t *testing.T, l *load, within time.Duration) {
 	t.Helper()
 	const shown = 10
@@ -20,10 +19,6 @@ func judge(t *testing.T, l *load, within time.Duration) {
 	}
 	count := make(map[Class]int)
 	for _, fault := range faults {
-		if fault.Class == SentTwice { // as docs/cluster.md says
-			t.Log(fault)
-			continue
-		}
 		if count[fault.Class]++; count[fault.Class] <= shown {
 			t.Error(fault)
 		}

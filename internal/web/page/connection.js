@@ -5,16 +5,17 @@ import { hasStopped, window as longestPause } from "./pause.js";
 import { Watch } from "./watch.js";
 import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 
-// client is by what the server knows this page again: it ends a former connection, and
-// takes all that came over it, before it lets the page in. A copy of the tab has another.
+// client is by what servers know this page again: they end a former connection, and take all
+// that came over it, before they let the page in. A copy of the tab has another.
 const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
 
-// refusals are why the server does not let us in, by the code with which it closes.
+// refusals are why we are not let in, by the code with which the server closes.
 const refusals = { 1013: "draining", 4401: "wrongKey", 4403: "kicked", 4409: "nameTaken", 4503: "roomFull" };
 
 // A Connection calls the functions of on:
 //
 //	claim()                what the server is told that the page has, {epoch, after}, or null
+//	from()                 the server that may yet deliver something of the page, or "0"
 //	isAwaiting()           tells whether the server has to acknowledge something
 //	admitted(frame, claim) the room let us in
 //	received(frame)        a later frame came
@@ -22,11 +23,10 @@ const refusals = { 1013: "draining", 4401: "wrongKey", 4403: "kicked", 4409: "na
 //	failed(why, words)     we are not in the room, and it is not tried again
 //	lost(pause, why)       the next try is in so many milliseconds
 //
-// Why is "wrongKey", "nameTaken", "roomFull", "refused" (one of them), "draining" (the server
-// lets nobody in for now), "kicked" (an operator has disconnected us, perhaps with words that
-// say why), "unreachable" (there is nobody to ask), "barred" (no key of this address is looked
-// at), "unspoken" (the server answers, but opens no WebSocket of this subprotocol) or undefined
-// (we were in the room).
+// Why is "wrongKey", "nameTaken", "roomFull", "refused" (one of them), "draining" (nobody is let
+// in for now), "kicked" (by an operator, perhaps with words), "unreachable", "barred" (no key of
+// this address is looked at), "unspoken" (no WebSocket of this subprotocol) or undefined (we
+// were in the room).
 export class Connection {
   #on;
   #watch;
@@ -47,7 +47,7 @@ export class Connection {
       () => this.#probe(),
       () => (this.#isJoined ? this.#anew() : this.#closed("unreachable")),
     );
-    // On another network the connection is dead. It is this page's alone.
+    // On another network the connection is dead.
     addEventListener("online", () => this.#isWanted && this.#anew());
     addEventListener("offline", () => this.#socket && this.#closed("unreachable"));
     document.addEventListener("visibilitychange", () => {
@@ -57,9 +57,8 @@ export class Connection {
     });
   }
 
-  // join begins to join. If again is set, a refusal is not taken for an answer:
-  // the server may not know yet that this page was left before it was loaded
-  // again.
+  // join begins to join. If again is set, a refusal is no answer: the server may not know yet
+  // that this page was left before it was loaded again.
   join(name, key, again) {
     this.#name = name;
     this.#key = key;
@@ -100,7 +99,7 @@ export class Connection {
     const claim = this.#on.claim();
     const url = new URL("ws", location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    url.search = new URLSearchParams({ motd: 1, client, ...claim });
+    url.search = new URLSearchParams({ motd: 1, client, from: this.#on.from(), ...claim });
     url.hash = "";
     const socket = new WebSocket(url, subprotocol);
     socket.binaryType = "arraybuffer";
@@ -141,7 +140,7 @@ export class Connection {
     }
   }
 
-  // probe sends a frame without messages, which the server answers with another.
+  // probe sends an empty frame, which the server answers with another.
   #probe() {
     if (this.#isJoined) {
       this.#socket.send(new Uint8Array());
@@ -161,8 +160,7 @@ export class Connection {
     this.#on.broken();
   }
 
-  // anew leaves a socket that is good for nothing, whatever the browser thinks of it,
-  // and connects again at once.
+  // anew leaves a socket that is good for nothing, and connects again at once.
   #anew() {
     this.#close();
     this.#tries = 0;
@@ -196,7 +194,7 @@ export class Connection {
   }
 }
 
-// whyClosed asks the server why it opens no WebSocket, which a browser does not say.
+// whyClosed asks why no WebSocket is opened, which a browser does not say.
 async function whyClosed() {
   try {
     const { ok, status } = await fetch("api/room", { cache: "no-store", signal: AbortSignal.timeout(2000) });

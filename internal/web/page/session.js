@@ -30,11 +30,14 @@ export class Session {
   #frames = null; // what came while something that was missed is loaded
   #isNew = false; // what comes was said since this page came
   #visit = 0; // a number for each connection
+  #server = "0"; // of this connection
+  #from = "0"; // the server at which it was last known what has arrived
 
   constructor(on) {
     this.#on = on;
     this.#connection = new Connection({
       claim: () => this.#claim(),
+      from: () => (this.#numbers.uncertain > 0 ? this.#from : "0"),
       isAwaiting: () => this.#numbers.isAwaiting,
       admitted: (frame, claim) => this.#admitted(frame, claim),
       received: (frame) => this.#take(frame),
@@ -111,9 +114,8 @@ export class Session {
     return last - first + 1 - this.#numbers.countOwn(first, last);
   }
 
-  // claim says what the page has. If it has nothing, but had something before it was
-  // loaded again, the history fills it; without one, the server's replay does, unless
-  // it has to be found out what has arrived.
+  // claim says what the page has. If it was loaded again, the history fills it; without one,
+  // the server's replay does, unless it has to be found out what has arrived.
   #claim() {
     const isNeeded = !this.#isEmpty || this.#hasHistory || this.#numbers.unacknowledged.length > 0;
     return isNeeded ? this.#numbers.claim() : null;
@@ -125,6 +127,7 @@ export class Session {
     const isWanted = claim && missed && (again || this.#numbers.unacknowledged.length > 0);
     this.#isEmpty = false;
     this.#isNew = again;
+    this.#server = frame.server;
     this.#on.admitted({ again, isNewEpoch, valid, isMissing: isWanted });
     if (isWanted) {
       this.#frames = [];
@@ -157,6 +160,7 @@ export class Session {
     }
     if (this.#numbers.isCaughtUp && !wasCaughtUp) {
       this.#isNew = true;
+      this.#from = this.#server;
       this.#on.caughtUp();
       this.#send();
     }

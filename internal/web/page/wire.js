@@ -29,25 +29,27 @@ export function decode(message) {
 }
 
 const headSize = 16; // number and time
-const admissionSize = headSize + 16 + size; // epoch and known, the echo
+const welcomeSize = headSize + 16; // epoch and known
 
-// decodeAdmission returns the first frame of a connection: {number, time, epoch,
-// known}. It is null for what is not one.
+// decodeAdmission returns the first frame of a connection, or null: {number, time, epoch,
+// known, server}.
 export function decodeAdmission(buffer) {
-  if (buffer.byteLength !== admissionSize) {
+  const inCluster = buffer.byteLength === welcomeSize + 8 + size;
+  if (!inCluster && buffer.byteLength !== welcomeSize + size) {
     return null;
   }
   const view = new DataView(buffer);
+  const digits = (at) => view.getBigUint64(at).toString(16).padStart(16, "0");
   return {
     ...head(view),
-    epoch: view.getBigUint64(headSize).toString(16).padStart(16, "0"),
+    epoch: digits(headSize),
     known: Number(view.getBigUint64(headSize + 8)),
+    server: inCluster ? digits(welcomeSize) : "0",
   };
 }
 
-// decodeFrame returns any later frame: {number, time, messages}. Each message has its
-// number and time, and from if its sender joined with another name. It is null for
-// what is not a frame.
+// decodeFrame returns any later frame, or null: {number, time, messages}. Each message has its
+// number and time, and from if its sender joined with another name.
 export function decodeFrame(buffer) {
   if (buffer.byteLength < headSize) {
     return null;
@@ -100,10 +102,9 @@ function decodeByCharacter(bytes) {
   return text;
 }
 
-// cutText cuts a text into parts of limit bytes at most: at a line break or a blank, which
-// is left out, if there is one in the last half of a part, else between characters as
-// people see them. An emoji or a letter with its accents stays whole, unless it alone is
-// longer than that.
+// cutText cuts a text into parts of limit bytes at most: at a line break or a blank, which is
+// left out, in the last half of a part, else between characters as people see them. Such a
+// character stays whole, unless it alone is longer than that.
 export function cutText(text, limit) {
   const parts = [];
   let part = "";

@@ -48,8 +48,10 @@ function wrongNumbers() {
     { name: "a", text: "b", from: "e\udcff", number: 7, time },
   ]);
   expect("an admission", decodeAdmission(frame([0, 1, 2, 3, 4, 5, 6, 255], [0, 0, 0, 0, 0, 0, 0, 5], encode("a", ""))), {
-    number: 7, time, epoch: "00010203040506ff", known: 5,
+    number: 7, time, epoch: "00010203040506ff", known: 5, server: "0",
   });
+  const five = [0, 0, 0, 0, 0, 0, 0, 5];
+  expect("an admission in a cluster", decodeAdmission(frame(five, five, [0, 1, 2, 3, 4, 5, 6, 255], encode("a", ""))).server, "00010203040506ff");
   for (const length of [0, 15]) {
     expect(`a frame of ${length}`, decodeFrame(new ArrayBuffer(length)), null);
   }

@@ -26,7 +26,7 @@ async function meet(seed, { Session, History }) {
   const random = new Random(seed);
   const hasHistory = random.below(3) > 0;
   const kept = hasHistory ? 1 + random.below(20) : 10_000; // without a history what is not kept can't be known
-  const room = new Room({ hasHistory, kept, replay: random.below(Math.min(kept, 5) + 1), random });
+  const room = new Room({ hasHistory, kept, replay: random.below(Math.min(kept, 5) + 1), servers: random.pick([1, 3]), random });
   room.install();
   let page; // {session, items, shown}
   const items = [];
@@ -48,6 +48,7 @@ async function meet(seed, { Session, History }) {
     [15, say],
     [3, () => [...room.sockets].forEach((socket) => socket.break(1006))],
     [2, () => { if (!room.isAway) { for (let i = random.below(60); i > 0; i--) { room.append(random.pick(names), random.pick(words)); } } }],
+    [10, () => room.readLate()],
     [1, () => room.isAway || room.stop(false)],
     [1, () => room.isAway || room.stop(true)],
     [5, () => room.isAway && room.start()],
@@ -56,6 +57,7 @@ async function meet(seed, { Session, History }) {
       const numbers = JSON.parse(JSON.stringify(page.session));
       const unsent = page.session.unacknowledged;
       page.session.leave();
+      room.unread.clear(); // the page is another client now
       open({ numbers, hasHistory: room.hasHistory, unsent });
     }],
   ];

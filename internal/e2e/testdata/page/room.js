@@ -1,5 +1,6 @@
 // A room as a page meets it, in the page itself: WebSockets and a history that keep to
-// docs/web.md, and a network that loses connections. Everything that can happen is one
+// docs/web.md, at several servers, and a network that loses connections, of which their servers
+// may not know yet. Everything that can happen is one
 // step, so that a seed decides what does.
 
 class Random {
@@ -14,12 +15,13 @@ class Random {
 }
 
 class Room {
-  constructor({ hasHistory, kept, replay, random }) {
-    Object.assign(this, { hasHistory, kept, replay, random });
+  constructor({ hasHistory, kept, replay, servers, random }) {
+    Object.assign(this, { hasHistory, kept, replay, servers, random });
     this.log = []; // of {number, time, name, text, from, sender}
     this.epochs = [];
     this.written = 0;
     this.sockets = new Set();
+    this.unread = new Set(); // sockets that the page has left, and whose servers have yet to read them
     this.isAway = false;
     this.start();
   }
@@ -43,7 +45,36 @@ class Room {
       this.log = this.log.slice(0, this.written);
     }
     this.written = this.log.length;
+    this.unread.clear();
     this.isAway = true;
+  }
+
+  // left has a server go on reading what was sent over a connection that is no more, or not.
+  left(socket) {
+    this.sockets.delete(socket);
+    if (this.servers > 1 && socket.admitted && this.random.below(2) === 0) {
+      this.unread.add(socket);
+    }
+  }
+
+  // readLate has a server read something of such a connection.
+  readLate() {
+    const [socket] = this.unread;
+    const bytes = socket?.toServer.shift();
+    if (bytes) {
+      socket.read(bytes);
+    } else {
+      this.unread.delete(socket);
+    }
+  }
+
+  // admit has a page's former connections be read no more: at the same server, and at that which it comes from.
+  admit({ client, from, server }) {
+    for (const socket of this.unread) {
+      if (socket.client === client && [from, server].includes(socket.server)) {
+        this.unread.delete(socket);
+      }
+    }
   }
 
   known(epoch, after) {
@@ -87,17 +118,20 @@ class Socket {
     const query = new URL(url).searchParams;
     Object.assign(this, { room, protocol: "sop-chat.v2", toServer: [], toPage: [], sent: 0, isOpen: false });
     this.claim = query.has("epoch") ? { epoch: query.get("epoch"), after: Number(query.get("after")) } : null;
+    this.server = `${1 + room.random.below(room.servers)}`.padStart(16, "0");
+    this.client = query.get("client");
+    this.from = query.get("from");
     room.sockets.add(this);
   }
 
   send(bytes) { this.toServer.push(bytes); }
   close() {
-    this.room.sockets.delete(this); // what the server has read stays said
+    this.room.left(this); // what the server has read stays said
   }
 
   // break loses the connection, with what is on its way.
   break(code) {
-    this.room.sockets.delete(this);
+    this.room.left(this);
     this.onclose({ code });
   }
 
@@ -131,10 +165,14 @@ class Socket {
     }
     this.admitted = true;
     const { room, claim } = this;
+    room.admit(this);
     const known = claim ? room.known(claim.epoch, claim.after) : 0;
     const returns = known > 0 || (claim?.epoch === room.epochs.at(-1).epoch && claim.after === 0);
     const first = Math.max(1, returns ? Math.max(known + 1, room.next - room.kept) : room.next - room.replay);
-    const view = new DataView(new ArrayBuffer(544));
+    const view = new DataView(new ArrayBuffer(room.servers > 1 ? 552 : 544));
+    if (room.servers > 1) {
+      view.setBigUint64(32, BigInt(`0x${this.server}`));
+    }
     view.setBigUint64(0, BigInt(first));
     view.setBigUint64(8, 1_000_000n);
     view.setBigUint64(16, BigInt(`0x${room.epochs.at(-1).epoch}`));
