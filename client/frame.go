@@ -14,9 +14,11 @@ const Subprotocol = "sop-chat.v2"
 
 // The layouts of the server's frames, see docs/web.md. All numbers are big endian.
 const (
-	headerSize    = 16                          // number and time
-	admissionSize = headerSize + 16 + wire.Size // with epoch, known and the echo
-	namedSize     = wire.NameSize + wire.Size   // a message, after the name of its sender
+	headerSize    = 16                        // number and time
+	welcomeSize   = headerSize + 16           // with epoch and known
+	admissionSize = welcomeSize + wire.Size   // with the echo
+	serverSize    = 8                         // in a cluster, before the echo
+	namedSize     = wire.NameSize + wire.Size // a message, after the name of its sender
 )
 
 // A frame is what a frame of the server has, or the next part of it.
@@ -33,17 +35,21 @@ type frame struct {
 // An admission is the server's first frame.
 type admission struct {
 	number, epoch, known uint64
+	server               uint64 // 0: it is in no cluster
 	echo                 wire.Message
 }
 
 func parseAdmission(b []byte) (a admission, err error) {
-	if len(b) != admissionSize {
+	if len(b) != admissionSize && len(b) != admissionSize+serverSize {
 		return a, &protocolError{fmt.Sprintf("the first frame has the length %d, not %d", len(b), admissionSize)}
 	}
 	a.number = binary.BigEndian.Uint64(b)
 	a.epoch = binary.BigEndian.Uint64(b[16:])
 	a.known = binary.BigEndian.Uint64(b[24:])
-	copy(a.echo[:], b[32:])
+	if len(b) > admissionSize {
+		a.server = binary.BigEndian.Uint64(b[welcomeSize:])
+	}
+	copy(a.echo[:], b[len(b)-wire.Size:])
 	if a.number == 0 || a.epoch == 0 || a.known >= a.number {
 		return a, &protocolError{fmt.Sprintf("the first frame has number %d, epoch %d and known %d", a.number, a.epoch, a.known)}
 	}

@@ -170,6 +170,49 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// In a cluster a client says at which server it was when something may not have arrived, and
+// goes on saying so until it has caught up elsewhere.
+func TestResumeElsewhere(t *testing.T) {
+	p := newPage(t)
+	p.server = 0xa
+	c := join(t, p.URL, "alice")
+	catchUp(t, p, c)
+	for i, step := range []struct {
+		send     string
+		server   uint64 // the next one
+		wantFrom uint64
+	}{
+		{"", 0xb, 0},
+		{"lost", 0xc, 0xb},
+		{"", 0, 0xc},
+		{"", 0, 0},
+	} {
+		p.with(func() { p.held = true })
+		if step.send != "" {
+			send(t, c, step.send)
+		}
+		p.disconnect()
+		if err := endOf(t, c); err == nil {
+			t.Fatal("the connection does not end")
+		}
+		p.with(func() { p.held, p.server = false, step.server })
+		before := c.State()
+		c = join(t, p.URL, "alice", client.Resume(before))
+		p.with(func() {
+			if got, want := p.from[len(p.from)-1], fmt.Sprintf("%016x", step.wantFrom); got != want {
+				t.Errorf("the client comes the time %d from %s, want %s", i+2, got, want)
+			}
+		})
+		if got := c.State(); got.Server != before.Server {
+			t.Errorf("before it has caught up, the client was at %x, and was at %x before", got.Server, before.Server)
+		}
+		catchUp(t, p, c)
+		if got := c.State(); got.Server != step.server {
+			t.Errorf("the client is at %x, want %x", got.Server, step.server)
+		}
+	}
+}
+
 // When the network breaks while the history is read, nothing is lost: the next
 // connection goes on there.
 func TestResumeInterrupted(t *testing.T) {

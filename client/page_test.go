@@ -33,6 +33,8 @@ type page struct {
 	mu       sync.Mutex
 	changed  *sync.Cond
 	epoch    uint64
+	server   uint64        // its number in a cluster; 0: it is in none
+	from     []string      // what those that joined said
 	log      []pageMessage // the first has number 1
 	kept     int           // how many it sends to clients that come back
 	replay   int           // and to others
@@ -135,6 +137,9 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 	admission := p.header(next, time.Now())
 	admission = binary.BigEndian.AppendUint64(admission, p.epoch)
 	admission = binary.BigEndian.AppendUint64(admission, known)
+	if p.server != 0 {
+		admission = binary.BigEndian.AppendUint64(admission, p.server)
+	}
 	if conn.Write(r.Context(), websocket.MessageBinary, append(admission, b...)) != nil {
 		p.remove(m)
 		return
@@ -155,6 +160,7 @@ func (p *page) admit(m *pageMember, r *http.Request) (next, known uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.members[m] = true
+	p.from = append(p.from, r.URL.Query().Get("from"))
 	head := uint64(len(p.log)) + 1
 	epoch, _ := strconv.ParseUint(r.URL.Query().Get("epoch"), 16, 64)
 	after, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)

@@ -12,6 +12,9 @@ type State struct {
 	Number uint64
 	// Client is a random number by which the server knows the client again.
 	Client uint64
+	// Server is the number of the server of a cluster that may have yet to deliver those of
+	// Unacknowledged, or 0.
+	Server uint64
 	// Unacknowledged are the messages that were sent and may not have arrived, see
 	// Client.Unacknowledged.
 	Unacknowledged []string
@@ -23,8 +26,17 @@ func (c *Client) State() State {
 	s := State{Client: c.id, Unacknowledged: c.Unacknowledged()}
 	if c.room != nil {
 		s.Epoch, s.Number = c.room.position()
+		s.Server = c.room.isAt()
 	}
 	return s
+}
+
+// from returns the server that is to deliver nothing more.
+func (s *State) from() uint64 {
+	if len(s.Unacknowledged) == 0 {
+		return 0
+	}
+	return s.Server
 }
 
 // Resume makes Dial continue where another connection to the same room, under the
@@ -49,7 +61,8 @@ func (c *Client) State() State {
 //	}
 //
 // The server ends the former connection, if it is still there, and takes all that came
-// over it before it admits this one. Own messages that are among those that Missed
+// over it before it admits this one. At another server of a cluster, nothing that came over
+// it arrives after that. Own messages that are among those that Missed
 // counts can't be recognised, and arrive twice if they are sent again.
 func Resume(s State) Option {
 	return func(o *options) { o.state = s }

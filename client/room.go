@@ -26,6 +26,8 @@ type room struct {
 	next     uint64   // number of the first message that is not returned yet
 	missed   uint64   // messages before next, not reported yet
 	caughtUp bool     // all that was there when the client joined was returned
+	server   uint64   // of this connection
+	from     uint64   // the server at which the client had caught up before, see State.Server
 	former   []string // sent over the former connection and not acknowledged
 	sent     []string // sent over this connection and not acknowledged
 	acked    int      // messages of both that were acknowledged
@@ -43,7 +45,7 @@ func (e *protocolError) Error() string {
 // newRoom returns the room of a client that was admitted and knows a state.
 func newRoom(name string, own bool, a admission, s State) *room {
 	r := &room{
-		name: name, own: own, epoch: a.epoch, next: a.number,
+		name: name, own: own, epoch: a.epoch, next: a.number, server: a.server, from: s.Server,
 		former: slices.Clone(s.Unacknowledged),
 		// A client that has come into an empty room has number 0 of its epoch.
 		// What it gets from the first number on is all there is.
@@ -60,6 +62,16 @@ func (r *room) position() (epoch, number uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.epoch, r.next - 1
+}
+
+// isAt returns the server that may have yet to deliver something that was sent.
+func (r *room) isAt() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.caughtUp {
+		return r.server
+	}
+	return r.from
 }
 
 // add adds messages that are about to be sent. Those of the former connection that

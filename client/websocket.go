@@ -73,7 +73,7 @@ func dialWebSocket(ctx context.Context, addr string, o options) (*webSocket, err
 		TLSClientConfig:   o.tls.Clone(),
 		DisableKeepAlives: true,
 	}
-	path := fmt.Sprintf("ws?motd=1&client=%016x", o.state.Client)
+	path := fmt.Sprintf("ws?motd=1&client=%016x&from=%016x", o.state.Client, o.state.from())
 	if o.state.Epoch != 0 {
 		path += fmt.Sprintf("&epoch=%016x&after=%d", o.state.Epoch, o.state.Number)
 	}
@@ -159,7 +159,7 @@ func (w *webSocket) authenticate(first *wire.Message) (a admission, err error) {
 	_, content, err := w.conn.Reader(context.Background())
 	if err == nil {
 		var b []byte
-		if b, err = io.ReadAll(io.LimitReader(content, admissionSize+1)); err == nil {
+		if b, err = io.ReadAll(io.LimitReader(content, admissionSize+serverSize+1)); err == nil {
 			return parseAdmission(b)
 		}
 	}
