@@ -50,6 +50,12 @@ func (r *lockedRoom) Deliver(b *broadcast.Batch, at time.Time) bool {
 	return r.fakeRoom.Deliver(b, at)
 }
 
+func (r *lockedRoom) Void(client uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fakeRoom.Void(client)
+}
+
 func (r *lockedRoom) setRefuses(refuses bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -201,6 +207,45 @@ func TestLinks(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// A client that goes to another server while its former one can't publish has what it said there be
+// void when that goes on.
+func TestLinkRecalls(t *testing.T) {
+	m := newModel(time.Now)
+	there, here := newLockedRoom(t), newLockedRoom(t)
+	a, b := newLink(t, m, "a", nil), newLink(t, m, "b", nil)
+	stopA := startLink(t, a, map[string]*lockedRoom{"lobby": there})
+	stopB := startLink(t, b, map[string]*lockedRoom{"lobby": here})
+	page := &broadcast.Sender{ID: 7, Name: "page", Addr: netip.MustParseAddrPort("127.0.0.1:2")}
+	there.mu.Lock()
+	there.enter(7, &simConn{client: &simClient{}, sender: page})
+	there.mu.Unlock()
+	there.say(page, "first")
+	here.waitFor(t, 1)
+	there.waitFor(t, 1)
+
+	stopA() // it is stopped, and has yet to publish something
+	there.say(page, "second")
+	done := make(chan struct{})
+	b.Recall("lobby", 7, ServerID("a"), func() { close(done) })
+	b.Recall("no room", 7, ServerID("a"), func() { t.Error("a client is recalled in a room that there is not") })
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the client is not recalled")
+	}
+	stopA = goRun(t, a)
+	here.say(&broadcast.Sender{ID: 8, Name: "page", Addr: page.Addr}, "second")
+	there.say(&broadcast.Sender{ID: 9, Name: "other", Addr: page.Addr}, "third")
+	for _, room := range []*lockedRoom{here, there} {
+		all := room.waitFor(t, 3)
+		if slices.Sort(all); !slices.Equal(all, []string{"first", "second", "third"}) {
+			t.Errorf("a room has %q", all)
+		}
+	}
+	stopA()
+	stopB()
 }
 
 func cutLast(text string) (before, after string, found bool) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"time"
 )
@@ -63,8 +64,18 @@ func TestNATSPublish(t *testing.T) {
 	check("the first in a from 2 on", m, err, "chat.a.two", 2, large)
 	m, err = n.Next(ctx, "chat.a.one", 0)
 	check("the first of one", m, err, "chat.a.one", 1, []byte("1"))
-	if m, err := n.Next(ctx, "chat.a.one", 4); !errors.Is(err, ErrNoMessage) {
-		t.Errorf("from 4 on, a has %v, %v", m, err)
+	if seq, err := n.Publish(ctx, "chat.a.one", AnyLast, []byte("5")); seq != 5 || err != nil {
+		t.Errorf("whatever was the last one, the sequence is %d, %v", seq, err)
+	}
+	if seq, err := n.Publish(ctx, "chat.a.one", 3, nil); !errors.Is(err, ErrWrongLast) {
+		t.Errorf("behind it, what expects the one before has the sequence %d, %v", seq, err)
+	}
+	all, err := n.Subjects(ctx, "chat.a.*")
+	if slices.Sort(all); err != nil || !slices.Equal(all, []string{"chat.a.one", "chat.a.two"}) {
+		t.Errorf("the subjects are %q, %v", all, err)
+	}
+	if m, err := n.Next(ctx, "chat.a.one", 6); !errors.Is(err, ErrNoMessage) {
+		t.Errorf("from 6 on, a has %v, %v", m, err)
 	}
 }
 
