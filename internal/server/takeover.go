@@ -53,7 +53,7 @@ type claimed struct {
 	of      *inbox             // of the loop of former; nil if that is no member yet
 	waiting *conn              // waited for the same, and is to be ended
 	until   broadcast.Position // what has to come back; 0: nothing
-	isKnown bool               // the identity was another connection's
+	isKnown bool               // the identity is that of a member, or of one that has left
 }
 
 // claim gives an identity to a connection, or has it wait for that.
@@ -62,7 +62,7 @@ func (s *identities) claim(room *Room, number uint64, c *conn) (before claimed) 
 	defer s.mu.Unlock()
 	id := identityID{room, number}
 	i := s.byID[id]
-	before.isKnown = i != nil && i.conn != c
+	before.isKnown = i != nil && i.conn != c && (i.conn == nil || i.loop != nil)
 	switch {
 	case i == nil:
 		i = &identity{id: id, conn: c}

@@ -16,7 +16,7 @@ func TestIdentities(t *testing.T) {
 	of := new(inbox)
 	expect := func(c *conn, wantFormer *conn, wantOf *inbox, wantWaiting *conn) {
 		t.Helper()
-		if got, want := s.claim(nil, 7, c), (claimed{former: wantFormer, of: wantOf, waiting: wantWaiting, isKnown: wantFormer != nil}); got != want {
+		if got, want := s.claim(nil, 7, c), (claimed{former: wantFormer, of: wantOf, waiting: wantWaiting, isKnown: wantOf != nil}); got != want {
 			t.Errorf("%+v is in its way, want %+v", got, want)
 		}
 	}
