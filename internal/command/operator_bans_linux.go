@@ -32,14 +32,15 @@ func (a *operator) ban(ctx context.Context, by admin.Actor, r admin.Request) (ad
 	if err != nil || a.peers == nil {
 		return banned, err
 	}
-	banned.Cluster = true
 	a.peers.keep(listed)
 	others, notes := askPeers[admin.Banned](ctx, a.peers, kindBan, ban)
 	for i := range others {
 		banned.Clients, banned.Notes = merge(banned.Clients, banned.Notes, others[i].server, others[i].result.Clients, others[i].result.Notes)
 	}
 	sortClients(banned.Clients)
-	banned.Notes = append(append(banned.Notes, notes...), a.peers.tellNow(ctx, "the ban of "+repeat.Name(listed.Network)+" holds here")...)
+	untold := a.peers.tellNow(ctx)
+	banned.Notes = append(append(banned.Notes, notes...), untold...)
+	banned.Cluster = len(untold) == 0
 	return banned, nil
 }
 
@@ -152,7 +153,7 @@ func (a *operator) unban(ctx context.Context, by admin.Actor, r admin.Request) (
 		unbanned.Notes = append(unbanned.Notes, notes...)
 		if unbanned.isOperators() {
 			a.peers.lift(network)
-			unbanned.Notes = append(unbanned.Notes, a.peers.tellNow(ctx, "the ban of "+repeat.Name(network)+" is removed here")...)
+			unbanned.Notes = append(unbanned.Notes, a.peers.tellNow(ctx)...)
 		}
 	}
 	if len(unbanned.Bans) > 0 {

@@ -90,11 +90,16 @@ func (a *operator) log(ctx context.Context, by string, r admin.Request, isQuesti
 	if refused != nil {
 		attrs = append(attrs, slog.Any("refused", refused))
 	}
-	level := max(slog.LevelInfo, a.level.Level())
 	if isQuestion {
-		level = slog.LevelDebug
+		a.logger.LogAttrs(ctx, slog.LevelDebug, "an operator acts", attrs...)
+	} else {
+		a.logChange(ctx, "an operator acts", attrs...)
 	}
-	a.logger.LogAttrs(ctx, level, "an operator acts", attrs...)
+}
+
+// logChange logs that something was changed, whatever the level is.
+func (a *operator) logChange(ctx context.Context, what string, attrs ...slog.Attr) {
+	a.logger.LogAttrs(ctx, max(slog.LevelInfo, a.level.Level()), what, attrs...)
 }
 
 // about returns what the log says of a request: all but a key.

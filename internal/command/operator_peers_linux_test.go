@@ -108,10 +108,13 @@ func (f *fakePeer) Broadcast(_ context.Context, kind string, data []byte, from .
 	others := slices.Clone(f.cluster.servers)
 	f.cluster.mu.Unlock()
 	for _, other := range others {
-		if other == f || len(from) > 0 && !slices.Contains(from, other.peers.name) {
+		if isAsked := len(from) == 0 && other != f || slices.Contains(from, other.peers.name); !isAsked {
 			continue
 		}
 		answer := other.answers
+		if other.isAway.Load() || other == f { // a server never answers itself
+			answer = func(string, []byte) []byte { return nil }
+		}
 		if answer == nil {
 			answer = func(string, []byte) []byte {
 				return other.peers.do(cluster.Command{From: f.peers.name, Kind: kind, Data: data})
@@ -196,6 +199,11 @@ func TestOperatorOfCluster(t *testing.T) {
 			t.Errorf("the log of %s is\n%s", f.peers.name, log)
 		}
 	}
+	gina := one.JoinRoom(t, "gina", "1")
+	if got := one.ask(admin.Request{Command: "kick", Target: "gina"}); !strings.HasPrefix(got, "disconnected 2, gina, from") || !strings.HasSuffix(got, " in main at one\n") {
+		t.Errorf("it is said: %s", got)
+	}
+	gina.ExpectEnd()
 	one.expect(admin.Request{Command: "rekey", Room: "main", Key: "another one"}, "main has the new key", "at this server only")
 
 	two.answers = func(string, []byte) []byte { return nil }
@@ -215,7 +223,7 @@ func TestOperatorOfCluster(t *testing.T) {
 	two.answers = nil
 
 	one.isAway.Store(true)
-	one.expect(admin.Request{Command: "who"}, "one      1  alice", "the other servers were not asked: there is no connection to NATS")
+	one.expect(admin.Request{Command: "who"}, "one      1  alice", "NATS can't be reached, so the other servers were not asked")
 	if got := string(two.peers.do(cluster.Command{From: "one", Kind: "dance", Data: []byte(`{"by":"x","request":{}}`)})); !strings.Contains(got, `knows no command \"dance\"`) {
 		t.Errorf("an unknown command is answered by %s", got)
 	}
@@ -248,21 +256,32 @@ func TestBansOfCluster(t *testing.T) {
 	two.Guess(t, "eve", "wrong").ExpectEnd()
 	one.expect(admin.Request{Command: "bans"}, "127.0.0.1  20", "the server two  1 wrong key")
 	one.expect(admin.Request{Command: "unban", Network: "127.0.0.1"}, "127.0.0.1 is not banned any more at two\n")
-	two.JoinRoom(t, "eve", "1")
+	eve = two.JoinRoom(t, "eve", "1")
 
 	one.isAway.Store(true)
-	one.expect(admin.Request{Command: "ban", Network: "192.0.2.0/24"}, "the ban of 192.0.2.0/24 holds here, and at other servers", "the other servers were not asked")
-	one.expect(admin.Request{Command: "bans"}, "192.0.2.0/24", "1 change made here has yet to reach NATS")
+	one.expect(admin.Request{Command: "ban", Network: network}, "banned 127.0.0.0/8 until", "the other servers were not asked", "the other servers are told when NATS")
+	one.expect(admin.Request{Command: "bans"}, network, "1 ban that was made or removed here")
 	two.expect(admin.Request{Command: "bans"}, "nobody is banned")
-	c.tell(one) // what NATS says of others meanwhile changes nothing
-	if left := one.peers.leftToTell(); len(left) != 1 || left[0].Key != "192.0.2.0/24" {
-		t.Errorf("left are %v", left)
-	}
+	one.peers.fails(errors.New("it is away"))
+	c.tell(one) // that the ban was removed, before
+	one.expect(admin.Request{Command: "bans"}, network, "1 ban that was made or removed here")
 	one.isAway.Store(false)
 	if err := one.peers.tell(t.Context()); err != nil || len(one.peers.leftToTell()) > 0 {
 		t.Error(err)
 	}
-	two.expect(admin.Request{Command: "bans"}, "192.0.2.0/24")
+	two.expect(admin.Request{Command: "bans"}, network)
+	eve.ExpectEnd()
+
+	two.peers.fails(errors.New("it is away"))
+	two.isAway.Store(true)
+	one.expect(admin.Request{Command: "unban", Network: network}, "127.0.0.0/8 is not banned any more\ntwo: no answer in time\n")
+	two.expect(admin.Request{Command: "bans"}, network)
+	two.isAway.Store(false)
+	c.tell(two)
+	two.expect(admin.Request{Command: "bans"}, "nobody is banned")
+	if log := two.log.String(); !strings.Contains(log, `msg="a ban of the cluster holds here" network=127.0.0.0/8 by="anna (uid 1000), pid 4711, at one"`) {
+		t.Errorf("the log of two is\n%s", log)
+	}
 }
 
 // What NATS keeps is a ban as it was made, or none.

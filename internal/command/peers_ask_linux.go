@@ -97,6 +97,8 @@ func (p *clusterPeers) unanswered(err error) (notes []string) {
 	missing, is := errors.AsType[*cluster.UnansweredError](err)
 	switch {
 	case err == nil:
+	case errors.Is(err, cluster.ErrAway) && !is:
+		notes = append(notes, "NATS can't be reached, so the other servers were not asked")
 	case !is:
 		notes = append(notes, fmt.Sprintf("the other servers were not asked: %v", err))
 	case errors.Is(err, context.DeadlineExceeded):

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -128,12 +129,15 @@ func isSame(a, b cluster.Ban) bool {
 }
 
 // tellNow tells NATS what it has yet to be told. If that is not possible, it returns a note
-// that this holds here only for now.
-func (p *clusterPeers) tellNow(ctx context.Context, what string) (notes []string) {
+// that other servers do not know yet what was done here.
+func (p *clusterPeers) tellNow(ctx context.Context) (notes []string) {
 	ctx, cancel := context.WithTimeout(ctx, bansWait)
 	defer cancel()
-	if err := p.tell(ctx); err != nil {
-		notes = append(notes, fmt.Sprintf("%s, and at other servers that do not know yet as soon as NATS takes it: %v", what, err))
+	switch err := p.tell(ctx); {
+	case errors.Is(err, cluster.ErrAway):
+		notes = append(notes, "the other servers are told when NATS can be reached again")
+	case err != nil:
+		notes = append(notes, fmt.Sprintf("the other servers are told when NATS takes it, which has refused it: %v", err))
 	}
 	return notes
 }
@@ -141,7 +145,7 @@ func (p *clusterPeers) tellNow(ctx context.Context, what string) (notes []string
 // untold returns a note on what NATS has yet to be told, if there is any.
 func (p *clusterPeers) untold() (notes []string) {
 	if n := len(p.leftToTell()); n > 0 {
-		notes = append(notes, english.Count(n, "change")+" made here has yet to reach NATS, and servers that start")
+		notes = append(notes, "NATS, and so other servers, have yet to be told of "+english.Count(n, "ban")+" that "+english.Were(n)+" made or removed here")
 	}
 	return notes
 }
@@ -178,19 +182,7 @@ func (p *clusterPeers) apply(bans []cluster.Ban, isFirst bool) {
 	if err != nil {
 		p.logger.Warn("some bans of the cluster do not hold here", "error", err)
 	}
-	switch {
-	case isFirst || len(changed)+len(lifted) > mostLogged:
-		if len(changed)+len(lifted) > 0 {
-			p.logger.Info("bans of the cluster hold here", "new", len(changed), "removed", len(lifted))
-		}
-	default:
-		for _, l := range changed {
-			p.logger.Info("a ban of the cluster holds here", "network", repeat.Name(l.Network), actorKey, l.By, "reason", l.Reason)
-		}
-		for _, l := range lifted {
-			p.logger.Info("a ban of the cluster is removed", "network", repeat.Name(l.Network))
-		}
-	}
+	p.logBans(changed, lifted, isFirst)
 	if len(changed) > 0 {
 		p.mu.Lock()
 		p.toEnd = append(p.toEnd, changed...)
@@ -198,6 +190,24 @@ func (p *clusterPeers) apply(bans []cluster.Ban, isFirst bool) {
 		select {
 		case p.wake <- struct{}{}:
 		default:
+		}
+	}
+}
+
+// logBans logs which bans hold from now on, and which do not any more.
+func (p *clusterPeers) logBans(changed, lifted []origin.Listed, isFirst bool) {
+	n, log := len(changed)+len(lifted), p.operator.logChange
+	ctx := context.Background()
+	switch {
+	case n == 0:
+	case isFirst || n > mostLogged:
+		log(ctx, "bans of the cluster hold here", slog.Int("new", len(changed)), slog.Int("removed", len(lifted)))
+	default:
+		for _, l := range changed {
+			log(ctx, "a ban of the cluster holds here", slog.String("network", repeat.Name(l.Network)), slog.String(actorKey, l.By), slog.String("reason", l.Reason))
+		}
+		for _, l := range lifted {
+			log(ctx, "a ban of the cluster is removed", slog.String("network", repeat.Name(l.Network)))
 		}
 	}
 }
