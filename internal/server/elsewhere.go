@@ -158,6 +158,19 @@ func clientToken(client uint64) uint64 {
 	return max(1, binary.BigEndian.Uint64(sum[:]))
 }
 
+// clientOf returns the number of the client that has a connection; 0 if it has none.
+func (s *identities) clientOf(c *conn) uint64 {
+	if c.framing != numbered {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.byConn[c]; i != nil {
+		return i.id.id
+	}
+	return 0
+}
+
 // set replaces what is known.
 func (e *elsewhere) set(view *otherClients) {
 	e.mu.Lock()

@@ -281,6 +281,26 @@ func TestHandOverParts(t *testing.T) {
 	late.ExpectEnd() // the slots of those that were handed over are taken
 }
 
+// A client that is handed over has had its name since it joined, also as other servers see it.
+func TestHandOverKeepsNames(t *testing.T) {
+	s := startHanded(t, server.Config{}, server.RoomConfig{UniqueNames: lowerCase, Relay: true})
+	s.Join(t, "ann")
+	since := func() time.Time {
+		<-s.Serving()
+		all, err := s.Members(asked(t), server.Who{})
+		if err != nil || len(all) != 1 || all[0].NamedSince.IsZero() {
+			t.Fatalf("there are %+v, %v", all, err)
+		}
+		return all[0].NamedSince
+	}
+	before := since()
+	s.exec(s.freeze(), server.Config{AuthTimeout: 10 * time.Second, StallTimeout: 10 * time.Second}, nil)
+	if after := since(); !after.Equal(before) {
+		t.Errorf("ann has her name since %v, and had it since %v", after, before)
+	}
+	s.Guess(t, "Ann", chattest.Key).ExpectEnd()
+}
+
 // A descriptor that is none, or another's, ends the connection that has it, and costs nobody
 // else anything.
 func TestBadDescriptors(t *testing.T) {

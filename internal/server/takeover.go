@@ -85,19 +85,6 @@ func (s *identities) claim(room *Room, number uint64, c *conn) (before claimed) 
 	return before
 }
 
-// clientOf returns the number of the client that has a connection; 0 if it has none.
-func (s *identities) clientOf(c *conn) uint64 {
-	if c.framing != numbered {
-		return 0
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := s.byConn[c]; i != nil {
-		return i.id.id
-	}
-	return 0
-}
-
 // assign notes to which loop a connection is assigned, and has that be done by put: what is
 // put there for the connection comes after it.
 func (s *identities) assign(c *conn, to *inbox, put func()) {
