@@ -9,10 +9,17 @@ import (
 // lives for as long as a message or a notice in the log refers to it, which may be
 // longer than its connection.
 type Sender struct {
-	ID   uint64         // counts connections since the server started, from 1
+	ID   uint64         // counts connections since the server started, from 1; 0 if it is no client
 	Name string         // as it authenticated, blanks trimmed
 	Addr netip.AddrPort // where it connects from
 }
+
+// Elsewhere is in the ID of a sender whose connection is one of another server, so that it
+// is never that of one here.
+const Elsewhere = 1 << 63
+
+// IsElsewhere reports whether the sender is a client of another server.
+func (s *Sender) IsElsewhere() bool { return s.ID&Elsewhere != 0 }
 
 // A NoticeKind says what a Notice is about.
 type NoticeKind uint8

@@ -18,6 +18,10 @@ import (
 //
 //	sender │ length │ name │ length │ text
 //
+// If the sender joined with another name than the message says, that name comes before it:
+//
+//	sender │ 65 + length │ joined with │ length │ name │ length │ text
+//
 // An instance has 16 bytes, kind and version have one each, all other numbers are varints. In a
 // record of a recall, the counter is a random number, and behind the count are the clients, each
 // in 8 bytes. Of a kind that this version does not know, only what is before the count is
@@ -67,8 +71,11 @@ type fact struct{ seen, number uint64 }
 const (
 	// maxHeader is how long the data before the messages may be.
 	maxHeader = 3 + 2 + len(instance{}) + 4*binary.MaxVarintLen64
+	// joinedWith is by what the length of the name with which a sender joined is greater, so
+	// that it is none of a field.
+	joinedWith = wire.NameSize + 1
 	// maxMessage is how long a message may be.
-	maxMessage = binary.MaxVarintLen64 + 2*2 + wire.Size
+	maxMessage = binary.MaxVarintLen64 + 2 + wire.NameSize + 2*2 + wire.Size
 	// maxMessages is how many messages fit into a batch, whatever they are. It must be less than
 	// numbersPerSequence.
 	maxMessages = (MaxBatch - maxHeader) / maxMessage
@@ -93,9 +100,20 @@ func appendRecall(b []byte, from *batch) []byte {
 	return b
 }
 
-// appendMessage appends a message to b, behind a header or another message.
-func appendMessage(b []byte, sender uint64, m *wire.Message) []byte {
+// An origin is the sender of a message as other servers know it.
+type origin struct {
+	id   uint64
+	name []byte // with which it joined; nil if that is the one that the message says
+}
+
+// appendMessage appends a message to b, behind a header or another message, of a sender that
+// joined with a name.
+func appendMessage(b []byte, sender uint64, name string, m *wire.Message) []byte {
 	b = binary.AppendUvarint(b, sender)
+	if name != string(m.TrimmedName()) {
+		b = binary.AppendUvarint(b, uint64(joinedWith+len(name)))
+		b = append(b, name...)
+	}
 	for _, field := range [...][]byte{m[:wire.NameSize], m[wire.NameSize:]} {
 		field = bytes.TrimRight(field, "\x00")
 		b = binary.AppendUvarint(b, uint64(len(field)))
@@ -174,35 +192,72 @@ func (b *batch) cutClients(count uint64, rest []byte) error {
 }
 
 // cutMessage writes the message at the beginning of b to dst, if that is not nil, and
-// returns its sender and the rest of b.
-func cutMessage(b []byte, dst []byte) (sender uint64, rest []byte, err error) {
-	if sender, rest, err = cutVarint(b); err != nil {
-		return 0, nil, err
+// returns its sender, whose name refers to b, and the rest of b.
+func cutMessage(b []byte, dst []byte) (from origin, rest []byte, err error) {
+	if from.id, rest, err = cutVarint(b); err != nil {
+		return origin{}, nil, err
+	}
+	if from.name, rest, err = cutJoined(rest); err != nil {
+		return origin{}, nil, err
 	}
 	if dst != nil {
 		clear(dst[:wire.Size])
 	}
 	at := 0
 	for _, size := range [...]int{wire.NameSize, wire.TextSize} {
-		var n uint64
-		if n, rest, err = cutVarint(rest); err != nil {
-			return 0, nil, err
+		var field []byte
+		if field, rest, err = cutField(rest, size); err != nil {
+			return origin{}, nil, err
 		}
-		switch {
-		case n > uint64(size):
-			return 0, nil, errors.New("a field is too long")
-		case n > uint64(len(rest)):
-			return 0, nil, errShort
-		case n > 0 && rest[n-1] == 0:
-			return 0, nil, errors.New("a field ends in a zero")
+		if at == 0 && from.name != nil && isName(field, from.name) {
+			return origin{}, nil, errors.New("a name is said twice")
 		}
 		if dst != nil {
-			copy(dst[at:], rest[:n])
+			copy(dst[at:], field)
 		}
-		rest = rest[n:]
 		at += size
 	}
-	return sender, rest, nil
+	return from, rest, nil
+}
+
+// cutJoined returns the name at the beginning of b with which a sender joined, nil if there is none,
+// and the rest of b.
+func cutJoined(b []byte) (name, rest []byte, err error) {
+	n, rest, err := cutVarint(b)
+	if err != nil || n < joinedWith {
+		return nil, b, err
+	}
+	if n -= joinedWith; n > wire.NameSize {
+		return nil, nil, errors.New("a field is too long")
+	}
+	if n > uint64(len(rest)) {
+		return nil, nil, errShort
+	}
+	return rest[:n:n], rest[n:], nil
+}
+
+// cutField returns the field of a message at the beginning of b, which is that long at most, and the rest of
+// b.
+func cutField(b []byte, size int) (field, rest []byte, err error) {
+	n, rest, err := cutVarint(b)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case n > uint64(size):
+		return nil, nil, errors.New("a field is too long")
+	case n > uint64(len(rest)):
+		return nil, nil, errShort
+	case n > 0 && rest[n-1] == 0:
+		return nil, nil, errors.New("a field ends in a zero")
+	}
+	return rest[:n], rest[n:], nil
+}
+
+// isName reports whether the field of a name says one.
+func isName(field, name []byte) bool {
+	var m wire.Message
+	copy(m[:], field)
+	return bytes.Equal(m.TrimmedName(), name)
 }
 
 // cutVarint returns the number at the beginning of b and the rest of b. A number has one

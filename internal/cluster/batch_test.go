@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -21,12 +22,16 @@ func TestBatchRoundTrip(t *testing.T) {
 		}
 		copy(in.instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
 		data := appendHeader(nil, &in)
-		senders, messages := make([]uint64, in.count), make([]wire.Message, in.count)
+		senders, names, messages := make([]uint64, in.count), make([]string, in.count), make([]wire.Message, in.count)
 		for i := range in.count {
 			senders[i] = rapid.Uint64().Draw(t, "sender")
 			copy(messages[i][:], rapid.SliceOfN(rapid.ByteRange(0, 3), 0, wire.NameSize).Draw(t, "name"))
 			copy(messages[i][wire.NameSize:], rapid.SliceOfN(rapid.ByteRange(0, 3), 0, wire.TextSize).Draw(t, "text"))
-			data = appendMessage(data, senders[i], &messages[i])
+			names[i] = string(messages[i].TrimmedName())
+			if rapid.Bool().Draw(t, "has another name") {
+				names[i] = string(rapid.SliceOfN(rapid.ByteRange(0, 3), 0, wire.NameSize).Draw(t, "joined with"))
+			}
+			data = appendMessage(data, senders[i], names[i], &messages[i])
 		}
 		out, err := parse(data)
 		if err != nil {
@@ -36,9 +41,13 @@ func TestBatchRoundTrip(t *testing.T) {
 		for i := range in.count {
 			var m wire.Message
 			m[0] = 7 // what was there before does not matter
-			sender, r, err := cutMessage(rest, m[:])
-			if rest = r; err != nil || sender != senders[i] || m != messages[i] {
-				t.Fatalf("message %d is %q of %d, %v, and was %q of %d", i, m, sender, err, messages[i], senders[i])
+			from, r, err := cutMessage(rest, m[:])
+			name := string(from.name)
+			if from.name == nil {
+				name = string(m.TrimmedName())
+			}
+			if rest = r; err != nil || from.id != senders[i] || name != names[i] || m != messages[i] {
+				t.Fatalf("message %d is %q of %d, %q, %v, and was %q of %d, %q", i, m, from.id, name, err, messages[i], senders[i], names[i])
 			}
 		}
 		in.packed = out.packed
@@ -54,12 +63,12 @@ func TestBatchOfLongest(t *testing.T) {
 	m := wire.Message(bytes.Repeat([]byte{255}, wire.Size))
 	data := appendHeader(nil, &b)
 	for range maxMessages {
-		data = appendMessage(data, ^uint64(0), &m)
+		data = appendMessage(data, ^uint64(0), strings.Repeat("x", wire.NameSize), &m)
 	}
 	if _, err := parse(data); err != nil || len(data) > MaxBatch {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
-	if maxMessages < 1900 || maxMessages >= numbersPerSequence {
+	if maxMessages < 1700 || maxMessages >= numbersPerSequence {
 		t.Errorf("a batch has %d messages at most", maxMessages)
 	}
 }
@@ -73,11 +82,34 @@ func TestLaterKind(t *testing.T) {
 	}
 }
 
+// The name with which a sender joined has one form, and fits.
+func TestJoinedWith(t *testing.T) {
+	m, _ := wire.New("alice", "hello")
+	message := appendMessage(nil, 7, "alice", &m)
+	for name, joined := range map[string]string{
+		"as the message says": "alice",
+		"too long":            strings.Repeat("x", wire.NameSize+1),
+	} {
+		data := append([]byte{7, byte(joinedWith + len(joined))}, joined...)
+		if len(joined) > 127-joinedWith {
+			data = append([]byte{7, byte(joinedWith+len(joined)) | 0x80, 1}, joined...)
+		}
+		if from, _, err := cutMessage(append(data, message[1:]...), nil); err == nil {
+			t.Errorf("%s: %q is accepted", name, from.name)
+		}
+	}
+	if _, _, err := cutMessage(append([]byte{7, joinedWith + 20}, message[1:]...), nil); err == nil {
+		t.Error("a name that ends early is accepted")
+	}
+}
+
 // Whatever bytes are in the stream, they are a batch, of which the same bytes are made, or an
 // error.
 func FuzzParse(f *testing.F) {
 	m, _ := wire.New("alice", "hello")
-	good := appendMessage(appendHeader(nil, &batch{kind: kindBatch, counter: 1, fact: fact{300, 1}, count: 1}), 7, &m)
+	good := appendMessage(appendHeader(nil, &batch{kind: kindBatch, counter: 1, fact: fact{300, 1}, count: 1}), 7, "alice", &m)
+	claimed := appendMessage(appendHeader(nil, &batch{kind: kindBatch, counter: 1, fact: fact{300, 1}, count: 1}), 7, "eve", &m)
+	f.Add(claimed)
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add(append(bytes.Clone(good), 0))
@@ -100,12 +132,16 @@ func FuzzParse(f *testing.F) {
 		}
 		for rest := b.packed; len(rest) > 0; {
 			var m wire.Message
-			sender, r, err := cutMessage(rest, m[:])
+			from, r, err := cutMessage(rest, m[:])
 			if err != nil {
 				t.Fatal(err)
 			}
 			rest = r
-			again = appendMessage(again, sender, &m)
+			name := from.name
+			if name == nil {
+				name = m.TrimmedName()
+			}
+			again = appendMessage(again, from.id, string(name), &m)
 		}
 		if !bytes.Equal(again, data) {
 			t.Fatalf("%x was parsed, and is %x", data, again)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sop-chat/internal/broadcast"
+	"sop-chat/internal/wire"
 )
 
 var noon = time.Unix(50_000, 0)
@@ -399,5 +400,39 @@ func TestRetriedWhenOpened(t *testing.T) {
 		if err := c.tick(noon.Add(time.Millisecond)); err != nil || (len(c.actions) == 1) != tc.retried {
 			t.Errorf("%s: the actions are %v, %v", tc.name, c.actions, err)
 		}
+	}
+}
+
+// A client of another server is known by the name with which it joined, whatever its messages say, and
+// has no ID that is a client's of this one.
+func TestForeignSender(t *testing.T) {
+	m := newModel(func() time.Time { return noon })
+	a, there, saying := newTestCore(t, m, "a")
+	b, _, hearing := newTestCore(t, m, "b")
+	saying.claims, hearing.claims = true, true
+	follower := hearing.own.FollowLossless()
+	at := netip.MustParseAddrPort("127.0.0.1:1")
+	for _, s := range []*broadcast.Sender{{ID: 7, Name: "eve", Addr: at}, {Name: "server", Addr: at}} {
+		saying.say(s, "hello")
+		message, err := wire.New("alice", "hello")
+		if err != nil {
+			t.Fatal(err)
+		}
+		saying.unreturned[len(saying.unreturned)-1].Message = message
+		a.publish(there)
+		run(t, a, m)
+	}
+	run(t, b, m)
+	var entries [3]broadcast.Entry
+	n := follower.Take(entries[:])
+	if n != 2 {
+		t.Fatalf("%d messages come, want 2", n)
+	}
+	client, server := entries[0].From, entries[1].From
+	if client.Name != "eve" || client.ID == 7 || !client.IsElsewhere() || string(entries[0].Message.Name()) != "alice" {
+		t.Errorf("%q is from %+v", entries[0].Message.Name(), client)
+	}
+	if server.Name != "server" || server.ID != 0 || server.IsElsewhere() {
+		t.Errorf("%q is from %+v, which is no client", entries[1].Message.Name(), server)
 	}
 }

@@ -26,7 +26,10 @@ var update = flag.Bool("update", false, "add what is missing to the golden files
 var goldenData = map[string][]byte{
 	"a batch": appendMessage(appendMessage(appendHeader(nil, &batch{
 		kind: kindBatch, instance: goldenInstance, counter: 300, fact: fact{70_000, 4097}, count: 2,
-	}), 1, goldenMessage("alice", "hello")), 1<<40, goldenMessage("b\xffb", "")),
+	}), 1, "alice", goldenMessage("alice", "hello")), 1<<40, "b\xffb", goldenMessage("b\xffb", "")),
+	"a message with another name than its sender's": appendMessage(appendHeader(nil, &batch{
+		kind: kindBatch, instance: goldenInstance, counter: 1, fact: fact{70_000, 4097}, count: 1,
+	}), 1, "bob", goldenMessage("alice", "hello")),
 	"a fact without messages":                   appendHeader(nil, &batch{kind: kindBatch, instance: goldenInstance, fact: fact{70_000, 4097}}),
 	"the first of a room that a history was of": appendHeader(nil, &batch{kind: kindBatch, instance: goldenInstance, hint: 5000}),
 	"a claim of a name":                         appendHeader(nil, &batch{kind: kindClaim, instance: goldenInstance}),
@@ -68,11 +71,14 @@ func describe(data []byte) string {
 	}
 	for rest := b.packed; len(rest) > 0; {
 		var m wire.Message
-		var sender uint64
-		if sender, rest, err = cutMessage(rest, m[:]); err != nil {
+		var from origin
+		if from, rest, err = cutMessage(rest, m[:]); err != nil {
 			return err.Error()
 		}
-		fmt.Fprintf(&out, ", %d says %q as %q", sender, m.Text(), m.Name())
+		fmt.Fprintf(&out, ", %d says %q as %q", from.id, m.Text(), m.Name())
+		if from.name != nil {
+			fmt.Fprintf(&out, ", which joined as %q", from.name)
+		}
 	}
 	return out.String()
 }

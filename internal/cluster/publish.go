@@ -94,11 +94,11 @@ func pack(counter uint64, messages []broadcast.Entry) *outgoing {
 	o.packed = make([]byte, 0, len(messages)*(wire.Size/4))
 	for i := range messages {
 		e := &messages[i]
-		id := uint64(0)
+		id, name := uint64(0), ""
 		if o.senders[i] = e.From; e.From != nil {
-			id = e.From.ID
+			id, name = e.From.ID, e.From.Name
 		}
-		o.packed = appendMessage(o.packed, id, &e.Message)
+		o.packed = appendMessage(o.packed, id, name, &e.Message)
 		*e = broadcast.Entry{}
 	}
 	return o

@@ -118,7 +118,7 @@ func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 	rest, at := b.packed, number
 	for i := 0; i < b.count; i++ {
 		dst := c.batch.Free()
-		id, after, err := cutMessage(rest, dst)
+		said, after, err := cutMessage(rest, dst)
 		if err != nil {
 			panic(err) // parse has found none
 		}
@@ -128,7 +128,11 @@ func (c *core) deliver(r *room, m *Message) (taken bool, err error) {
 			from = r.out.senders[i]
 		}
 		if from == nil {
-			from = c.foreigners.sender(server, id, (*wire.Message)(dst).TrimmedName())
+			name := said.name
+			if name == nil {
+				name = (*wire.Message)(dst).TrimmedName()
+			}
+			from = c.foreigners.sender(server, said.id, name)
 		}
 		if at++; at > r.from {
 			c.batch.Add(from, wire.Size)

@@ -17,7 +17,7 @@ type foreignID struct {
 // which makes no difference to anybody: none of them is a member here.
 type foreigners map[foreignID]*broadcast.Sender
 
-// sender returns the sender of a message that has a name.
+// sender returns the sender that joined with a name.
 func (f foreigners) sender(server string, id uint64, name []byte) *broadcast.Sender {
 	key := foreignID{server, id}
 	if known := f[key]; known != nil && known.Name == string(name) {
@@ -27,6 +27,9 @@ func (f foreigners) sender(server string, id uint64, name []byte) *broadcast.Sen
 		clear(f)
 	}
 	s := &broadcast.Sender{ID: id, Name: string(name)}
+	if id != 0 { // or else it is no client
+		s.ID |= broadcast.Elsewhere
+	}
 	f[key] = s
 	return s
 }

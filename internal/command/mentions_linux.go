@@ -146,7 +146,8 @@ func (r *mentionReader) run(ctx context.Context) {
 }
 
 // read posts a message that mentions one of the names. What programs and the server say is
-// left out: two programs could answer each other for ever.
+// left out: two programs could answer each other for ever. So is what clients of other servers
+// say, which post it themselves.
 func (r *mentionReader) read(room *mentionRoom, e *broadcast.Entry) {
 	switch {
 	case e.Skipped > 0:
@@ -160,7 +161,7 @@ func (r *mentionReader) read(room *mentionRoom, e *broadcast.Entry) {
 	}
 	number := room.next
 	room.next++
-	if e.From.ID == 0 {
+	if e.From.ID == 0 || e.From.IsElsewhere() {
 		return
 	}
 	for _, p := range r.posters {

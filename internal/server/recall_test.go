@@ -111,7 +111,7 @@ func TestRecalled(t *testing.T) {
 		t.Errorf("a client that does not ask is let in with %x", frame)
 	}
 	admission(t, come(t, s, server.Since{Client: 7, From: thisServer, Roams: true})) // was here, and needs no recall
-	for n := 3; n < 5; n++ { // one that gives up waiting was not here, nor is it when it comes again
+	for n := 3; n < 5; n++ {                                                         // one that gives up waiting was not here, nor is it when it comes again
 		come(t, s, server.Since{Client: 9, From: thisServer, Roams: true})
 		r.wait(t, n)
 	}
