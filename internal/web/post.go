@@ -26,7 +26,7 @@ type Hook func(ctx context.Context, from netip.AddrPort, p webhook.Post) (Said, 
 // Said says where something was said.
 type Said struct {
 	Room     string `json:"room"`
-	Number   uint64 `json:"number"` // of the first message
+	Number   uint64 `json:"number,omitempty"` // of the first message; 0 if it is not known yet
 	Messages int    `json:"messages"`
 }
 

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -171,4 +172,12 @@ type countedReader struct{ reads int }
 func (r *countedReader) Read([]byte) (int, error) {
 	r.reads++
 	return 0, io.EOF
+}
+
+// A number that is not known yet is not said.
+func TestSaidWithoutNumber(t *testing.T) {
+	answer, err := json.Marshal(Said{Room: "main", Messages: 1})
+	if err != nil || string(answer) != `{"room":"main","messages":1}` {
+		t.Errorf("%s, %v", answer, err)
+	}
 }
