@@ -185,14 +185,14 @@ function join(name, withKey, ofRoom, again) {
     showRoom(true);
     banner.lost("Joining again", 0);
   }
-  const { texts, uncertain } = recallUnsent();
+  const { texts, uncertain, at } = recallUnsent();
   const unsent = texts.map(written);
   for (const item of unsent) {
     log.say(item);
   }
   const stored = recallSession();
   hasHistory = stored.hasHistory ?? false;
-  session.join(name, withKey, again, { ...stored, unsent, uncertain });
+  session.join(name, withKey, again, { ...stored, unsent, uncertain, at });
   markUnsent();
 }
 
@@ -334,7 +334,7 @@ function rememberUnsent() {
   if ($("room").hidden && texts.length === 0) {
     return; // what is remembered was not recalled
   }
-  tab.setValue(inRoom("unsent"), { texts, uncertain: session.uncertain });
+  tab.setValue(inRoom("unsent"), { texts, uncertain: session.uncertain, at: session.at });
 }
 
 let isRemembering = false;

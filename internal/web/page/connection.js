@@ -7,7 +7,7 @@ import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 
 // client is by what servers know this page again: they end a former connection, and take all
 // that came over it, before they let the page in. A copy of the tab has another.
-const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
+export const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 // refusals are why we are not let in, by the code with which the server closes.
 const refusals = { 1013: "draining", 4401: "wrongKey", 4403: "kicked", 4409: "nameTaken", 4503: "roomFull" };
@@ -15,8 +15,9 @@ const refusals = { 1013: "draining", 4401: "wrongKey", 4403: "kicked", 4409: "na
 // A Connection calls the functions of on:
 //
 //	claim()                what the server is told that the page has, {epoch, after}, or null
-//	from()                 the server that may yet deliver something of the page, or "0"
-//	isAwaiting()           tells whether the server has to acknowledge something
+//	at()                   {client, from}: this page, and the server that may yet deliver
+//	                       something of it, or "0"
+//	isAwaiting()           tells whether something has to be acknowledged
 //	admitted(frame, claim) the room let us in
 //	received(frame)        a later frame came
 //	broken()               nothing more comes of this connection
@@ -73,7 +74,7 @@ export class Connection {
     this.join(this.#name, key, false);
   }
 
-  // retry connects again at once instead of later.
+  // retry connects again at once.
   retry() {
     if (this.#isWanted && !this.#isJoined) {
       this.#anew();
@@ -99,7 +100,7 @@ export class Connection {
     const claim = this.#on.claim();
     const url = new URL("ws", location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    url.search = new URLSearchParams({ motd: 1, client, from: this.#on.from(), ...claim });
+    url.search = new URLSearchParams({ motd: 1, ...this.#on.at(), ...claim });
     url.hash = "";
     const socket = new WebSocket(url, subprotocol);
     socket.binaryType = "arraybuffer";

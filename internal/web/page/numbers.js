@@ -1,9 +1,6 @@
 // What this page knows of the room by numbers: up to which message it has seen
-// everything, which messages are its own, and which of its own have not arrived.
-// docs/web.md says what numbers and epochs are.
-//
-// It knows no sockets, no elements and no clock. What comes is passed in in the order
-// of the numbers, and what it means is returned.
+// everything, which messages are its own, and which of those have not arrived. See
+// docs/web.md. It knows no sockets, no elements and no clock.
 
 import { Ranges } from "./ranges.js";
 
@@ -92,11 +89,9 @@ export class Numbers {
     this.#isCaughtUp = false;
   }
 
-  // admitted takes the first frame of a connection. claimed is what claim returned
-  // for it, or null. It returns {valid, isNewEpoch, missed}: numbers greater than
-  // valid are void, and between the numbers of missed, {after, before}, are messages
-  // that won't come by themselves. All of them are void and missed until passed says
-  // otherwise.
+  // admitted takes the first frame of a connection, for which claim returned claimed. It
+  // returns {valid, isNewEpoch, missed}: numbers greater than valid are void, and between the
+  // numbers of missed, {after, before}, are messages that won't come by themselves.
   admitted({ epoch, known, number }, claimed) {
     const isNewEpoch = epoch !== this.#epoch;
     this.#epoch = epoch;
@@ -120,9 +115,9 @@ export class Numbers {
     return unseen;
   }
 
-  // received takes a later frame. It returns what it settles, in order: each is an
-  // {item} of say that has arrived, with its number and time, or a {message}: {name,
-  // from, text, number, time, own}.
+  // received takes a later frame. It returns what it settles, in order: an {item} of say
+  // that has arrived, with its number and time, or a {message}: {name, from, text, number,
+  // time, own}.
   received({ number, time, messages }) {
     const settled = [];
     // What is left out is one's own.

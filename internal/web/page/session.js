@@ -1,24 +1,26 @@
-// What passes between this page and the room: everything once, in the order of its
-// numbers, over any number of connections.
+// What passes between this page and the room: everything once, in its order, over any number
+// of connections.
 
-import { Connection } from "./connection.js";
+import { Connection, client } from "./connection.js";
 import { loadMissed } from "./missed.js";
 import { Numbers } from "./numbers.js";
+
+const nowhere = { client, from: "0" };
 
 // A Session calls the functions of on:
 //
 //	admitted({again, isNewEpoch, valid, isMissing})
-//	                         the room let us in; numbers greater than valid are void, and if
-//	                         isMissing is set, what was missed is being loaded
+//	                         we are let in; numbers greater than valid are void; if isMissing,
+//	                         what was missed is being loaded
 //	caughtUp()               what was missed is there, and what is said is sent now
-//	message(message, isNew)  {name, from, text, number, time, own} came; it is not new if it
-//	                         was said before this page came
+//	message(message, isNew)  {name, from, text, number, time, own} came; it is new if it was
+//	                         said since this page came
 //	arrived(item)            an item of say has arrived, and has its number and time
-//	cleared()                what was missed is too much to keep what is on the page
+//	cleared()                too much was missed to keep what is on the page
 //	elsewhere(item)          an item of say has arrived among what is not on the page
 //	greeted(messages)        the server says {name, text} to this page alone
 //	missing(n, why)          that many messages won't come here
-//	history()                returns a promise of the room's History, or of null if it has none
+//	history()                promises the room's History, or null if it has none
 //
 // and failed(why, words) and lost(pause, why) of a Connection.
 export class Session {
@@ -31,13 +33,14 @@ export class Session {
   #isNew = false; // what comes was said since this page came
   #visit = 0; // a number for each connection
   #server = "0"; // of this connection
-  #from = "0"; // the server at which it was last known what has arrived
+  #now = nowhere; // as this connection was made
+  #at = nowhere; // as it was when it was last known what has arrived
 
   constructor(on) {
     this.#on = on;
     this.#connection = new Connection({
       claim: () => this.#claim(),
-      from: () => (this.#numbers.uncertain > 0 ? this.#from : "0"),
+      at: () => (this.#now = this.#numbers.uncertain > 0 ? this.#at : nowhere),
       isAwaiting: () => this.#numbers.isAwaiting,
       admitted: (frame, claim) => this.#admitted(frame, claim),
       received: (frame) => this.#take(frame),
@@ -50,8 +53,9 @@ export class Session {
   // join begins to join, see Connection. If there was a session under this name before
   // the page was loaded again, numbers is what toJSON returned then, hasHistory says
   // whether the room had one, and unsent are the items that were not acknowledged, the
-  // first of which, uncertain in number, may have arrived.
-  join(name, key, again, { numbers, hasHistory, unsent, uncertain = unsent.length }) {
+  // first of which, uncertain in number, may have arrived; at is then what it was.
+  join(name, key, again, { numbers, hasHistory, unsent, uncertain = unsent.length, at = nowhere }) {
+    this.#at = at;
     this.#numbers = new Numbers(name, numbers);
     for (const [i, item] of unsent.entries()) {
       this.#numbers.say(item, i < uncertain);
@@ -61,7 +65,7 @@ export class Session {
     this.#connection.join(name, key, again);
   }
 
-  // rejoin joins again, with another key, and goes on from there.
+  // rejoin goes on with another key.
   rejoin(key) {
     this.#connection.rejoin(key);
   }
@@ -74,7 +78,7 @@ export class Session {
     return this.#numbers.toJSON();
   }
 
-  // say sends an item's text, now or when it is possible.
+  // say sends an item, now or when it is possible.
   say(item) {
     this.#numbers.say(item);
     this.#send();
@@ -83,6 +87,11 @@ export class Session {
   leave() {
     this.#connection.leave();
     this.#numbers = new Numbers("");
+  }
+
+  // at is what join takes when the page is loaded again.
+  get at() {
+    return this.#at;
   }
 
   // last is the number up to which nothing more comes.
@@ -160,7 +169,7 @@ export class Session {
     }
     if (this.#numbers.isCaughtUp && !wasCaughtUp) {
       this.#isNew = true;
-      this.#from = this.#server;
+      this.#at = { ...this.#now, from: this.#server };
       this.#on.caughtUp();
       this.#send();
     }
@@ -186,8 +195,8 @@ export class Session {
     }
   }
 
-  // load loads what was missed, shows it, and then what came meanwhile. If the
-  // connection breaks before, all of it is missed again.
+  // load shows what was missed, and then what came meanwhile. If the connection breaks
+  // before, all of it is missed again.
   async #load({ after, before }, visit) {
     const isWanted = () => visit === this.#visit;
     const history = await this.#on.history();

@@ -1,6 +1,5 @@
-// The one and only message: 512 bytes, a name and a text in UTF-8, each padded
-// with zero bytes; and the frames in which the server sends it. See docs/protocol.md
-// and docs/web.md.
+// The message: 512 bytes, a name and a text in UTF-8, each padded with zero bytes; and the
+// frames in which it comes. See docs/protocol.md and docs/web.md.
 
 export const subprotocol = "sop-chat.v2";
 export const size = 512;

@@ -55,10 +55,9 @@ async function meet(seed, { Session, History }) {
     [10, () => { room.written = Math.min(room.log.length, room.written + random.below(10)); }],
     [1, () => { // the page is loaded again
       const numbers = JSON.parse(JSON.stringify(page.session));
-      const unsent = page.session.unacknowledged;
+      const { unacknowledged: unsent, at } = page.session;
       page.session.leave();
-      room.unread.clear(); // the page is another client now
-      open({ numbers, hasHistory: room.hasHistory, unsent });
+      open({ numbers, hasHistory: room.hasHistory, unsent, at });
     }],
   ];
   const total = happenings.reduce((sum, [weight]) => sum + weight, 0);
