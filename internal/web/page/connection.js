@@ -7,7 +7,8 @@ import { decodeAdmission, decodeFrame, encode, subprotocol } from "./wire.js";
 
 // client is by what servers know this page again: they end a former connection, and take all
 // that came over it, before they let the page in. A copy of the tab has another.
-export const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
+const bytes = crypto.getRandomValues(new Uint8Array(8));
+export const client = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 
 // refusals are why we are not let in, by the code with which the server closes.
 const refusals = { 1013: "draining", 4401: "wrongKey", 4403: "kicked", 4409: "nameTaken", 4503: "roomFull" };
