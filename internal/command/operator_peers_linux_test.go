@@ -284,6 +284,48 @@ func TestBansOfCluster(t *testing.T) {
 	}
 }
 
+// While NATS has yet to acknowledge a ban, what it says that is older does not count, and what
+// comes after it does.
+func TestLastBanHolds(t *testing.T) {
+	ours := cluster.Ban{Key: "192.0.2.0/24", Data: []byte(`{"by":"anna","server":"one"}`)}
+	other := cluster.Ban{Key: ours.Key, Data: []byte(`{"by":"bert","server":"two"}`)}
+	gone := cluster.Ban{Key: ours.Key, Removed: true}
+	for _, test := range []struct {
+		told  cluster.Ban
+		heard []cluster.Ban
+		holds string // whose ban it is; "": nobody's
+	}{
+		{ours, nil, "anna"},
+		{ours, []cluster.Ban{gone}, "anna"},
+		{ours, []cluster.Ban{other, ours}, "anna"},
+		{ours, []cluster.Ban{ours, gone}, ""},
+		{ours, []cluster.Ban{other, ours, gone, other}, "bert, at two"},
+		{gone, []cluster.Ban{other}, ""},
+		{gone, []cluster.Ban{gone, other}, "bert, at two"},
+		{cluster.Ban{Key: ours.Key, Data: ours.Data, Until: time.Now()}, nil, ""},
+	} {
+		table := origin.NewTable(origin.Config{})
+		p := newPeers("one", nil, nil, nil, slog.New(slog.DiscardHandler))
+		p.operator = &operator{origins: table, level: new(slog.LevelVar), logger: p.logger}
+		p.works()
+		p.leaveToTell(test.told)
+		for _, b := range test.heard {
+			p.hearBan(b)
+		}
+		if bans := table.Bans(time.Now()); len(bans) > 0 {
+			t.Errorf("%v hold before NATS has it", bans)
+		}
+		p.told(test.told)
+		holds := ""
+		for _, l := range table.Bans(time.Now()) {
+			holds = l.By
+		}
+		if holds != test.holds || len(p.leftToTell()) > 0 {
+			t.Errorf("%v was told, %v heard: %q holds, want %q", test.told, test.heard, holds, test.holds)
+		}
+	}
+}
+
 // What NATS keeps is a ban as it was made, or none.
 func TestKeptBans(t *testing.T) {
 	p := newPeers("one", nil, nil, nil, slog.New(slog.DiscardHandler))

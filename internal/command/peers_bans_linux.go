@@ -20,7 +20,7 @@ import (
 
 // The bans of operators are kept by NATS, so that they hold at all servers of a cluster, those
 // that start later too. What NATS has yet to be told, because it is away, is kept here until
-// then, and what NATS says of the same networks does not count meanwhile.
+// then. What NATS says of the same networks counts meanwhile only if it comes after that.
 
 const (
 	// bansInterval is how often it is tried to tell what NATS has yet to be told.
@@ -84,7 +84,28 @@ func (p *clusterPeers) lift(network netip.Prefix) {
 func (p *clusterPeers) leaveToTell(b cluster.Ban) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.toTell[b.Key] = &b
+	p.toTell[b.Key] = &untold{Ban: b}
+}
+
+// An untold is what NATS has yet to be told of a ban, or has yet to acknowledge.
+type untold struct {
+	cluster.Ban
+	heard *cluster.Ban // the last that NATS has said of it since it has this one; nil: nothing
+}
+
+// hear takes what NATS says of the same network.
+func (u *untold) hear(b cluster.Ban) {
+	if u.heard != nil || isSame(u.Ban, b) {
+		u.heard = &b
+	}
+}
+
+// last returns what holds when NATS has acknowledged it.
+func (u *untold) last() cluster.Ban {
+	if u.heard != nil {
+		return *u.heard
+	}
+	return u.Ban
 }
 
 // leftToTell returns what NATS has yet to be told.
@@ -93,7 +114,7 @@ func (p *clusterPeers) leftToTell() []cluster.Ban {
 	defer p.mu.Unlock()
 	var all []cluster.Ban
 	for _, key := range slices.Sorted(maps.Keys(p.toTell)) {
-		all = append(all, *p.toTell[key])
+		all = append(all, p.toTell[key].Ban)
 	}
 	return all
 }
@@ -109,19 +130,27 @@ func (p *clusterPeers) tell(ctx context.Context) error {
 			err = cluster.ErrAway
 		case b.Removed:
 			err = p.RemoveBan(ctx, b.Key)
-		case b.Until.IsZero() || time.Now().Before(b.Until):
+		default:
 			err = p.SetBan(ctx, b)
 		}
 		if err != nil {
 			return err
 		}
-		p.mu.Lock()
-		if now := p.toTell[b.Key]; now != nil && isSame(*now, b) { // and not another one meanwhile
-			delete(p.toTell, b.Key)
-		}
-		p.mu.Unlock()
+		p.told(b)
 	}
 	return nil
+}
+
+// told has what NATS has acknowledged hold here, or what came after it.
+func (p *clusterPeers) told(b cluster.Ban) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u := p.toTell[b.Key]; u != nil && isSame(u.Ban, b) { // and not another one meanwhile
+		delete(p.toTell, b.Key)
+		if isOver := !b.Until.IsZero() && !time.Now().Before(b.Until); !isOver {
+			p.apply([]cluster.Ban{u.last()}, false)
+		}
+	}
 }
 
 func isSame(a, b cluster.Ban) bool {
@@ -156,18 +185,20 @@ func (p *clusterPeers) hearBan(b cluster.Ban) {
 		p.hearing[b.Key] = b
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.apply([]cluster.Ban{b}, false)
 }
 
-// apply has bans hold here that NATS keeps, or not any more.
+// apply has bans hold here that NATS keeps, or not any more. The caller holds the lock, so
+// that the last that NATS says is what holds.
 func (p *clusterPeers) apply(bans []cluster.Ban, isFirst bool) {
 	var set []origin.Listed
 	var lift []netip.Prefix
-	p.mu.Lock()
-	bans = slices.DeleteFunc(bans, func(b cluster.Ban) bool { return p.toTell[b.Key] != nil })
-	p.mu.Unlock()
 	for _, b := range bans {
 		switch l, err := p.listedOf(b); {
+		case p.toTell[b.Key] != nil:
+			p.toTell[b.Key].hear(b)
 		case err != nil:
 			p.logger.Warn("a ban of the cluster does not hold here", "error", err)
 		case b.Removed:
@@ -184,9 +215,7 @@ func (p *clusterPeers) apply(bans []cluster.Ban, isFirst bool) {
 	}
 	p.logBans(changed, lifted, isFirst)
 	if len(changed) > 0 {
-		p.mu.Lock()
 		p.toEnd = append(p.toEnd, changed...)
-		p.mu.Unlock()
 		select {
 		case p.wake <- struct{}{}:
 		default:

@@ -50,9 +50,9 @@ type clusterPeers struct {
 	hearing   map[string]cluster.Ban // those that NATS has, by their keys, until all are known; nil after that
 
 	mu     sync.Mutex
-	failed string                  // guarded by mu; why nothing can be told or heard; "": it can
-	toTell map[string]*cluster.Ban // guarded by mu; what NATS has yet to be told, by their keys
-	toEnd  []origin.Listed         // guarded by mu; of which there may be connections
+	failed string             // guarded by mu; why nothing can be told or heard; "": it can
+	toTell map[string]*untold // guarded by mu; what NATS has yet to be told, by their keys
+	toEnd  []origin.Listed    // guarded by mu; of which there may be connections
 
 	telling sync.Mutex    // held while NATS is told of bans
 	wake    chan struct{} // has space; there is something in toEnd
@@ -81,7 +81,7 @@ func newClusterPeers(name string, stream *cluster.NATS, s *server.Server, toTell
 func newPeers(name string, s *server.Server, connected func() bool, toTell []cluster.Ban, logger *slog.Logger) *clusterPeers {
 	p := &clusterPeers{
 		name: name, server: s, connected: connected, logger: logger,
-		known: make(chan struct{}), lookedAt: make(chan struct{}), hearing: make(map[string]cluster.Ban), toTell: make(map[string]*cluster.Ban), wake: make(chan struct{}, 1),
+		known: make(chan struct{}), lookedAt: make(chan struct{}), hearing: make(map[string]cluster.Ban), toTell: make(map[string]*untold), wake: make(chan struct{}, 1),
 	}
 	for _, b := range toTell {
 		p.leaveToTell(b)
@@ -140,10 +140,10 @@ func (p *clusterPeers) works() {
 	default:
 		isFirst = true
 	}
+	p.mu.Lock()
 	p.apply(slices.Collect(maps.Values(p.hearing)), isFirst)
 	p.hearing = nil
 	p.knownOnce.Do(func() { close(p.known) })
-	p.mu.Lock()
 	failed := p.failed != ""
 	p.failed = ""
 	p.mu.Unlock()
