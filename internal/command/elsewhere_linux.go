@@ -31,9 +31,9 @@ func (p *clusterPeers) lookElsewhere(ctx context.Context) {
 		if _, hasChanged := slices.BinarySearch(changed, name); hasChanged || p.looked[name] != room { // or it was opened since
 			p.server.SetElsewhere(room, p.name, othersIn(p.view.Members(name)))
 		}
+		_, _ = p.server.SettleNames(ctx, room, time.Now()) // the server logs who is disconnected; what fails is tried again
 	}
 	p.looked = rooms
-	_, _ = p.server.SettleNames(ctx, time.Now()) // the server logs who is disconnected; what fails is tried again
 }
 
 // othersIn returns the members of other servers as a room knows them.

@@ -45,8 +45,8 @@ type elsewhere struct {
 
 // otherClients are those of other servers, and their names by what these look like.
 //
-//	first ──by skeleton──▶ links ──▶ clients
-//	                         └─next─▶ links ──▶ clients
+//	first ──by skeleton──▶ link ──▶ client
+//	                        └─next─▶ link ──▶ client
 type otherClients struct {
 	self    string // the name of this server
 	all     []OtherClient
@@ -254,22 +254,15 @@ func (r *Room) setElsewhere(view *otherClients) {
 	}
 }
 
-// SettleNames disconnects the members whose names others have had for longer at other servers,
-// if that has been so for some seconds, and returns them. It should be called about once a
-// second.
-func (s *Server) SettleNames(ctx context.Context, now time.Time) ([]Member, error) {
-	var all []Member
-	for _, room := range s.Rooms() {
-		ids := room.losers(now)
-		if len(ids) == 0 {
-			continue
-		}
-		lost, err := s.ask(ctx, Who{Room: room, IDs: ids}, causeNameLost)
-		if all = append(all, lost...); err != nil {
-			return all, err
-		}
+// SettleNames disconnects the members of a room whose names others have had for longer at other
+// servers, if that has been so for some seconds, and returns them. It should be called about
+// once a second, and costs next to nothing while there are none.
+func (s *Server) SettleNames(ctx context.Context, room *Room, now time.Time) ([]Member, error) {
+	ids := room.losers(now)
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	return all, nil
+	return s.ask(ctx, Who{Room: room, IDs: ids}, causeNameLost)
 }
 
 // losers returns the IDs of the clients whose names others have had for longer at other

@@ -55,7 +55,7 @@ func TestSettleNames(t *testing.T) {
 		})
 		settle := func(after time.Duration, want string) {
 			t.Helper()
-			lost, err := s.SettleNames(asked(t), now.Add(after))
+			lost, err := s.SettleNames(asked(t), room, now.Add(after))
 			got := ""
 			for _, m := range lost {
 				got += m.Name
