@@ -34,6 +34,11 @@ const (
 	Joined
 	// Left: the connection of a client that had joined ended. Reason says how.
 	Left
+	// Waiting: nothing that is said is delivered for now, at all clients of the server. Reason says
+	// why. From is nil.
+	Waiting
+	// Resumed: what is said is delivered again. From is nil.
+	Resumed
 )
 
 // noticesKept is how many notices the log keeps for followers that lag. Older ones
@@ -44,10 +49,10 @@ const noticesKept = 4096
 // client.
 type Notice struct {
 	Kind   NoticeKind
-	From   *Sender
-	Key    string // the key that was given, with Accepted and Refused; not if there is a label
-	Label  string // whose key it was, with Accepted, if it was not the room's
-	Reason string // with Refused and Left
+	From   *Sender // nil with Waiting and Resumed
+	Key    string  // the key that was given, with Accepted and Refused; not if there is a label
+	Label  string  // whose key it was, with Accepted, if it was not the room's
+	Reason string  // with Refused, Left and Waiting
 	Time   time.Time
 
 	at Position // the message before which it stands

@@ -362,7 +362,8 @@ func checkNotices(all []SavedNotice, senders []*Sender, end uint64) error {
 	last := uint64(0)
 	for i := range all {
 		n := &all[i]
-		if n.From == 0 || uint64(n.From) >= uint64(len(senders)) || n.At > end || n.At < last || n.Kind < Accepted || n.Kind > Left {
+		isOfClient := n.Kind >= Accepted && n.Kind <= Left
+		if isOfClient != (n.From != 0) || uint64(n.From) >= uint64(len(senders)) || n.At > end || n.At < last || n.Kind < Accepted || n.Kind > Resumed {
 			return fmt.Errorf("notice %d is of kind %d, about sender %d, at %d", i, n.Kind, n.From, n.At)
 		}
 		last = n.At

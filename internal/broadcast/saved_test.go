@@ -187,6 +187,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"a notice that is not there":  func(s *SavedLog) { s.Followers[0].NextNotice = 0 },
 		"notices that are not there":  func(s *SavedLog) { s.NoticeNo += 2 * noticesKept },
 		"a pending notice of nobody":  func(s *SavedLog) { s.Followers[0].Pending = []SavedNotice{{Kind: Left}} },
+		"a client's outage":           func(s *SavedLog) { s.Followers[0].Pending = []SavedNotice{{Kind: Waiting, From: 1}} },
 	} {
 		s, senders := savedExample(t)
 		spoil(s)

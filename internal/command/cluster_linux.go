@@ -252,11 +252,12 @@ func (l *clusterLink) start(a *operator, fail context.CancelCauseFunc, replace f
 }
 
 // watch logs when the stream does not do its part although NATS can be reached, and when it
-// does again.
+// does again. The console says so in either case.
 func (l *clusterLink) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	var fails, isSaid bool
+	var console outage
 	for {
 		select {
 		case <-ticker.C:
@@ -265,6 +266,7 @@ func (l *clusterLink) watch(ctx context.Context) {
 		}
 		err := l.err()
 		l.server.SetCurrent(err == nil && l.current().Stats().IsCaughtUp)
+		console.look(err, l.server.AnnounceWaiting)
 		switch failed := fails; {
 		case err == nil:
 			if fails = false; isSaid {

@@ -14,7 +14,8 @@ import (
 // A jsonFormat prints one object a line. Its keys, in this order:
 //
 //	time                 when the server took it, UTC, RFC 3339 with nanoseconds
-//	event                message, accepted, refused, joined, left, repeated or skipped
+//	event                message, accepted, refused, joined, left, waiting, resumed, repeated or
+//	                     skipped
 //	room                 the name of the room, if rooms are named
 //	name                 of a message: as it was sent, blanks and all
 //	authenticated_name   blanks trimmed; not with refused
@@ -24,7 +25,7 @@ import (
 //	key                  the key given, with accepted and refused; null if keys
 //	                     are hidden, and if there is a label
 //	label                whose key it was, with accepted, if it is one of a person
-//	reason               with refused, left, repeated and skipped
+//	reason               with refused, left, waiting, repeated and skipped
 //	count                of messages left out, with skipped; of events, with repeated
 //	seconds              in which they were, with repeated
 //	count_events         of other events left out, with skipped
@@ -69,15 +70,21 @@ func (j *jsonFormat) notice(dst []byte, tag string, n *broadcast.Notice) []byte 
 		event = "joined"
 	case broadcast.Left:
 		event = "left"
+	case broadcast.Waiting:
+		event = "waiting"
+	case broadcast.Resumed:
+		event = "resumed"
 	default:
 		panic(fmt.Sprintf("console: no event for a notice of kind %d", n.Kind))
 	}
 	dst = j.begin(dst, tag, n.Time, event)
-	dst = appendField(dst, "name", []byte(n.From.Name))
-	if n.Kind != broadcast.Refused {
-		dst = appendField(dst, "authenticated_name", []byte(n.From.Name))
+	if n.From != nil {
+		dst = appendField(dst, "name", []byte(n.From.Name))
+		if n.Kind != broadcast.Refused {
+			dst = appendField(dst, "authenticated_name", []byte(n.From.Name))
+		}
+		dst = appendAddress(dst, n.From)
 	}
-	dst = appendAddress(dst, n.From)
 	if n.Kind == broadcast.Accepted || n.Kind == broadcast.Refused {
 		dst = j.key(dst, n)
 	}

@@ -80,6 +80,11 @@ func TestJSON(t *testing.T) {
 			`"event":"left","name":"alice","authenticated_name":"alice","address":"127.0.0.1:4242","reason":"reset"`,
 		},
 		{
+			format.notice(nil, "", &broadcast.Notice{Kind: broadcast.Waiting, Reason: "NATS is away", Time: noon}),
+			`"event":"waiting","reason":"NATS is away"`,
+		},
+		{format.notice(nil, "", &broadcast.Notice{Kind: broadcast.Resumed, Time: noon}), `"event":"resumed"`},
+		{
 			format.gap(nil, "", gap{counts{12, 3}, tooSlow}, noon),
 			`"event":"skipped","reason":"the console could not keep up","count":12,"count_events":3`,
 		},

@@ -59,6 +59,9 @@ type window struct {
 // show reports whether a notice of a feed is to be shown. What happens to one client
 // is shown as a whole or not at all.
 func (c *Console) show(f *feed, n *broadcast.Notice, now time.Time) bool {
+	if n.From == nil {
+		return true
+	}
 	from := repeat.Source(n.From.Addr.Addr())
 	_, unseen := f.unseen[n.From.ID]
 	switch n.Kind {

@@ -103,7 +103,9 @@ func appendName(dst, name []byte) []byte {
 
 func (t *textFormat) notice(dst []byte, tag string, n *broadcast.Notice) []byte {
 	dst = t.beginOurs(dst, tag, n.Time)
-	dst = appendQuoted(dst, n.From.Name)
+	if n.From != nil {
+		dst = appendQuoted(dst, n.From.Name)
+	}
 	switch n.Kind {
 	case broadcast.Accepted:
 		dst = t.key(dst, n)
@@ -117,6 +119,11 @@ func (t *textFormat) notice(dst []byte, tag string, n *broadcast.Notice) []byte 
 	case broadcast.Left:
 		dst = append(dst, " left"...)
 		dst = appendReason(dst, ": ", n.Reason)
+	case broadcast.Waiting:
+		dst = append(dst, "what is said waits"...)
+		dst = appendReason(dst, ": ", n.Reason)
+	case broadcast.Resumed:
+		dst = append(dst, "what is said is delivered again"...)
 	default:
 		panic(fmt.Sprintf("console: no words for a notice of kind %d", n.Kind))
 	}

@@ -115,6 +115,8 @@ func TestTextNotice(t *testing.T) {
 			`* "alice" left: the connection was closed`,
 		},
 		{broadcast.Notice{Kind: broadcast.Left, From: sender("alice")}, `* "alice" left`},
+		{broadcast.Notice{Kind: broadcast.Waiting, Reason: "away\x1b"}, `* what is said waits: away\x1b`},
+		{broadcast.Notice{Kind: broadcast.Resumed}, `* what is said is delivered again`},
 	} {
 		if got := string(newTextFormat(false, false).notice(nil, "", &test.notice)); got != test.want+"\n" {
 			t.Errorf("shown as\n%swant\n%s", got, test.want)

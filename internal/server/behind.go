@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sop-chat/internal/broadcast"
 	"sop-chat/internal/websocket"
 )
 
@@ -49,6 +50,16 @@ func (p *pendingConn) isAhead() bool {
 // what a client has had and they have not is lost then, if it does not come in a while. It is false
 // until it is said.
 func (s *Server) SetCurrent(is bool) { s.rooms.current.Store(is) }
+
+// AnnounceWaiting has the readers of the rooms know, such as the console, that nothing that is said in
+// rooms that relay is delivered, and why; or that it is delivered again, if reason is "".
+func (s *Server) AnnounceWaiting(reason string) {
+	n := broadcast.Notice{Kind: broadcast.Waiting, Reason: reason}
+	if reason == "" {
+		n.Kind = broadcast.Resumed
+	}
+	announce(s.rooms.refusals(), n, time.Now())
+}
 
 // lookForLost notes whether what the client has had is lost. It is told so by being let in.
 func (a *acceptor) lookForLost(p *pendingConn) {

@@ -72,3 +72,15 @@ func TestLost(t *testing.T) {
 		t.Error("it is lost although the room lacked something meanwhile")
 	}
 }
+
+// An outage and its end are announced where wrong keys are.
+func TestAnnounceWaiting(t *testing.T) {
+	s := &Server{rooms: newRooms()}
+	follower := s.Strangers().FollowLossless()
+	s.AnnounceWaiting("away")
+	s.AnnounceWaiting("")
+	var entries [3]broadcast.Entry
+	if n := follower.Take(entries[:]); n != 2 || entries[0].Notice.Kind != broadcast.Waiting || entries[0].Notice.Reason != "away" || entries[1].Notice.Kind != broadcast.Resumed {
+		t.Errorf("%d entries, %+v", n, entries)
+	}
+}

@@ -101,7 +101,7 @@ func (s *rooms) full() bool {
 	return room != nil && room.full()
 }
 
-// refusals returns the log in which refusals are announced.
+// refusals returns the log in which refusals are announced, and what concerns all rooms.
 func (s *rooms) refusals() *broadcast.Log {
 	if room := s.only(); room != nil {
 		return room.log
