@@ -17,7 +17,7 @@ var noon = time.Unix(50_000, 0)
 func newTestCore(t *testing.T, m *model, name string) (*core, *room, *fakeRoom) {
 	c := newCore("chat", name, instance{name[0]}, func(err error) { t.Logf("%s reports: %v", name, err) })
 	c.position, c.now, c.keep = m.last(), noon, m.keep
-	from, err := c.prepare(context.Background(), m, "lobby", 0, 0, 0)
+	from, err := c.prepare(context.Background(), m, "lobby", 0, 0, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func TestFirstNumberIsBehindHistory(t *testing.T) {
 		number, expect uint64
 	}{{"lobby", 5000, 5000}, {"lobby", 0, 5000}, {"lobby", 7000, 5000}, {"hall", 0, numbersPerSequence + 1}} {
 		c := newCore("chat", "a", instance{'a'}, func(error) {})
-		start, err := c.prepare(context.Background(), m, test.room, test.number, 10, 0)
+		start, err := c.prepare(context.Background(), m, test.room, test.number, 10, 0, nil)
 		if err != nil || start.from != test.expect {
 			t.Errorf("the room %q of a server that lacks %d begins at %d, %v; want %d", test.room, test.number, start.from, err, test.expect)
 		}

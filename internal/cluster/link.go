@@ -32,6 +32,10 @@ type RoomConfig struct {
 	// when it ended; 0 if there was none. If the stream has less, as it has lost messages or was
 	// made anew, the room goes on behind that at all servers.
 	Had uint64
+	// Has reports whether the room has a message with a number that the stream took at a time,
+	// from elsewhere; nil if it has none. If it has the last one that the stream has, and
+	// others behind that, the stream has lost those, and it is as with Had.
+	Has func(number uint64, at time.Time) bool
 }
 
 // A Link connects the rooms of a server with a stream. Its methods are called in this order:
@@ -118,7 +122,7 @@ func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 			return err
 		}
 	} else {
-		s, err := l.core.prepare(ctx, l.config.Stream, config.Name, config.Number, uint64(config.Replay), config.Had)
+		s, err := l.core.prepare(ctx, l.config.Stream, config.Name, config.Number, uint64(config.Replay), config.Had, config.Has)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func (s *losingServer) begin(t *rapid.T, m *model, replay uint64) {
 		t.Fatal(err)
 	}
 	s.position, s.ownSince = m.last(), m.last()
-	from, err := s.prepare(ctx, m, "lobby", 0, replay, had)
+	from, err := s.prepare(ctx, m, "lobby", 0, replay, had, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,4 +184,39 @@ func TestNumbersAfterLoss(test *testing.T) {
 			}
 		}
 	})
+}
+
+// A server that starts with a history has its room go on behind that, if the stream has lost the end of
+// it; and not if the history is of another chat, which is for its server to see.
+func TestNumbersAfterLossWhileAway(t *testing.T) {
+	ctx := context.Background()
+	none := func(context.Context) error { return nil }
+	m := newModel(func() time.Time { return noon })
+	if err := claim(ctx, m, claimSubject("chat", "b"), instance{'b'}, none); err != nil {
+		t.Fatal(err)
+	}
+	a, there, sink := newTestCore(t, m, "a")
+	sink.say(&broadcast.Sender{ID: 1, Name: "alice", Addr: netip.MustParseAddrPort("127.0.0.1:1")}, "hello")
+	a.publish(there)
+	run(t, a, m)
+	b := newCore("chat", "b", instance{'b'}, func(error) {})
+	end, last := sink.next(), m.last()
+	for name, test := range map[string]struct {
+		number uint64 // that the history lacks
+		at     time.Time
+		goesOn bool
+	}{
+		"all is there":     {end, noon, false},
+		"less is there":    {end - 1, noon, false},
+		"of another chat":  {end + 3, noon.Add(1), false},
+		"the end was lost": {end + 3, noon, true},
+	} {
+		s, err := b.prepare(ctx, m, "lobby", test.number, 0, 0, func(number uint64, at time.Time) bool {
+			return number == end-1 && at.Equal(test.at)
+		})
+		if err != nil || (s.from > test.number) != test.goesOn || (m.last() > last) != test.goesOn {
+			t.Errorf("%s: the room begins at %d, %v", name, s.from, err)
+		}
+		m.all = m.all[:last]
+	}
 }

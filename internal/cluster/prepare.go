@@ -18,10 +18,14 @@ type start struct {
 // last one as are to be replayed if number is 0; or as close to that as the stream has it. If
 // the stream has nothing of the room, that is where the room begins. had is the number of the
 // next message as the server knew it before, or 0. If the stream has less, the numbers go on
-// behind that. It may be called again after an error.
-func (c *core) prepare(ctx context.Context, s Stream, name string, number, replay, had uint64) (start, error) {
+// behind that. has reports whether the server has had a message with a number at a time. It may
+// be called again after an error.
+func (c *core) prepare(ctx context.Context, s Stream, name string, number, replay, had uint64, has func(uint64, time.Time) bool) (start, error) {
 	all := readerOf(s, c.prefix, name)
 	end, last, anew, err := all.end(ctx)
+	if err == nil && number > end.number && isMessage(last) && has != nil && has(end.number-1, last.Time) {
+		had = max(had, number) // its numbers are the cluster's, which has lost the last ones
+	}
 	switch isNew := errors.Is(err, ErrNoMessage); {
 	case isNew && had == 0:
 		if err = c.found(ctx, s, name, number); err == nil {
@@ -51,6 +55,12 @@ func (c *core) prepare(ctx context.Context, s Stream, name string, number, repla
 		at = anew
 	}
 	return start{at, max(at.number, min(number, end.number)), last.Time, !isReplay && at.number < end.number}, err
+}
+
+// isMessage reports whether the last message of a batch is the last one of its room.
+func isMessage(m Message) bool {
+	b, err := parse(m.Data)
+	return err == nil && b.kind == kindBatch && b.count > 0
 }
 
 // errOldAnswer says that a leader of the stream was asked that was replaced.

@@ -145,9 +145,9 @@ func (w *world) start(name string) {
 		if len(c.texts) > 0 && w.rng.IntN(2) == 0 {
 			number = c.number + uint64(len(c.texts)-w.rng.IntN(min(len(c.texts), 40)))
 		}
-		from, err := s.prepare(ctx, w.model, name, number, simReplay, 0)
+		from, err := s.prepare(ctx, w.model, name, number, simReplay, 0, nil)
 		for tries := 0; tries < 5 && errors.Is(err, errNetwork); tries++ {
-			from, err = s.prepare(ctx, w.model, name, number, simReplay, 0)
+			from, err = s.prepare(ctx, w.model, name, number, simReplay, 0, nil)
 		}
 		w.readCanons()
 		if err != nil {

@@ -105,7 +105,7 @@ func (l *clusterLink) connection(e cluster.ConnEvent) {
 	case e.Connected && e.Err == nil:
 		l.logger.Info("the server is connected to NATS", "at", e.Server)
 	case e.Connected:
-		l.logger.Warn("NATS refuses something", "at", e.Server, "error", e.Err)
+		l.logger.Warn("NATS refuses something, or the connection to it fails", "at", e.Server, "error", e.Err)
 	default:
 		l.logger.Warn("NATS can't be reached; what is said waits until it can", "error", e.Err)
 	}
@@ -171,7 +171,7 @@ func (l *clusterLink) add(room *server.Room, kept keptRoom, replay int, follow f
 		defer cancel()
 	}
 	relayed := &relayedRoom{Room: room, kept: kept, follow: follow}
-	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay, Had: l.had[room.Name()]}
+	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay, Had: l.had[room.Name()], Has: kept.has}
 	err := l.insist(ctx, func(ctx context.Context) error { return l.current().Add(ctx, config) })
 	if err = errors.Join(err, relayed.err); err != nil {
 		l.current().Remove(room.Name())

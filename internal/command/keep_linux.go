@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"sop-chat/internal/broadcast"
 	"sop-chat/internal/history"
@@ -77,6 +78,11 @@ func (k keptRoom) lacks() uint64 {
 		return 0
 	}
 	return k.Next()
+}
+
+// has reports whether the history has a message with a number that was received at a time.
+func (k keptRoom) has(number uint64, at time.Time) bool {
+	return k.Room != nil && k.HasAt(number, at)
 }
 
 // until returns the last messages that the history has before a number, from which on the

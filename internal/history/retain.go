@@ -47,7 +47,7 @@ func (a *Archive) startExpiry() error {
 	if a.config.Retain <= 0 {
 		return nil
 	}
-	last, err := a.newest("", 1)
+	last, err := a.newest(Filter{}, 1)
 	if err == nil {
 		a.expiryFor(a.config.Retain).checkClock(a, last)
 	}
@@ -74,7 +74,7 @@ func (r *Room) setRetain(retain time.Duration) error {
 	if retain == a.config.Retain {
 		return nil
 	}
-	last, err := a.newest(r.name, 1)
+	last, err := a.newest(Filter{Room: r.name}, 1)
 	if err == nil {
 		e.checkClock(a, last)
 	}
@@ -207,13 +207,13 @@ func (f *file) removeMost(r removal, most int64) (n int64, err error) {
 	return n, err
 }
 
-// newest returns the last messages of a room, or of all, n at most, newest first.
-func (a *Archive) newest(room string, n int) (last []Message, err error) {
+// newest returns the last messages that a filter selects, n at most, newest first.
+func (a *Archive) newest(filter Filter, n int) (last []Message, err error) {
 	f := a.store.file
 	if f == nil {
 		return nil, explain(a.path, errClosed)
 	}
-	filter, err := f.narrowed(context.Background(), Filter{Room: room})
+	filter, err = f.narrowed(context.Background(), filter)
 	if err != nil {
 		return nil, explain(a.path, err)
 	}

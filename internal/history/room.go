@@ -165,6 +165,16 @@ func (r *Room) Skip(next uint64) error {
 	return nil
 }
 
+// HasAt reports whether the file has a message of the room with a number that was received at
+// just that time. It is called like Last.
+func (r *Room) HasAt(number uint64, at time.Time) bool {
+	r.archive.file.Lock()
+	defer r.archive.file.Unlock()
+	is := int64(number)
+	found, err := r.archive.newest(Filter{Room: r.name, After: is - 1, Before: is + 1}, 1)
+	return err == nil && len(found) == 1 && found[0].Number == is && found[0].Time.Equal(at)
+}
+
 // given returns the last number there ever was in the room.
 func (r *Room) given() int64 { return r.last + r.missing + r.skipped }
 
@@ -178,7 +188,7 @@ func (r *Room) Last() ([]Message, error) {
 	if r.last == 0 || r.given() > r.last {
 		return nil, nil // there are none, or those right before Next were never written
 	}
-	last, err := a.newest(r.name, int(r.kept.Load()))
+	last, err := a.newest(Filter{Room: r.name}, int(r.kept.Load()))
 	if err != nil {
 		return nil, err
 	}
