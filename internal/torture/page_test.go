@@ -94,8 +94,17 @@ func (c *pageClient) uncertain() uint64 {
 // visit is a connection, until its end.
 func (c *pageClient) visit(server int, conn *websocket.Conn, admission []byte) {
 	number, known := binary.BigEndian.Uint64(admission), binary.BigEndian.Uint64(admission[24:])
-	c.epoch, c.after = binary.BigEndian.Uint64(admission[16:]), number-1
+	isNew := c.epoch == 0
+	c.epoch = binary.BigEndian.Uint64(admission[16:])
 	c.add(Event{Kind: Joined, Client: c.id, Server: int32(server), Epoch: c.epoch, Number: known, First: number})
+	if !isNew && c.after+1 < number && !c.catchUp(server, number) {
+		conn.CloseNow()
+		c.mu.Lock()
+		c.add(Event{Kind: Left, Client: c.id})
+		c.mu.Unlock()
+		return
+	}
+	c.after = number - 1
 	ctx, cancel := context.WithCancel(c.ctx)
 	var beside sync.WaitGroup
 	var heard atomic.Int64 // when, in nanoseconds
@@ -176,16 +185,20 @@ func (c *pageClient) take(frame []byte) {
 	}
 	c.after = number - 1 // if nothing explains the numbers between, they are a fault
 	for ; len(body) >= wire.Size; body = body[wire.Size:] {
-		c.after++
-		e := received(c.id, body[:wire.Size], c.after)
-		if i := slices.Index(c.former, e.Message); i >= 0 && e.Kind == Received {
-			c.former = slices.Delete(c.former, i, i+1)
-		}
-		c.add(e)
+		c.see(received(c.id, body[:wire.Size], c.after+1))
 	}
 	if len(body) > 0 {
 		c.add(Event{Kind: Invented, Client: c.id})
 	}
+}
+
+// see sees the next message of the room. The caller holds c.mu.
+func (c *pageClient) see(e Event) {
+	c.after++
+	if i := slices.Index(c.former, e.Message); i >= 0 && e.Kind == Received {
+		c.former = slices.Delete(c.former, i, i+1)
+	}
+	c.add(e)
 }
 
 // sendAgain sends what has not arrived over earlier connections. From then on others may be sent.

@@ -96,6 +96,13 @@ func (r *recorder) finish() *History {
 	return &r.history
 }
 
+// said returns how many messages were sent.
+func (r *recorder) said() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.sent)
+}
+
 // summary says how much was said, and how long it took to arrive.
 func (r *recorder) summary() string {
 	r.mu.Lock()

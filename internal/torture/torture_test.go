@@ -51,7 +51,7 @@ func TestTorture(t *testing.T) {
 	majority := os.Getenv(majorityVariable) != ""
 	t.Logf("%s=%d %s=%v", seedVariable, seed, durationVariable, duration)
 	c := &cluster{t: t, nats: startNATS(t)}
-	c.servers = startServers(t, c.nats)
+	c.servers = startServers(t, c.nats, "--history", historyFile)
 	var addresses []address
 	for _, s := range c.servers {
 		addresses = append(addresses, s.address)
@@ -160,6 +160,7 @@ func (c *cluster) conclude(within time.Duration) {
 		ending.Go(func() { s.finish(c.t) })
 	}
 	ending.Wait()
+	expectSameHistories(c.t, c.servers)
 	for _, node := range c.nats.nodes {
 		for _, complaint := range node.complaints() {
 			c.t.Error(complaint)
