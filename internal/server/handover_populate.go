@@ -82,6 +82,7 @@ func (s *restoring) addMember(r *running, m *restoredMember, room *Room) {
 		return
 	}
 	r.loops[to.loop].restoreMember(s, m, room)
+	s.endVoid(c, room, to)
 }
 
 // enter has a connection take its slot and its name again, however many there may be now.
@@ -118,6 +119,7 @@ func (s *restoring) finish(r *running) {
 	for i, room := range s.rooms {
 		if room != nil {
 			s.keepers[i].Leave()
+			room.forgetFormers()
 			room.log.DropFollowers()
 			room.input().DropFollowers()
 		}

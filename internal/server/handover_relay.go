@@ -77,7 +77,7 @@ func (s *restoring) restoreRelay(room *Room, saved *handover.Room) error {
 		return err
 	}
 	y.returned = returned
-	y.restoreVoids(saved, s.senders)
+	y.restoreVoids(saved, s.senders, s.formersOf(s.byName[room.name]))
 	room.epochs = start(saved.Epoch)
 	return nil
 }

@@ -166,6 +166,7 @@ type restoring struct {
 	oldest  []broadcast.Position // of each room: where what its members have yet to be sent begins
 	keepers []*broadcast.Cursor  // of each room: keeps that
 	spares  websocket.Spares
+	formers map[int]map[uint64]*broadcast.Sender // see formersOf
 }
 
 // A restoredMember is a member of a state.

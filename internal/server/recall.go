@@ -79,7 +79,10 @@ func (r *Room) Void(client uint64) {
 	y.mu.Lock()
 	defer y.mu.Unlock() // so that it wakes no loop that has been destroyed
 	switch i := s.byID[identityID{r, client}]; {
-	case i == nil || y.isClosed.Load():
+	case y.isClosed.Load():
+	case i == nil && y.formers[client] != nil: // its connection has yet to be restored
+		y.void(y.formers[client])
+	case i == nil:
 	case i.conn == nil && i.sender != nil:
 		y.void(i.sender)
 	case i.conn != nil && i.loop != nil:
@@ -127,11 +130,63 @@ func (y *relay) saveVoids(senders *broadcast.SenderTable) (saved []uint32) {
 	return saved
 }
 
-// restoreVoids has the messages of senders be void again.
-func (y *relay) restoreVoids(saved *handover.Room, senders []*broadcast.Sender) {
+// restoreVoids has the messages of senders be void again. formers are the clients of which
+// something has yet to come back: the link may recall them before their connections are
+// restored.
+func (y *relay) restoreVoids(saved *handover.Room, senders []*broadcast.Sender, formers map[uint64]*broadcast.Sender) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
+	y.formers = formers
 	for _, index := range saved.Voids {
 		y.void(senders[index])
+	}
+}
+
+// formersOf returns the clients of a room of the state, by its index, of which something has
+// yet to come back, and the senders of that.
+func (s *restoring) formersOf(room int) map[uint64]*broadcast.Sender {
+	if s.formers == nil {
+		s.formers = make(map[int]map[uint64]*broadcast.Sender)
+		add := func(room int, client uint64, sender uint32) {
+			if s.formers[room] == nil {
+				s.formers[room] = make(map[uint64]*broadcast.Sender)
+			}
+			s.formers[room][client] = s.senders[sender]
+		}
+		for i := range s.members {
+			if m := s.members[i]; m.Client != 0 && m.Said > 0 {
+				add(m.Room, m.Client, m.Sender)
+			}
+		}
+		for i := range s.state.Rooms {
+			for _, c := range s.state.Rooms[i].Left {
+				if c.Sender != 0 && int64(c.Sender) < int64(len(s.senders)) {
+					add(i, c.Client, c.Sender)
+				}
+			}
+		}
+	}
+	return s.formers[room]
+}
+
+// endVoid ends a connection that was just restored, if its client was recalled before.
+func (s *restoring) endVoid(c *conn, room *Room, to *inbox) {
+	y := room.relay
+	if y == nil {
+		return
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if _, is := y.voids[&c.Sender]; is {
+		to.put(assignment{conn: c, cause: causeRecalled})
+	}
+}
+
+// forgetFormers says that all connections are restored.
+func (r *Room) forgetFormers() {
+	if r.relay != nil {
+		r.relay.mu.Lock()
+		r.relay.formers = nil
+		r.relay.mu.Unlock()
 	}
 }

@@ -43,10 +43,11 @@ type relay struct {
 	identities *identities          // the server's
 	missing    missing              // the acceptor's alone
 
-	mu       sync.Mutex      // of Deliver; taken behind that of the identities
-	isFrozen bool            // guarded by mu
-	voids    broadcast.Voids // guarded by mu; see recall.go
-	isClosed atomic.Bool     // set with mu held
+	mu       sync.Mutex                   // of Deliver; taken behind that of the identities
+	isFrozen bool                         // guarded by mu
+	voids    broadcast.Voids              // guarded by mu; see recall.go
+	formers  map[uint64]*broadcast.Sender // guarded by mu; see restoreVoids
+	isClosed atomic.Bool                  // set with mu held
 }
 
 // newRelay returns what a room needs to relay. Its own log is given.

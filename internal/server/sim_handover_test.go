@@ -212,6 +212,11 @@ func (w *world) goOn(state *handover.State) {
 		}
 	}
 	w.addLoops()
+	for _, r := range w.rooms {
+		if r.link != nil && !r.closed && w.chance(2) {
+			r.link.recall() // before the connections are there
+		}
+	}
 	to := running{loops: w.loops, rooms: w.shared, identities: w.identities, passes: w.passes, handoff: &w.handoff}
 	for _, fd := range restoring.populate(&to) {
 		w.failf("descriptor %d is of a room that is not there", fd)
