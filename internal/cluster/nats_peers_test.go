@@ -114,6 +114,9 @@ func TestPeersBroadcast(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "three") || strings.Contains(err.Error(), "two") || len(answers) != 1 || answers[0].Server != "two" {
 		t.Errorf("the answers without three are %q, %v", answers, err)
 	}
+	if answers, err := one.Broadcast(ctx, "kick", nil, "two"); err != nil || len(answers) != 1 || answers[0].Server != "two" {
+		t.Errorf("the answers of two are %q, %v", answers, err)
+	}
 	if _, err := two.Broadcast(ctx, "two words", nil); err == nil {
 		t.Error("a kind may be two words")
 	}

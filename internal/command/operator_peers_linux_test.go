@@ -247,14 +247,18 @@ func TestBansOfCluster(t *testing.T) {
 	if log := three.log.String(); !strings.Contains(log, `msg="bans of the cluster hold here" new=1 removed=0`) {
 		t.Errorf("the log of three is\n%s", log)
 	}
-	three.expect(admin.Request{Command: "unban", Network: network}, "127.0.0.0/8 is not banned any more\n")
+	if got := three.ask(admin.Request{Command: "unban", Network: network}); got != "127.0.0.0/8 is not banned any more\n" {
+		t.Errorf("it is said: %s", got)
+	}
 	for _, f := range []*fakePeer{one, two, three} {
 		f.expect(admin.Request{Command: "bans"}, "nobody is banned\n")
 	}
 	one.expect(admin.Request{Command: "unban", Network: network}, "127.0.0.0/8 is not banned; 'bans'")
 
 	two.Guess(t, "eve", "wrong").ExpectEnd()
-	one.expect(admin.Request{Command: "bans"}, "127.0.0.1  20", "the server two  1 wrong key")
+	for _, f := range []*fakePeer{one, two} {
+		f.expect(admin.Request{Command: "bans"}, "127.0.0.1  20", "the server two  1 wrong key")
+	}
 	one.expect(admin.Request{Command: "unban", Network: "127.0.0.1"}, "127.0.0.1 is not banned any more at two\n")
 	eve = two.JoinRoom(t, "eve", "1")
 
