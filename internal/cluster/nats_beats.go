@@ -33,8 +33,8 @@ func (p *Peers) hearAlive(m *nats.Msg) {
 	case err != nil || kind != kindAlive && kind != kindLeft:
 	case from == p.config.Server:
 		p.view.hearOwn(time.Now())
-	default:
-		p.view.hear(from, kind == kindAlive, time.Now())
+	case p.view.hear(from, kind == kindAlive, time.Now()):
+		_ = p.sayAlive(kindAlive) // so that one that has begun knows of this one soon
 	}
 }
 

@@ -26,6 +26,7 @@ type Peers struct {
 
 	mu    sync.Mutex
 	rooms map[string][]Member
+	isSet bool // rooms are
 	bans  jetstream.KeyValue
 }
 
@@ -52,11 +53,12 @@ func (n *NATS) Peers(config PeersConfig) *Peers {
 	}
 }
 
-// SetMembers says who is in the rooms of this server now. Others know it soon. It takes a millisecond
-// for a thousand members, so it should not be called more than once a second. rooms must not be changed any more.
+// SetMembers says who is in the rooms of this server now. Others know it soon. Until it is called for the
+// first time, what a former process of this server has said counts. It takes a millisecond for a thousand members, so it
+// should not be called more than once a second. rooms must not be changed any more.
 func (p *Peers) SetMembers(rooms map[string][]Member) {
 	p.mu.Lock()
-	p.rooms = rooms
+	p.rooms, p.isSet = rooms, true
 	p.mu.Unlock()
 	select {
 	case p.changed <- struct{}{}:
@@ -195,8 +197,11 @@ func (p *Peers) attend(ctx context.Context, members jetstream.KeyValue, made tim
 // tell says what this server has, as far as that has not been said or was said long ago.
 func (p *Peers) tell(ctx context.Context, members jetstream.KeyValue) error {
 	p.mu.Lock()
-	rooms := p.rooms
+	rooms, isSet := p.rooms, p.isSet
 	p.mu.Unlock()
+	if !isSet {
+		return nil // what the server has told before an upgrade counts until then
+	}
 	texts, err := p.division.cut(rooms, time.Now())
 	if err != nil {
 		return err

@@ -17,10 +17,11 @@ import (
 // A testPeer is a server of a test.
 type testPeer struct {
 	*Peers
-	mu   sync.Mutex
-	bans map[string]Ban
-	told int // how many bans there were when all were known
-	stop func()
+	mu      sync.Mutex
+	bans    map[string]Ban
+	isKnown bool // what others have
+	told    int  // how many bans there were when all were known
+	stop    func()
 }
 
 func startPeer(t *testing.T, url, name string) *testPeer {
@@ -43,7 +44,7 @@ func startPeer(t *testing.T, url, name string) *testPeer {
 		Known: func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.told = len(p.bans)
+			p.told, p.isKnown = len(p.bans), true
 		},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -84,7 +85,19 @@ func TestPeersMembers(t *testing.T) {
 	}
 	one.SetMembers(map[string][]Member{"": {bob}})
 	eventually(t, "both know the change", func() bool { return two.Clients("") == 1 && three.Clients("") == 1 && two.Clients("ro om") == 0 })
+	again := startPeer(t, url, "one") // an upgrade
+	eventually(t, "it knows what others have", func() bool {
+		again.mu.Lock()
+		defer again.mu.Unlock()
+		return again.isKnown
+	})
+	if two.Clients("") != 1 {
+		t.Error("what one has is forgotten before it is told anew")
+	}
+	again.SetMembers(map[string][]Member{"": {ann, bob}})
+	eventually(t, "it is told anew", func() bool { return two.Clients("") == 2 && three.Clients("") == 2 })
 	one.stop()
+	again.stop()
 	eventually(t, "one has left", func() bool { return two.Clients("") == 0 && slices.Equal(two.Servers(), []string{"three"}) })
 	for _, p := range []*testPeer{two, three} {
 		p.view.mu.Lock()

@@ -58,21 +58,24 @@ func (v *view) hearOwn(now time.Time) {
 	v.sweep(now)
 }
 
-// hear is told that another server is there, or not any more.
-func (v *view) hear(server string, isThere bool, now time.Time) {
+// hear is told that another server is there, or not any more. It reports whether that one is there and was not known
+// to be.
+func (v *view) hear(server string, isThere bool, now time.Time) (isNew bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	isNew = isThere && v.servers[server] == nil
 	s := v.server(server, now)
 	s.heard = now
 	switch {
 	case !isThere && s.gone.IsZero():
 		s.gone = now
 	case isThere && !s.gone.IsZero():
-		s.gone = time.Time{}
+		isNew, s.gone = true, time.Time{}
 	default:
-		return
+		return isNew
 	}
 	v.changeAll(s)
+	return isNew
 }
 
 // server returns what is known of a server, which may be a new one. The lock is held.

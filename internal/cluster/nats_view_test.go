@@ -143,7 +143,9 @@ func TestViewSilence(t *testing.T) {
 	for second := 1; second <= 120; second++ {
 		now := at(second)
 		if isLeft := second == 106; isLeft || in(second, span{10, 20}, span{31, 40}, span{93, 105}, span{110, 110}) {
-			v.hear("s", !isLeft, now)
+			if isNew := v.hear("s", !isLeft, now); isNew != (!isLeft && !counted) {
+				t.Errorf("after %d s it is new: %v", second, isNew)
+			}
 		}
 		if in(second, span{1, 40}, span{81, 120}) {
 			v.hearOwn(now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -173,7 +174,7 @@ func (p *clusterPeers) fails(err error) {
 func (p *clusterPeers) tellMembers(ctx context.Context) {
 	ticker := time.NewTicker(membersInterval)
 	defer ticker.Stop()
-	known, told := p.known, uint64(0)
+	known, told := p.known, uint64(math.MaxUint64) // nobody has been told of nobody
 	for {
 		p.lookElsewhere(ctx)
 		if now := p.server.MemberChanges(); now != told {
