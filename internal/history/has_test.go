@@ -26,8 +26,12 @@ func TestHasAt(t *testing.T) {
 		at     time.Time
 		want   bool
 	}{
-		{1, noon, true}, {3, noon.Add(2), true},
-		{3, noon, false}, {3, noon.Add(3), false}, {4, noon.Add(2), false}, {0, noon, false},
+		{1, noon, true},
+		{3, noon.Add(2), true},
+		{3, noon, false},
+		{3, noon.Add(3), false},
+		{4, noon.Add(2), false},
+		{0, noon, false},
 	} {
 		if got := a.HasAt(test.number, test.at); got != test.want {
 			t.Errorf("the message %d at %v: %v", test.number, test.at, got)
