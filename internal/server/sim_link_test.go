@@ -316,7 +316,7 @@ func (w *world) relay() {
 	case l == nil || r.closed:
 	case w.chance(10):
 		l.comeFrom(1 + w.rng.IntN(20))
-	case w.chance(3):
+	case w.chance(15):
 		l.recall()
 	case w.chance(300):
 		l.awayUntil = w.now.Add(time.Duration(w.rng.Int64N(int64(20 * time.Second))))
