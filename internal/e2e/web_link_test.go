@@ -11,7 +11,8 @@ import (
 
 // A link forwards connections to a port, and fails as networks do.
 type link struct {
-	port int // its own
+	port int          // its own
+	to   atomic.Int32 // the port
 
 	mu    sync.Mutex
 	down  bool
@@ -36,6 +37,7 @@ func startLink(t testing.TB, port int) *link {
 		t.Fatal(err)
 	}
 	l := &link{port: listener.Addr().(*net.TCPAddr).Port}
+	l.to.Store(int32(port))
 	t.Cleanup(func() {
 		listener.Close()
 		l.cut()
@@ -46,7 +48,7 @@ func startLink(t testing.TB, port int) *link {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			far, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.to.Load()))
 			if err != nil {
 				near.Close()
 				continue
