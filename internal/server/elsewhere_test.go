@@ -5,7 +5,6 @@ package server
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ type testClient struct {
 func newTestCluster(t *rapid.T, n int) *testCluster {
 	w := &testCluster{t: t, now: time.UnixMilli(1_000_000)}
 	for i := range n {
-		room := newRoom(RoomConfig{Key: "key", Backlog: 64 << 10, UniqueNames: simSkeletons}, 1, newPool(newMemory(slog.New(slog.DiscardHandler))))
+		room := newRoom(RoomConfig{Key: "key", Backlog: 64 << 10, UniqueNames: simSkeletons}, 1, newPool(nil))
 		w.servers = append(w.servers, &testMember{
 			cluster: w, name: fmt.Sprint("server ", n-i), room: room,
 			coming: make([][][]OtherClient, n), heard: make([][]OtherClient, n),
@@ -210,7 +209,7 @@ func TestNamesOfCluster(t *testing.T) {
 // they are still counted where they were; and one that others come beside has none.
 func TestSlotsOfCluster(t *testing.T) {
 	const each = 10
-	room := newRoom(RoomConfig{Key: "key", Backlog: 64 << 10, MaxClients: 3 * each}, 1, newPool(newMemory(slog.New(slog.DiscardHandler))))
+	room := newRoom(RoomConfig{Key: "key", Backlog: 64 << 10, MaxClients: 3 * each}, 1, newPool(nil))
 	var others []OtherClient
 	for i := range uint64(2 * each) {
 		others = append(others, OtherClient{Server: fmt.Sprint("server ", i%2), Client: i + 1})

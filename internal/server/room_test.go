@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"testing"
 
 	"sop-chat/internal/broadcast"
@@ -15,7 +14,7 @@ import (
 // The log of a room that is closed ends when its last client has left, also one that was
 // assigned to a loop that had closed the room already.
 func TestLogEndsLast(t *testing.T) {
-	room := newRoom(RoomConfig{Key: "key", Backlog: 64 << 10}, 2, newPool(newMemory(slog.New(slog.DiscardHandler))))
+	room := newRoom(RoomConfig{Key: "key", Backlog: 64 << 10}, 2, newPool(nil))
 	follower, c := room.log.FollowLossless(), new(conn)
 	defer follower.Close()
 	asked, cancel := context.WithCancel(t.Context())
