@@ -13,7 +13,7 @@ import (
 )
 
 // natsWait bounds what tests wait for; nothing should take as long.
-const natsWait = 20 * time.Second
+const natsWait = time.Minute
 
 // natsOptions returns those of a server on a free port, with JetStream in a folder of the test.
 func natsOptions(t testing.TB) *server.Options {

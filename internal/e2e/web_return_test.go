@@ -453,7 +453,7 @@ func TestWebPauses(t *testing.T) {
 		let socket;
 		window.WebSocket = class { constructor() { socket = this; } close() {} };
 		window.setTimeout = (f, time) => { pauses.push(time); };
-		const on = { claim: () => null, isAwaiting: () => false, broken() {}, lost() {} };
+		const on = { claim: () => null, at: () => ({}), isAwaiting: () => false, broken() {}, lost() {} };
 		for (let i = 0; i < 1000; i++) {
 			const connection = new m.Connection(on);
 			connection.join("alice", "key", true);
