@@ -44,7 +44,7 @@ func (s *testTeller) tell(t rapid.TB, now time.Time) (puts []testPut) {
 
 // Whatever a server has, others know it when all pieces have come, in the order in which they
 // were put; also when it was restarted, and its clock set back. That of one member is put alone.
-// Who asks for the changes knows what has changed.
+// The changes that are asked for are those since they were asked for before.
 func TestMembersPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.UnixMilli(1_000_000)
