@@ -20,7 +20,8 @@ import (
 // Of the two that expect the claim, one succeeds. If it is the one that had the name, the
 // other does not start. If that has ended, or is stopped or cut off for so long, the new one
 // goes on, and the former reads so as soon as it can read anything, and ends. If none had the
-// name, or it was released, there is no need to wait.
+// name, or it was released, there is no need to wait. What was said before the claim says
+// nothing: a former leader of the stream may answer with that.
 
 // claimRenewal is how many times a server says that it has its name while the stream keeps that once.
 const claimRenewal = 8
@@ -49,19 +50,20 @@ func claim(ctx context.Context, s Stream, subject string, id instance, wait func
 	if last > 0 && b.instance == id && b.kind == kindOwn {
 		return nil
 	}
-	if last > 0 && b.kind == kindClaim {
+	hasClaimed := last > 0 && b.kind == kindClaim
+	if hasClaimed {
 		for range claimLooks {
 			if err := wait(ctx); err != nil {
 				return err
 			}
-			if _, b, err := lastClaim(ctx, s, subject); err == nil && b.instance != id && b.kind == kindOwn {
+			if at, b, err := lastClaim(ctx, s, subject); err == nil && at > last && b.instance != id && b.kind == kindOwn {
 				return ErrNameTaken
 			}
 		}
 	}
 	_, err = s.Publish(ctx, subject, last, own)
-	if errors.Is(err, ErrWrongLast) {
-		if _, b, err := lastClaim(ctx, s, subject); err == nil && b.instance != id && b.kind != kindRelease {
+	if hasClaimed && errors.Is(err, ErrWrongLast) {
+		if at, b, err := lastClaim(ctx, s, subject); err == nil && at > last && b.instance != id && b.kind != kindRelease {
 			return ErrNameTaken
 		}
 	}

@@ -235,6 +235,51 @@ func TestClaims(t *testing.T) {
 	t.Error("the server that has lost its name goes on")
 }
 
+// A formerLeader answers with what the stream had up to a sequence, each other time.
+type formerLeader struct {
+	*model
+	to    uint64
+	asked int
+}
+
+func (s *formerLeader) Last(ctx context.Context, subject string) (Message, error) {
+	if s.asked++; s.asked%2 == 0 {
+		return s.lastOf(subject, s.to)
+	}
+	return s.model.Last(ctx, subject)
+}
+
+// That another had a name before it was claimed is no answer to the claim.
+func TestClaimAnsweredByFormerLeader(t *testing.T) {
+	ctx := context.Background()
+	m := newModel(func() time.Time { return noon })
+	const subject = "chat.=servers.a"
+	wait := func(context.Context) error { return nil }
+	if err := claim(ctx, m, subject, instance{1}, wait); err != nil {
+		t.Fatal(err)
+	}
+	s := &formerLeader{model: m, to: m.last()}
+	if err := claim(ctx, s, subject, instance{2}, wait); err != nil {
+		t.Error(err)
+	}
+	s.asked = 0
+	isUnacknowledged := false
+	err := claim(ctx, s, subject, instance{3}, func(context.Context) error {
+		if !isUnacknowledged { // an earlier attempt to say that the name is its own arrives late
+			isUnacknowledged = true
+			_, err := m.append(subject, m.last(), appendHeader(nil, &batch{kind: kindOwn, instance: instance{3}}))
+			return err
+		}
+		return nil
+	})
+	if !errors.Is(err, ErrWrongLast) { // so that it is tried again
+		t.Errorf("%v, want %v", err, ErrWrongLast)
+	}
+	if err := claim(ctx, m, subject, instance{3}, wait); err != nil {
+		t.Error(err)
+	}
+}
+
 // A name that was released is taken without waiting, by an instance that has it without asking.
 func TestRelease(t *testing.T) {
 	ctx := context.Background()

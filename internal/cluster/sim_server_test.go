@@ -121,12 +121,15 @@ func (w *world) start(name string) {
 		return nil
 	}
 	for tries := 0; ; tries++ {
-		err := claim(ctx, w.model, claimSubject(s.prefix, s.server), id, wait)
+		err := claim(ctx, leaders{w.model, w}, claimSubject(s.prefix, s.server), id, wait)
 		if err == nil {
 			break
 		}
 		if errors.Is(err, ErrNameTaken) {
 			w.counts["name taken"]++
+			if !w.isSaidByAnother(claimSubject(s.prefix, s.server), id, info.Last) {
+				w.t.Fatalf("step %d: %s does not start, as if another had its name", w.steps, s.name)
+			}
 			return
 		}
 		if tries > 3 {

@@ -64,6 +64,32 @@ func (w *world) ask(subject string) (uint64, Info, error) {
 	return m.Seq, w.model.info(to), nil
 }
 
+// leaders is the stream as a server sees it that asks for the last message of a subject: the
+// leader answers, or one that was it.
+type leaders struct {
+	*model
+	w *world
+}
+
+func (l leaders) Last(_ context.Context, subject string) (Message, error) {
+	last, info, err := l.w.ask(subject)
+	if err != nil {
+		return Message{}, err
+	}
+	if last == 0 {
+		return Message{}, ErrNoMessage
+	}
+	return l.lastOf(subject, info.Last)
+}
+
+// isSaidByAnother reports whether another instance has said something on a subject behind a sequence.
+func (w *world) isSaidByAnother(subject string, id instance, behind uint64) bool {
+	return slices.ContainsFunc(w.model.all[behind:], func(m Message) bool {
+		b, _ := parse(m.Data)
+		return m.Subject == subject && b.instance != id
+	})
+}
+
 // fly has something that is under way get on, or not.
 func (w *world) fly() {
 	if len(w.flights) == 0 {
