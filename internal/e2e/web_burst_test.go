@@ -44,6 +44,38 @@ func TestWebBurst(t *testing.T) {
 	p.wait("the last message to be in view", `(() => { const m = document.getElementById("messages"); return m.scrollHeight - m.scrollTop - m.clientHeight < 2; })()`)
 }
 
+// A page that takes long to draw what comes without a pause leaves four times as long to
+// everything else, up to a quarter of a second.
+func TestWebRest(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	p := b.open(startWeb(t).link(), desktop)
+	eval[bool](p, startLog)
+	rests := eval[[]float64](p, `(async () => {
+		const rests = [];
+		let ended = 0;
+		const list = document.getElementById("messages");
+		list.insertBefore = (node, before) => {
+			const began = performance.now();
+			if (ended > 0) rests.push(began - ended);
+			while (performance.now() < began + 40);
+			Element.prototype.insertBefore.call(list, node, before);
+			ended = performance.now();
+		};
+		for (let i = 0; rests.length < 5; i++) {
+			add("bob", String(i), 0);
+			await new Promise((done) => setTimeout(done, 5));
+		}
+		return rests;
+	})()`)
+	for _, rest := range rests {
+		if rest < 4*40 {
+			t.Errorf("it draws again after %v ms", rest)
+		}
+	}
+	p.wait("all", `document.querySelectorAll("#messages .message").length > 50`)
+}
+
 // Nothing is lost or moved where bursts come before the last one is drawn: remarks, days,
 // what is said here, what was there before, mentions, and where one has read up to.
 func TestWebBursts(t *testing.T) {

@@ -110,11 +110,17 @@ func TestWebHostile(t *testing.T) {
 	} {
 		eve.send(message("eve", text))
 	}
+	garbage := strings.Repeat("a\x01\\", 100)
+	eve.send(message("eve", garbage))
 	eve.send(message("<b>eve</b>\n\u202e", "last"))
 	p.hears("eve", "last")
 	p.hears("eve", markup)
 	p.hears("eve", "\\x1b[31mred\\x07 \\u{202e}gnp.exe \\u{200b}\\xff\\xfe end")
 	p.hears("eve", "tab\there\nnext\\rline")
+	p.hears("eve", strings.Repeat(`a\x01\\`, 100))
+	if n := eval[int](p, `Math.max(...Array.from(document.querySelectorAll("#messages .text"), (e) => e.childNodes.length))`); n > 40 {
+		t.Errorf("a text has become %d parts of the page", n)
+	}
 	if eval[bool](p, "Boolean(window.harmed)") || p.count("#messages img, #messages script, #messages b b") > 0 {
 		t.Error("what eve sent has become part of the page")
 	}

@@ -8,6 +8,9 @@ import { element, isSameGroup, showTime } from "./message.js";
 const maxLive = 2000; // messages that stay while new ones come
 const maxLoaded = 6000; // with those that were loaded by scrolling up
 const maxDrawn = 100; // at once, if there are more
+const rest = 4; // times as long as drawing takes, there is none: others need the processor, too
+const longestRest = 250; // milliseconds
+const lone = 1000; // after as much time a message arrives visibly, in milliseconds: to show that takes frames
 const calm = 100; // how long after a burst the others are drawn, in milliseconds
 // missingWords says that messages are not where they were said.
 export const missingWords = (n) => (n === 1 ? "1 message is missing here." : `${n} messages are missing here.`);
@@ -49,7 +52,8 @@ export class Log {
   #missed = 0;
   #divider = null; // stands before what is unread
   #isRead = true; // what is on the page
-  #scheduled = false;
+  #scheduled = false; // until what is drawn is on the screen
+  #next = 0; // when it is drawn again at the earliest
   #filling = 0; // runs until some of them are drawn
   #sticks = true; // the last message is in view
 
@@ -206,15 +210,31 @@ export class Log {
     this.clear();
   }
 
-  // A page that can't be seen gets no frames.
   #schedule() {
-    if (this.#scheduled) {
-      return;
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      const pause = this.#next - performance.now();
+      if (pause > 0) {
+        setTimeout(() => this.#atFrame(), pause);
+      } else {
+        this.#atFrame();
+      }
     }
-    this.#scheduled = true;
+  }
+
+  // atFrame draws with the next frame. A page that can't be seen gets none.
+  #atFrame() {
     const draw = () => {
-      this.#scheduled = false;
+      const began = performance.now();
       this.#draw();
+      setTimeout(() => {
+        const now = performance.now(); // the frame is on the screen
+        this.#next = now + Math.min(rest * (now - began), longestRest);
+        this.#scheduled = false;
+        if (this.#queue.length > 0) {
+          this.#schedule();
+        }
+      });
     };
     if (document.hidden) {
       setTimeout(draw, 200);
@@ -234,9 +254,10 @@ export class Log {
       this.#undraw(fresh.slice(0, -most));
     }
     const fragment = document.createDocumentFragment();
+    const isAlone = shown.length < 4 && performance.now() - this.#next > lone;
     for (const entry of shown) {
       try {
-        this.#drawEntry(fragment, entry, shown.length < 4);
+        this.#drawEntry(fragment, entry, isAlone);
       } catch (error) {
         reportError(error); // the others are shown all the same
       }

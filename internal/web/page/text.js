@@ -31,6 +31,7 @@ export const lookalike =
 const inWord = /[\p{L}\p{M}\p{Nd}]/u;
 const ordinary = /^[ \p{L}\p{N}\p{P}\p{S}]*$/u;
 const mostMarks = 5;
+const mostParts = 40; // of a text, or what is hardly text would fill a browser's memory with elements
 
 const inked = (c) => c !== "" && c !== "\ufffd" && !hostile.test(c) && !unassigned.test(c) && !invisible.test(c);
 
@@ -132,12 +133,22 @@ function escaped(character) {
 }
 
 function appendTo(element, text, isName, isShown) {
+  const parts = []; // by turns as it is and spelled out
   for (const { shown, hidden } of pieces(text, isName)) {
-    if (hidden === undefined || isShown(hidden)) {
-      element.append(shown ?? hidden);
-      continue;
+    const isControl = hidden !== undefined && !isShown(hidden);
+    const words = isControl ? escaped(hidden) : (shown ?? hidden);
+    if (words !== "" && parts.at(-1)?.isControl === isControl) {
+      parts.at(-1).words += words;
+    } else if (words !== "") {
+      parts.push({ words, isControl });
     }
-    element.append(control(escaped(hidden)));
+  }
+  if (parts.length > mostParts) {
+    element.append(control(parts.map(({ words, isControl }) => (isControl ? words : doubled(words))).join("")));
+    return;
+  }
+  for (const { words, isControl } of parts) {
+    element.append(isControl ? control(words) : words);
   }
 }
 
@@ -150,7 +161,8 @@ export function control(words) {
 }
 
 // show appends a text to an element. What is hostile is spelled out, but for
-// line breaks and tabs.
+// line breaks and tabs. If there is very much of it, all is shown as that, and backslashes
+// are doubled, as in plain.
 export function show(element, text) {
   appendTo(element, text.replace(/\r\n/g, "\n"), false, (c) => c === "\n" || c === "\t");
 }
@@ -164,6 +176,8 @@ export function showName(element, name) {
   appendTo(element, name, true, () => false);
 }
 
+const doubled = (text) => text.replaceAll("\\", "\\\\");
+
 // trim returns a name without the blanks around it, which are not part of it.
 export const trim = (name) => name.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
 
@@ -171,7 +185,9 @@ export const trim = (name) => name.replace(/^\p{White_Space}+|\p{White_Space}+$/
 // no elements. A backslash is doubled there, so that nobody can write what is an
 // escape.
 export const plain = (text) =>
-  Array.from(pieces(text, false), ({ shown, hidden }) => shown?.replaceAll("\\", "\\\\") ?? escaped(hidden)).join("");
+  Array.from(pieces(text, false), ({ shown, hidden }) =>
+    hidden === undefined ? doubled(shown) : escaped(hidden),
+  ).join("");
 
 export function plainName(name) {
   if (name === "" || name === '""') {
