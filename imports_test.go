@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"internal/qrcode":   {"rsc.io/qr"},
 	"internal/chattest": {"sop-chat/internal/wire", "sop-chat/internal/broadcast", "sop-chat/internal/server"},
 	"internal/testenv":  {},
+	"internal/chromium": {"github.com/chromedp/chromedp"},
 	"internal/e2e":      {},
 	"internal/torture":  {},
 	"internal/command": { // wires all the others together

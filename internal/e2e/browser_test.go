@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
+	"sop-chat/internal/chromium"
 	"sop-chat/internal/testenv"
 )
 
@@ -27,9 +28,9 @@ type browser struct {
 	profile cdp.BrowserContextID // empty for the one Chromium starts with
 }
 
-// chromium is the process that tests share, because starting one takes about as long as
+// shared is the process that tests share, because starting one takes about as long as
 // a test.
-var chromium struct {
+var shared struct {
 	once sync.Once
 	ctx  context.Context
 	stop func()
@@ -41,32 +42,32 @@ var chromium struct {
 func startBrowser(t testing.TB) *browser {
 	t.Helper()
 	path := findChromium(t)
-	chromium.once.Do(func() { chromium.ctx, chromium.stop, chromium.err = startChromium(path) })
-	if chromium.err != nil {
-		t.Fatal(chromium.err)
+	shared.once.Do(func() { shared.ctx, shared.stop, shared.err = chromium.Start(path, testTimeout) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	running := chromedp.FromContext(chromium.ctx).Browser
-	ctx, cancel := context.WithTimeout(chromium.ctx, testTimeout)
+	running := chromedp.FromContext(shared.ctx).Browser
+	ctx, cancel := context.WithTimeout(shared.ctx, testTimeout)
 	defer cancel()
 	profile, err := cdp.Call(ctx, running, target.CreateBrowserContext, target.CreateBrowserContextParams{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(chromium.ctx, testTimeout)
+		ctx, cancel := context.WithTimeout(shared.ctx, testTimeout)
 		defer cancel()
 		if _, err := cdp.Call(ctx, running, target.DisposeBrowserContext, target.DisposeBrowserContextParams(profile)); err != nil {
 			t.Error(err)
 		}
 	})
-	return &browser{t, chromium.ctx, profile.BrowserContextID}
+	return &browser{t, shared.ctx, profile.BrowserContextID}
 }
 
 // startOwnBrowser runs a Chromium for one test. Its profile is an ordinary one; those of
 // startBrowser are incognito, where nothing can be installed.
 func startOwnBrowser(t testing.TB) *browser {
 	t.Helper()
-	ctx, stop, err := startChromium(findChromium(t))
+	ctx, stop, err := chromium.Start(findChromium(t), testTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,32 +82,6 @@ func findChromium(t testing.TB) string {
 		testenv.Lacks(t, "chromium")
 	}
 	return path
-}
-
-func startChromium(path string) (ctx context.Context, stop func(), err error) {
-	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path),
-		chromedp.Headless,
-		chromedp.NoSandbox, // as root there is none
-		chromedp.DisableGPU,
-		chromedp.NoFirstRun,
-		chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("lang", "en-GB"),
-		chromedp.Env("LC_ALL=C.UTF-8", "TZ=UTC"),
-		chromedp.WSURLReadTimeout(testTimeout),
-	)
-	ctx, cancel := chromedp.NewContext(allocator)
-	stop = func() { cancel(); stopAllocator() }
-	if err := chromedp.Do(ctx); err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return ctx, stop, nil
 }
 
 // A page is a tab of a browser in which the server's page is open.

@@ -60,8 +60,8 @@ type tests struct{ *testing.M }
 
 func (t tests) Run() int {
 	status := t.M.Run()
-	if chromium.stop != nil {
-		chromium.stop()
+	if shared.stop != nil {
+		shared.stop()
 	}
 	return status
 }

@@ -18,3 +18,13 @@ func Lacks(t testing.TB, what string) {
 	}
 	t.Skipf("this machine lacks %s", what)
 }
+
+// Without says in a test's log that it goes on without something that the machine lacks. Where
+// everything has to be there (CI=true), it fails the test.
+func Without(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("this machine lacks %s", what)
+	}
+	t.Logf("this machine lacks %s, so that the test goes on without", what)
+}

@@ -100,7 +100,7 @@ type sending struct {
 }
 
 // A view is an uninterrupted part of the room's order that a client saw: over one
-// connection, or if the client is numbered over all.
+// connection, or if the client is numbered or a browser over all.
 type view struct {
 	client int32
 	joined int
@@ -266,9 +266,9 @@ func (r *room) checkLost() {
 		switch killed, wasKilled := r.killed[v.server]; {
 		case behind >= 0:
 			r.fault(Lost, s.message, "%s is lost, and a later one of the same connection is not", r.what(s.message))
-		case r.h.Clients[s.message.Client].Numbered && !r.views[s.message.Client].open:
+		case r.h.Clients[s.message.Client].isAcknowledged() && !r.views[s.message.Client].open:
 			// It would have been sent again.
-		case r.h.Clients[s.message.Client].Numbered:
+		case r.h.Clients[s.message.Client].isAcknowledged():
 			r.fault(Lost, s.message, "%s is lost, and never acknowledged", r.what(s.message))
 		case !wasKilled || killed < v.joined:
 			r.fault(Lost, s.message, "%s is lost, and its server %d was not killed", r.what(s.message), v.server)

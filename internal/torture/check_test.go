@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// parse returns a history in a short form. Capital letters are numbered clients, others
-// are not; all are in one room. There are these events:
+// parse returns a history in a short form. Capital letters are numbered clients, digits are
+// browsers, others are neither; all are in one room. There are these events:
 //
 //	a+1 P+1:4,7    a joins server 1; P does, is told that it has 4, and begins with 7
 //	a!2            a sends its message 2
 //	a<b2 P<b2#7    a receives b's message 2; P does as number 7
-//	P=2#8          P's own message 2 is acknowledged as number 8
+//	P=2#8 1=2      P's own message 2 is acknowledged as number 8; 1 shows where its own is
 //	a? a-          a receives what nobody sent; its connection ends
 //	x1             server 1 is killed
 func parse(t *testing.T, text string) *History {
@@ -23,7 +23,7 @@ func parse(t *testing.T, text string) *History {
 	client := func(name byte) int32 {
 		if _, known := index[name]; !known {
 			index[name] = int32(len(h.Clients))
-			h.Clients = append(h.Clients, Client{string(name), "main", name < 'a'})
+			h.Clients = append(h.Clients, Client{Name: string(name), Room: "main", Numbered: 'A' <= name && name <= 'Z', Browser: name <= '9'})
 		}
 		return index[name]
 	}
@@ -60,7 +60,9 @@ func parse(t *testing.T, text string) *History {
 			e.Message.Client = client(other)
 		case '=':
 			e.Kind, e.Message.Client = Acknowledged, e.Client
-			_, err = fmt.Sscanf(rest, "%d#%d", &e.Message.Count, &e.Number)
+			if _, err = fmt.Sscanf(rest, "%d", &e.Message.Count); isNumbered {
+				_, err = fmt.Sscanf(rest, "%d#%d", &e.Message.Count, &e.Number)
+			}
 		case '?':
 			e.Kind = Invented
 		case '-':
@@ -98,6 +100,8 @@ func TestGoodHistories(t *testing.T) {
 		"two at once, in the one order":          `a+1 b+2 P+3:0,1 Q+1:0,1 a!0 b!0 P<b0#1 a<b0 Q<b0#1 b<a0 P<a0#2 Q<a0#2`,
 		"two visits overlap in the order":        `a+1 b+2 c+1 d+2 P+3:0,1 a!0 a!1 a!2 b<a0 b- c<a0 c<a1 c<a2 b+1 d<a0 d<a1 d<a2 P<a0#1 P<a1#2 P<a2#3`,
 		"chains that nobody saw both of":         `a+1 b+1 a!0 b<a0 a!1 b<a1 b- c+1 d+2 a- d!0 c<d0`,
+		"a browser":                              `a+1 1+0 a!0 1!0 1!1 1<a0 1=0 1=1 a<10 a<11`,
+		"a browser among others":                 `a+1 P+2:0,1 1+0 1!0 a!0 a- P<10#1 P<a0#2 1=0 a+2 a<a0 1<a0`,
 		"the first had been said before it came": `Z+1:0,1 a+1 a!0 Z<a0#1 P+1:0,2 a!1 P<a1#2 Z<a1#2`,
 	} {
 		if faults := Check(parse(t, text)); len(faults) > 0 {
@@ -114,10 +118,16 @@ func TestBadHistories(t *testing.T) {
 	}{
 		{`a+1 b+2 a!0`, []Class{Lost}},
 		{`a+1 b+2 a!0 a-`, []Class{Lost}},
-		{`a+1 b+2 a!0 x2 b- b+1`, []Class{Lost}},                    // it was another server
-		{`a+1 b+2 x1 a- a+1 a!0`, []Class{Lost}},                    // it was before
-		{`a+1 b+2 a!0 a!1 b<a1 x1 a-`, []Class{Lost}},               // what was behind it is not
-		{`a+1 P+2:0,1 P!0 x2 P- P+1:0,1 a<P0`, []Class{Missing}},    // never acknowledged
+		{`a+1 b+2 a!0 x2 b- b+1`, []Class{Lost}},                 // it was another server
+		{`a+1 b+2 x1 a- a+1 a!0`, []Class{Lost}},                 // it was before
+		{`a+1 b+2 a!0 a!1 b<a1 x1 a-`, []Class{Lost}},            // what was behind it is not
+		{`a+1 P+2:0,1 P!0 x2 P- P+1:0,1 a<P0`, []Class{Missing}}, // never acknowledged
+		{`a+1 1+0 1!0 x2`, []Class{Lost}},                        // never sent again
+		{`a+1 1+0 1!0 a<10`, []Class{Missing}},                   // never shown in its place
+		{`a+1 b+1 1+0 a!0 b<a0`, []Class{Missing}},
+		{`a+1 1+0 a!0 1<a0 1<a0`, []Class{Doubled}},
+		{`a+1 1+0 1!0 a<10 1=0 1<10`, []Class{Own, Doubled}},
+		{`a+1 1+0 1!0 1!1 1=0 1=1 a<11 a<10`, []Class{Disorder}},
 		{`a+1 P+2:0,1 P!0 x2 P- P+1:0,1`, []Class{Lost}},            // never sent again
 		{`a+1 b+2 c+1 a!0 b<a0`, []Class{Missing}},                  // by c, that is there
 		{`a+1 b+2 c+1 a!0 a!1 b<a0 b<a1 c<a1 c-`, []Class{Missing}}, // by c, before what it got
@@ -188,7 +198,7 @@ func TestRandomHistories(t *testing.T) {
 }
 
 // chat returns the history of a room without faults. Client 0 is there throughout; some
-// are numbered.
+// are numbered, some are browsers, which stay.
 func chat(random *rand.Rand) *History {
 	type state struct {
 		cursor, sent int
@@ -202,7 +212,8 @@ func chat(random *rand.Rand) *History {
 	h := &History{Clients: make([]Client, 2+random.IntN(4))}
 	clients := make([]state, len(h.Clients))
 	for i := range h.Clients {
-		h.Clients[i] = Client{fmt.Sprint("c", i), "main", i == 0 || random.IntN(2) == 0}
+		h.Clients[i] = Client{Name: fmt.Sprint("c", i), Room: "main", Numbered: i == 0 || random.IntN(2) == 0}
+		h.Clients[i].Browser = !h.Clients[i].Numbered && random.IntN(2) == 0
 	}
 	var log []said
 	add := func(e Event) { h.Events = append(h.Events, e) }
@@ -212,8 +223,8 @@ func chat(random *rand.Rand) *History {
 		c.cursor++
 		e := Event{Kind: Received, Client: int32(i), Message: m.Message, Number: uint64(c.cursor)}
 		isOwn := int(m.Client) == i && m.visit == c.visit
-		switch isNumbered := h.Clients[i].Numbered; {
-		case isOwn && !isNumbered:
+		switch isAcknowledged := h.Clients[i].isAcknowledged(); {
+		case isOwn && !isAcknowledged:
 			return
 		case isOwn:
 			e.Kind = Acknowledged
@@ -246,7 +257,7 @@ func chat(random *rand.Rand) *History {
 			c.sent++
 			add(Event{Kind: Sent, Client: int32(i), Message: m})
 			log = append(log, said{m, c.visit})
-		case i > 0 && random.IntN(8) == 0:
+		case i > 0 && !h.Clients[i].Browser && random.IntN(8) == 0:
 			c.isIn = false
 			add(Event{Kind: Left, Client: int32(i)})
 		case c.cursor < len(log):

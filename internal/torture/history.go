@@ -25,10 +25,18 @@ type Client struct {
 	// Numbered says that it speaks sop-chat.v2: each message has a number, and after a
 	// connection has broken it gets what it missed. Others begin anew each time.
 	Numbered bool
+	// Browser says that it is a page in a browser, of which only is known what it shows: no
+	// connections, so that it joins once, and no numbers.
+	Browser bool
 }
 
+// isAcknowledged reports whether a client learns what of its own has arrived, and sends the rest
+// again.
+func (c Client) isAcknowledged() bool { return c.Numbered || c.Browser }
+
 // A Message is one that a client sent. A client sends each message once, or, if it is
-// numbered, again over a later connection if it was not acknowledged.
+// numbered, again over a later connection if it was not acknowledged. What a browser sends
+// again is not in its history.
 type Message struct {
 	Client int32 // its index in History.Clients
 	Count  int32 // how many the client had sent before
@@ -48,7 +56,8 @@ const (
 	Sent
 	// Received is that Client received Message, with Number if it is numbered.
 	Received
-	// Acknowledged is that Client was told that its own Message has Number.
+	// Acknowledged is that Client was told that its own Message has Number, or a browser shows
+	// where it is.
 	Acknowledged
 	// Invented is that Client received what nobody can have sent.
 	Invented

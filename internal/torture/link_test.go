@@ -4,6 +4,7 @@ package torture
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -25,10 +26,11 @@ func (s state) String() string { return [...]string{"whole", "slow", "silent", "
 // latency is by how much a slow link is later, for each piece.
 const latency = 120 * time.Millisecond
 
-// A link is what connections between two processes pass through.
+// A link is what connections between two processes pass through, or between one and any of
+// several others, as through a balancer.
 type link struct {
 	listener net.Listener
-	target   string
+	targets  []string
 
 	mu      sync.Mutex
 	state   state
@@ -38,13 +40,14 @@ type link struct {
 	running sync.WaitGroup
 }
 
-// newLink returns a link to an address that listens at a free port of a host.
-func newLink(t testing.TB, host, target string) *link {
+// newLink returns a link that listens at a free port of a host. Each connection is to one of its
+// targets that takes it.
+func newLink(t testing.TB, host string, targets ...string) *link {
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &link{listener: listener, target: target, changed: make(chan struct{}), conns: make(map[*net.TCPConn]bool)}
+	l := &link{listener: listener, targets: targets, changed: make(chan struct{}), conns: make(map[*net.TCPConn]bool)}
 	l.running.Go(l.accept)
 	t.Cleanup(func() {
 		l.mu.Lock()
@@ -114,12 +117,8 @@ func (l *link) connect(near *net.TCPConn) {
 	if !l.pass() {
 		return
 	}
-	conn, err := net.DialTimeout("tcp", l.target, 5*time.Second)
-	if err != nil {
-		return
-	}
-	far := conn.(*net.TCPConn)
-	if !l.keep(far) {
+	far := l.dial()
+	if far == nil || !l.keep(far) {
 		return
 	}
 	var directions sync.WaitGroup
@@ -127,6 +126,16 @@ func (l *link) connect(near *net.TCPConn) {
 	directions.Go(func() { l.copy(near, far) })
 	directions.Wait()
 	l.drop(far)
+}
+
+// dial returns a connection to a target, nil if none takes it.
+func (l *link) dial() *net.TCPConn {
+	for _, i := range rand.Perm(len(l.targets)) {
+		if conn, err := net.DialTimeout("tcp", l.targets[i], 5*time.Second); err == nil {
+			return conn.(*net.TCPConn)
+		}
+	}
+	return nil
 }
 
 // copy passes on what comes from one connection to another, until one of them ends.

@@ -40,6 +40,7 @@ type speaker struct {
 	id     int32
 	room   string
 	pinned int // to one server; -1 if it goes to any
+	every  time.Duration
 	random *rand.Rand
 	count  int32
 }
@@ -72,8 +73,8 @@ func (l *load) pause(pause time.Duration) bool {
 	}
 }
 
-// startLoad has clients join all rooms, and talk.
-func startLoad(t testing.TB, seed uint64, addresses []address, plain, pages int, every time.Duration) *load {
+// startLoad has clients join all rooms, and talk; more adds others.
+func startLoad(t testing.TB, seed uint64, addresses []address, plain, pages int, every time.Duration, more ...func(*load)) *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{
 		recorder: newRecorder(), seed: seed, addresses: addresses, every: every, ctx: ctx,
@@ -86,11 +87,14 @@ func startLoad(t testing.TB, seed uint64, addresses []address, plain, pages int,
 	})
 	for _, room := range rooms {
 		for range pages {
-			l.start(&pageClient{speaker: l.speaker(room, true, -1)})
+			l.start(&pageClient{speaker: l.speaker(Client{Room: room, Numbered: true}, -1)})
 		}
 		for range plain {
-			l.start(&plainClient{speaker: l.speaker(room, false, -1)})
+			l.start(&plainClient{speaker: l.speaker(Client{Room: room}, -1)})
 		}
+	}
+	for _, add := range more {
+		add(l)
 	}
 	if !eventually(time.Minute, l.haveJoined) {
 		t.Fatalf("of %d clients, only %d have joined", len(l.all), len(l.joined))
@@ -99,13 +103,18 @@ func startLoad(t testing.TB, seed uint64, addresses []address, plain, pages int,
 	return l
 }
 
-func (l *load) speaker(room string, isNumbered bool, pinned int) *speaker {
+// speaker adds a client, and gives it a name.
+func (l *load) speaker(c Client, pinned int) *speaker {
 	kind := "chat"
-	if isNumbered {
+	switch {
+	case c.Numbered:
 		kind = "page"
+	case c.Browser:
+		kind = "browser"
 	}
-	s := &speaker{load: l, room: room, pinned: pinned}
-	s.id = l.client(Client{Name: fmt.Sprintf("%s %d", kind, len(l.all)), Room: room, Numbered: isNumbered})
+	c.Name = fmt.Sprintf("%s %d", kind, len(l.all))
+	s := &speaker{load: l, room: c.Room, pinned: pinned, every: l.every}
+	s.id = l.client(c)
 	s.random = rand.New(rand.NewPCG(l.seed, uint64(s.id)))
 	return s
 }
@@ -130,7 +139,7 @@ func (l *load) settle(within time.Duration) []string {
 	close(l.quiet)
 	for i := range l.addresses {
 		for _, room := range rooms {
-			l.start(&plainClient{speaker: l.speaker(room, false, i)})
+			l.start(&plainClient{speaker: l.speaker(Client{Room: room}, i)})
 		}
 	}
 	var missing []string

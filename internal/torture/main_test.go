@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	status := m.Run()
+	if shared.stop != nil {
+		shared.stop()
+	}
 	if folder != "" {
 		os.RemoveAll(folder)
 	}

@@ -81,11 +81,11 @@ func (c *pageClient) older(ctx context.Context, server int, after, before uint64
 
 // event returns the event of receiving the message.
 func (m keptMessage) event(client int32) Event {
-	var of Message
-	digits, _, _ := strings.Cut(m.Text, " ")
-	n, err := fmt.Sscanf(digits, "%d/%d", &of.Client, &of.Count)
-	want := encode(of)
-	if n != 2 || err != nil || m.Name != shown(want[:wire.NameSize]) || m.Text != shown(want[wire.NameSize:]) {
+	of, ok := parseMessage(m.Text)
+	sent := encode(of)
+	isSent := m.Name == shown(sent[:wire.NameSize]) && m.Text == shown(sent[wire.NameSize:])
+	isTyped := m.Name == nameOf(of.Client) && m.Text == typed(of)
+	if !ok || !isSent && !isTyped {
 		return Event{Kind: Invented, Client: client}
 	}
 	return Event{Kind: Received, Client: client, Message: of, Number: m.Sequence}

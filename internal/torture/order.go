@@ -193,7 +193,7 @@ func (o *order) checkMissing() {
 		clear(before)
 		clear(after)
 		own := make(map[Message]bool)
-		if !o.room.h.Clients[w.client].Numbered { // which gets no acknowledgement
+		if !o.room.h.Clients[w.client].isAcknowledged() {
 			for _, s := range w.visit.sent {
 				own[s.message] = true
 			}

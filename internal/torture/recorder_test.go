@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +131,7 @@ func (r *recorder) summary() string {
 // encode returns the bytes of a message, which say which one it is. No two have the
 // same padding, and some have bytes behind the end of their text.
 func encode(m Message) (b wire.Message) {
-	copy(b[:wire.NameSize], fmt.Sprint("client ", m.Client))
+	copy(b[:wire.NameSize], nameOf(m.Client))
 	random := rand.New(rand.NewPCG(uint64(m.Client), uint64(m.Count)))
 	text := fmt.Appendf(nil, "%d/%d ", m.Client, m.Count)
 	for range random.IntN(wire.TextSize - len(text)) {
@@ -140,12 +141,40 @@ func encode(m Message) (b wire.Message) {
 	return b
 }
 
+// nameOf returns the name that a client has in its messages.
+func nameOf(client int32) string { return fmt.Sprint("client ", client) }
+
+// typed returns the text of a message of a browser, where all characters can be typed.
+func typed(m Message) string {
+	words := [...]string{"and", "the", "café", "über", "漢字", "привет", "🙂", "x", "0", "(so)", "it's", "a\nb", "<b>", "&amp;", "100%"}
+	random := rand.New(rand.NewPCG(uint64(m.Client), uint64(m.Count)))
+	text := fmt.Sprintf("%d/%d .", m.Client, m.Count)
+	for range random.IntN(50) {
+		text += " " + words[random.IntN(len(words))]
+	}
+	return text
+}
+
+// encodeTyped returns the bytes of a message of a browser.
+func encodeTyped(m Message) (b wire.Message) {
+	copy(b[:wire.NameSize], nameOf(m.Client))
+	copy(b[wire.NameSize:], typed(m))
+	return b
+}
+
 // decode returns which message the bytes are, if a client can have sent them.
 func decode(b []byte) (m Message, ok bool) {
 	text, _, _ := bytes.Cut(b[wire.NameSize:], []byte(" "))
-	if n, err := fmt.Sscanf(string(text), "%d/%d", &m.Client, &m.Count); n != 2 || err != nil {
+	if m, ok = parseMessage(string(text)); !ok {
 		return m, false
 	}
-	want := encode(m)
-	return m, bytes.Equal(want[:], b)
+	sent, byBrowser := encode(m), encodeTyped(m)
+	return m, bytes.Equal(sent[:], b) || bytes.Equal(byBrowser[:], b)
+}
+
+// parseMessage returns the message of which a text is the first word.
+func parseMessage(text string) (m Message, ok bool) {
+	word, _, _ := strings.Cut(text, " ")
+	n, err := fmt.Sscanf(word, "%d/%d", &m.Client, &m.Count)
+	return m, n == 2 && err == nil
 }

@@ -56,7 +56,7 @@ func TestTorture(t *testing.T) {
 	for _, s := range c.servers {
 		addresses = append(addresses, s.address)
 	}
-	c.load = startLoad(t, seed, addresses, 4, 3, 300*time.Millisecond)
+	c.load = startLoad(t, seed, addresses, 4, 3, 300*time.Millisecond, browsers(t, c.nats.host(21)))
 	c.began = time.Now()
 	c.suffer(plan(rand.New(rand.NewPCG(seed, 0)), duration, majority))
 	// Elections take up to 9 s, of several groups one after the other.
