@@ -39,7 +39,7 @@ type RoomConfig struct {
 }
 
 // A Link connects the rooms of a server with a stream. Its methods are called in this order:
-// Open, Add for each room, Run. Rooms may also be added and removed while it runs. After Run
+// Open, Prepare if there are many rooms, Add for each room, Run. Rooms may also be added and removed while it runs. After Run
 // has returned because its context was done, it may be called again, or State has what
 // another link needs to go on.
 type Link struct {
@@ -50,9 +50,10 @@ type Link struct {
 	wakes  wakes
 	stats  published
 
-	mu    sync.Mutex
-	calls chan func() // for Run; nil while that does not run
-	ended chan struct{}
+	mu       sync.Mutex
+	calls    chan func() // for Run; nil while that does not run
+	ended    chan struct{}
+	prepared map[string]start // by the names of rooms
 }
 
 // New returns a link that does nothing yet.
@@ -63,7 +64,7 @@ func New(config Config) *Link {
 	}
 	return &Link{
 		config: config, freed: make(chan struct{}, 1), wakes: wakes{some: make(chan struct{}, 1)},
-		core: newCore(config.Prefix, config.Server, id, config.Report),
+		core: newCore(config.Prefix, config.Server, id, config.Report), prepared: make(map[string]start),
 	}
 }
 
@@ -110,7 +111,55 @@ func (l *Link) Release(ctx context.Context) error {
 	return release(ctx, l.config.Stream, claimSubject(l.core.prefix, l.core.server), l.core.instance)
 }
 
-// Add adds a room, which must be prepared and not open yet: the first message that it gets
+// preparedAtOnce is about how many rooms Prepare asks the stream at once.
+const preparedAtOnce = 32
+
+// Prepare asks the stream about many rooms at once, so that Add, with the same configurations,
+// need not ask about each by itself. Their Room is not used. After the first error, or when ctx
+// is done, it asks about no others, and Add does.
+func (l *Link) Prepare(ctx context.Context, rooms []RoomConfig) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	next := make(chan RoomConfig)
+	var asking sync.WaitGroup
+	for range min(preparedAtOnce, len(rooms)) {
+		asking.Go(func() {
+			for config := range next {
+				s, err := l.ask(ctx, config)
+				if err != nil {
+					cancel()
+					continue
+				}
+				l.mu.Lock()
+				l.prepared[config.Name] = s
+				l.mu.Unlock()
+			}
+		})
+	}
+	for _, config := range rooms {
+		if l.config.State.room(config.Name) == nil && ctx.Err() == nil {
+			next <- config
+		}
+	}
+	close(next)
+	asking.Wait()
+}
+
+// ask finds out where a room begins.
+func (l *Link) ask(ctx context.Context, c RoomConfig) (start, error) {
+	return l.core.prepare(ctx, l.config.Stream, c.Name, c.Number, uint64(c.Replay), c.Had, c.Has)
+}
+
+// takePrepared returns what Prepare has found out of a room, once.
+func (l *Link) takePrepared(name string) (start, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, is := l.prepared[name]
+	delete(l.prepared, name)
+	return s, is
+}
+
+// Add adds a room, which must not be open yet: the first message that it gets
 // has the number of Room.BeginAt. It asks the stream for the room's last messages, or
 // publishes the first. After an error, unless there is such a room already, it may be called
 // again. A room that the state has (Config.State) goes on where it was.
@@ -122,9 +171,12 @@ func (l *Link) Add(ctx context.Context, config RoomConfig) error {
 			return err
 		}
 	} else {
-		s, err := l.core.prepare(ctx, l.config.Stream, config.Name, config.Number, uint64(config.Replay), config.Had, config.Has)
-		if err != nil {
-			return err
+		s, isPrepared := l.takePrepared(config.Name)
+		if !isPrepared {
+			var err error
+			if s, err = l.ask(ctx, config); err != nil {
+				return err
+			}
 		}
 		config.Room.BeginAt(s.from, uint64(l.info.Created.UnixNano()))
 		r.at, r.from, r.spoken = s.at, s.from, s.spoken

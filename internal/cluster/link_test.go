@@ -112,6 +112,75 @@ func newLink(t *testing.T, m *model, server string, state *State) *Link {
 	return New(Config{Stream: m, Prefix: "chat", Server: server, State: state, Report: func(err error) { t.Errorf("%s reports: %v", server, err) }})
 }
 
+// Rooms that are prepared are added without a question to the stream, and get what was said in
+// between. If preparing fails, adding asks.
+func TestPrepareRooms(t *testing.T) {
+	m := newModel(time.Now)
+	m.keep = time.Hour
+	member := &broadcast.Sender{ID: 1, Name: "alice", Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	first, second := newLink(t, m, "a", nil), newLink(t, m, "b", nil)
+	here, there := make(map[string]*lockedRoom), make(map[string]*lockedRoom)
+	var configs []RoomConfig
+	for i := range 3 * preparedAtOnce {
+		name := fmt.Sprint("room ", i)
+		here[name], there[name] = newLockedRoom(t), newLockedRoom(t)
+		configs = append(configs, RoomConfig{Name: name, Replay: 10})
+	}
+	if err := second.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var together atomic.Int32
+	met, meet := context.WithTimeout(t.Context(), 10*time.Second)
+	m.before = func() error { // each waits until there are two
+		if together.Add(1) > 1 {
+			meet()
+		}
+		<-met.Done()
+		together.Add(-1)
+		return nil
+	}
+	second.Prepare(t.Context(), configs)
+	if errors.Is(met.Err(), context.DeadlineExceeded) || len(second.prepared) != len(configs) {
+		t.Errorf("%d of %d rooms are prepared, or one after the other: %v", len(second.prepared), len(configs), met.Err())
+	}
+	none := func() error { return nil }
+	m.before = none
+	stop := startLink(t, first, here)
+	for name, room := range here {
+		room.say(member, "hello in "+name)
+		first.wakes.add(first.core.rooms[token(name)])
+		room.waitFor(t, 1)
+	}
+	stop()
+	var asked atomic.Int32
+	m.before = func() error { asked.Add(1); return nil }
+	for name, room := range there {
+		if err := second.Add(t.Context(), RoomConfig{Name: name, Room: room, Replay: 10}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := asked.Load(); n > 0 {
+		t.Errorf("adding rooms that are prepared asks %d times", n)
+	}
+	m.before = none
+	stop = goRun(t, second)
+	for name, room := range there {
+		if got := room.waitFor(t, 1); got[0] != "hello in "+name {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	stop()
+
+	m.before = func() error { return errNetwork }
+	third := newLink(t, m, "c", nil)
+	third.Prepare(t.Context(), configs)
+	if len(third.prepared) > 0 {
+		t.Error("rooms are prepared though nothing answers")
+	}
+	m.before = none
+	startLink(t, third, map[string]*lockedRoom{"room 0": newLockedRoom(t)})()
+}
+
 // Two servers with two rooms get all that is said at both, in one order, though calls fail and
 // readers break; also while one is handed over, and one refuses what it gets for a while.
 func TestLinks(t *testing.T) {

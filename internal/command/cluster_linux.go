@@ -11,6 +11,7 @@ import (
 	"sop-chat/internal/cluster"
 	"sop-chat/internal/english"
 	"sop-chat/internal/metrics"
+	"sop-chat/internal/rooms"
 	"sop-chat/internal/server"
 )
 
@@ -160,6 +161,23 @@ func (l *clusterLink) insist(ctx context.Context, try func(context.Context) erro
 	}
 }
 
+// prepare asks the stream about rooms that are about to be added, all at once.
+func (l *clusterLink) prepare(all []rooms.Room, kept []keptRoom, o *serveOptions) {
+	if !l.isOn() {
+		return
+	}
+	configs := make([]cluster.RoomConfig, len(all))
+	for i, c := range all {
+		configs[i] = l.config(c.Name, kept[i], o.kept(c.Replay))
+	}
+	l.current().Prepare(l.ending, configs)
+}
+
+// config returns what the link needs to know of a room, but for the room itself.
+func (l *clusterLink) config(name string, kept keptRoom, replay int) cluster.RoomConfig {
+	return cluster.RoomConfig{Name: name, Number: kept.lacks(), Replay: replay, Had: l.had[name], Has: kept.has}
+}
+
 // add has a room be one of the cluster's. A new one gets what the history has of it, and then
 // what the stream has and the history has not, at least the last replay messages. follow has
 // the readers follow its log between the two.
@@ -171,7 +189,8 @@ func (l *clusterLink) add(room *server.Room, kept keptRoom, replay int, follow f
 		defer cancel()
 	}
 	relayed := &relayedRoom{Room: room, kept: kept, follow: follow}
-	config := cluster.RoomConfig{Name: room.Name(), Room: relayed, Number: kept.lacks(), Replay: replay, Had: l.had[room.Name()], Has: kept.has}
+	config := l.config(room.Name(), kept, replay)
+	config.Room = relayed
 	err := l.insist(ctx, func(ctx context.Context) error { return l.current().Add(ctx, config) })
 	if err = errors.Join(err, relayed.err); err != nil {
 		l.current().Remove(room.Name())

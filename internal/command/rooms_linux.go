@@ -38,10 +38,22 @@ type openRoom struct {
 var _ roomServer = (*openRooms)(nil)
 
 // openAll opens the rooms with which the server starts.
-func (r *openRooms) openAll() error {
-	for _, room := range r.options.allRooms() {
-		if err := r.openRoom(room); err != nil {
-			return fmt.Errorf("room %q: %w", cmp.Or(room.Name, roomName), err)
+func (r *openRooms) openAll() error { return r.open(r.options.allRooms()) }
+
+// open opens rooms.
+func (r *openRooms) open(all []rooms.Room) error {
+	kept := make([]keptRoom, len(all))
+	fails := func(c rooms.Room, err error) error { return fmt.Errorf("room %q: %w", cmp.Or(c.Name, roomName), err) }
+	var err error
+	for i, c := range all {
+		if kept[i], err = r.keep(c); err != nil {
+			return fails(c, err)
+		}
+	}
+	r.cluster.prepare(all, kept, r.options)
+	for i, c := range all {
+		if err := r.openKept(c, kept[i]); err != nil {
+			return fails(c, err)
 		}
 	}
 	return nil
@@ -78,10 +90,19 @@ func (r *openRooms) takeKeys(former []rekeyedRoom, logger *slog.Logger) {
 func (r *openRooms) configuredKey(name string) string { return r.byName[name].key }
 
 func (r *openRooms) openRoom(c rooms.Room) error {
-	kept, err := r.keeper.open(cmp.Or(c.Name, roomName), r.keeping(c))
+	kept, err := r.keep(c)
 	if err != nil {
 		return err
 	}
+	return r.openKept(c, kept)
+}
+
+// keep has the history keep a room.
+func (r *openRooms) keep(c rooms.Room) (keptRoom, error) {
+	return r.keeper.open(cmp.Or(c.Name, roomName), r.keeping(c))
+}
+
+func (r *openRooms) openKept(c rooms.Room, kept keptRoom) error {
 	room, err := r.server.Open(server.RoomConfig{
 		Name:        c.Name,
 		Key:         c.Key,
@@ -140,17 +161,16 @@ func (r *openRooms) reopen(ctx context.Context, reload *reloader) error {
 	defer r.server.SetReopening(false)
 	r.cluster.remember()
 	defer func() { r.cluster.had = nil }()
-	all := slices.Collect(maps.Values(r.byName))
-	for _, open := range all {
+	var all []rooms.Room
+	for _, open := range slices.Collect(maps.Values(r.byName)) {
+		all = append(all, open.is)
 		r.closeRoom(open.is)
 	}
 	if err := r.cluster.renew(ctx, nil); err != nil {
 		return err
 	}
-	for _, open := range all {
-		if err := r.openRoom(open.is); err != nil {
-			return fmt.Errorf("room %q: %w", cmp.Or(open.is.Name, roomName), err)
-		}
+	if err := r.open(all); err != nil {
+		return err
 	}
 	r.takeKeys(rekeyed, r.cluster.logger)
 	r.cluster.run()
