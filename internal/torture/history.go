@@ -26,7 +26,8 @@ type Client struct {
 	// connection has broken it gets what it missed. Others begin anew each time.
 	Numbered bool
 	// Browser says that it is a page in a browser, of which only is known what it shows: no
-	// connections, so that it joins once, and no numbers.
+	// connections and no numbers. It joins once, and again when it has missed so much that it
+	// shows only the end of that.
 	Browser bool
 }
 

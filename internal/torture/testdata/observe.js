@@ -2,6 +2,8 @@
 globalThis.torture = (() => {
   const most = 5000; // of shown; there are fewer on the page
   const few = 300; // of which the new ones are found, most of the time
+  const longest = 10_000; // for which the page draws many messages, in milliseconds
+  const loaded = 2000; // messages, if more than that were missed
   const list = document.getElementById("messages");
   const shown = []; // the last messages that the page has shown in their places
   let isChanged = true;
@@ -38,27 +40,36 @@ globalThis.torture = (() => {
   }
 
   return {
-    // take returns {messages, notes, since}: what was shown since it was called before, and all remarks.
+    // take returns {messages, isCut, fault, notes}: what was shown since it was called before,
+    // whether too much was missed for it to go on with that, what is wrong, and all remarks.
     take() {
       if (!isChanged) {
-        return { messages: [], notes: [], since: 0 };
+        return { messages: [], notes: [] };
       }
       isChanged = false;
+      const notes = [...list.querySelectorAll(".note")].map((note) => note.textContent);
       const articles = [...list.querySelectorAll(".message:not(.unsent)")];
-      const messages = after(articles.slice(-few).map(read)) ?? after(articles.map(read));
-      if (messages) {
-        since = 0;
-        shown.push(...messages);
-        shown.splice(0, shown.length - most);
-      } else {
-        isChanged = true;
+      let messages = after(articles.slice(-few).map(read)) ?? after(articles.map(read));
+      let isCut = false;
+      if (!messages) {
         since ||= Date.now();
+        isChanged = true;
+        if (Date.now() - since < longest) {
+          return { messages: [], notes };
+        }
+        const now = articles.map(read);
+        if (now.length < loaded || now.some((m) => isSame(m, shown.at(-1)))) {
+          const fault = `the last one was ${shown.at(-1).text}, and it shows ${now[0]?.text} to ${now.at(-1)?.text}`;
+          return { messages: [], fault, notes };
+        }
+        isCut = true;
+        messages = now;
+        shown.length = 0;
       }
-      return {
-        messages: messages ?? [],
-        notes: [...list.querySelectorAll(".note")].map((note) => note.textContent),
-        since: since && Date.now() - since,
-      };
+      since = 0;
+      shown.push(...messages);
+      shown.splice(0, shown.length - most);
+      return { messages, isCut, notes };
     },
 
     say(text) {
