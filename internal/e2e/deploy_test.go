@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -81,4 +83,27 @@ func TestCaddyfile(t *testing.T) {
 	alice.in.Close()
 	bob.expect(message("alice", "hello"))
 	alice.ends(0, "")
+}
+
+// In the compose files the proxy in front, which alone may say a client's address, has an address
+// that no other container is given.
+func TestComposeAddresses(t *testing.T) {
+	for _, path := range []string{"docker/compose.yaml", "cluster/compose.yaml"} {
+		file := deployed(t, path)
+		value := func(name string) string {
+			found := regexp.MustCompile(name + `: (\S+)`).FindAllStringSubmatch(file, -1)
+			if len(found) != 1 {
+				t.Fatalf("%s has %d times %s", path, len(found), name)
+			}
+			return found[0][1]
+		}
+		proxy := netip.MustParseAddr(value("ipv4_address"))
+		if trusted := value("SOP_CHAT_TRUSTED_PROXY"); trusted != proxy.String() {
+			t.Errorf("%s trusts %s, and the proxy is %s", path, trusted, proxy)
+		}
+		subnet, others := netip.MustParsePrefix(value("subnet")), netip.MustParsePrefix(value("ip_range"))
+		if !subnet.Contains(proxy) || !subnet.Overlaps(others) || others.Contains(proxy) {
+			t.Errorf("%s gives the others addresses of %s in %s, and the proxy %s", path, others, subnet, proxy)
+		}
+	}
 }
