@@ -53,7 +53,7 @@ export class Log {
   #divider = null; // stands before what is unread
   #isRead = true; // what is on the page
   #scheduled = false; // until what is drawn is on the screen
-  #next = 0; // when it is drawn again at the earliest
+  #next = Number.NEGATIVE_INFINITY; // when it is drawn again at the earliest
   #filling = 0; // runs until some of them are drawn
   #sticks = true; // the last message is in view
 
