@@ -55,7 +55,8 @@ var errAdmission = errors.New("the first frame is not as it should be")
 func (c *pageClient) join(server int) (*websocket.Conn, []byte, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, silence)
 	defer cancel()
-	url := fmt.Sprintf("ws://%s/ws?client=%016x&from=%016x", c.addresses[server].page, c.seed^uint64(c.id), c.uncertain())
+	number := uint64(c.id) + 1 // 0 would be none
+	url := fmt.Sprintf("ws://%s/ws?client=%016x&from=%016x", c.addresses[server].page, number, c.uncertain())
 	if c.epoch != 0 {
 		url += fmt.Sprintf("&epoch=%016x&after=%d", c.epoch, c.after)
 	}

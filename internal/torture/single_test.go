@@ -3,6 +3,10 @@
 package torture
 
 import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -26,6 +30,25 @@ func judge(t *testing.T, l *load, within time.Duration) {
 	if len(count) > 0 {
 		t.Errorf("of each class there are: %v", count)
 	}
+	if t.Failed() {
+		keep(t, l)
+	}
+}
+
+// keep writes a history down, beside the logs.
+func keep(t *testing.T, l *load) {
+	file, err := os.Create(filepath.Join(t.ArtifactDir(), "history"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer file.Close()
+	w := bufio.NewWriter(file)
+	defer w.Flush()
+	for _, e := range l.finish().Events {
+		fmt.Fprintln(w, e)
+	}
+	t.Logf("the history and the logs are in %s; -artifacts keeps them", t.ArtifactDir())
 }
 
 // A single server does all that a cluster has to do.

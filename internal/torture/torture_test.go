@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -168,21 +167,11 @@ func (c *cluster) conclude(within time.Duration) {
 	}
 }
 
-// keep writes down what there is to be looked at: the history, beside the logs.
+// keep says what state the stream is in, for what is looked at beside the history and the logs.
 func (c *cluster) keep() {
-	file, err := os.Create(filepath.Join(c.t.ArtifactDir(), "history"))
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
-	defer file.Close()
-	for _, e := range c.load.finish().Events {
-		fmt.Fprintln(file, e)
-	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Second)
 	defer cancel()
 	if s, err := c.nats.stream.Stream(ctx, clusterName); err == nil {
-		fmt.Fprintf(file, "the stream: %+v\n", *s.CachedInfo())
+		c.t.Logf("the stream: %+v", *s.CachedInfo())
 	}
-	c.t.Logf("the history and the logs are in %s; -artifacts keeps them", c.t.ArtifactDir())
 }
