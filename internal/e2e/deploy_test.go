@@ -91,7 +91,7 @@ func TestComposeAddresses(t *testing.T) {
 	for _, path := range []string{"docker/compose.yaml", "cluster/compose.yaml"} {
 		file := deployed(t, path)
 		value := func(name string) string {
-			found := regexp.MustCompile(name + `: (\S+)`).FindAllStringSubmatch(file, -1)
+			found := regexp.MustCompile(name+`: (\S+)`).FindAllStringSubmatch(file, -1)
 			if len(found) != 1 {
 				t.Fatalf("%s has %d times %s", path, len(found), name)
 			}
