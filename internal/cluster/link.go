@@ -39,9 +39,9 @@ type RoomConfig struct {
 }
 
 // A Link connects the rooms of a server with a stream. Its methods are called in this order:
-// Open, Prepare if there are many rooms, Add for each room, Run. Rooms may also be added and removed while it runs. After Run
-// has returned because its context was done, it may be called again, or State has what
-// another link needs to go on.
+// Open, Prepare if there are many rooms, Add for each room, Run. Rooms may also be added and
+// removed while it runs. After Run has returned because its context was done, it may be called
+// again, or State has what another link needs to go on.
 type Link struct {
 	config Config
 	core   *core // belongs to Run while that runs, else to the holder of mu

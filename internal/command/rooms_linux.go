@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 
 	"sop-chat/internal/history"
@@ -102,6 +101,7 @@ func (r *openRooms) keep(c rooms.Room) (keptRoom, error) {
 	return r.keeper.open(cmp.Or(c.Name, roomName), r.keeping(c))
 }
 
+// openKept opens a room that is kept already.
 func (r *openRooms) openKept(c rooms.Room, kept keptRoom) error {
 	room, err := r.server.Open(server.RoomConfig{
 		Name:        c.Name,
@@ -162,7 +162,7 @@ func (r *openRooms) reopen(ctx context.Context, reload *reloader) error {
 	r.cluster.remember()
 	defer func() { r.cluster.had = nil }()
 	var all []rooms.Room
-	for _, open := range slices.Collect(maps.Values(r.byName)) {
+	for _, open := range r.byName {
 		all = append(all, open.is)
 		r.closeRoom(open.is)
 	}

@@ -283,7 +283,6 @@ func TestFaultyPage(t *testing.T) {
 				room = rooms[1]
 			}
 			c := newBrowserClient(t, l, browser, room, s.page)
-			c.every *= 5 // as a person, since each one is drawn
 			c.complainTo = func(text string) { t.Log(class, text) }
 			c.script += fmt.Sprintf(fault, script)
 			clients[class] = c

@@ -3,7 +3,6 @@
 package torture
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -164,12 +163,10 @@ func encodeTyped(m Message) (b wire.Message) {
 
 // decode returns which message the bytes are, if a client can have sent them.
 func decode(b []byte) (m Message, ok bool) {
-	text, _, _ := bytes.Cut(b[wire.NameSize:], []byte(" "))
-	if m, ok = parseMessage(string(text)); !ok {
+	if m, ok = parseMessage(string(b[wire.NameSize:])); !ok {
 		return m, false
 	}
-	sent, byBrowser := encode(m), encodeTyped(m)
-	return m, bytes.Equal(sent[:], b) || bytes.Equal(byBrowser[:], b)
+	return m, wire.Message(b) == encode(m) || wire.Message(b) == encodeTyped(m)
 }
 
 // parseMessage returns the message of which a text is the first word.
